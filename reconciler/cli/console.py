@@ -1,0 +1,83 @@
+"""How results are shown: tables and colours on a terminal, plain lines in a pipe, JSON when asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.model.problem import Problem
+
+OK = 0
+REFUSED = 1
+USAGE = 2
+OUTSIDE = 3
+
+EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 something is refused or not ready; 2 the command was used wrongly; "
+    "3 something outside failed or the configuration cannot work."
+)
+
+_COLOURS = {"error": "bold red", "warning": "yellow"}
+
+
+class Format(StrEnum):
+    """How to print."""
+
+    text = "text"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="text for people, json for programs.")]
+
+
+def print_json(data: Any) -> None:
+    """Print one JSON document."""
+    sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """Print problems, a line each, as compilers do, so that editors and terminals link them."""
+    console = _console()
+    for problem in problems:
+        word = f"[{_COLOURS[problem.severity]}]{problem.severity}[/]"
+        place = f"[bold]{escape(problem.place)}[/]: " if problem.place else ""
+        hint = f"\n    [dim]{escape(problem.hint)}[/]" if problem.hint and console.is_terminal else ""
+        tail = f"; {escape(problem.hint)}" if problem.hint and not console.is_terminal else ""
+        console.print(f"{place}{word}: {escape(problem.message)}{tail}{hint}", soft_wrap=True)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on a terminal, tab-separated lines in a pipe."""
+    console = _console()
+    if not console.is_terminal:
+        for row in rows:
+            sys.stdout.write("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) + "\n")
+        return
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    console.print(table)
+
+
+def say(text: str) -> None:
+    """Print a line for people."""
+    _console().print(escape(text), soft_wrap=True, highlight=False)
+
+
+def complain(text: str) -> None:
+    """Print a line on standard error."""
+    Console(stderr=True, highlight=False).print(f"[bold red]error[/]: {escape(text)}", soft_wrap=True)
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, highlight=False)

@@ -1,0 +1,115 @@
+"""`reconciler once`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli import console, logs
+from reconciler.decide.report import subject
+from reconciler.loop.assemble import Runtime, exclusive
+from reconciler.loop.settings import read_settings
+from reconciler.model.faults import Fault, Misconfigured
+
+if TYPE_CHECKING:
+    from reconciler.loop.passes import Outcome
+    from reconciler.loop.targets import Target
+
+FIRST_ANSWER = 40.0  # seconds a cluster may take; longer than its own time-outs
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=False)]
+EnvironmentsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[ENV...]", help="Only these Environments; all by default.", show_default=False)
+]
+
+
+def once(
+    config: ConfigOption,
+    environments: EnvironmentsArgument = None,
+    format_: console.FormatOption = console.Format.text,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
+) -> None:
+    """Make one pass over each Environment: resolve what was pushed, look at what runs, commit both. Then stop.
+
+    Exit codes: 0 every commit of main is resolved; 1 one is refused; 3 something outside failed.
+    """
+    logs.configure(verbose=verbose)
+    settings = read_settings(config)
+    with exclusive(settings.state):
+        runtime = Runtime(settings)
+        try:
+            runtime.check()
+            results = {key: _pass(runtime, target) for key, target in chosen(runtime.targets(), environments).items()}
+        finally:
+            runtime.close()
+    if format_ is console.Format.json:
+        console.print_json([_as_json(key, result) for key, result in results.items()])
+    else:
+        for key, result in results.items():
+            _show(key, result)
+    raise typer.Exit(max((_code(result) for result in results.values()), default=console.OK))
+
+
+def chosen(targets: dict[str, Target], names: list[str] | None) -> dict[str, Target]:
+    """The targets that were asked for, by key or name.
+
+    Raises:
+        Misconfigured: one is not there.
+    """
+    if not names:
+        return targets
+    found = {key: t for key, t in targets.items() if key in names or t.identity.name in names}
+    for name in names:
+        if name not in found and all(t.identity.name != name for t in found.values()):
+            raise Misconfigured(f"there is no Environment {name}", f"there are: {', '.join(sorted(targets)) or 'none'}")
+    return found
+
+
+def _pass(runtime: Runtime, target: Target) -> Outcome | Fault:
+    try:
+        return runtime.reconciliation(target).run(wait=FIRST_ANSWER)
+    except Fault as fault:
+        return fault
+
+
+def _code(result: Outcome | Fault) -> int:
+    if isinstance(result, Fault) or result.main is None:
+        return console.OUTSIDE
+    if result.hitch is None:
+        return console.OK
+    return console.REFUSED if result.hitch.refused else console.OUTSIDE
+
+
+def _show(key: str, result: Outcome | Fault) -> None:
+    if isinstance(result, Fault):
+        console.complain(f"{key}: {result}")
+        return
+    if result.main is None:
+        console.complain(f"{key}: the repository has no branch main; push one")
+        return
+    line = subject(result.status) if result.status else result.name
+    console.say(f"{line} [{', '.join(result.pushed) + ' pushed' if result.pushed else 'nothing to push'}]")
+    if result.hitch is None:
+        return
+    if result.hitch.problems:
+        console.print_problems(result.hitch.problems)
+    else:
+        console.complain(f"{key}: {result.hitch.reason}: {result.hitch.message}")
+
+
+def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
+    if isinstance(result, Fault):
+        return {"environment": key, "fault": {"kind": type(result).__name__, "message": str(result)}}
+    hitch = result.hitch
+    return {
+        "environment": key,
+        "main": result.main,
+        "resolved": result.resolved,
+        "pushed": list(result.pushed),
+        "refused": bool(hitch and hitch.refused),
+        "hitch": {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message} if hitch else None,
+        "problems": [p.model_dump() for p in hitch.problems] if hitch else [],
+        "status": result.status.model_dump(mode="json", by_alias=True, exclude_none=True) if result.status else None,
+    }

@@ -1,0 +1,65 @@
+"""`reconciler run`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import structlog
+import typer
+
+from reconciler.cli import console, logs
+from reconciler.cli.once import ConfigOption
+from reconciler.loop.assemble import Runtime, exclusive
+from reconciler.loop.service import Service
+from reconciler.loop.settings import read_settings
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+GRACE = 20.0  # seconds a pass under way may take to end after SIGTERM; Kubernetes gives 30
+
+log = structlog.get_logger()
+
+
+def run(
+    config: ConfigOption, verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log quiet passes too.")] = False
+) -> None:
+    """Keep all Environments reconciled, until SIGTERM or Ctrl-C.
+
+    Logs are JSON, a line each, on standard error (words on a terminal). On SIGTERM passes under way are finished; one that takes
+    longer than 20 s is abandoned, which is safe: the next start finishes its job.
+    """
+    logs.configure(verbose=verbose)
+    settings = read_settings(config)
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    with exclusive(settings.state):
+        service: Service
+
+        def on_change(context: str) -> None:
+            service.cluster_changed(context)
+
+        runtime = Runtime(settings, on_change=on_change)
+        runtime.check()
+        service = Service(
+            runtime.targets,
+            runtime.reconciliation,
+            workers=settings.workers,
+            poll=settings.intervals.poll,
+            discover=settings.intervals.discover,
+        )
+        service.start()
+        log.info("running", state=str(settings.state), workers=settings.workers)
+        stop.wait()
+        ended = service.stop(GRACE)
+        runtime.close()
+        log.info("stopped", abandoned=not ended)
+    raise typer.Exit(console.OK)

@@ -1,0 +1,100 @@
+"""`reconciler status`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from reconciler.cli import console, logs
+from reconciler.cli.once import ConfigOption, EnvironmentsArgument, chosen
+from reconciler.decide.report import subject
+from reconciler.loop.assemble import repository
+from reconciler.loop.branches import MAIN, Branches
+from reconciler.loop.settings import read_settings, token_of
+from reconciler.loop.targets import targets
+from reconciler.model.faults import Fault
+from reconciler.world.gitea import Gitea
+
+if TYPE_CHECKING:
+    from reconciler.loop.settings import Settings
+    from reconciler.loop.targets import Target
+    from reconciler.model.status import EnvironmentStatus
+
+Found = tuple[str | None, "EnvironmentStatus | None"]
+
+
+def status(
+    config: ConfigOption, environments: EnvironmentsArgument = None, format_: console.FormatOption = console.Format.text
+) -> None:
+    """Show what the `status` branches say. Reads git alone; a status is as old as its last change.
+
+    Exit codes: 0 every Environment is Ready, of the commit that main is at; 1 one is not; 3 one could not be read.
+    """
+    logs.configure(verbose=False)
+    settings = read_settings(config)
+    with tempfile.TemporaryDirectory(prefix="reconciler-status-") as folder:
+        found = {key: _read(target, Path(folder)) for key, target in chosen(_targets(settings), environments).items()}
+    if format_ is console.Format.json:
+        console.print_json([_as_json(key, one) for key, one in found.items()])
+    else:
+        for key, one in found.items():
+            _show(key, one)
+    raise typer.Exit(max((_code(one) for one in found.values()), default=console.OK))
+
+
+def _targets(settings: Settings) -> dict[str, Target]:
+    if settings.gitea is None:
+        return targets(settings, None)
+    with Gitea(settings.gitea.url, token_of(settings.gitea)) as gitea:
+        return targets(settings, gitea)
+
+
+def _read(target: Target, folder: Path) -> Found | Fault:
+    try:
+        branches = Branches(repository(target, folder))
+        branches.look()
+        return branches.head(MAIN), branches.status()
+    except Fault as fault:
+        return fault
+
+
+def _code(one: Found | Fault) -> int:
+    if isinstance(one, Fault):
+        return console.OUTSIDE
+    main, found = one
+    good = found is not None and found.input == main and found.refused is None and found.condition("Ready").status == "True"
+    return console.OK if good else console.REFUSED
+
+
+def _show(key: str, one: Found | Fault) -> None:
+    if isinstance(one, Fault):
+        console.complain(f"{key}: {one}")
+        return
+    main, found = one
+    if found is None:
+        console.say(f"{key}: no status yet: the reconciler has not made a pass over it")
+        return
+    behind = "" if found.input == main else f" (main is at {str(main)[:10]}, this is of {found.input[:10]})"
+    console.say(subject(found) + behind)
+    for problem in found.problems:
+        console.say(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
+    rows = [
+        (a.name, f"{a.blueprint} {a.version}", p.cluster, p.ready, p.state, p.reason, p.message)
+        for a in found.applications
+        for p in a.placements
+    ]
+    console.print_table(("Application", "Blueprint", "Cluster", "Ready", "State", "Reason", "Message"), rows)
+
+
+def _as_json(key: str, one: Found | Fault) -> dict[str, object]:
+    if isinstance(one, Fault):
+        return {"environment": key, "fault": {"kind": type(one).__name__, "message": str(one)}}
+    main, found = one
+    return {
+        "environment": key,
+        "main": main,
+        "status": found.model_dump(mode="json", by_alias=True, exclude_none=True) if found else None,
+    }

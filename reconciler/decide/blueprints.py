@@ -1,0 +1,54 @@
+"""Is a published Blueprint what its reference says it is, and one that this reconciler can install?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.decide.configure import schema_fault
+from reconciler.decide.versions import is_range
+from reconciler.model.blueprint import blueprint_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from reconciler.model.blueprint import Blueprint
+
+
+def faults(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> tuple[str, ...]:
+    """All that stands against using a Blueprint, in sentences.
+
+    Args:
+        blueprint: the document found in the artifact.
+        chart: the chart's Chart.yaml.
+        name: the full name by which it was asked for.
+        version: the tag's version. A three-way drift between tag, Chart.yaml and blueprint.yaml is a real incident.
+    """
+    return tuple(_faults(blueprint, chart, name, version))
+
+
+def _faults(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> Iterable[str]:
+    if (blueprint.name, blueprint.version) != (name, version):
+        yield f"its blueprint.yaml says {blueprint.name} {blueprint.version}"
+    chart_name, chart_version = str(chart.get("name")), str(chart.get("version"))
+    if (blueprint_name(chart_name), chart_version) != (name, version):
+        yield f"its Chart.yaml says {chart_name} {chart_version}"
+    if chart.get("type") == "library":
+        yield "its chart is a library chart, which installs nothing"
+    yield from blueprint_faults(blueprint)
+
+
+def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
+    """What an author can be told before anything is published."""
+    manifests = blueprint.spec.manifests
+    if manifests is not None and manifests.source is not None and manifests.source.kind != "HelmChart":
+        yield f"manifests.source is a {manifests.source.kind}; only Helm charts can be installed"
+    for dependency in blueprint.spec.depends:
+        if not is_range(dependency.version):
+            yield f"its dependency {dependency.name} has {dependency.version!r}, which is not a version range"
+        if dependency.when is not None:
+            yield f"its dependency {dependency.name} has `when`, which is not evaluated yet"
+        if "{{" in str(dependency.values):
+            yield f"its dependency {dependency.name} has values with {{{{ }}}}, which are not evaluated yet"
+    if (fault := schema_fault(blueprint)) is not None:
+        yield fault

@@ -1,0 +1,67 @@
+"""The Catalog: the one seam through which decisions learn what can be installed.
+
+It hands out Blueprints by digest, and only those whose signature held under the Sovereign's trust policies. Whoever
+implements it may raise a `model.faults.Fault` for "I cannot tell now"; that ends the pass without a decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.model.blueprint import Blueprint
+    from reconciler.model.lock import ChartPin, Evidence
+
+
+@dataclass(frozen=True)
+class Verified:
+    """A Blueprint whose signature held.
+
+    Attributes:
+        blueprint: its document; name and version agree with the reference, the tag and the chart.
+        artifact: `oci://host/repository@sha256:...`.
+        chart: the chart's layer.
+        evidence: why it was trusted.
+        warnings: what was odd about it, in sentences.
+    """
+
+    blueprint: Blueprint
+    artifact: str
+    chart: ChartPin
+    evidence: Evidence
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A version that exists and may not be used.
+
+    Attributes:
+        version: which.
+        code: `Untrusted` or `InvalidBlueprint`.
+        reason: why, in one sentence without the version.
+    """
+
+    version: str
+    code: str
+    reason: str
+
+
+class Catalog(Protocol):
+    """All catalogs that the Sovereign configured, seen as one."""
+
+    def find(self, name: str) -> Mapping[str, Sequence[str]]:
+        """The catalogs (by their prefix) that have a Blueprint, and its versions there, in any order."""
+
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+        """One version of a Blueprint.
+
+        Args:
+            catalog: a prefix, as `find` named it.
+            name: the Blueprint's full name.
+            version: which.
+            digest: the artifact's digest when it was decided before; None to ask what the tag points at.
+        """

@@ -1,0 +1,44 @@
+"""What a new lock changes against the last one, in lines for people and a commit message for git."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.lock import EnvironmentLock, Package
+
+
+def changes(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, ...]:
+    """One line for each Application that is added, changed or removed, sorted by name."""
+    before = {p.application: p for p in prior.packages} if prior else {}
+    after = {p.application: p for p in lock.packages}
+    return tuple(line for name in sorted(before | after) for line in _change(name, before.get(name), after.get(name)))
+
+
+def message(name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str) -> str:
+    """The commit message of a resolved commit, with the trailers that documents.md asks for.
+
+    Args:
+        name: the Environment's.
+        main: the commit of `main` that it follows from.
+        prior: the last lock.
+        lock: the new one.
+        digest: the lock file's digest.
+    """
+    lines = changes(prior, lock)
+    total = len(lock.packages)
+    summary = f"{len(lines)} of {total} Applications change" if lines else f"{total} Applications, rendered anew"
+    body = "\n".join(lines) + "\n\n" if lines else ""
+    return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nLock-Digest: {digest}\n"
+
+
+def _change(name: str, old: Package | None, new: Package | None) -> Iterable[str]:
+    if new is None and old is not None:
+        yield f"- {name}: {old.blueprint} {old.version} is removed"
+    elif old is None and new is not None:
+        yield f"+ {name}: {new.blueprint} {new.version}"
+    elif old is not None and new is not None and old.entry != new.entry:
+        moved = f"{old.version} -> {new.version}" if old.version != new.version else f"{new.version}, other values or placement"
+        yield f"~ {name}: {new.blueprint} {moved}"

@@ -1,0 +1,140 @@
+"""From a resolution to the lock: values and placements decided, every package bound to one digest over what it is to run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.decide.canonical import digest_of
+from reconciler.decide.configure import values_of
+from reconciler.decide.shape import did_you_mean
+from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requirer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.decide.resolve import Choice, Resolution
+    from reconciler.decide.validate import Declared, Wish
+    from reconciler.model.problem import Problem
+
+MAX_NAME = 53  # a Helm release's name
+
+
+def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
+    """Make the lock, or say all that stands against it."""
+    problems: list[Problem] = []
+    placements = _placements(wish, resolution, problems)
+    packages = []
+    for name, choice in resolution.choices.items():
+        declared = wish.declared.get(name)
+        given = [need.values for need in resolution.needs[name] if need.values]
+        values, found = values_of(choice.verified.blueprint, declared, given)
+        problems.extend(found)
+        packages.append(_package(name, choice, resolution, values, placements[name], declared))
+        if len(name) > MAX_NAME:
+            source = wish.declared[choice.chain[0]].source
+            message = f"the dependency {name} would have a name of {len(name)} characters; at most {MAX_NAME} are allowed"
+            problems.append(source.problem("NameTooLong", message, ("metadata", "name"), hint="shorten this name"))
+    if problems:
+        return None, tuple(problems)
+    environment = wish.environment
+    return EnvironmentLock(
+        metadata=LockMetadata(name=environment.metadata.name),
+        flux_namespace=environment.spec.flux_namespace,
+        packages=packages,
+    ), ()
+
+
+def entry_of(package: Mapping[str, Any]) -> str:
+    """The digest over what a cluster is to run of a package: not evidence, not who requires it."""
+    return digest_of({k: package[k] for k in ("artifact", "values", "depends_on", "placements", "suspend")})
+
+
+def _package(
+    name: str,
+    choice: Choice,
+    resolution: Resolution,
+    values: dict[str, Any],
+    placements: list[str],
+    declared: Declared | None,
+) -> Package:
+    verified = choice.verified
+    runs: dict[str, Any] = {
+        "artifact": verified.artifact,
+        "values": values,
+        "depends_on": list(resolution.edges[name]),
+        "placements": placements,
+        "suspend": declared.application.spec.suspend if declared else False,
+    }
+    return Package(
+        application=name,
+        blueprint=verified.blueprint.name,
+        version=verified.blueprint.version,
+        chart=verified.chart,
+        required_by=[Requirer(application=n.requirer, range=n.range, in_=n.written) for n in resolution.needs[name]],
+        evidence=verified.evidence,
+        entry=entry_of(runs),
+        **runs,
+    )
+
+
+def _placements(wish: Wish, resolution: Resolution, problems: list[Problem]) -> dict[str, list[str]]:
+    """The clusters of every Application; one that nobody declared runs wherever someone needs it."""
+    placed = {name: _declared_clusters(wish, one, resolution.choices[name], problems) for name, one in wish.declared.items()}
+    for name in _dependents_first(resolution):
+        requirers = sorted({n.requirer for n in resolution.needs[name]} - {name})
+        needed = sorted({cluster for requirer in requirers for cluster in placed[requirer]})
+        if name not in wish.declared:
+            placed[name] = needed
+        elif missing := sorted(set(needed) - set(placed[name])):
+            who = ", ".join(r for r in requirers if set(placed[r]) & set(missing))
+            problems.append(
+                wish.declared[name].source.problem(
+                    "NotPlaced",
+                    f"{name} does not run on {', '.join(missing)}, where {who} needs it",
+                    ("spec", "placement"),
+                    hint="widen its placement, or narrow that of who needs it",
+                )
+            )
+    return placed
+
+
+def _dependents_first(resolution: Resolution) -> Iterable[str]:
+    """Every Application after all that need it. The graph has no cycle: `resolve` refuses those."""
+    waiting = {name: sum(1 for n in {n.requirer for n in needs} if n != name) for name, needs in resolution.needs.items()}
+    free = sorted(name for name, count in waiting.items() if not count)
+    while free:
+        name = free.pop()
+        yield name
+        for target in resolution.edges[name]:
+            waiting[target] -= 1
+            if not waiting[target]:
+                free.append(target)
+
+
+def _declared_clusters(wish: Wish, one: Declared, choice: Choice, problems: list[Problem]) -> list[str]:
+    asked = one.application.spec.placement
+    rule = choice.verified.blueprint.spec.placement_schema
+    blueprint = choice.verified.blueprint.name
+    all_placements = wish.environment.spec.placements
+    mode = asked.mode or rule.default
+    if asked.mode is not None and rule.modes and asked.mode not in rule.modes:
+        problems.append(
+            one.source.problem(
+                "InvalidPlacement",
+                f"{blueprint} cannot be placed {asked.mode}",
+                ("spec", "placement", "mode"),
+                at_value=True,
+                hint=did_you_mean(asked.mode, rule.modes),
+            )
+        )
+    if asked.regions:
+        chosen = [p for p in all_placements if p.region in asked.regions]
+    else:
+        chosen = all_placements[:1] if mode == "single-region" else all_placements
+    regions = {p.region for p in chosen}
+    least, most = rule.min_regions, 1 if mode == "single-region" else rule.max_regions
+    if asked.regions and not (least <= len(regions) <= (most or len(regions))):
+        allowed = f"exactly {least}" if least == most else f"at least {least}" + (f" and at most {most}" if most else "")
+        message = f"{len(regions)} regions are asked for; {blueprint}{f' as {mode}' if mode else ''} takes {allowed}"
+        problems.append(one.source.problem("InvalidPlacement", message, ("spec", "placement", "regions")))
+    return sorted(p.cluster for p in chosen)

@@ -1,0 +1,154 @@
+"""From the lock to the tree of the `resolved` branch: what Flux applies, as plain documents by path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.environment import Environment
+    from reconciler.model.lock import EnvironmentLock, Package
+
+LOCK_FILE = "environment.lock.yaml"
+ENTRY_ANNOTATION = "catalyst.openova.io/entry"
+MANAGED_BY = {"app.kubernetes.io/managed-by": "catalyst-reconciler"}
+CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+REMEDIATION_RETRIES = 3
+
+# The documents of each file, by path.
+Tree = Mapping[str, tuple[Mapping[str, Any], ...]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What of the Sovereign the rendered objects need to know.
+
+    Attributes:
+        sovereign: its name, for the label.
+        keys: public keys (PEM) by authority: Flux checks the signature once more by itself.
+        plain_http: registry hosts to be spoken to without TLS.
+        pull_secrets: names of image pull Secrets by registry host, for Flux.
+        interval: how often Flux looks by itself, a Go duration.
+        timeout: how long Helm may take for one action, a Go duration.
+    """
+
+    sovereign: str
+    keys: Mapping[str, str]
+    plain_http: frozenset[str] = frozenset()
+    pull_secrets: Mapping[str, str] | None = None
+    interval: str = "10m"
+    timeout: str = "5m"
+
+
+def render(lock: EnvironmentLock, environment: Environment, around: Surroundings) -> Tree:
+    """All files of the `resolved` branch, by path."""
+    files: dict[str, tuple[Mapping[str, Any], ...]] = {LOCK_FILE: (lock.model_dump(mode="json", by_alias=True),)}
+    for placement in environment.spec.placements:
+        here = [p for p in lock.packages if placement.cluster in p.placements]
+        files.update(_cluster(placement.cluster, here, environment, around))
+    return files
+
+
+def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, around: Surroundings) -> Tree:
+    folder = f"clusters/{cluster}"
+    namespace = environment.spec.flux_namespace
+    files: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for package in packages:
+        files[f"{package.application}.yaml"] = _objects(package, environment, around)
+        authority = package.evidence.authority
+        if authority in around.keys:
+            files[f"trust/{authority}.yaml"] = (_trust(authority, around.keys[authority], namespace),)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(files),
+    }
+    return {f"{folder}/{name}": documents for name, documents in {**files, "kustomization.yaml": (kustomization,)}.items()}
+
+
+def _trust(authority: str, key: str, namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": _trust_name(authority), "namespace": namespace, "labels": dict(MANAGED_BY)},
+        "stringData": {"cosign.pub": key},  # public: only its kind, which Flux asks for, is called a Secret
+    }
+
+
+def _trust_name(authority: str) -> str:
+    return f"catalyst-trust-{authority}"
+
+
+def _objects(package: Package, environment: Environment, around: Surroundings) -> tuple[Mapping[str, Any], ...]:
+    metadata = {
+        "labels": _labels(package, environment, around.sovereign),
+        "annotations": {ENTRY_ANNOTATION: package.entry},
+    }
+    name, namespace = package.application, environment.spec.flux_namespace
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **metadata}},
+        {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "OCIRepository",
+            "metadata": {"name": name, "namespace": namespace, **metadata},
+            "spec": _source(package, around),
+        },
+        {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": {"name": name, "namespace": namespace, **metadata},
+            "spec": _release(package, around),
+        },
+    )
+
+
+def _labels(package: Package, environment: Environment, sovereign: str) -> dict[str, str]:
+    return {
+        **MANAGED_BY,
+        "openova.io/sovereign": sovereign,
+        "openova.io/organization": environment.spec.organization,
+        "openova.io/environment": environment.metadata.name,
+        "openova.io/application": package.application,
+        "openova.io/blueprint": package.blueprint,
+        "openova.io/blueprint-version": package.version.replace("+", "_"),  # `+` may not stand in a label
+    }
+
+
+def _source(package: Package, around: Surroundings) -> dict[str, Any]:
+    repository = package.artifact.rpartition("@")[0]
+    host = repository.removeprefix("oci://").partition("/")[0]
+    spec: dict[str, Any] = {
+        "interval": around.interval,
+        "url": repository,
+        "ref": {"digest": package.digest},
+        "layerSelector": {"mediaType": CHART_LAYER, "operation": "copy"},
+    }
+    if host in around.plain_http:
+        spec["insecure"] = True
+    if around.pull_secrets and host in around.pull_secrets:
+        spec["secretRef"] = {"name": around.pull_secrets[host]}
+    if package.evidence.authority in around.keys:
+        spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_name(package.evidence.authority)}}
+    return spec
+
+
+def _release(package: Package, around: Surroundings) -> dict[str, Any]:
+    spec: dict[str, Any] = {
+        "interval": around.interval,
+        "timeout": around.timeout,
+        "releaseName": package.application,
+        "targetNamespace": package.application,
+        "chartRef": {"kind": "OCIRepository", "name": package.application},
+        "install": {"remediation": {"retries": REMEDIATION_RETRIES}},
+        "upgrade": {"remediation": {"retries": REMEDIATION_RETRIES}},
+        "driftDetection": {"mode": "enabled"},
+        "values": package.values,
+    }
+    if package.suspend:
+        spec["suspend"] = True
+    if package.depends_on:
+        spec["dependsOn"] = [{"name": name} for name in package.depends_on]
+    return spec

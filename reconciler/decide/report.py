@@ -1,0 +1,255 @@
+"""From verdicts to the status of an Environment: conditions, one line for the log, and the page that Gitea shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+from reconciler.model.status import (
+    ApplicationStatus,
+    Condition,
+    EnvironmentStatus,
+    PlacementStatus,
+    ProblemLine,
+    StatusMetadata,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.decide.readiness import Verdict
+    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.problem import Problem
+    from reconciler.model.status import State, Truth
+
+MAX_PROBLEMS: Final = 50
+# From the most to the least urgent: what an Application's state is when its placements differ.
+_URGENCY: Final[tuple[State, ...]] = (
+    "Failed", "Degraded", "Unknown", "Paused", "PendingApproval", "Installing", "Updating", "Running",
+)  # fmt: skip
+_ICONS: Final[Mapping[str, str]] = {"True": "✅", "False": "❌", "Unknown": "❔"}
+_PROGRESS: Final = frozenset({"Installing", "Updating"})
+
+Verdicts = Mapping[tuple[str, str], "Verdict"]
+Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
+_STAGES: Final[tuple[Stage, ...]] = ("Valid", "Resolved", "Trusted", "Committed")
+
+
+@dataclass(frozen=True)
+class Hitch:
+    """Where a pass over `main`'s head ended before its end.
+
+    Attributes:
+        stage: the condition that does not hold, or of which it is not known whether it does.
+        refused: True when the commit itself is at fault; False when something outside kept it from being judged.
+        reason: a stable word.
+        message: for people.
+        problems: the commit's problems, when it is refused.
+    """
+
+    stage: Stage
+    refused: bool
+    reason: str
+    message: str
+    problems: tuple[Problem, ...] = ()
+
+
+def report(
+    name: str, main: str, resolved: str | None, lock: EnvironmentLock | None, verdicts: Verdicts, hitch: Hitch | None
+) -> EnvironmentStatus:
+    """Put together the status.
+
+    Args:
+        name: the Environment's.
+        main: the commit of `main` that was looked at.
+        resolved: the commit of `resolved` whose lock this is; None when there is none yet.
+        lock: the last good lock.
+        verdicts: by Application and cluster, one for each placement in the lock.
+        hitch: why `main`'s head is not what is resolved, if so.
+    """
+    settled = _name_blockers(verdicts)
+    applications = [_application(package, settled) for package in (lock.packages if lock else [])]
+    problems = hitch.problems[:MAX_PROBLEMS] if hitch else ()
+    return EnvironmentStatus(
+        metadata=StatusMetadata(name=name),
+        input=main,
+        resolved=resolved,
+        refused=main if hitch and hitch.refused else None,
+        problems=[ProblemLine(place=p.place, message=f"{p.message}; {p.hint}" if p.hint else p.message) for p in problems],
+        conditions=[*_commit_conditions(lock, hitch), _ready(applications, settled)],
+        applications=applications,
+    )
+
+
+def subject(status: EnvironmentStatus) -> str:
+    """The commit subject of a status: `acme-prod: Progressing 9/12 (waiting: cnpg)`."""
+    ready = status.condition("Ready")
+    total = len(status.applications)
+    good = sum(1 for a in status.applications if a.ready == "True")
+    if ready.status == "True":
+        summary = f"Ready {good}/{total}"
+    elif ready.status == "Unknown":
+        summary = f"Unknown ({ready.reason})"
+    else:
+        summary = f"{ready.reason} {good}/{total} ({_cause(status)})"
+    name = status.metadata.name
+    if status.refused:
+        first = status.problems[0].place if status.problems else ""
+        at = f" ({first})" if first else ""
+        return f"{name}: Refused {status.refused[:10]}{at}, still {summary}"
+    stuck = next((c for c in status.conditions if c.type in _STAGES and c.status != "True"), None)
+    return f"{name}: {summary}" if stuck is None or not total else f"{name}: {summary}, {stuck.reason}"
+
+
+def page(status: EnvironmentStatus) -> str:
+    """The status as Markdown. All text that came from elsewhere is escaped."""
+    lines = [f"# {escape(status.metadata.name)}", "", escape(subject(status)), ""]
+    lines += [f"Looked at `{status.input}`; what runs is of `{status.resolved or 'no commit yet'}`.", ""]
+    if status.refused:
+        lines += [f"**The commit `{status.refused}` is refused**; what runs was not touched:", ""]
+        lines += [f"- {escape(p.place)}: {escape(p.message)}" if p.place else f"- {escape(p.message)}" for p in status.problems]
+        lines += [""]
+    lines += [
+        "| Application | Blueprint | Cluster | Ready | State | Reason | Message |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for application in status.applications:
+        for placement in application.placements:
+            cells = (
+                application.name,
+                f"{application.blueprint} {application.version}",
+                placement.cluster,
+                f"{_ICONS[placement.ready]} {placement.ready}",
+                placement.state,
+                placement.reason,
+                placement.message,
+            )
+            lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
+    lines += ["", "| Condition | Status | Reason | Message |", "|---|---|---|---|"]
+    for condition in status.conditions:
+        cells4 = (condition.type, f"{_ICONS[condition.status]} {condition.status}", condition.reason, condition.message)
+        lines.append("| " + " | ".join(escape(cell) for cell in cells4) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    """Text for a Markdown table cell: shown as it is, never a link, a mention, an image, markup or a new cell."""
+    line = "".join(c if c.isprintable() else " " for c in text)
+    html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~" else c for c in html).replace("://", ":&#47;&#47;")
+
+
+def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Iterable[Condition]:
+    """Valid, Admitted, Resolved, Trusted, Committed: up to the hitch they hold, after it nothing is known of this commit."""
+    good = {
+        "Valid": ("Validated", "all documents are valid"),
+        "Resolved": ("Resolved", f"{len(lock.packages) if lock else 0} packages are pinned by digest"),
+        "Trusted": ("Verified", "the signature of every package held when it was pinned; the evidence is in the lock"),
+        "Committed": ("Committed", "the resolved branch holds the result"),
+    }
+    reached = _STAGES.index(hitch.stage) if hitch else len(_STAGES)
+    for index, stage in enumerate(_STAGES):
+        if hitch and index == reached:
+            yield Condition(
+                type=stage, status="False" if hitch.refused else "Unknown", reason=hitch.reason, message=hitch.message
+            )
+        elif index > reached:
+            yield Condition(
+                type=stage,
+                status="Unknown",
+                reason="NotReached",
+                message=f"not looked at: {_STAGES[reached]} comes first",
+            )
+        else:
+            reason, message = good[stage]
+            yield Condition(type=stage, status="True", reason=reason, message=message)
+        if stage == "Valid":
+            yield Condition(
+                type="Admitted",
+                status="Unknown",
+                reason="NotEvaluated",
+                message="EnvironmentPolicy documents are not evaluated",
+            )
+
+
+def _name_blockers(verdicts: Verdicts) -> Verdicts:
+    """Say of every victim of a dependency chain which Application at its root it waits for."""
+    settled = dict(verdicts)
+    for (name, cluster), verdict in verdicts.items():
+        if not verdict.waiting_for:
+            continue
+        root, seen = verdict.waiting_for[0], {name}
+        while root not in seen and (one := verdicts.get((root, cluster))) is not None and one.waiting_for:
+            seen.add(root)
+            root = one.waiting_for[0]
+        blocker = verdicts.get((root, cluster))
+        why = f" ({blocker.reason})" if blocker is not None else ""
+        settled[name, cluster] = replace(verdict, message=f"waiting for {root}{why}", waiting_for=(root,))
+    return settled
+
+
+def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
+    placements = []
+    for cluster in package.placements:
+        verdict = verdicts[package.application, cluster]
+        placements.append(
+            PlacementStatus(
+                cluster=cluster,
+                ready=verdict.ready,
+                state=verdict.state,
+                reason=verdict.reason,
+                message=verdict.message,
+                evidence=verdict.evidence,
+            )
+        )
+    return ApplicationStatus(
+        name=package.application,
+        blueprint=package.blueprint,
+        version=package.version,
+        state=min((p.state for p in placements), key=_URGENCY.index, default="Unknown"),
+        ready=_all(p.ready for p in placements),
+        placements=placements,
+    )
+
+
+def _all(answers: Iterable[Truth]) -> Truth:
+    """True only when there is an answer and every one is True."""
+    counted = Counter(answers)
+    if counted["False"]:
+        return "False"
+    return "True" if counted["True"] and not counted["Unknown"] else "Unknown"
+
+
+def _ready(applications: list[ApplicationStatus], verdicts: Verdicts) -> Condition:
+    if not applications:
+        message = "there is no Application to observe; an Environment without one is never Ready"
+        return Condition(type="Ready", status="Unknown", reason="NothingObserved", message=message)
+    answer = _all(a.ready for a in applications)
+    good = sum(1 for a in applications if a.ready == "True")
+    message = f"{good} of {len(applications)} Applications are ready on all their placements"
+    if answer == "True":
+        return Condition(type="Ready", status="True", reason="AllReady", message=message)
+    unready = [a for a in applications if a.ready != "True"]
+    if answer == "Unknown":
+        first = next(p for a in unready for p in a.placements if p.ready != "True")
+        return Condition(
+            type="Ready", status="Unknown", reason=first.reason, message=f"{message}; {first.cluster}: {first.message}"
+        )
+    worst = min((a.state for a in unready if a.ready == "False"), key=_URGENCY.index)
+    reason = "Progressing" if worst in _PROGRESS else worst
+    roots = sorted({root for verdict in verdicts.values() for root in verdict.waiting_for})
+    if roots:
+        message += f"; waiting for {', '.join(roots[:5])}"
+    return Condition(type="Ready", status="False", reason=reason, message=message)
+
+
+def _cause(status: EnvironmentStatus) -> str:
+    """The one thing to look at first: the Application others wait for, or else the most urgent one."""
+    unready = [(a, p) for a in status.applications for p in a.placements if p.ready == "False"]
+    own = [(a, p) for a, p in unready if p.reason != "DependencyNotReady"] or unready
+    application, placement = min(own, key=lambda one: (_URGENCY.index(one[1].state), one[0].name))
+    if placement.state in _PROGRESS:
+        return f"waiting: {application.name}"
+    return f"{application.name}: {placement.reason}"

@@ -1,0 +1,319 @@
+"""From a wish to one version of every Blueprint that it needs, by resolvelib's backtracking.
+
+Rules (documents.md, "Dependencies"): a dependency without values is shared, one Application per Environment; with values it is
+dedicated; `bind` overrides both. The prior lock's version is tried first, so nothing moves that nobody asked to move; then the
+newest. A version that may not be used (no signature holds) is no candidate, and the refusal says what was passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+
+from reconciler.decide.catalog import Catalog, PassedOver, Verified
+from reconciler.decide.versions import fits, newest_first
+from reconciler.model.blueprint import Dependency, blueprint_name, short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from reconciler.decide.validate import Declared, Wish
+    from reconciler.model.lock import Package
+    from reconciler.model.problem import Problem
+
+MAX_ROUNDS = 20_000
+
+
+@dataclass(frozen=True)
+class Need:
+    """Someone's demand on an Application.
+
+    Attributes:
+        application: whose version is demanded.
+        blueprint: the full name of the Blueprint it must be of.
+        range: the versions that will do.
+        requirer: the Application that demands it: itself when a person declared it.
+        written: the file, or `bp-name@version` when a Blueprint says so.
+        chain: the Applications from a declared one down to the requirer.
+        catalog: the catalog it must come from, if that was said.
+        values: the values that a dedicated dependency is to have.
+    """
+
+    application: str
+    blueprint: str
+    range: str
+    requirer: str
+    written: str
+    chain: tuple[str, ...] = field(compare=False)
+    catalog: str | None = None
+    values: Mapping[str, Any] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One version of a Blueprint for one Application, and the chain that led to it."""
+
+    application: str
+    artifact: str
+    verified: Verified = field(compare=False)
+    chain: tuple[str, ...] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """A consistent choice for every Application.
+
+    Attributes:
+        choices: what each Application is to be.
+        needs: every demand on each Application, sorted.
+        edges: each Application's direct dependencies by name, sorted.
+    """
+
+    choices: Mapping[str, Choice]
+    needs: Mapping[str, tuple[Need, ...]]
+    edges: Mapping[str, tuple[str, ...]]
+
+
+def resolve(wish: Wish, prior: Mapping[str, Package], catalog: Catalog) -> tuple[Resolution | None, tuple[Problem, ...]]:
+    """Choose a version of everything.
+
+    Args:
+        wish: what people want.
+        prior: the last lock's packages by Application; empty at first.
+        catalog: what can be installed. Its Faults pass through.
+
+    Returns:
+        The resolution, or None with the problems.
+    """
+    provider = _Provider(wish, prior, catalog)
+    roots = [_declared_need(one) for _, one in sorted(wish.declared.items())]
+    hopeless = [problem for need in roots if (problem := provider.hopeless(need)) is not None]
+    if hopeless:
+        return None, tuple(hopeless)
+    try:
+        result = Resolver(provider, BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS)
+    except ResolutionImpossible as impossible:
+        return None, provider.conflict([cause.requirement for cause in impossible.causes])
+    except ResolutionTooDeep:
+        source = next(iter(wish.declared.values())).source
+        return None, (source.problem("TooDeep", f"no consistent choice was found in {MAX_ROUNDS} steps"),)
+    choices = dict(sorted(result.mapping.items()))
+    resolution = _resolution(provider, roots, choices)
+    problems = (*_cycles(wish, resolution), *_unknown_binds(wish, resolution))
+    return (None, problems) if problems else (resolution, ())
+
+
+def _declared_need(one: Declared) -> Need:
+    wish = one.application.spec.blueprint
+    return Need(
+        application=one.name,
+        blueprint=blueprint_name(wish.name),
+        range=wish.version,
+        requirer=one.name,
+        written=one.source.file,
+        chain=(one.name,),
+        catalog=wish.catalog,
+    )
+
+
+class _Provider(AbstractProvider[Need, Choice, str]):
+    """What resolvelib asks of us; it caches nothing itself, the Catalog does."""
+
+    def __init__(self, wish: Wish, prior: Mapping[str, Package], catalog: Catalog) -> None:
+        self._wish = wish
+        self._prior = prior
+        self._catalog = catalog
+
+    def identify(self, requirement_or_candidate: Need | Choice) -> str:
+        return requirement_or_candidate.application
+
+    def get_preference(
+        self, identifier: str, resolutions: Any, candidates: Any, information: Any, backtrack_causes: Any
+    ) -> tuple[bool, str]:
+        """What caused a conflict first, then by name: the order does not depend on that of the files."""
+        del resolutions, candidates, information
+        caused = any(identifier in {c.requirement.application, c.requirement.requirer} for c in backtrack_causes)
+        return (not caused, identifier)
+
+    def find_matches(
+        self,
+        identifier: str,
+        requirements: Mapping[str, Iterator[Need]],
+        incompatibilities: Mapping[str, Iterator[Choice]],
+    ) -> Any:
+        needs = list(requirements[identifier])
+        excluded = {choice.artifact for choice in incompatibilities[identifier]}
+        return lambda: (choice for choice in self._choices(needs) if choice.artifact not in excluded)
+
+    def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
+        blueprint = candidate.verified.blueprint
+        return requirement.blueprint == blueprint.name and fits(blueprint.version, requirement.range)
+
+    def get_dependencies(self, candidate: Choice) -> list[Need]:
+        return [self._need(candidate, dependency) for dependency in candidate.verified.blueprint.spec.depends]
+
+    def hopeless(self, need: Need) -> Problem | None:
+        """The problem of a demand that no version at all can meet."""
+        if next(self._choices([need]), None) is not None:
+            return None
+        return self._no_candidate(need, [need])
+
+    def conflict(self, needs: Iterable[Need]) -> tuple[Problem, ...]:
+        """The problem of demands that cannot be met together."""
+        ordered = sorted(set(needs), key=lambda n: (n.application, n.written, n.range))
+        for need in ordered:
+            if next(self._choices([need]), None) is None:
+                return (self._no_candidate(need, ordered),)
+        first = ordered[0]
+        demands = "; ".join(f"{' -> '.join(n.chain)} needs {n.blueprint} {n.range} ({n.written})" for n in ordered)
+        return (
+            self._at(
+                first,
+                "Conflict",
+                f"no one version of {first.application} suits all who need it: {demands}",
+                hint="widen one of these ranges, or bind one of them to an Application of its own",
+            ),
+        )
+
+    def _need(self, candidate: Choice, dependency: Dependency) -> Need:
+        blueprint = candidate.verified.blueprint
+        return Need(
+            application=self._target(candidate.application, dependency),
+            blueprint=dependency.name,
+            range=dependency.version,
+            requirer=candidate.application,
+            written=f"{blueprint.name}@{blueprint.version}",
+            chain=candidate.chain,
+            values=dependency.values,
+        )
+
+    def _target(self, application: str, dependency: Dependency) -> str:
+        declared = self._wish.declared.get(application)
+        bound = declared.application.spec.bind.get(dependency.key) if declared else None
+        if bound is not None:
+            return bound
+        short = short_name(dependency.name)
+        return short if dependency.values is None else f"{application}-{short}"
+
+    def _choices(self, needs: list[Need]) -> Iterator[Choice]:
+        """The versions that meet all of some Application's needs: the locked one, then the newest first."""
+        first = min(needs, key=lambda n: (len(n.chain), n.chain))
+        if any(n.blueprint != first.blueprint for n in needs):
+            return
+        catalogs = {n.catalog for n in needs if n.catalog is not None}
+        if len(catalogs) > 1:
+            return
+        wanted = next(iter(catalogs), None)
+        chain = first.chain if first.requirer == first.application else (*first.chain, first.application)
+        locked = self._prior.get(first.application)
+        seen = None
+        if locked is not None and locked.blueprint == first.blueprint and all(fits(locked.version, n.range) for n in needs):
+            home = locked.artifact.removeprefix("oci://").rpartition("/")[0]
+            if wanted in {None, home}:
+                seen = (home, locked.version)
+                found = self._catalog.get(home, first.blueprint, locked.version, locked.digest)
+                if isinstance(found, Verified):
+                    yield Choice(first.application, found.artifact, found, chain)
+        for home, version in self._listed(first.blueprint, wanted):
+            if (home, version) != seen and all(fits(version, n.range) for n in needs):
+                found = self._catalog.get(home, first.blueprint, version, None)
+                if isinstance(found, Verified):
+                    yield Choice(first.application, found.artifact, found, chain)
+
+    def _listed(self, blueprint: str, wanted: str | None) -> Iterator[tuple[str, str]]:
+        found = self._catalog.find(blueprint)
+        homes = [home for home in found if wanted in {None, home}]
+        if len(homes) == 1:  # a name found in two catalogs is nobody's until the Application says which
+            for version in newest_first(found[homes[0]]):
+                yield homes[0], version
+
+    def _no_candidate(self, need: Need, needs: list[Need]) -> Problem:
+        catalogs = self._catalog.find(need.blueprint)
+        if len(catalogs) > 1 and need.catalog is None:
+            return self._at(
+                need,
+                "AmbiguousBlueprint",
+                f"{need.blueprint} is in more than one catalog: {', '.join(sorted(catalogs))}",
+                hint="say which with spec.blueprint.catalog",
+            )
+        versions = newest_first(v for home, vs in catalogs.items() if need.catalog in {None, home} for v in vs)
+        if not versions:
+            where = f"the catalog {need.catalog}" if need.catalog else "any catalog"
+            return self._at(need, "UnknownBlueprint", f"{self._says(need)}, which is not in {where}", at_name=True)
+        together = [n for n in needs if n.application == need.application]
+        in_range = [v for v in versions if all(fits(v, n.range) for n in together)]
+        home = need.catalog or next(iter(catalogs))
+        over = [got for v in in_range if isinstance(got := self._catalog.get(home, need.blueprint, v, None), PassedOver)]
+        if not over:
+            newest = ", ".join(versions[:3])
+            return self._at(
+                need,
+                "NoVersion",
+                f"{self._says(need)}; there are {len(versions)} versions, none in this range",
+                hint=f"the newest are {newest}",
+            )
+        reasons = "; ".join(f"{one.version}: {one.reason}" for one in over[:3])
+        funnel = f"found {len(versions)}, in range {len(in_range)}, usable 0"
+        return self._at(need, over[0].code, f"{self._says(need)}; {funnel}: {reasons}")
+
+    def _says(self, need: Need) -> str:
+        via = f" (through {' -> '.join(need.chain)}, in {need.written})" if need.requirer != need.application else ""
+        return f"{need.requirer} needs {need.blueprint} {need.range}{via}"
+
+    def _at(self, need: Need, code: str, message: str, *, hint: str = "", at_name: bool = False) -> Problem:
+        """A problem at the place in a person's file where the chain begins."""
+        source = self._wish.declared[need.chain[0]].source
+        way = ("spec", "blueprint", "name" if at_name or need.requirer != need.application else "version")
+        return source.problem(code, message, way, at_value=True, hint=hint)
+
+
+def _resolution(provider: _Provider, roots: list[Need], choices: Mapping[str, Choice]) -> Resolution:
+    needs: dict[str, list[Need]] = {name: [] for name in choices}
+    for root in roots:
+        needs[root.application].append(root)
+    edges: dict[str, tuple[str, ...]] = {}
+    for name, choice in choices.items():
+        own = provider.get_dependencies(choice)
+        for need in own:
+            needs[need.application].append(need)
+        edges[name] = tuple(sorted({need.application for need in own}))
+    ordered = {name: tuple(sorted(ns, key=lambda n: (n.requirer, n.written, n.range))) for name, ns in needs.items()}
+    return Resolution(choices=choices, needs=ordered, edges=edges)
+
+
+def _cycles(wish: Wish, resolution: Resolution) -> Iterator[Problem]:
+    """The first cycle found, named whole: Flux would wait for ever on it."""
+    done: set[str] = set()
+    for start in resolution.edges:
+        path: list[str] = []
+        stack = [(start, iter(resolution.edges[start]))] if start not in done else []
+        path.extend(name for name, _ in stack)
+        while stack:
+            name, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                stack.pop()
+                path.pop()
+                done.add(name)
+            elif following in path:
+                cycle = [*path[path.index(following) :], following]
+                source = wish.declared[resolution.choices[following].chain[0]].source
+                yield source.problem("Cycle", f"these Applications need each other in a circle: {' -> '.join(cycle)}")
+                return
+            elif following not in done:
+                stack.append((following, iter(resolution.edges[following])))
+                path.append(following)
+
+
+def _unknown_binds(wish: Wish, resolution: Resolution) -> Iterator[Problem]:
+    for name, one in wish.declared.items():
+        blueprint = resolution.choices[name].verified.blueprint
+        keys = {dependency.key for dependency in blueprint.spec.depends}
+        for key in one.application.spec.bind:
+            if key not in keys:
+                known = f"it has {', '.join(sorted(keys))}" if keys else "it has none"
+                yield one.source.problem(
+                    "UnknownDependency", f"{blueprint.name} has no dependency {key}; {known}", ("spec", "bind", key)
+                )

@@ -1,0 +1,131 @@
+"""From the configuration to everything that passes need."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.decide.render import Surroundings
+from reconciler.loop.catalog import TrustedCatalog
+from reconciler.loop.evidence import evidence
+from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.policies import PolicyFiles
+from reconciler.loop.settings import token_of
+from reconciler.loop.targets import Target, targets
+from reconciler.model.faults import Misconfigured
+from reconciler.world.cache import Cache
+from reconciler.world.cluster import Clusters
+from reconciler.world.cosign import Cosign
+from reconciler.world.git import Repository
+from reconciler.world.gitea import Gitea
+from reconciler.world.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from reconciler.decide.trust import Policies
+    from reconciler.loop.settings import Settings
+
+
+class Runtime:
+    """The real world, as configured; close it when done."""
+
+    def __init__(self, settings: Settings, *, on_change: Callable[[str], None] = lambda _: None) -> None:
+        self.settings = settings
+        clusters = settings.clusters
+        self._gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
+        self._registry = Registry(
+            plain_http=_plain_http(settings), credentials=settings.registry.credentials, timeout=settings.registry.timeout
+        )
+        self._cosign = Cosign(settings.cosign.program, timeout=settings.cosign.timeout, credentials=settings.registry.credentials)
+        self._clusters = Clusters(
+            clusters.directory, stale_after=clusters.stale_after, allow_exec=clusters.allow_exec, on_change=on_change
+        )
+        policies = PolicyFiles(settings.trust.directory)
+        catalog = TrustedCatalog(
+            [c.prefix for c in settings.catalogs],
+            policies,
+            self._registry,
+            partial(evidence, self._registry, self._cosign),
+            Cache(settings.state / "cache"),
+            fresh=settings.intervals.retry,
+        )
+        self._world = World(
+            catalog=catalog,
+            clusters=self._clusters,
+            policies=policies,
+            surroundings=partial(_surroundings, settings),
+            stale_after=clusters.stale_after,
+            progress_deadline=clusters.progress_deadline,
+            retry=settings.intervals.retry,
+        )
+
+    def close(self) -> None:
+        """Stop observing and close connections."""
+        self._clusters.close()
+        self._registry.close()
+        if self._gitea is not None:
+            self._gitea.close()
+
+    def check(self) -> None:
+        """See whether what every pass needs is there: cosign, and trust policies that can be read. Raises Misconfigured."""
+        self._cosign.version()
+        self._world.policies()
+
+    def targets(self) -> dict[str, Target]:
+        """The Environments there are now, by key. Raises a Fault."""
+        return targets(self.settings, self._gitea)
+
+    def reconciliation(self, target: Target) -> Reconciliation:
+        """The passes over one Environment."""
+        return Reconciliation(target.identity, repository(target, self.settings.state / "clones"), self._world)
+
+
+def repository(target: Target, folder: Path) -> Repository:
+    """An Environment's repository, with its clone in a folder."""
+    place = f"{target.identity.name}-{hashlib.sha256(target.url.encode()).hexdigest()[:12]}"
+    return Repository(folder / place, target.url, credentials=target.credentials)
+
+
+@contextlib.contextmanager
+def exclusive(state: Path) -> Iterator[None]:
+    """Hold the state directory, which one process at a time may use.
+
+    Raises:
+        Misconfigured: another one holds it, or it cannot be written.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(state / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise Misconfigured(f"the state directory {state} cannot be used: {error.strerror}") from None
+    try:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Misconfigured(
+                f"another reconciler uses the state directory {state}", "stop it, or set another `state`"
+            ) from None
+        yield
+    finally:
+        os.close(file)
+
+
+def _plain_http(settings: Settings) -> frozenset[str]:
+    return frozenset(c.prefix.partition("/")[0] for c in settings.catalogs if c.plain_http)
+
+
+def _surroundings(settings: Settings, policies: Policies) -> Surroundings:
+    return Surroundings(
+        sovereign=settings.sovereign,
+        keys=policies.keys,
+        plain_http=_plain_http(settings),
+        pull_secrets={c.prefix.partition("/")[0]: c.pull_secret for c in settings.catalogs if c.pull_secret},
+        interval=settings.flux.interval,
+        timeout=settings.flux.timeout,
+    )

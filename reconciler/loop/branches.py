@@ -1,0 +1,131 @@
+"""An Environment's three branches as last seen, and the only way in which the reconciler writes two of them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from pydantic import BaseModel
+
+from reconciler.decide.render import LOCK_FILE
+from reconciler.decide.shape import shape
+from reconciler.loop.desire import WANTED
+from reconciler.model.lock import EnvironmentLock
+from reconciler.model.status import EnvironmentStatus
+from reconciler.world import documents
+from reconciler.world.git import Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.world.git import Commit, Repository, Snapshot
+
+MAIN: Final = "main"
+RESOLVED: Final = "resolved"
+STATUS: Final = "status"
+STATUS_FILE: Final = "status.yaml"
+PAGE_FILE: Final = "README.md"
+_INPUT: Final = "Input-Commit: "
+# What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
+_OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Branches:
+    """Heads as last seen, with what stands there remembered; forgetting costs only time. Raises Faults as Repository does."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._heads: dict[str, str] = {}
+        self._commits: dict[str, Commit] = {}
+        self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
+        self._status: tuple[str | None, EnvironmentStatus | None] = (None, None)
+
+    @property
+    def known(self) -> bool:
+        """Whether there was a look since the last `forget`."""
+        return bool(self._heads)
+
+    def look(self) -> None:
+        """Ask the server for the branches, and fetch what is not here yet."""
+        heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS}}
+        if heads != self._heads:
+            self._repository.fetch(heads)
+            self._heads = heads
+
+    def forget(self) -> None:
+        """Take nothing for granted at the next pass."""
+        self._heads = {}
+
+    def head(self, branch: str) -> str | None:
+        """The commit at a branch's head; None when the branch does not exist."""
+        return self._heads.get(branch)
+
+    def tree(self, branch: str) -> str | None:
+        """The tree at a branch's head."""
+        commit = self._commit(branch)
+        return commit.tree if commit else None
+
+    def time(self, branch: str) -> int:
+        """When a branch's head was committed, seconds since the epoch; 0 when there is none."""
+        commit = self._commit(branch)
+        return commit.time if commit else 0
+
+    def input_of_resolved(self) -> str | None:
+        """The commit of `main` that the head of `resolved` followed from, as its trailer says."""
+        commit = self._commit(RESOLVED)
+        lines = commit.message.splitlines() if commit else []
+        return next((line.removeprefix(_INPUT) for line in lines if line.startswith(_INPUT)), None)
+
+    def wanted_files(self) -> Snapshot:
+        """What people wrote: environment.yaml and the Applications at the head of `main`."""
+        return self._repository.read(self._heads[MAIN], WANTED)
+
+    def lock(self) -> EnvironmentLock | None:
+        """The lock at the head of `resolved`; None when there is none, or none that can be read: then all is resolved anew."""
+        head = self._heads.get(RESOLVED)
+        if self._lock[0] != head:
+            self._lock = (head, self._read(head, LOCK_FILE, EnvironmentLock))
+        return self._lock[1]
+
+    def status(self) -> EnvironmentStatus | None:
+        """The status at the head of `status`; None when there is none that can be read."""
+        head = self._heads.get(STATUS)
+        if self._status[0] != head:
+            self._status = (head, self._read(head, STATUS_FILE, EnvironmentStatus))
+        return self._status[1]
+
+    def tree_of(self, files: Mapping[str, bytes]) -> str:
+        """The tree that some files make, without writing it."""
+        return self._repository.tree_of(files)
+
+    def push(self, branch: str, files: Mapping[str, bytes], message: str) -> str:
+        """Commit files as a branch's whole content and push, if the branch is still where it was last seen.
+
+        Returns:
+            The new commit.
+        """
+        parent = self._heads.get(branch)
+        commit = self._repository.write(files, parent=parent, message=message, time=int(time.time()))
+        self._repository.push(commit.id, branch, expect=parent)
+        self._heads[branch] = commit.id
+        self._commits[branch] = commit
+        return commit.id
+
+    def _commit(self, branch: str) -> Commit | None:
+        head = self._heads.get(branch)
+        if head is None:
+            return None
+        known = self._commits.get(branch)
+        if known is None or known.id != head:
+            known = self._commits[branch] = self._repository.commit_of(head)
+        return known
+
+    def _read(self, head: str | None, file: str, model: type[M]) -> M | None:
+        if head is None:
+            return None
+        text = self._repository.read(head, (file,), limits=_OURS).files.get(file)
+        if text is None:
+            return None
+        return shape(documents.load(text, file, max_bytes=_OURS.file, max_parts=documents.MAX_OWN_PARTS), model)[0]

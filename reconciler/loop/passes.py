@@ -1,0 +1,272 @@
+"""One pass over one Environment: observe, decide, act.
+
+A pass can be killed at any point: all it knows is in git and on the clusters, what it keeps between passes only saves time, and a
+commit is made only when its tree differs from the branch's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from reconciler.decide.changes import message as resolved_message
+from reconciler.decide.readiness import Entry, Verdict, assess
+from reconciler.decide.render import LOCK_FILE
+from reconciler.decide.report import Hitch, page, report, subject
+from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
+from reconciler.loop.desire import Desired, Identity, desire, outside
+from reconciler.model.faults import Fault, Misconfigured, Rejected
+from reconciler.world import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reconciler.decide.catalog import Catalog
+    from reconciler.decide.render import Surroundings
+    from reconciler.decide.trust import Policies
+    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.observation import Observation
+    from reconciler.model.status import EnvironmentStatus
+    from reconciler.world.git import Repository
+
+log = structlog.get_logger()
+
+
+class ClusterView(Protocol):
+    """What a pass needs of clusters; `world.cluster.Clusters` in earnest."""
+
+    def ensure(self, context: str, *, wait: float = 0.0) -> None:
+        """See to it that a cluster is observed; wait some seconds for its first answer."""
+
+    def observe(self, context: str, namespace: str, name: str) -> Observation:
+        """What is known of one HelmRelease."""
+
+    def look_now(self, context: str, namespace: str) -> None:
+        """Ask Flux to look at the repository at once."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What all passes share.
+
+    Attributes:
+        catalog: what can be installed.
+        clusters: what runs.
+        policies: reads the trust policies as they stand now; raises Misconfigured.
+        surroundings: what rendering needs to know, under some policies.
+        stale_after: seconds after which an observation no longer counts.
+        progress_deadline: seconds in which a resolved commit should be ready.
+        retry: seconds after which a refused commit's Blueprints are looked for again.
+    """
+
+    catalog: Catalog
+    clusters: ClusterView
+    policies: Callable[[], Policies]
+    surroundings: Callable[[Policies], Surroundings]
+    stale_after: float = 60.0
+    progress_deadline: float = 900.0
+    retry: float = 60.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pass came to.
+
+    Attributes:
+        name: the Environment's.
+        main: the commit looked at; None when there is no `main`.
+        resolved: the head of `resolved` after the pass.
+        pushed: the branches that were pushed.
+        status: the status; None when it was not the time to say anything.
+        hitch: what stands between `main` and `resolved`.
+    """
+
+    name: str
+    main: str | None
+    resolved: str | None = None
+    pushed: tuple[str, ...] = ()
+    status: EnvironmentStatus | None = None
+    hitch: Hitch | None = None
+
+
+@dataclass
+class _Decision:
+    """What was decided, for as long as nothing changes that it rests on.
+
+    Attributes:
+        key: `main`'s head and the policies' digest.
+        at: when, by the monotonic clock.
+        hitch: why there is nothing to commit.
+        lock: what is to be committed; None with a hitch.
+        tree: the tree id that `resolved` should have; None with a hitch.
+        files: that tree's files, until they are pushed.
+    """
+
+    key: tuple[str, str]
+    at: float
+    hitch: Hitch | None = None
+    lock: EnvironmentLock | None = None
+    tree: str | None = None
+    files: Mapping[str, bytes] | None = None
+
+
+class Reconciliation:
+    """The passes over one Environment, one at a time."""
+
+    def __init__(self, identity: Identity, repository: Repository, world: World) -> None:
+        self.identity = identity
+        self._branches = Branches(repository)
+        self._world = world
+        self._decision: _Decision | None = None
+        self._seen: set[tuple[str, str, str]] = set()
+
+    @property
+    def clusters(self) -> frozenset[str]:
+        """The clusters that the Environment was placed on when last seen."""
+        lock = self._branches.lock()
+        return frozenset(c for p in lock.packages for c in p.placements) if lock else frozenset()
+
+    def run(self, *, look: bool = True, wait: float = 0.0) -> Outcome:
+        """Make one pass.
+
+        Args:
+            look: ask the server for its branches; otherwise only what runs is looked at again.
+            wait: seconds to wait for the first answer of a cluster. With none, an Environment whose clusters have not answered
+                yet keeps its last status: nothing is said of what was not observed.
+
+        Raises:
+            Fault: the repository could not be read or written; nothing is lost, and the next pass does it all.
+        """
+        try:
+            return self._run(look=look, wait=wait)
+        except Fault:
+            self._branches.forget()
+            raise
+
+    def _run(self, *, look: bool, wait: float) -> Outcome:
+        name, branches = self.identity.name, self._branches
+        if look or not branches.known:
+            branches.look()
+        main = branches.head(MAIN)
+        if main is None:
+            return Outcome(name, None)
+        decision = self._decide(main)
+        pushed, hitch = [], decision.hitch
+        try:
+            pushed += self._push_resolved(main, decision)
+        except Rejected as fault:
+            hitch = outside("Committed", fault)
+        status = self._status(main, hitch, wait)
+        if status is not None:
+            pushed += self._push_status(status)
+        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, hitch)
+
+    def _decide(self, main: str) -> _Decision:
+        """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
+        try:
+            policies = self._world.policies()
+        except Misconfigured as fault:
+            return _Decision((main, ""), time.monotonic(), outside("Trusted", fault))
+        key = (main, policies.digest)
+        known = self._decision
+        if known is None or known.key != key or self._due(known):
+            result = desire(
+                self._branches.wanted_files(),
+                self.identity,
+                self._branches.lock(),
+                self._world.catalog,
+                self._world.surroundings(policies),
+            )
+            self._decision = known = _Decision(key, time.monotonic())
+            if isinstance(result, Desired):
+                known.lock, known.files, known.tree = result.lock, result.files, self._branches.tree_of(result.files)
+            else:
+                known.hitch = result
+        return known
+
+    def _due(self, decision: _Decision) -> bool:
+        """Whether to decide again: `resolved` is not what it should be, or a Hitch may have gone by itself."""
+        hitch = decision.hitch
+        if hitch is None:
+            return decision.files is None and self._branches.tree(RESOLVED) != decision.tree
+        if not hitch.refused:
+            return True
+        return hitch.stage != "Valid" and time.monotonic() - decision.at > self._world.retry
+
+    def _push_resolved(self, main: str, decision: _Decision) -> list[str]:
+        files, decision.files = decision.files, None
+        if files is None or decision.lock is None or self._branches.tree(RESOLVED) == decision.tree:
+            return []
+        digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
+        message = resolved_message(self.identity.name, main, self._branches.lock(), decision.lock, digest)
+        self._branches.push(RESOLVED, files, message)
+        for cluster in sorted(self.clusters):
+            try:
+                self._world.clusters.look_now(cluster, decision.lock.flux_namespace)
+            except Fault as fault:  # it looks by itself after a while
+                log.info("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
+        return [RESOLVED]
+
+    def _push_status(self, status: EnvironmentStatus) -> list[str]:
+        data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status).encode()}
+        if self._branches.tree(STATUS) == self._branches.tree_of(files):
+            return []
+        trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
+        self._branches.push(STATUS, files, f"{subject(status)}\n\n{trailers}")
+        return [STATUS]
+
+    def _status(self, main: str, hitch: Hitch | None, wait: float) -> EnvironmentStatus | None:
+        lock = self._branches.lock()
+        if hitch is not None and not hitch.refused and self._branches.input_of_resolved() == main:
+            # This very commit is resolved already; that its registry cannot be asked again just now says nothing about it.
+            log.warning("not checked again", environment=self.identity.name, why=hitch.message)
+            hitch = None
+        for cluster in sorted(self.clusters):
+            self._world.clusters.ensure(cluster, wait=wait)
+        verdicts = self._verdicts(lock) if lock else {}
+        if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
+            return None
+        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch)
+
+    def _verdicts(self, lock: EnvironmentLock) -> dict[tuple[str, str], Verdict]:
+        now, before = time.time(), self._seen_before()
+        verdicts: dict[tuple[str, str], Verdict] = {}
+        for package in lock.packages:
+            for cluster in package.placements:
+                key = (package.application, cluster, package.entry)
+                entry = self._entry(package, cluster, lock.flux_namespace, was_there=key in before)
+                observation = self._world.clusters.observe(cluster, entry.namespace, entry.application)
+                verdict = assess(entry, observation, now)
+                verdicts[package.application, cluster] = verdict
+                if verdict.evidence is not None and verdict.evidence.entry == package.entry:
+                    self._seen.add(key)
+        return verdicts
+
+    def _entry(self, package: Package, cluster: str, namespace: str, *, was_there: bool) -> Entry:
+        return Entry(
+            application=package.application,
+            cluster=cluster,
+            namespace=namespace,
+            version=package.version,
+            digest=package.digest,
+            entry=package.entry,
+            was_there=was_there,
+            committed=self._branches.time(RESOLVED),
+            stale_after=self._world.stale_after,
+            progress_deadline=self._world.progress_deadline,
+        )
+
+    def _seen_before(self) -> set[tuple[str, str, str]]:
+        """Which entries were on which cluster, as far as this process or the last status knows."""
+        status = self._branches.status()
+        return self._seen | {
+            (application.name, placement.cluster, placement.evidence.entry)
+            for application in (status.applications if status else ())
+            for placement in application.placements
+            if placement.evidence is not None and placement.evidence.entry is not None
+        }

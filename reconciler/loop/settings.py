@@ -1,0 +1,179 @@
+"""The one configuration file, by pydantic-settings.
+
+What is in the environment wins over the file: `CATALYST_GITEA__TOKEN` is `gitea.token`. A secret comes from there or from a file
+that the configuration names; relative paths are seen from the configuration file's own folder.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.alias_generators import to_camel
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from reconciler.decide.shape import problems_of
+from reconciler.model.faults import Misconfigured
+from reconciler.world.documents import load
+
+P = TypeVar("P", bound=BaseModel)
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class Part(BaseModel):
+    """A part of the configuration: camelCase in the file, unknown fields refused."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
+    )
+
+
+class GiteaPart(Part):
+    """The Gitea that holds Environments."""
+
+    url: str
+    username: str = "catalyst-reconciler"
+    token: SecretStr | None = None
+    token_file: Path | None = None
+    topic: str = "catalyst-environment"
+    discover: bool = True
+
+
+class EnvironmentPart(Part):
+    """An Environment that is named rather than discovered: a `url` (also `file://`), or `repository` as owner/name on Gitea."""
+
+    name: str
+    url: str | None = None
+    repository: str | None = None
+
+
+class CatalogPart(Part):
+    """A catalog: an OCI prefix such as `registry.example/openova`, under which Blueprints are `bp-<name>`."""
+
+    prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")]
+    plain_http: bool = False
+    pull_secret: str | None = None
+
+
+class RegistryPart(Part):
+    """How registries are spoken to. `credentials` is a docker config.json."""
+
+    credentials: Path | None = None
+    timeout: Seconds = 15
+
+
+class TrustPart(Part):
+    """Where TrustPolicy documents lie: a directory that only the Sovereign can write."""
+
+    directory: Path
+
+
+class CosignPart(Part):
+    """The cosign program, 3.0.6 or newer, by path or by name."""
+
+    program: Path = Path("cosign")
+    timeout: Seconds = 30
+
+
+class ClustersPart(Part):
+    """Kubeconfigs by context name (`<context>.yaml`) in a directory, and how observations are judged."""
+
+    directory: Path | None = None
+    allow_exec: bool = False
+    stale_after: Seconds = 60
+    progress_deadline: Seconds = 900
+
+
+class FluxPart(Part):
+    """What rendered Flux objects say; Go durations."""
+
+    interval: str = "10m"
+    timeout: str = "5m"
+
+
+class IntervalsPart(Part):
+    """Seconds between looks. `poll`: at each repository; `discover`: for new ones; `retry`: at a refused commit's Blueprints."""
+
+    poll: Seconds = 30
+    discover: Seconds = 60
+    retry: Seconds = 60
+
+
+class Settings(BaseSettings):
+    """All that the reconciler must be told."""
+
+    model_config = SettingsConfigDict(env_prefix="CATALYST_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    sovereign: str
+    state: Path
+    gitea: GiteaPart | None = None
+    environments: list[EnvironmentPart] = []
+    catalogs: Annotated[list[CatalogPart], Field(min_length=1)]
+    trust: TrustPart
+    registry: RegistryPart = RegistryPart()
+    cosign: CosignPart = CosignPart()
+    clusters: ClustersPart = ClustersPart()
+    flux: FluxPart = FluxPart()
+    intervals: IntervalsPart = IntervalsPart()
+    workers: Annotated[int, Field(ge=1, le=64)] = 4
+
+    @classmethod
+    def settings_customise_sources(  # noqa: D102 - pydantic-settings' own hook: the environment before the file
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+
+def read_settings(file: Path) -> Settings:
+    """Read the configuration.
+
+    Raises:
+        Misconfigured: with every problem of the file and its place.
+    """
+    try:
+        source = load(file.read_bytes(), str(file))
+    except OSError as error:
+        raise Misconfigured(f"the configuration {file} cannot be read: {error.strerror}") from None
+    if source.problems:
+        raise Misconfigured("\n".join(str(p) for p in source.problems))
+    data = source.data if isinstance(source.data, dict) else {}
+    try:
+        settings = Settings(**data)
+    except ValidationError as error:
+        raise Misconfigured("\n".join(str(p) for p in problems_of(error, source, Settings))) from None
+    return _seen_from(file.resolve().parent, settings)
+
+
+def token_of(gitea: GiteaPart) -> str:
+    """Gitea's token, from the environment, the configuration or its file.
+
+    Raises:
+        Misconfigured: there is none, or its file cannot be read.
+    """
+    if gitea.token is not None:
+        return gitea.token.get_secret_value()
+    if gitea.token_file is None:
+        raise Misconfigured("gitea needs a token", "set gitea.tokenFile, or CATALYST_GITEA__TOKEN in the environment")
+    try:
+        return gitea.token_file.read_text().strip()
+    except OSError as error:
+        raise Misconfigured(f"gitea.tokenFile {gitea.token_file} cannot be read: {error.strerror}") from None
+
+
+def _seen_from(folder: Path, part: P) -> P:
+    """A part with its relative paths made absolute; a bare program name stays one, to be found in PATH."""
+    changes: dict[str, Any] = {}
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, Path) and not value.is_absolute() and not (name == "program" and len(value.parts) == 1):
+            changes[name] = folder / value
+        elif isinstance(value, Part):
+            changes[name] = _seen_from(folder, value)
+    return part.model_copy(update=changes)

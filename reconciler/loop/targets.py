@@ -1,0 +1,62 @@
+"""Which Environments there are: those the configuration names, and those whose repository carries the topic on Gitea."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.loop.desire import Identity
+from reconciler.loop.settings import token_of
+from reconciler.model.faults import Misconfigured
+from reconciler.world.git import Credentials
+
+if TYPE_CHECKING:
+    from reconciler.loop.settings import EnvironmentPart, Settings
+    from reconciler.world.gitea import Gitea
+
+
+@dataclass(frozen=True)
+class Target:
+    """An Environment's repository.
+
+    Attributes:
+        identity: who it must say it is.
+        url: where it is cloned from.
+        credentials: for the url.
+    """
+
+    identity: Identity
+    url: str
+    credentials: Credentials | None
+
+
+def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
+    """All Environments by key: the name of one that is configured, `owner/name` of one that is discovered.
+
+    Raises:
+        Misconfigured: an Environment is named without a place.
+        Fault: Gitea could not be asked.
+    """
+    found = {part.name: _named(part, settings) for part in settings.environments}
+    if gitea is None or settings.gitea is None or not settings.gitea.discover:
+        return found
+    urls = {target.url for target in found.values()}
+    for remote in gitea.repositories(settings.gitea.topic):
+        if remote.clone_url not in urls:
+            identity = Identity(remote.name, remote.owner)
+            found[f"{remote.owner}/{remote.name}"] = Target(identity, remote.clone_url, _credentials(settings))
+    return found
+
+
+def _named(part: EnvironmentPart, settings: Settings) -> Target:
+    home = settings.gitea.url.rstrip("/") + "/" if settings.gitea else None
+    if part.repository is not None and home is not None:
+        return Target(Identity(part.name), f"{home}{part.repository}.git", _credentials(settings))
+    if part.url is None:
+        raise Misconfigured(f"the Environment {part.name} has neither a url nor a repository on a configured Gitea")
+    ours = home is not None and part.url.startswith(home)  # the token goes to Gitea and nowhere else
+    return Target(Identity(part.name), part.url, _credentials(settings) if ours else None)
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    return Credentials(settings.gitea.username, token_of(settings.gitea)) if settings.gitea else None

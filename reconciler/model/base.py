@@ -1,0 +1,48 @@
+"""What all documents have in common: the envelope, the names, and how strictly they are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+API_VERSION: Final = "catalyst.openova.io/v1alpha1"
+
+ENV_TYPES: Final = ("prod", "stg", "uat", "dev", "poc")
+
+# An Application's name is also its Namespace and its Helm release; Helm allows 53 characters, a DNS label 63.
+ApplicationName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=53)]
+# `{prov}-{reg}-{bb}-{env_type}-{org}`: the name of a cluster is the name of its kubeconfig context.
+ClusterName = Annotated[str, Field(pattern=r"^[a-z0-9]+-[a-z0-9]+-[a-z0-9]+-[a-z]+-[a-z][a-z0-9-]*$", max_length=128)]
+DnsLabel = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
+Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+
+
+class Model(BaseModel):
+    """A part of a document: camelCase outside, snake_case inside, unknown fields and coercions refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
+
+
+class Metadata(Model):
+    """`metadata` of a document that a person writes."""
+
+    name: str
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+
+
+class Document(Model):
+    """The envelope of every document except Blueprint, whose envelope is older and laxer."""
+
+    api_version: Literal["catalyst.openova.io/v1alpha1"]
+    kind: str
+    metadata: Metadata

@@ -1,0 +1,69 @@
+"""Everything that can go wrong outside a document, as one small tree.
+
+```
+Fault                 any failure of ours to name: what, why, and what to do next
+├── Unavailable       the other side did not answer as it should; trying again may help
+├── Denied            the other side refused our credentials or our rights
+├── Missing           the thing asked for does not exist
+├── Corrupt           content is not what its digest, size or format promised
+├── Untrusted         no signature holds that the policy accepts
+├── Moved             a branch is no longer where we last saw it
+├── Rejected          a server's rule turned our write down
+└── Misconfigured     the reconciler's own configuration or installation cannot work
+```
+
+A problem in a person's document is not a Fault but a `Problem` (see `model.problem`). `world` maps each foreign
+exception to one of these, at its border, and no message of theirs holds a secret.
+"""
+
+from __future__ import annotations
+
+
+class Fault(Exception):  # noqa: N818 - the field's word for a failure; "Error" adds nothing
+    """A failure outside any document.
+
+    Attributes:
+        message: one sentence: what failed, where, and why.
+        hint: what a person can do next; empty when there is nothing to do but wait.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the message and, when there is one, what to do next."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class Unavailable(Fault):
+    """The other side did not answer as it should; trying again may help."""
+
+
+class Denied(Fault):
+    """The other side refused our credentials or our rights."""
+
+
+class Missing(Fault):
+    """The thing asked for does not exist."""
+
+
+class Corrupt(Fault):
+    """Content is not what its digest, size or format promised."""
+
+
+class Untrusted(Fault):
+    """No signature holds that the policy accepts."""
+
+
+class Moved(Fault):
+    """A branch is no longer where we last saw it: look again, then decide again."""
+
+
+class Rejected(Fault):
+    """A server's rule (a hook, a protected branch) turned our write down."""
+
+
+class Misconfigured(Fault):
+    """The reconciler's own configuration or installation cannot work."""

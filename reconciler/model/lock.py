@@ -1,0 +1,77 @@
+"""`environment.lock.yaml` on the `resolved` branch: exactly what runs, pinned by digest, with the evidence for it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from reconciler.model.base import ApplicationName, ClusterName, Digest, Model
+
+
+class ChartPin(Model):
+    """The chart's layer inside the artifact."""
+
+    digest: Digest
+    media_type: str
+
+
+class Requirer(Model):
+    """Who asked for a package: an Application, with which range, and the file where that was written."""
+
+    application: str
+    range: str
+    in_: Annotated[str, Field(alias="in")]
+
+
+class Evidence(Model):
+    """Why the artifact was trusted: enough to check it again with cosign alone.
+
+    `policy` is the digest of the TrustPolicy documents that matched, `signature` that of the signature's own manifest.
+    """
+
+    authority: str
+    policy: Digest
+    signature: Digest
+
+
+class Package(Model):
+    """One Application, resolved.
+
+    `entry` is a digest over what the cluster is to run (artifact, values, dependsOn, placements, suspend), and over
+    nothing else: readiness is bound to it.
+    """
+
+    application: ApplicationName
+    blueprint: str
+    version: str
+    artifact: str
+    chart: ChartPin
+    placements: list[ClusterName]
+    depends_on: list[str] = []
+    required_by: list[Requirer] = []
+    evidence: Evidence
+    values: dict[str, Any] = {}
+    suspend: bool = False
+    entry: Digest
+
+    @property
+    def digest(self) -> str:
+        """The artifact's manifest digest."""
+        return self.artifact.rpartition("@")[2]
+
+
+class LockMetadata(Model):
+    """`metadata` of a lock: the Environment's name."""
+
+    name: str
+
+
+class EnvironmentLock(Model):
+    """Sorted by Application, without times: equal inputs give equal bytes."""
+
+    api_version: Literal["catalyst.openova.io/v1alpha1"] = "catalyst.openova.io/v1alpha1"
+    kind: Literal["EnvironmentLock"] = "EnvironmentLock"
+    metadata: LockMetadata
+    flux_namespace: str = "flux-system"
+    packages: list[Package] = []

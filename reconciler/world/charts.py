@@ -1,0 +1,127 @@
+"""Helm chart archives, in memory only: nothing is ever unpacked to a disk.
+
+Archives come from strangers until their signature holds, and from people with mistakes after that. So reading is
+bounded (a gzip bomb ends at the limit) and takes regular files in one folder, nothing else. What tar readers are known
+to disagree on (duplicates, a second gzip member, rubbish in the middle) is refused, so that Helm sees what we see.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import tarfile
+import zlib
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.faults import Corrupt, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+UNPACKED_LIMIT: Final = 32 << 20  # bytes of tar; the largest public charts have about 10 MB
+FILE_LIMIT: Final = 5000
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+def pack(directory: Path, name: str) -> bytes:
+    """Pack a chart's directory to a `.tgz` as Helm expects it: all files under `<name>/`.
+
+    The same files give the same bytes (as long as zlib stays the same): sorted, without times, owners or modes. Files and
+    directories whose names begin with a dot are left out.
+
+    Raises:
+        Missing: there is no such directory.
+        Corrupt: it holds a symlink or another thing that is no file, or more than fits the limits.
+    """
+    if not directory.is_dir():
+        raise Missing(f"there is no chart directory {directory}")
+    packed = io.BytesIO()
+    with (
+        gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        size = 0
+        for number, file in enumerate(_files(directory), start=1):
+            data = file.read_bytes()
+            size += len(data)
+            if size > UNPACKED_LIMIT or number > FILE_LIMIT:
+                raise Corrupt(f"the chart {directory} is larger than {FILE_LIMIT} files or {UNPACKED_LIMIT >> 20} MiB")
+            member = tarfile.TarInfo(f"{name}/{file.relative_to(directory).as_posix()}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return packed.getvalue()
+
+
+def read(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
+    """Read a chart archive: each file's content by its path below the chart's own folder (`Chart.yaml`).
+
+    Args:
+        archive: a gzipped tar.
+        limit: how many bytes it may have unpacked.
+
+    Raises:
+        Corrupt: it is no such archive, is too large, or holds anything but regular files in one folder.
+    """
+    raw = _inflate(archive, limit)
+    files, folders = dict[str, bytes](), set[str]()
+    try:
+        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as tar:
+            for member in tar:
+                folder, path = _place(member)
+                folders.add(folder)
+                if path in files or len(files) >= FILE_LIMIT:
+                    raise Corrupt("the chart archive holds a file twice, or too many files")
+                content = tar.extractfile(member) if member.isfile() else None
+                if content is not None:
+                    files[path] = content.read()
+            end = tar.offset
+    except (tarfile.TarError, ValueError, EOFError, OSError) as error:
+        raise Corrupt("the chart archive is no tar file") from error
+    if raw[end:].strip(b"\0"):  # tarfile takes a broken header for the end
+        raise Corrupt("the chart archive is damaged in the middle")
+    if len(folders) != 1:
+        raise Corrupt("the chart archive does not hold exactly one folder")
+    return files
+
+
+def _files(directory: Path) -> Iterator[Path]:
+    """All regular files below a directory, in an order that depends on names only."""
+    for entry in sorted(directory.iterdir()):
+        mode = entry.lstat().st_mode
+        if entry.name.startswith("."):
+            continue
+        if stat.S_ISDIR(mode):
+            yield from _files(entry)
+        elif stat.S_ISREG(mode):
+            yield entry
+        else:
+            raise Corrupt(f"{entry} is no regular file", "charts hold files and directories only: put the file itself there")
+
+
+def _inflate(archive: bytes, limit: int) -> bytes:
+    """Unzip at most `limit` bytes of exactly one gzip member."""
+    unzip = zlib.decompressobj(_GZIP)
+    try:
+        raw = unzip.decompress(archive, limit + 1)
+    except zlib.error as error:
+        raise Corrupt("the chart archive is no gzip file") from error
+    if len(raw) > limit:
+        raise Corrupt(f"the chart archive unpacks to more than {limit} bytes")
+    if not unzip.eof or unzip.unused_data:
+        raise Corrupt("the chart archive is cut short, or something follows it")
+    return raw
+
+
+def _place(member: tarfile.TarInfo) -> tuple[str, str]:
+    """The folder and the path below it where a member belongs; Corrupt when it is no plain file or directory."""
+    path = PurePosixPath(member.name)
+    if not (member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.isdir()) or member.sparse is not None:
+        raise Corrupt("the chart archive holds a link, a device or another thing that is no plain file")
+    if path.is_absolute() or ".." in path.parts or "\\" in member.name or not path.parts:
+        raise Corrupt("the chart archive holds a name that leads out of it")
+    if len(path.parts) == 1 and not member.isdir():
+        raise Corrupt("the chart archive holds a file outside its folder")
+    return path.parts[0], "/".join(path.parts[1:])

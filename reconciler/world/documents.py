@@ -1,0 +1,226 @@
+"""YAML in and out, by ruamel.yaml: YAML 1.2, with places, within hard limits.
+
+Text from people and registries is read to plain data only: no tags of its own, no merge keys, no timestamps (a date
+stays the string it is), no duplicate keys. What is written is read alike by YAML 1.1 and 1.2 parsers, since Flux's is the former.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
+
+from reconciler.model.problem import Problem
+from reconciler.model.source import Place, Source, Way
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ruamel.yaml.constructor import SafeConstructor
+
+MAX_BYTES: Final = 1024 * 1024
+MAX_DEPTH: Final = 64
+MAX_PARTS: Final = 50_000  # after aliases are followed: an alias bomb is many parts, however short its text
+MAX_OWN_PARTS: Final = 2_000_000  # for documents that the reconciler wrote itself
+
+_TAG = "tag:yaml.org,2002:"
+# A plain scalar that YAML 1.1 and 1.2 both read as this very string: it begins with a letter and holds nothing that ends or
+# splits a scalar; words that some version reads as a boolean or nothing are quoted.
+_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*(?: [A-Za-z0-9_./@+()-]+)*")
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
+
+
+class _Refused(Exception):  # noqa: N818 - carries a problem out of the walk
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int = MAX_PARTS) -> Source:
+    """Read a file that must hold exactly one document.
+
+    Args:
+        text: the file's content.
+        file: its path, as problems shall name it.
+        max_bytes: how long the text may be.
+        max_parts: of how many mappings, lists and scalars it may consist.
+
+    Returns:
+        A Source; when the text is not acceptable its data is None and its problems say why.
+    """
+    try:
+        documents = list(_documents(text, file, max_bytes, max_parts))
+    except _Refused as refused:
+        return Source(file=file, problems=(refused.problem,))
+    if len(documents) != 1:
+        what = "is empty" if not documents else f"holds {len(documents)} documents"
+        problem = Problem(
+            code="NotOneDocument", message=f"the file {what}; it must hold exactly one", file=file, line=1, column=1
+        )
+        return Source(file=file, problems=(problem,))
+    return documents[0]
+
+
+def load_all(text: bytes, file: str) -> tuple[Source, ...]:
+    """Read a file of any number of documents; a text that is not acceptable gives one Source with its problem."""
+    try:
+        return tuple(_documents(text, file, MAX_BYTES, MAX_PARTS))
+    except _Refused as refused:
+        return (Source(file=file, problems=(refused.problem,)),)
+
+
+def dump(*documents: Mapping[str, Any]) -> bytes:
+    """Write documents: keys in the order given, two spaces, no aliases; equal data gives equal bytes."""
+    out = io.BytesIO()
+    for document in documents:
+        if len(documents) > 1:
+            out.write(b"---\n")
+        _writer().dump(document, out)
+    return out.getvalue()
+
+
+def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterator[Source]:
+    if len(text) > max_bytes:
+        raise _Refused(
+            Problem(code="TooLarge", message=f"the file is {len(text)} bytes; at most {max_bytes} are read", file=file)
+        )
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        message = f"byte {error.start} is not UTF-8"
+        raise _Refused(Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")) from None
+    yaml = YAML(typ="safe", pure=True)
+    try:
+        for node in yaml.compose_all(io.StringIO(decoded)):
+            yield _Walk(file, yaml.constructor, max_parts).source(node)
+    except RecursionError:
+        raise _Refused(_too_deep(file, 1, 1)) from None
+    except MarkedYAMLError as error:
+        raise _Refused(_syntax(error, file)) from None
+    except YAMLError as error:
+        message = " ".join(str(error).split())[:200]
+        raise _Refused(Problem(code="NotYaml", message=f"not YAML: {message}", file=file, line=1, column=1)) from None
+
+
+def _syntax(error: MarkedYAMLError, file: str) -> Problem:
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+    words = " ".join(str(part) for part in (error.context, error.problem) if part)
+    hint = "YAML is indented with spaces, not tabs" if "\\t" in words else ""
+    code = "UnknownAlias" if isinstance(error, ComposerError) else "NotYaml"
+    return Problem(code=code, message=f"not YAML: {words[:200]}", file=file, line=line, column=column, hint=hint)
+
+
+def _too_deep(file: str, line: int, column: int) -> Problem:
+    return Problem(code="TooDeep", message=f"nested more than {MAX_DEPTH} deep", file=file, line=line, column=column)
+
+
+class _Walk:
+    """Turns ruamel's nodes into plain data and places, within the limits."""
+
+    def __init__(self, file: str, constructor: SafeConstructor, max_parts: int) -> None:
+        self._file = file
+        self._places: dict[Way, Place] = {}
+        self._parts = 0
+        self._max_parts = max_parts
+        self._constructor = constructor
+
+    def source(self, root: Node | None) -> Source:
+        """Walk one document; raises _Refused at the first thing that is not plain data."""
+        if root is None:
+            return Source(file=self._file)
+        data = self._data(root, (), root)
+        return Source(file=self._file, data=data, places=self._places)
+
+    def _data(self, node: Node, way: Way, key: Node) -> Any:
+        self._parts += 1
+        if self._parts > self._max_parts:
+            raise self._refuse("TooManyParts", f"more than {self._max_parts} parts once aliases are followed", node)
+        if len(way) > MAX_DEPTH:
+            mark = node.start_mark
+            raise _Refused(_too_deep(self._file, mark.line + 1, mark.column + 1))
+        self._places[way] = Place(
+            key.start_mark.line + 1, key.start_mark.column + 1, node.start_mark.line + 1, node.start_mark.column + 1
+        )
+        if isinstance(node, ScalarNode):
+            return self._scalar(node)
+        if isinstance(node, SequenceNode) and node.tag == _TAG + "seq":
+            return [self._data(item, (*way, index), item) for index, item in enumerate(node.value)]
+        if isinstance(node, MappingNode) and node.tag == _TAG + "map":
+            return self._mapping(node, way)
+        raise self._refuse("UnknownTag", f"the tag {node.tag} is not plain data", node)
+
+    def _mapping(self, node: MappingNode, way: Way) -> dict[str, Any]:
+        data: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, ScalarNode):
+                raise self._refuse("NotAString", "a key must be a string", key_node)
+            if key_node.tag == _TAG + "merge":
+                raise self._refuse("MergeKey", "merge keys (<<) are not YAML 1.2; write the fields out", key_node)
+            key = key_node.value
+            if key in data:
+                raise self._refuse("DuplicateKey", f"the key {key!r} stands here twice", key_node)
+            data[key] = self._data(value_node, (*way, key), key_node)
+        return data
+
+    def _scalar(self, node: ScalarNode) -> Any:
+        kind = str(node.tag).removeprefix(_TAG)
+        if kind in {"str", "timestamp"}:
+            return node.value
+        if kind not in {"int", "float", "bool", "null"}:
+            raise self._refuse("UnknownTag", f"the tag {node.tag} is not plain data", node)
+        if kind == "float" and "." not in node.value:
+            return node.value  # `1e3`, and the abbreviated commit 12e4567, stay the strings they look like
+        try:
+            value = self._constructor.construct_object(node)
+        except (ValueError, OverflowError, YAMLError):
+            raise self._refuse("NotYaml", f"not a number: {node.value[:40]}", node) from None
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self._refuse("NotANumber", f"{node.value} is not a number that JSON can carry", node)
+        return value
+
+    def _refuse(self, code: str, message: str, node: Node) -> _Refused:
+        mark = node.start_mark
+        return _Refused(Problem(code=code, message=message, file=self._file, line=mark.line + 1, column=mark.column + 1))
+
+
+class _Representer(SafeRepresenter):
+    """Quotes every string that any YAML version could take for something else."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Never write an alias: a reviewer reads each part where it stands."""
+        del data
+        return True
+
+
+def _represent_string(representer: SafeRepresenter, value: str) -> Any:
+    if "\n" in value and value.isprintable() is False and _is_block(value):
+        return representer.represent_scalar(_TAG + "str", value, style="|")
+    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
+    return representer.represent_scalar(_TAG + "str", value, style=None if plain else '"')
+
+
+def _is_block(value: str) -> bool:
+    """Whether a literal block says exactly this: printable lines, none with blanks at its ends, one final newline."""
+    lines = value.split("\n")
+    return lines[-1] == "" and all(line and line.isprintable() and line == line.strip() for line in lines[:-1])
+
+
+_Representer.add_representer(str, _represent_string)
+
+
+def _writer() -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = _Representer
+    yaml.default_flow_style = False
+    yaml.width = 1_000_000  # a folded line would be a diff of its own
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared None, documented as a bool
+    return yaml

@@ -1,0 +1,17 @@
+"""Git through libgit2 (pygit2): branches of a server, trees read from objects, commits pushed with a lease.
+
+```
+names        which names are safe, which collide, and how to show any of them
+objects      git's own formats: ids and trees, as pure functions
+snapshot     a commit's files, checked by name, kind and size before they are loaded
+remote       one conversation with a server: time-outs, credentials, the lease, what errors mean
+repository   the local clone, which heals itself, and everything a caller does
+```
+May not: use a work tree, run a subprocess, or know what the files mean.
+"""
+
+from reconciler.world.git.remote import Credentials
+from reconciler.world.git.repository import Commit, Repository
+from reconciler.world.git.snapshot import Limits, Snapshot
+
+__all__ = ["Commit", "Credentials", "Limits", "Repository", "Snapshot"]

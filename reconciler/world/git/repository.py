@@ -1,0 +1,270 @@
+"""The local clone of one Environment's repository, and everything a caller does with it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, TypeVar
+
+import pygit2
+import stamina
+from pygit2.enums import ObjectType, RepositoryOpenFlag
+
+from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Unavailable
+from reconciler.world.git.names import printable
+from reconciler.world.git.objects import objects_of
+from reconciler.world.git.remote import Credentials, Remote
+from reconciler.world.git.snapshot import Limits, Snapshot, take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+T = TypeVar("T")
+
+_KINDS = {"blob": ObjectType.BLOB, "tree": ObjectType.TREE}
+_ID = re.compile(r"[0-9a-f]{40}")
+# libgit2 collects no garbage. These are git's own thresholds for doing so (gc.autoPackLimit; gc.auto, counted like
+# git does in one of 256 folders of loose objects); past them the clone is made anew, which costs one small fetch.
+_MOST_PACKS = 50
+_MOST_LOOSE_IN_ONE_FOLDER = 6700 // 256
+
+# A hanging server uses up the time-out at its first attempt; the next pass is the next attempt.
+_patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit: ids in hexadecimal, `time` the committer's in seconds since the epoch, `message` as text."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    time: int
+    message: str
+
+
+class _Damaged(Exception):  # noqa: N818 - never leaves this module
+    """The local clone cannot be read or written."""
+
+
+class Repository:
+    """A bare local clone of one Environment's repository, kept as a cache: deleting it costs only time.
+
+    A clone that is missing, half made, locked by a process that died, corrupt or crowded is thrown away and made anew,
+    by itself and once. Files are open only during a call. One thread (and one process) at a time may use one object;
+    different objects, with different paths, may be used by different threads at once.
+
+    Every method may raise Unavailable, Denied, Missing (no such repository), Misconfigured (an untrusted certificate,
+    an unwritable path) and Corrupt (damaged again right after it was made anew). Reads from the server are retried
+    a little; a push is not, for the pass that wanted it will come again.
+
+    Args:
+        path: where the clone lives; its parent is made when missing.
+        url: http(s)://, file:// or an absolute path, without credentials; see `Remote` for what differs on disk.
+        credentials: for http(s).
+        author: name and mail address of the commits that `write` makes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        url: str,
+        *,
+        credentials: Credentials | None = None,
+        author: tuple[str, str] = ("Catalyst reconciler", "reconciler@catalyst.openova.io"),
+    ) -> None:
+        self._path = path
+        self._remote = Remote(url, credentials)
+        self._author = author
+        self._wanted: dict[str, str] = {}
+
+    def __repr__(self) -> str:
+        return f"Repository({self._remote.name!r})"
+
+    def heads(self) -> dict[str, str]:
+        """Return the branches that the server has now, name -> commit id; one request."""
+        return _patiently(Unavailable, self._healed, self._remote.heads)
+
+    def fetch(self, wanted: Mapping[str, str]) -> None:
+        """Make sure that the commits of `wanted` (branch -> id, out of `heads`) are here; no request when they are.
+
+        Only their files are promised, not their history.
+
+        Raises:
+            Moved: a branch is no longer at its id.
+        """
+        self._wanted = dict(wanted)
+        if self._crowded():
+            self._discard()
+        _patiently(Unavailable, self._healed, self._fetch)
+
+    def commit_of(self, id_: str) -> Commit:
+        """Return the commit with this id.
+
+        Raises:
+            Missing: it is not in the local clone.
+        """
+        return self._restored(lambda repo: self._commit(repo, id_))
+
+    def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: Limits | None = None) -> Snapshot:
+        """Return the files of a commit that is here.
+
+        Args:
+            id_: the commit.
+            wanted: files of the root (`environment.yaml`) and files right inside its folders
+                (`applications/*.yaml`); anything else in the root is ignored. None: every file at any depth.
+            limits: how much to read.
+
+        Raises:
+            Missing: the commit is not in the local clone.
+        """
+        return self._restored(lambda repo: take(repo, id_, self._commit(repo, id_).tree, wanted, limits or Limits()))
+
+    @staticmethod
+    def tree_of(files: Mapping[str, bytes]) -> str:
+        """Return the id of the tree that holds these files (path -> content); nothing is written.
+
+        Raises:
+            ValueError: a path that git or some file system does not take.
+        """
+        return objects_of(files)[-1].id
+
+    def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
+        """Make a commit of these files (path -> content) in the local clone; equal inputs give an equal id.
+
+        Args:
+            files: everything the commit holds.
+            parent: the commit before it, which must be here; None for the first.
+            message: what it says.
+            time: seconds since the epoch, of author and committer.
+
+        Raises:
+            Missing: the parent is not in the local clone.
+            ValueError: a path that git or some file system does not take.
+        """
+        made = objects_of(files)
+
+        def work(repo: pygit2.Repository) -> Commit:
+            parents = [self._commit(repo, parent).id] if parent else []
+            for each in made:
+                repo.odb.write(_KINDS[each.kind], each.content)
+            who = pygit2.Signature(*self._author, time, 0)
+            id_ = repo.create_commit(None, who, who, message, made[-1].id, parents)
+            return self._commit(repo, str(id_))
+
+        return self._restored(work)
+
+    def push(self, commit: str, branch: str, *, expect: str | None) -> None:
+        """Set the server's branch to a commit that is here, if the branch is still at `expect`.
+
+        Args:
+            commit: the new tip; it need not descend from the old one.
+            branch: its name without refs/heads/.
+            expect: the id that the branch must have on the server; None if it must not exist.
+
+        Raises:
+            Moved: the branch is elsewhere.
+            Rejected: a rule of the server turned the push down; the message holds the server's words.
+            Unavailable: also when the outcome is unknown, or the local clone was damaged and has been thrown away.
+        """
+        try:
+            with self._opened() as repo:
+                self._remote.push(repo, commit, branch, expect)
+        except _Damaged as error:
+            self._discard()
+            raise Unavailable(f"the clone of {self._remote.name} was damaged and is made anew: {error}") from error
+
+    def _fetch(self, repo: pygit2.Repository) -> None:
+        absent = {branch: id_ for branch, id_ in self._wanted.items() if id_ not in repo.odb}
+        if not absent:
+            return
+        ours = {branch: f"refs/remotes/origin/{branch}" for branch in absent}
+        self._remote.fetch(repo, {f"refs/heads/{branch}": ref for branch, ref in ours.items()})
+        for branch, id_ in absent.items():
+            found = repo.references.get(ours[branch])
+            if found is None or str(found.target) != id_:
+                raise Moved(f"{branch} of {self._remote.name} moved while it was fetched")
+            if id_ not in repo.odb:
+                raise _Damaged(f"{id_} was thought to be here and is not")
+
+    def _commit(self, repo: pygit2.Repository, id_: str) -> Commit:
+        found = repo.get(id_) if _ID.fullmatch(id_) else None
+        if found is None and id_ in self._wanted.values():
+            raise _Damaged(f"{id_} was fetched and is not here")
+        if not isinstance(found, pygit2.Commit):
+            raise Missing(f"commit {printable(id_)} is not in the local clone", "fetch its branch first")
+        # a clone without history tells of no parents, so they are read from the commit's own lines
+        head, _, _ = found.read_raw().partition(b"\n\n")
+        parents = tuple(line[7:].decode() for line in head.splitlines() if line.startswith(b"parent "))
+        message = found.raw_message.decode("utf-8", "replace")
+        return Commit(id_, str(found.tree_id), parents, found.commit_time, message)
+
+    def _restored(self, work: Callable[[pygit2.Repository], T]) -> T:
+        """Run `work`; if the clone is damaged, make it anew, fetch what was last wanted, and run it once more."""
+        try:
+            with self._opened() as repo:
+                return work(repo)
+        except _Damaged:
+            self._discard()
+            self.fetch(self._wanted)
+            return self._healed(work)
+
+    def _healed(self, work: Callable[[pygit2.Repository], T]) -> T:
+        """Run `work`; if the clone is damaged, make it anew, and run it once more."""
+        try:
+            with self._opened() as repo:
+                return work(repo)
+        except _Damaged:
+            self._discard()
+        try:
+            with self._opened() as repo:
+                return work(repo)
+        except _Damaged as error:
+            raise Corrupt(f"the clone of {self._remote.name} is damaged even when made anew: {error}") from error
+
+    @contextmanager
+    def _opened(self) -> Iterator[pygit2.Repository]:
+        if not self._path.exists():
+            self._create()
+        try:
+            repo = pygit2.Repository(str(self._path), RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
+            try:
+                yield repo
+            finally:
+                repo.free()
+        except pygit2.GitError as error:
+            raise _Damaged(printable(str(error))) from error
+
+    def _create(self) -> None:
+        """Make an empty clone beside its place and move it there whole, so that no half-made one is ever seen."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            beside = Path(mkdtemp(prefix=f".{self._path.name}-", dir=self._path.parent))
+            try:
+                repo = pygit2.init_repository(str(beside), bare=True)
+                # a redirect to another host would take the credentials there
+                repo.config["http.followRedirects"] = "false"
+                repo.free()
+                beside.rename(self._path)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+        except (OSError, pygit2.GitError) as error:
+            raise Misconfigured(f"cannot keep a clone at {self._path}: {error}") from error
+
+    def _discard(self) -> None:
+        try:
+            shutil.rmtree(self._path)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise Misconfigured(f"cannot remove the damaged clone at {self._path}: {error}") from error
+
+    def _crowded(self) -> bool:
+        objects = self._path / "objects"
+        packs = sum(1 for _ in (objects / "pack").glob("*.pack"))
+        loose = sum(1 for _ in (objects / "17").glob("*"))
+        return packs > _MOST_PACKS or loose > _MOST_LOOSE_IN_ONE_FOLDER

@@ -1,0 +1,161 @@
+"""Gitea's API through httpx: which repositories carry a topic.
+
+May not: follow a redirect (it would take the token elsewhere), believe a body without checking its shape, or show the
+token.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import httpx
+import stamina
+from pydantic import BaseModel, ValidationError
+
+from reconciler.model.faults import Corrupt, Denied, Misconfigured, Missing, Unavailable
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_PAGE = 50  # what Gitea gives at most unless it is set otherwise (api.MAX_RESPONSE_ITEMS)
+_MOST_PAGES = 100  # 5,000 repositories
+_LARGEST = 8 * 1024 * 1024  # bytes of one answer
+_LONGEST = 30.0  # seconds that one answer may take
+
+_patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+
+
+@dataclass(frozen=True)
+class RemoteRepository:
+    """A repository on the server; `clone_url` is under the address that we reach Gitea at, not its ROOT_URL."""
+
+    owner: str
+    name: str
+    clone_url: str
+    default_branch: str
+
+
+class _Owner(BaseModel):
+    login: str
+
+
+class _Found(BaseModel):
+    owner: _Owner
+    name: str
+    default_branch: str
+    archived: bool
+    topics: list[str] | None
+
+
+class _Page(BaseModel):
+    ok: bool
+    data: list[_Found]
+
+
+class Gitea:
+    """One Gitea server. Close it, or use it in a `with`; it may be shared by threads.
+
+    Every method may raise Unavailable (after a few attempts), Denied, Missing and Corrupt (an answer of another shape
+    or size).
+
+    Args:
+        url: where Gitea is, such as `https://gitea.example.org` or `.../gitea`, without credentials.
+        token: an access token with the scope `read:repository`.
+        timeout: seconds to wait for a connection, and for each part of an answer.
+
+    Raises:
+        Misconfigured: the url is not such a one, or the token cannot be sent.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = 10.0) -> None:
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise Misconfigured(f"Gitea's url cannot be read: {error}") from None
+        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+            raise Misconfigured("Gitea's url must be http(s)://host without a user name", "give the token separately")
+        if not (token.isascii() and token.isprintable()):
+            raise Misconfigured("Gitea's token holds characters that no token has", "look for a line break in its file")
+        self._url = str(parsed).rstrip("/")
+        headers = {"Authorization": f"token {token}", "Accept": "application/json"}
+        trust = ssl.create_default_context()  # the machine's authorities, as git has them, instead of httpx's own list
+        self._client = httpx.Client(headers=headers, timeout=timeout, verify=trust, trust_env=False)
+
+    def __repr__(self) -> str:
+        return f"Gitea({self._url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def repositories(self, topic: str) -> tuple[RemoteRepository, ...]:
+        """Return the repositories with exactly this topic that the token may see, archived ones left out, sorted.
+
+        Raises:
+            Corrupt: there are more than 5,000.
+        """
+        found: dict[tuple[str, str], RemoteRepository] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            some = self._search(topic, page)
+            for each in some:
+                if topic in (each.topics or ()) and not each.archived:
+                    key = each.owner.login, each.name
+                    found[key] = RemoteRepository(*key, self._clone_url(*key), each.default_branch)
+            if not some:  # a short page proves nothing: a server may be set to give fewer than asked for
+                return tuple(found[key] for key in sorted(found))
+        raise Corrupt(f"{self._url} finds more than {_PAGE * _MOST_PAGES} repositories by topic {topic}")
+
+    def _search(self, topic: str, page: int) -> list[_Found]:
+        """Return one page; sorted by creation, so that a repository made meanwhile comes last and hides no other."""
+        query = {"q": topic, "topic": "true", "sort": "created", "order": "asc", "limit": str(_PAGE), "page": str(page)}
+        body = _patiently(Unavailable, self._get, "/api/v1/repos/search", query)
+        try:
+            answer = _Page.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise Corrupt(f"{self._url} answered a search in an unknown shape: {first['loc']}: {first['msg']}") from None
+        if not answer.ok:
+            raise Unavailable(f"{self._url} could not search its repositories")
+        return answer.data
+
+    def _get(self, path: str, query: dict[str, str]) -> bytes:
+        try:
+            with self._client.stream("GET", self._url + path, params=query) as response:
+                self._check(path, response.status_code)
+                body, end = bytearray(), time.monotonic() + _LONGEST
+                for part in response.iter_bytes():
+                    body += part
+                    if time.monotonic() > end:
+                        raise Unavailable(f"{self._url}{path} is too slow: not done in {_LONGEST:.0f} s")
+                    if len(body) > _LARGEST:
+                        raise Corrupt(f"{self._url}{path} answers with more than {_LARGEST} bytes")
+                return bytes(body)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self._url}{path} did not answer: {type(error).__name__}: {error}") from error
+
+    def _check(self, path: str, status: int) -> None:
+        where = f"{self._url}{path} answered {status}"
+        match status:
+            case 200:
+                return
+            case 401 | 403:
+                raise Denied(where, "check the token and its scopes")
+            case 404:
+                raise Missing(where, "check that the url is Gitea's")
+            case _ if 300 <= status < 400:  # noqa: PLR2004 - the redirects of HTTP
+                raise Misconfigured(where, "configure the url that it redirects to")
+            case _:
+                raise Unavailable(where)
+
+    def _clone_url(self, owner: str, name: str) -> str:
+        return f"{self._url}/{quote(owner, safe='')}/{quote(name, safe='')}.git"

@@ -1,0 +1,241 @@
+"""OCI registries: tags, manifests, blobs and referrers, every byte checked against its digest.
+
+The only module that knows `oras`, and it takes only its reading of references from there: oras-py (0.2.43) checks no
+digest, sets no time-out, follows any token realm and extracts archives unsafely. How requests are sent, and what may
+go wrong on the way, is `world.registry_http`. Nothing here interprets content beyond manifests, which `world.manifest` reads.
+
+Sources: OCI distribution and image specifications 1.1. Raw manifest bytes are kept, since a digest is over bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from oras.container import Container
+
+from reconciler.model.faults import Corrupt, Misconfigured, Missing, Rejected
+from reconciler.world.manifest import (
+    DIGEST,
+    DOCKER_MANIFEST_TYPE,
+    INDEX_TYPE,
+    MANIFEST_TYPE,
+    describe,
+    descriptor,
+    digest_of,
+    document,
+    items,
+)
+from reconciler.world.manifest import manifest as read_manifest
+from reconciler.world.registry_http import Transport, join
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from reconciler.world.manifest import Descriptor, Manifest
+    from reconciler.world.registry_answers import Answer
+
+_ACCEPT = f"{MANIFEST_TYPE}, {INDEX_TYPE}, {DOCKER_MANIFEST_TYPE}"
+
+MANIFEST_LIMIT = 4 << 20  # bytes: what the distribution specification asks registries to accept
+REFERRER_LIMIT = 64
+_TAG_PAGES = 50
+_TAG_LIMIT = 10_000
+_TAG_BYTES = 4 << 20  # per page
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"[A-Za-z0-9.:\[\]-]*[.:][A-Za-z0-9.:\[\]-]*/{_COMPONENT}(?:/{_COMPONENT})*")
+
+
+class Registry:
+    """A client for all registries; one object serves all threads.
+
+    A repository is `host[:port]/path`, where the host holds a dot or a port. Every method raises `Unavailable`,
+    `Denied`, `Missing` or `Corrupt`, pushes also `Rejected`; a repository or digest that is none is `Misconfigured`.
+
+    Args:
+        plain_http: hosts spoken to without TLS.
+        credentials: a docker `config.json`; None for anonymous access.
+        timeout: seconds to connect, and without a byte; a whole answer may take four times that.
+        attempts: how often a request is sent before `Unavailable` is raised.
+    """
+
+    def __init__(
+        self,
+        *,
+        plain_http: Collection[str] = (),
+        credentials: Path | None = None,
+        timeout: float = 15.0,
+        attempts: int = 3,
+    ) -> None:
+        self._plain_http = frozenset(plain_http)
+        self._transport = Transport(plain_http=self._plain_http, credentials=credentials, timeout=timeout, attempts=attempts)
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._transport.close()
+
+    def is_plain_http(self, repository: str) -> bool:
+        """Whether this repository's host is spoken to without TLS."""
+        return repository.partition("/")[0] in self._plain_http
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """Return all tags in the registry's order, at most 10,000; what is no tag by the specification is left out."""
+        what = f"the tags of {repository}"
+        url, seen = self._url(_container(repository).tags_url(1000)), dict[str, None]()
+        for _ in range(_TAG_PAGES):
+            answer = self._transport.request("GET", url, what, limit=_TAG_BYTES)
+            page = document(answer.body, what).get("tags") or []
+            if not isinstance(page, list):
+                raise Corrupt(f"{what}: the list is no list")
+            seen.update((tag, None) for tag in page if isinstance(tag, str) and _TAG.fullmatch(tag))
+            if len(seen) > _TAG_LIMIT:
+                break
+            following = _next(answer, url, what)
+            if following is None:
+                return tuple(seen)
+            url = following
+        raise Corrupt(f"{what}: the list does not end within {_TAG_LIMIT} tags or {_TAG_PAGES} pages")
+
+    def resolve(self, repository: str, tag: str) -> str:
+        """Return the digest that a tag names now, computed from the manifest's bytes, not taken from a header."""
+        return digest_of(self._manifest_bytes(repository, tag))
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        """Return the image manifest with this digest; an index of several is `Corrupt`, as no artifact of ours."""
+        what = f"the manifest {repository}@{digest}"
+        raw = self._manifest_bytes(repository, digest)
+        _verify(raw, digest, what)
+        return read_manifest(raw, digest, what)
+
+    def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        """Return a blob whole; refused before it is fetched when it is said to be larger than `limit` bytes."""
+        what = f"the blob {repository}@{blob.digest}"
+        if blob.size > limit:
+            raise Corrupt(f"{what}: {blob.size} bytes where at most {limit} are accepted")
+        url = self._url(_container(repository).get_blob_url(_checked_digest(blob.digest)))
+        data = self._transport.request("GET", url, what, limit=blob.size).body
+        if len(data) != blob.size:
+            raise Corrupt(f"{what}: {len(data)} bytes where the manifest says {blob.size}")
+        _verify(data, blob.digest, what)
+        return data
+
+    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
+        """Return what refers to a manifest (signatures, attestations), at most 64; empty when nothing does.
+
+        Asks the referrers API, and where there is none reads the fallback tag `sha256-<hex>` (specification:
+        "Referrers Tag Schema"). More than 64 is `Corrupt`: reading them all is how a registry would stall us.
+        """
+        what = f"the referrers of {repository}@{digest}"
+        found: dict[str, Descriptor] = {}
+        for entry in self._referrer_entries(repository, _checked_digest(digest), what):
+            referrer = descriptor(entry, what)
+            found[referrer.digest] = referrer
+            if len(found) > REFERRER_LIMIT:
+                raise Corrupt(
+                    f"{what}: more than the {REFERRER_LIMIT} that are read",
+                    "remove superfluous signatures and attestations from the registry",
+                )
+        return tuple(found.values())
+
+    def push_blob(self, repository: str, data: bytes, media_type: str) -> Descriptor:
+        """Upload a blob unless the registry has it; return its descriptor."""
+        container, blob = _container(repository), describe(data, media_type)
+        what = f"the blob {repository}@{blob.digest}"
+        try:
+            self._transport.request("HEAD", self._url(container.get_blob_url(blob.digest)), what, limit=0)
+        except Missing:
+            self._upload(self._url(container.upload_blob_url()), data, blob.digest, what)
+        return blob
+
+    def push_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None) -> str:
+        """Upload a manifest, under a tag when one is given, and return its digest. An existing tag is moved."""
+        digest = digest_of(raw)
+        url = self._url(_container(repository).manifest_url(_checked_tag(tag) if tag else digest))
+        what = f"the manifest {repository}:{tag}" if tag else f"the manifest {repository}@{digest}"
+        self._transport.request("PUT", url, what, limit=65536, headers={"Content-Type": media_type}, data=raw)
+        return digest
+
+    def _url(self, path: str) -> str:
+        host, _, rest = path.partition("/")
+        return f"{self._transport.base(host)}/{rest}"
+
+    def _manifest_bytes(self, repository: str, reference: str) -> bytes:
+        """Fetch a manifest by digest or tag, as it is stored."""
+        by_digest = reference.startswith("sha256:")
+        what = f"the manifest {repository}{'@' if by_digest else ':'}{reference}"
+        checked = _checked_digest(reference) if by_digest else _checked_tag(reference)
+        url = self._url(_container(repository).manifest_url(checked))
+        return self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": _ACCEPT}).body
+
+    def _referrer_entries(self, repository: str, digest: str, what: str) -> list[Any]:
+        """Fetch the entries of the referrers index: from the API in one page, else from the fallback tag."""
+        container = _container(repository)
+        url = self._url(f"{container.registry}/v2/{container.api_prefix}/referrers/{digest}")
+        try:
+            answer = self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": INDEX_TYPE})
+            if _next(answer, url, what) is not None:
+                raise Corrupt(f"{what}: the list does not fit one page, and at most {REFERRER_LIMIT} are read")
+            raw = answer.body
+        except Missing:
+            try:
+                raw = self._manifest_bytes(repository, digest.replace(":", "-"))
+            except Missing:
+                return []
+        return items(document(raw, what), "manifests", what)
+
+    def _upload(self, url: str, data: bytes, digest: str, what: str) -> None:
+        """Upload in one piece: POST for a place, PUT to it. The place must be the registry's own."""
+        answer = self._transport.request("POST", url, what, limit=65536, data=b"")
+        place = join(url, answer.headers.get("Location", ""), what)
+        if answer.status != HTTPStatus.ACCEPTED or _origin(place) != _origin(url):
+            raise Rejected(f"{what}: the registry offers no place of its own to upload to")
+        place += ("&" if urlsplit(place).query else "?") + urlencode({"digest": digest})
+        headers = {"Content-Type": "application/octet-stream"}
+        self._transport.request("PUT", place, what, limit=65536, headers=headers, data=data)
+
+
+def _container(repository: str) -> Container:
+    """Parse `host[:port]/path`. Stricter than oras, which would fill in docker.io and `latest`."""
+    if not _REPOSITORY.fullmatch(repository):
+        raise Misconfigured(f"`{repository}` is no repository", "write host/path or host:port/path, in lower case")
+    return Container(repository)
+
+
+def _checked_digest(digest: str) -> str:
+    if not DIGEST.fullmatch(digest):
+        raise Misconfigured(f"`{digest}` is no digest", "write sha256: and 64 hexadecimal digits")
+    return digest
+
+
+def _checked_tag(tag: str) -> str:
+    if not _TAG.fullmatch(tag):
+        raise Misconfigured(f"`{tag}` is no tag")
+    return tag
+
+
+def _verify(data: bytes, digest: str, what: str) -> None:
+    if (found := digest_of(data)) != digest:
+        raise Corrupt(
+            f"{what}: the registry sends other content ({found})",
+            "its storage is damaged or something between rewrites answers; push the artifact again",
+        )
+
+
+def _origin(url: str) -> tuple[str, str]:
+    return urlsplit(url).scheme, urlsplit(url).netloc
+
+
+def _next(answer: Answer, url: str, what: str) -> str | None:
+    """The next page that a `Link` header (RFC 8288) names, or None; it must be the registry's own."""
+    match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', answer.headers.get("Link", ""))
+    if match is None:
+        return None
+    following = join(url, match[1], what)
+    if _origin(following) != _origin(url):
+        raise Corrupt(f"{what}: the next page is said to be on another host")
+    return following
