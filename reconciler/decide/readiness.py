@@ -176,7 +176,7 @@ def _by_conditions(entry: Entry, release: Mapping[str, Any]) -> Verdict | None:
     fresh: State = "Updating" if _history(release) else "Installing"
     stalled = conditions.get("Stalled")
     if stalled is not None and stalled["status"] == "True":  # row 15
-        return Verdict("False", "Failed", _text(stalled, "reason") or "Stalled", _text(stalled, "message"))
+        return Verdict("False", "Failed", _text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions))
     if ready is None:  # row 16
         return Verdict("False", "Installing", "NoReadyCondition", "helm-controller has not said yet whether it is ready")
     if ready.get("observedGeneration") not in {None, generation}:  # row 17
@@ -193,6 +193,18 @@ def _by_conditions(entry: Entry, release: Mapping[str, Any]) -> Verdict | None:
         if condition is not None and condition["status"] == bad:  # row 22
             return Verdict("False", "Degraded", _text(condition, "reason") or kind, _text(condition, "message"))
     return None
+
+
+def _with_cause(stalled: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> str:
+    """What Stalled says ("failed after 4 attempts"), and what Helm said of the last of them, which is what people need."""
+    messages = [_text(stalled, "message")]
+    for kind in ("Released", "Ready"):
+        condition = conditions.get(kind, {})
+        text = _text(condition, "message")
+        if condition.get("status") == "False" and text and text not in messages:
+            messages.append(text)
+            break
+    return ": ".join(messages)
 
 
 def _not_ready(entry: Entry, ready: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> Verdict:

@@ -165,6 +165,15 @@ def test_row_15_stalled() -> None:
     assert (verdict.ready, verdict.reason, verdict.state) == ("False", "RetriesExceeded", "Failed")
 
 
+def test_row_15_says_what_helm_said_of_the_last_attempt() -> None:
+    found = conditions(
+        ("Stalled", "True", "RetriesExceeded"), ("Ready", "False", "InstallFailed"), ("Released", "False", "InstallFailed")
+    )
+    found[2]["message"] = "Helm install failed: context deadline exceeded"
+    verdict = judged(release(status__conditions=found))
+    assert verdict.message == "RetriesExceeded it said: Helm install failed: context deadline exceeded"
+
+
 # | 16 | no Ready condition | False | NoReadyCondition | Installing |
 @pytest.mark.parametrize("found", [None, [], conditions(("Released", "True", "InstallSucceeded"))])
 def test_row_16_no_ready_condition(found: list[Any] | None) -> None:

@@ -141,8 +141,8 @@ class _Reading:
         if name.endswith(here.suffix) or not S_ISREG(entry.mode):
             return True
         if here.suffix == ".yaml" and name.casefold().endswith((".yaml", ".yml")):
-            message = f"is ignored: only *{here.suffix} is read"
-            self._problem("IgnoredFile", here.path + entry.name, message, "rename it", warning=True)
+            message = f"would be ignored: only *{here.suffix} is read"
+            self._problem("IgnoredFile", here.path + entry.name, message, "rename it")
         return False
 
     def _file(self, path: bytes, entry: Entry) -> None:
@@ -177,7 +177,6 @@ class _Reading:
             self._problem("BadTree", path, f"git cannot have written this folder: {error}", "commit it anew with git")
             return []
 
-    def _problem(self, code: str, path: bytes, message: str, hint: str, *, warning: bool = False) -> None:
+    def _problem(self, code: str, path: bytes, message: str, hint: str) -> None:
         shown = printable(path, _LONGEST_PATH)
-        severity = "warning" if warning else "error"
-        self.problems.append(Problem(code=code, message=message, file=shown, hint=hint, severity=severity))
+        self.problems.append(Problem(code=code, message=message, file=shown, hint=hint))

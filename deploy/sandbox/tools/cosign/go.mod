@@ -1,6 +1,6 @@
 module sandbox/tools/cosign
 
-go 1.26.8
+go 1.26.6
 
 tool github.com/sigstore/cosign/v3/cmd/cosign
 

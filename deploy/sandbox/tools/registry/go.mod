@@ -1,6 +1,6 @@
 module sandbox/tools/registry
 
-go 1.26.8
+go 1.26.6
 
 tool github.com/distribution/distribution/v3/cmd/registry
 

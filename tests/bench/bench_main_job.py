@@ -1,0 +1,249 @@
+"""How fast the main job is, as ratios against git's own commands in the same run. By hand, on real servers:
+
+    python3 deploy/sandbox python tests/bench/bench_main_job.py
+
+Goals: push -> resolved p50 <= 1.5x and p99 <= 3x of `git fetch` + `git push`; a HelmRelease turns Ready -> status commit <= 2x
+one `git push`; a warm pass that finds nothing <= 2x `git ls-remote`; `run` with 100 Environments <= 120 MB.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import psutil
+
+from reconciler.loop.assemble import Runtime
+from reconciler.loop.publish import Signer
+from reconciler.loop.settings import read_settings
+from reconciler.world.cosign import Cosign
+from reconciler.world.documents import dump, load
+from reconciler.world.git import Credentials, Repository
+from tests.live.stage import Cluster, Gitea, Servers, Stage, blueprint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+FIXTURES = ROOT / "fixtures"
+PUSHES = 50
+FLIPS = 20
+NO_OPS = 50
+ENVIRONMENTS = 100
+PASSWORD = "bench"  # noqa: S105 - of a key that lives as long as the run
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, sandbox(Path(name)) as up:
+        folder = Path(name)
+        servers = stand(up, folder)
+        prefix = f"{servers.registry}/openova"
+        servers.publish(prefix, *sorted((FIXTURES / "catalog").iterdir()))
+        pushes(Stage(servers, made(folder / "pushes"), "pushes", prefix, poll=0.05))
+        flips(Stage(servers, made(folder / "flips"), "flips", prefix, poll=30.0), up)
+        no_ops(Stage(servers, made(folder / "quiet"), "quiet", prefix))
+        memory(servers, made(folder / "memory"), prefix)
+
+
+@contextmanager
+def sandbox(folder: Path) -> Iterator[dict[str, Any]]:
+    """Every server, for as long as it is needed."""
+    command = [sys.executable, str(ROOT / "deploy" / "sandbox")]
+    where = ["--state", str(folder / "sandbox"), "--json"]
+    try:
+        yield json.loads(subprocess.run([*command, "up", *where], check=True, stdout=subprocess.PIPE).stdout)
+    finally:
+        subprocess.run([*command, "down", *where], check=False, stdout=subprocess.DEVNULL)
+
+
+def stand(up: dict[str, Any], folder: Path) -> Servers:
+    """What a Stage stands on."""
+    token = Path(up["gitea"]["token_file"]).read_text().strip()
+    url = up["gitea"]["url"]
+    web = httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"token {token}"}, timeout=30)
+    gitea = Gitea(url, up["gitea"]["admin"], token, web, Path(up["logs"]) / "gitea.log")
+    cosign = Cosign(up["cosign"])
+    key = cosign.generate_key(made(folder / "keys"), PASSWORD)[0]
+    return Servers(gitea, Cluster.of(up), up["registry"]["host"], Path(up["cosign"]), Signer.load(cosign, key, PASSWORD))
+
+
+def pushes(stage: Stage) -> None:
+    """Time from a person's `git push` having returned to the new commit of `resolved` being on Gitea."""
+    _ = stage.config
+    acme = FIXTURES / "environments" / "acme-prod" / "applications"
+    files: dict[str, bytes | None] = {f"applications/{p.name}": p.read_bytes() for p in acme.iterdir()}
+    stage.push({"environment.yaml": stage.environment(), **files})
+    eye = viewer(stage)
+    ours, floor = [], []
+    with stage.running():
+        stage.wait("a first status", lambda s: s.resolved is not None)
+        for turn in range(PUSHES):
+            floor.append(by_hand(stage, turn))
+            file = files["applications/marketing-site.yaml"] or b""
+            before = eye.heads()
+            stage.push({"applications/marketing-site.yaml": file.replace(b"siteTitle: Acme", b"siteTitle: Acme %d" % turn)})
+            began = time.perf_counter()
+            await_change(eye, before, "resolved")
+            ours.append(time.perf_counter() - began)
+            await_change(eye, before, "status")
+            time.sleep(0.05)
+    report("push -> resolved, p50", quantile(ours, 50), quantile(floor, 50), 1.5)
+    report("push -> resolved, p99", quantile(ours, 99), quantile(floor, 99), 3.0)
+
+
+def by_hand(stage: Stage, turn: int) -> float:
+    """`git fetch` of main and `git push` of a branch of about the size of `resolved`, as processes."""
+    stage.git("checkout", "-q", "-B", "by-hand", "origin/resolved")
+    (stage.work / "environment.lock.yaml").write_text(f"# {turn}\n" + (stage.work / "environment.lock.yaml").read_text())
+    stage.git("commit", "-q", "-a", "-m", f"by hand {turn}")
+    stage.git("branch", "-q", "-f", "by-hand-main", "main")
+    began = time.perf_counter()
+    stage.git("fetch", "-q", "origin", "main")
+    stage.git("push", "-q", "-f", "origin", "by-hand")
+    took = time.perf_counter() - began
+    stage.git("checkout", "-q", "main")
+    stage.git("fetch", "-q", "origin", "+refs/heads/resolved:refs/remotes/origin/resolved")
+    return took
+
+
+def flips(stage: Stage, up: dict[str, Any]) -> None:
+    """Time from a HelmRelease's Ready condition having turned to the status commit being on Gitea.
+
+    helm-controller is stopped meanwhile, and its part of writing the condition is played: so the moment is known exactly.
+    """
+    folder = stage.folder / "app"
+    stage.prefix = f"{stage.servers.registry}/flips"
+    stage.servers.publish(stage.prefix, blueprint(folder, "bp-app"))
+    stage.connect()
+    commit = stage.push(
+        {"environment.yaml": stage.environment(), "applications/flipping.yaml": stage.application("flipping", "bp-app")}
+    )
+    eye, ours, floor = viewer(stage), [], []
+    with stage.running():
+        stage.ready(commit)
+        status = ["--state", up["state"], "--json"]
+        rows = json.loads(
+            subprocess.run(
+                [sys.executable, str(ROOT / "deploy/sandbox"), "status", *status], check=True, stdout=subprocess.PIPE
+            ).stdout
+        )
+        pid = next(row["pid"] for row in rows["servers"] if row["name"] == "helm-controller")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            for turn in range(FLIPS):
+                floor.append(one_push(stage, turn))
+                before = eye.heads()
+                turn_ready(stage, "True" if turn % 2 else "False")
+                began = time.perf_counter()
+                await_change(eye, before, "status")
+                ours.append(time.perf_counter() - began)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    report("Ready -> status, p50", quantile(ours, 50), quantile(floor, 50), 2.0)
+
+
+def turn_ready(stage: Stage, status: str) -> None:
+    release = stage.on.release(stage.namespace, "flipping") or {}
+    for condition in release["status"]["conditions"]:
+        if condition["type"] == "Ready":
+            condition["status"] = status
+    stage.on.objects.patch_namespaced_custom_object_status(
+        "helm.toolkit.fluxcd.io", "v2", stage.namespace, "helmreleases", "flipping", {"status": release["status"]}
+    )
+
+
+def one_push(stage: Stage, turn: int) -> float:
+    stage.git("fetch", "-q", "origin", "+refs/heads/status:refs/remotes/origin/status")
+    stage.git("checkout", "-q", "-B", "by-hand", "origin/status")
+    (stage.work / "status.yaml").write_text(f"# {turn}\n" + (stage.work / "status.yaml").read_text())
+    stage.git("commit", "-q", "-a", "-m", f"by hand {turn}")
+    began = time.perf_counter()
+    stage.git("push", "-q", "-f", "origin", "by-hand")
+    return time.perf_counter() - began
+
+
+def no_ops(stage: Stage) -> None:
+    """A pass over an unchanged world, in a process that has made one before."""
+    acme = FIXTURES / "environments" / "acme-prod" / "applications"
+    stage.push({"environment.yaml": stage.environment(), **{f"applications/{p.name}": p.read_bytes() for p in acme.iterdir()}})
+    runtime = Runtime(read_settings(stage.config))
+    reconciliation = runtime.reconciliation(next(iter(runtime.targets().values())))
+    reconciliation.run(wait=1)
+    ours, floor = [], []
+    for _ in range(NO_OPS):
+        began = time.perf_counter()
+        assert not reconciliation.run().pushed
+        ours.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        stage.git("ls-remote", "--heads", "origin")
+        floor.append(time.perf_counter() - began)
+    runtime.close()
+    report("warm no-op pass, p50", quantile(ours, 50), quantile(floor, 50), 2.0)
+
+
+def memory(servers: Servers, folder: Path, prefix: str) -> None:
+    """What `run` holds with many Environments, some passes after all of them were resolved."""
+    stages = [Stage(servers, made(folder / f"m{n:03d}"), f"m{n:03d}", prefix) for n in range(ENVIRONMENTS)]
+    acme = FIXTURES / "environments" / "acme-prod" / "applications"
+    files: dict[str, bytes | None] = {f"applications/{p.name}": p.read_bytes() for p in acme.iterdir()}
+    for stage in stages:
+        stage.push({"environment.yaml": stage.environment(), **files})
+    first = stages[0]
+    settings = load(first.config.read_bytes(), "reconciler.yaml").data
+    settings["environments"] = [{"name": s.name, "repository": f"{s.organization}/{s.name}"} for s in stages]
+    settings["intervals"] = {"poll": 5}
+    first.config.write_bytes(dump(settings))
+    process = first.start()
+    try:
+        until = time.monotonic() + 300
+        while any(viewer(s).heads().get("status") is None for s in stages[-3:]) and time.monotonic() < until:
+            time.sleep(1)
+        time.sleep(20)
+        used = psutil.Process(process.pid).memory_info().rss / 1e6
+    finally:
+        process.terminate()
+        process.wait(30)
+    print(f"{'memory of run, 100 Environments':<34} {used:8.1f} MB   goal <= 120 MB   {'met' if used <= 120 else 'MISSED'}")
+
+
+def viewer(stage: Stage) -> Repository:
+    """Something that sees the branches on Gitea fast."""
+    gitea = stage.servers.gitea
+    url = f"{gitea.url}/{stage.organization}/{stage.name}.git"
+    return Repository(stage.folder / "viewer", url, credentials=Credentials(gitea.user, gitea.token))
+
+
+def await_change(eye: Repository, before: dict[str, str], branch: str) -> None:
+    until = time.monotonic() + 60
+    while eye.heads().get(branch) == before.get(branch):
+        assert time.monotonic() < until, f"{branch} did not move"
+        time.sleep(0.005)
+
+
+def quantile(values: list[float], percent: int) -> float:
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def report(what: str, ours: float, floor: float, goal: float) -> None:
+    ratio = ours / floor
+    met = "met" if ratio <= goal else "MISSED"
+    print(f"{what:<34} {ours * 1000:7.1f} ms   floor {floor * 1000:7.1f} ms   ratio {ratio:4.2f}   goal <= {goal}   {met}")
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+if __name__ == "__main__":
+    main()

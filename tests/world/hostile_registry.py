@@ -1,0 +1,89 @@
+"""A registry that does whatever a test scripts, on a free port of the loopback interface."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass
+class Reply:
+    """What to answer. `length` overrides Content-Length; `pause` seconds pass before each piece of the body."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+    pause: float = 0.0
+    pieces: int = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    connection: tuple[str, int]
+
+
+class HostileRegistry:
+    """Answers each request with `script(request)`, and keeps what was asked."""
+
+    def __init__(self, script: Callable[[Request], Reply]) -> None:
+        self.requests: list[Request] = []
+        self.released = threading.Event()
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def _any(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                request = Request(self.command, self.path, dict(self.headers.items()), body, self.client_address)
+                outer.requests.append(request)
+                self._send(script(request))
+
+            def _send(self, reply: Reply) -> None:
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
+                self.end_headers()
+                step = max(1, len(reply.body) // reply.pieces)
+                try:
+                    for start in range(0, len(reply.body), step):
+                        outer.released.wait(reply.pause)
+                        self.wfile.write(reply.body[start : start + step])
+                except OSError:
+                    pass  # the client had enough
+                if reply.length is not None:
+                    self.close_connection = True
+
+            do_GET = do_HEAD = do_PUT = do_POST = _any  # noqa: N815 - http.server's names
+
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._server.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()

@@ -1,0 +1,195 @@
+"""Chart archives: packed the same each time, read without being led anywhere."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import tracemalloc
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.model.faults import Corrupt, Missing
+from reconciler.world import charts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def member(name: str, data: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, link, len(data)
+    return info, data
+
+
+def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w") as tar:
+        for info, data in members:
+            tar.addfile(info, io.BytesIO(data))
+    return gzip.compress(raw.getvalue())
+
+
+CHART = member("shop/Chart.yaml", b"name: shop\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    chart = tmp_path / "chart"
+    (chart / "templates").mkdir(parents=True)
+    for name in ("values.yaml", "b.txt", "README.md", "a.txt"):
+        (chart / name).write_bytes(b"")
+        (chart / "templates" / name).write_bytes(b"")
+    (chart / "Chart.yaml").write_bytes(b"name: shop\n")
+    (chart / "templates" / "deployment.yaml").write_bytes(b"kind: Deployment\n")
+    (chart / ("long-" * 30 + "\u00fc.txt")).write_bytes(b"")
+    (chart / ".git").mkdir()
+    (chart / ".git" / "config").write_bytes(b"[core]\n")
+    (chart / ".hidden").write_bytes(b"x")
+    return chart
+
+
+def test_what_is_packed_is_read_back(folder: Path) -> None:
+    empty = ("values.yaml", "b.txt", "README.md", "a.txt")
+    assert charts.read(charts.pack(folder, "shop")) == {
+        **{f"{place}{name}": b"" for place in ("", "templates/") for name in empty},
+        "Chart.yaml": b"name: shop\n",
+        "templates/deployment.yaml": b"kind: Deployment\n",
+        "long-" * 30 + "\u00fc.txt": b"",
+    }
+
+
+def test_packing_depends_on_names_and_contents_only(folder: Path) -> None:
+    before = charts.pack(folder, "shop")
+    os.utime(folder / "Chart.yaml", (1, 1))
+    (folder / "Chart.yaml").chmod(0o600)
+    (folder / "Chart.yaml").rename(folder / "x")
+    (folder / "x").rename(folder / "Chart.yaml")
+    assert charts.pack(folder, "shop") == before
+    with tarfile.open(fileobj=io.BytesIO(before)) as tar:
+        assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in tar} == {(0, 0, 0, "", "", 0o644)}
+    assert before[4:8] == bytes(4), "no time in the gzip header"
+    with tarfile.open(fileobj=io.BytesIO(before)) as tar:
+        assert tar.getnames() == sorted(tar.getnames())
+    (folder / "Chart.yaml").write_bytes(b"name: shop2\n")
+    assert charts.pack(folder, "shop") != before
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "Chart.yaml", "nowhere", "templates"])
+def test_a_symlink_is_not_packed(folder: Path, target: str) -> None:
+    (folder / "templates" / "link").symlink_to(target)
+    with pytest.raises(Corrupt, match="link is no regular file"):
+        charts.pack(folder, "shop")
+
+
+def test_a_pipe_is_not_packed(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    with pytest.raises(Corrupt, match="pipe is no regular file"):
+        charts.pack(folder, "shop")
+
+
+def test_a_chart_that_is_too_large_or_missing_is_not_packed(folder: Path, tmp_path: Path) -> None:
+    with (folder / "large").open("wb") as large:
+        large.truncate(charts.UNPACKED_LIMIT)
+    with pytest.raises(Corrupt, match="larger than"):
+        charts.pack(folder, "shop")
+    with pytest.raises(Missing):
+        charts.pack(tmp_path / "nowhere", "shop")
+
+
+def test_directories_in_an_archive_are_no_files() -> None:
+    with_folders = archive(member("shop", kind=tarfile.DIRTYPE), CHART, member("shop/crds", kind=tarfile.DIRTYPE))
+    assert charts.read(with_folders) == {"Chart.yaml": b"name: shop\n"}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        member("shop/link", kind=tarfile.SYMTYPE, link="/etc/passwd"),
+        member("shop/link", kind=tarfile.LNKTYPE, link="shop/Chart.yaml"),
+        member("shop/device", kind=tarfile.CHRTYPE),
+        member("shop/pipe", kind=tarfile.FIFOTYPE),
+        member("/shop/absolute", b"x"),
+        member("shop/../../out", b"x"),
+        member("../out", b"x"),
+        member("shop\\out", b"x"),
+        member("shop/sub\\out", b"x"),
+        member("alone", b"x"),
+        member("other/Chart.yaml", b"x"),
+        member("shop/Chart.yaml", b"again"),
+        member("./shop//Chart.yaml", b"again"),
+    ],
+    ids=lambda bad: f"{bad[0].type.decode()} {bad[0].name}",
+)
+def test_an_archive_with_anything_but_plain_files_in_one_folder_is_refused(bad: tuple[tarfile.TarInfo, bytes]) -> None:
+    assert charts.read(archive(CHART))
+    with pytest.raises(Corrupt):
+        charts.read(archive(CHART, bad))
+    with pytest.raises(Corrupt):
+        charts.read(archive(bad, CHART))
+
+
+def test_an_archive_of_absolute_names_is_refused() -> None:
+    with pytest.raises(Corrupt, match="leads out"):
+        charts.read(archive(member("/Chart.yaml", b"x"), member("/templates/x.yaml", b"x")))
+
+
+def test_a_sparse_file_cannot_claim_to_be_huge() -> None:
+    sparse = member("shop/huge", b"")
+    sparse[0].pax_headers = {
+        "GNU.sparse.major": "0",
+        "GNU.sparse.minor": "1",
+        "GNU.sparse.size": str(1 << 40),
+        "GNU.sparse.map": "0,0",
+    }
+    raw = io.BytesIO()
+    with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        tar.addfile(CHART[0], io.BytesIO(CHART[1]))
+        tar.addfile(sparse[0], io.BytesIO(b""))
+    with pytest.raises(Corrupt, match="no plain file"):
+        charts.read(gzip.compress(raw.getvalue()))
+
+
+def test_a_gzip_bomb_ends_at_the_limit() -> None:
+    bomb = gzip.compress(b"\0" * (256 << 20), compresslevel=1)
+    tracemalloc.start()
+    with pytest.raises(Corrupt, match="unpacks to more than 1048576 bytes"):
+        charts.read(bomb, limit=1 << 20)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_an_archive_at_the_limit_is_read() -> None:
+    whole = archive(CHART)
+    size = len(gzip.decompress(whole))
+    assert charts.read(whole, limit=size)
+    with pytest.raises(Corrupt):
+        charts.read(whole, limit=size - 1)
+
+
+@pytest.mark.parametrize("cut", [1, 8, 20, 60])
+def test_a_truncated_archive_is_refused(cut: int) -> None:
+    with pytest.raises(Corrupt):
+        charts.read(archive(CHART)[:-cut])
+
+
+@pytest.mark.parametrize("extra", [b"x", gzip.compress(b"second"), archive(member("shop/more", b"x"))])
+def test_nothing_may_follow_the_archive(extra: bytes) -> None:
+    with pytest.raises(Corrupt, match="something follows"):
+        charts.read(archive(CHART) + extra)
+
+
+def test_a_broken_header_is_not_taken_for_the_end() -> None:
+    raw = bytearray(gzip.decompress(archive(CHART, member("shop/values.yaml", b"a: 1\n"))))
+    raw[1024] ^= 0xFF  # the first byte of the second header
+    with pytest.raises(Corrupt, match="damaged in the middle"):
+        charts.read(gzip.compress(bytes(raw)))
+
+
+@pytest.mark.parametrize("data", [b"", b"text", gzip.compress(b""), gzip.compress(b"text" * 500), archive()])
+def test_what_is_no_chart_is_refused(data: bytes) -> None:
+    with pytest.raises(Corrupt):
+        charts.read(data)

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable
+from reconciler.world.gitea import Gitea
+from tests.world.git_server import tcp_server
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+TOKEN = "t0p-s3cret"  # noqa: S105 - the canary
+
+
+def answer(status: str, content: bytes = b"hello", more: str = "") -> Callable[[socket.socket], None]:
+    def behave(connection: socket.socket) -> None:
+        connection.recv(4096)
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(content)}\r\nConnection: close\r\n{more}\r\n"
+        connection.sendall(head.encode() + content)
+
+    return behave
+
+
+def hang(connection: socket.socket) -> None:
+    while connection.recv(4096):
+        pass
+
+
+def flood(connection: socket.socket) -> None:
+    connection.recv(4096)
+    try:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * (9 * 1024 * 1024))
+    except OSError:
+        return
+
+
+def found(**changes: object) -> bytes:
+    one = {"owner": {"login": "acme"}, "name": "env", "default_branch": "main", "archived": False, "topics": ["t"]}
+    return json.dumps({"ok": True, "data": [one | changes]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("behave", "fault", "attempts"),
+    [
+        (hang, Unavailable, 3),
+        (answer("500 Oops"), Unavailable, 3),
+        (answer("429 Slow down"), Unavailable, 3),
+        (answer("401 Who"), Denied, 1),
+        (answer("403 No"), Denied, 1),
+        (answer("404 No"), Missing, 1),
+        (answer("302 Found", more="Location: http://127.0.0.1:9/\r\n"), Misconfigured, 1),
+        (answer("200 OK", b"hello"), Corrupt, 1),
+        (answer("200 OK", b'{"ok": true, "data": [{"name": "s3cret-echo"}]}'), Corrupt, 1),
+        (answer("200 OK", found(topics="t")), Corrupt, 1),
+        (answer("200 OK", b'{"ok": false, "data": []}'), Unavailable, 1),
+        (flood, Corrupt, 1),
+    ],
+)
+def test_whatever_a_server_does_is_a_fault_in_bounded_time(
+    behave: Callable[[socket.socket], None], fault: type[Fault], attempts: int
+) -> None:
+    with tcp_server(behave) as (url, seen), Gitea(url, TOKEN, timeout=0.3) as gitea:
+        began = time.monotonic()
+        with pytest.raises(fault) as caught:
+            gitea.repositories("t")
+        assert time.monotonic() - began < 8
+        assert len(seen) == attempts
+        assert "s3cret" not in str(caught.value) + repr(gitea)
+
+
+def test_a_server_that_always_has_another_page_is_left() -> None:
+    with tcp_server(answer("200 OK", found())) as (url, seen), Gitea(url, TOKEN) as gitea:
+        with pytest.raises(Corrupt, match="more than"):
+            gitea.repositories("t")
+        assert len(seen) == 100
+
+
+def test_nobody_listens() -> None:
+    with tcp_server(hang) as (url, _):
+        pass
+    with Gitea(url, TOKEN) as gitea, pytest.raises(Unavailable, match="ConnectError"):
+        gitea.repositories("t")
+
+
+@pytest.mark.parametrize(
+    "url", ["", "gitea.example.org", "ftp://gitea.example.org", "https://", "https://a:b@host", "http://[::1"]
+)
+def test_urls_that_are_not_used(url: str) -> None:
+    with pytest.raises(Misconfigured):
+        Gitea(url, TOKEN)
+
+
+@pytest.mark.parametrize("token", [TOKEN + "\n", TOKEN + "\r\nX: y", "schlüssel"])
+def test_tokens_that_cannot_be_sent_are_not_shown(token: str) -> None:
+    with pytest.raises(Misconfigured) as caught:
+        Gitea("https://gitea.example.org", token)
+    assert token.strip() not in str(caught.value)

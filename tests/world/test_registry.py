@@ -1,0 +1,469 @@
+"""Against registries that lie, stall, cheat and ask for credentials they have no right to."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
+from reconciler.world.manifest import MANIFEST_TYPE, Descriptor
+from reconciler.world.registry import MANIFEST_LIMIT, REFERRER_LIMIT, Registry
+from tests.world.hostile_registry import HostileRegistry, Reply, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SECRET = "canary-secret-5f1c"  # noqa: S105 - a canary: it must show up nowhere
+MANIFEST = json.dumps(
+    {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": {"mediaType": "x/config", "digest": "sha256:" + "0" * 64, "size": 2},
+        "layers": [{"mediaType": "x/layer", "digest": "sha256:" + "1" * 64, "size": 3, "annotations": {"a": "b", "c": 1}}],
+    }
+).encode()
+
+
+def sha256(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+DIGEST = sha256(MANIFEST)
+
+
+def client(*servers: HostileRegistry, attempts: int = 1, credentials: Path | None = None) -> Registry:
+    return Registry(plain_http=[s.host for s in servers], timeout=0.4, attempts=attempts, credentials=credentials)
+
+
+def always(reply: Reply) -> Callable[[Request], Reply]:
+    return lambda _: reply
+
+
+def docker_config(tmp_path: Path, host: str) -> Path:
+    file = tmp_path / "config.json"
+    auth = base64.b64encode(f"robot:{SECRET}".encode()).decode()
+    file.write_text(json.dumps({"auths": {f"https://{host}/v2/": {"auth": auth}}}))
+    return file
+
+
+def test_a_manifest_is_read_by_its_digest_with_its_raw_bytes() -> None:
+    with HostileRegistry(always(Reply(body=MANIFEST))) as server:
+        manifest = client(server).manifest(f"{server.host}/a/b", DIGEST)
+    assert manifest.raw == MANIFEST
+    assert manifest.digest == DIGEST
+    assert manifest.artifact_type == "x/config"
+    assert manifest.layers == (Descriptor("x/layer", "sha256:" + "1" * 64, 3, annotations={"a": "b"}),)
+
+
+def test_a_tag_resolves_to_the_digest_of_the_bytes_whatever_the_header_says() -> None:
+    reply = Reply(body=MANIFEST, headers={"Docker-Content-Digest": sha256(b"other")})
+    with HostileRegistry(always(reply)) as server:
+        assert client(server).resolve(f"{server.host}/a", "1.0.0") == DIGEST
+
+
+@pytest.mark.parametrize(
+    "body",
+    [MANIFEST.replace(b"layer", b"LAYER"), MANIFEST[:-1], MANIFEST + b" ", b""],
+    ids=["bit flipped", "shorter", "longer", "empty"],
+)
+def test_other_bytes_than_the_digest_promised_are_corrupt(body: bytes) -> None:
+    with HostileRegistry(always(Reply(body=body))) as server, pytest.raises(Corrupt, match="other content"):
+        client(server).manifest(f"{server.host}/a", DIGEST)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"{",
+        b"[" * 100_000,
+        b'{"config": {}}',
+        b'{"config": {"digest": "sha256:xyz", "size": 1}}',
+        b'{"config": {"digest": "sha256:' + b"0" * 64 + b'", "size": true}}',
+        b'{"manifests": [], "mediaType": "application/vnd.oci.image.index.v1+json"}',
+    ],
+)
+def test_what_is_no_manifest_is_corrupt_even_with_the_right_digest(body: bytes) -> None:
+    with HostileRegistry(always(Reply(body=body))) as server, pytest.raises(Corrupt):
+        client(server).manifest(f"{server.host}/a", sha256(body))
+
+
+def test_a_blob_is_returned_when_size_and_digest_hold() -> None:
+    with HostileRegistry(always(Reply(body=b"content"))) as server:
+        blob = Descriptor("x/y", sha256(b"content"), 7)
+        assert client(server).blob(f"{server.host}/a", blob, limit=7) == b"content"
+
+
+def test_a_blob_above_the_limit_is_not_even_asked_for() -> None:
+    with HostileRegistry(always(Reply(body=b"content"))) as server:
+        with pytest.raises(Corrupt, match="at most 6"):
+            client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=6)
+        assert server.requests == []
+
+
+def test_a_blob_that_is_longer_than_announced_is_cut_off() -> None:
+    with HostileRegistry(always(Reply(body=b"x" * 5_000_000))) as server, pytest.raises(Corrupt, match="more than the 7 bytes"):
+        client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=100)
+
+
+def test_a_blob_that_is_shorter_than_announced_is_corrupt_even_with_its_digest() -> None:
+    with (
+        HostileRegistry(always(Reply(body=b"content"))) as server,
+        pytest.raises(Corrupt, match="7 bytes where the manifest says 8"),
+    ):
+        client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 8), limit=100)
+
+
+def test_a_blob_with_another_digest_is_corrupt() -> None:
+    with HostileRegistry(always(Reply(body=b"CONTENT"))) as server, pytest.raises(Corrupt, match="other content"):
+        client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=100)
+
+
+def test_a_connection_that_ends_early_is_unavailable_and_tried_again() -> None:
+    with HostileRegistry(always(Reply(body=b"con", length=7))) as server:
+        with pytest.raises(Unavailable, match=r"the connection to .* failed"):
+            client(server, attempts=2).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=100)
+        assert len(server.requests) == 2
+
+
+def test_a_manifest_above_four_mebibytes_is_corrupt() -> None:
+    with HostileRegistry(always(Reply(body=b" " * (MANIFEST_LIMIT + 1)))) as server, pytest.raises(Corrupt, match="more than"):
+        client(server).resolve(f"{server.host}/a", "1.0.0")
+
+
+def test_tags_come_from_all_pages_without_what_is_no_tag() -> None:
+    def script(request: Request) -> Reply:
+        if "last=b" in request.path:
+            return Reply(body=b'{"tags": ["b", "1.0.0"]}')
+        return Reply(
+            body=b'{"tags": ["a", "b", "no tag", "\\u001b[31m", 7]}', headers={"Link": '</v2/a/tags/list?last=b>; rel="next"'}
+        )
+
+    with HostileRegistry(script) as server:
+        assert client(server).tags(f"{server.host}/a") == ("a", "b", "1.0.0")
+        assert len({request.connection for request in server.requests}) == 1, "the connection is kept"
+
+
+def test_a_registry_that_ignores_n_may_send_all_tags_at_once() -> None:
+    tags = [f"1.0.{n}" for n in range(5000)]
+    with HostileRegistry(always(Reply(body=json.dumps({"tags": tags}).encode()))) as server:
+        assert client(server).tags(f"{server.host}/a") == tuple(tags)
+
+
+@pytest.mark.parametrize("size", [0, 1, 900])
+def test_tags_without_an_end_are_corrupt(size: int) -> None:
+    def script(request: Request) -> Reply:
+        page = int(request.path.rpartition("=")[2])
+        tags = [f"{page}.0.{n}" for n in range(size)]
+        return Reply(body=json.dumps({"tags": tags}).encode(), headers={"Link": f"<?p={page + 1}>; rel=next"})
+
+    with HostileRegistry(script) as server:
+        with pytest.raises(Corrupt, match="does not end"):
+            client(server).tags(f"{server.host}/a")
+        assert len(server.requests) <= 50
+        assert len(server.requests) * size <= 11_000
+
+
+def test_the_next_page_is_never_on_another_host() -> None:
+    with HostileRegistry(always(Reply(body=b"{}"))) as other:
+        link = {"Link": f'<http://{other.host}/v2/a/tags/list>; rel="next"'}
+        with HostileRegistry(always(Reply(body=b"{}", headers=link))) as server, pytest.raises(Corrupt, match="another host"):
+            client(server, other).tags(f"{server.host}/a")
+        assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    ("status", "fault"),
+    [
+        (404, Missing),
+        (401, Denied),
+        (403, Denied),
+        (400, Unavailable),
+        (500, Unavailable),
+        (503, Unavailable),
+        (302, Unavailable),
+    ],
+)
+def test_a_status_is_the_fault_it_means(status: int, fault: type[Fault]) -> None:
+    body = json.dumps({"errors": [{"code": "NAME_UNKNOWN", "message": SECRET}]}).encode()
+    with HostileRegistry(always(Reply(status=status, body=body))) as server, pytest.raises(fault) as caught:
+        client(server).tags(f"{server.host}/a/b")
+    assert isinstance(caught.value, Fault)
+    assert f"{server.host}/a/b" in caught.value.message
+    assert SECRET not in str(caught.value), "a registry's prose is not repeated"
+
+
+def test_too_many_requests_is_waited_for_as_long_as_the_registry_says() -> None:
+    replies = [Reply(status=429, headers={"Retry-After": "1"}), Reply(body=b'{"tags": ["a"]}')]
+    with HostileRegistry(lambda _: replies.pop(0)) as server:
+        started = time.monotonic()
+        assert client(server, attempts=2).tags(f"{server.host}/a") == ("a",)
+        assert time.monotonic() - started > 0.95
+
+
+def test_a_registry_that_asks_for_a_long_wait_is_unavailable_at_once() -> None:
+    with HostileRegistry(always(Reply(status=429, headers={"Retry-After": "3600"}))) as server:
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="429"):
+            client(server, attempts=3).tags(f"{server.host}/a")
+        assert time.monotonic() - started < 1
+        assert len(server.requests) == 1
+
+
+def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_not() -> None:
+    replies = [Reply(status=503), Reply(status=500), Reply(body=MANIFEST)]
+    with HostileRegistry(lambda _: replies.pop(0)) as server:
+        assert client(server, attempts=3).resolve(f"{server.host}/a", "1") == DIGEST
+    with HostileRegistry(always(Reply(status=404))) as server:
+        with pytest.raises(Missing):
+            client(server, attempts=3).resolve(f"{server.host}/a", "1")
+        assert len(server.requests) == 1
+
+
+def test_a_server_that_says_nothing_is_unavailable_within_the_time_out() -> None:
+    with HostileRegistry(always(Reply(body=b"late", pause=30))) as server:
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="did not answer within"):
+            client(server).resolve(f"{server.host}/a", "1")
+        assert time.monotonic() - started < 2
+
+
+def test_a_server_that_drips_is_unavailable_within_four_time_outs() -> None:
+    with HostileRegistry(always(Reply(body=b"x" * 1000, pause=0.1, pieces=1000))) as server:
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="did not finish within"):
+            client(server).resolve(f"{server.host}/a", "1")
+        assert time.monotonic() - started < 3
+
+
+def test_nobody_there_is_unavailable() -> None:
+    with HostileRegistry(always(Reply())) as server:
+        gone = server.host
+    with pytest.raises(Unavailable, match="check that the registry runs"):
+        Registry(plain_http=[gone], attempts=1).tags(f"{gone}/a")
+
+
+def test_plain_http_is_spoken_only_where_it_is_configured() -> None:
+    with HostileRegistry(always(Reply(body=MANIFEST))) as server:
+        with pytest.raises(Unavailable):
+            Registry(timeout=0.4, attempts=1).resolve(f"{server.host}/a", "1")
+        assert server.requests == []
+
+
+# credentials
+
+
+def test_a_token_is_fetched_from_the_registry_itself_and_kept(tmp_path: Path) -> None:
+    def script(request: Request) -> Reply:
+        if request.path.startswith("/token"):
+            assert request.path == "/token?service=svc&scope=repository%3Aa%3Apull"
+            assert request.headers["Authorization"].startswith("Basic ")
+            return Reply(body=b'{"token": "good"}')
+        if request.headers.get("Authorization") == "Bearer good":
+            return Reply(body=MANIFEST)
+        realm = f'Bearer realm="http://{request.headers["Host"]}/token",service="svc",scope="repository:a:pull"'
+        return Reply(status=401, headers={"WWW-Authenticate": realm})
+
+    with HostileRegistry(script) as server:
+        registry = client(server, credentials=docker_config(tmp_path, server.host))
+        assert registry.resolve(f"{server.host}/a", "1") == DIGEST
+        assert registry.resolve(f"{server.host}/a", "2") == DIGEST
+        assert [request.path.partition("?")[0] for request in server.requests] == [
+            "/v2/a/manifests/1",
+            "/token",
+            "/v2/a/manifests/1",
+            "/v2/a/manifests/2",
+        ]
+
+
+def test_a_realm_on_another_host_gets_nothing(tmp_path: Path) -> None:
+    with HostileRegistry(always(Reply(body=b'{"token": "x"}'))) as thief:
+        challenge = {"WWW-Authenticate": f'Bearer realm="http://{thief.host}/token",service="s"'}
+        with HostileRegistry(always(Reply(status=401, headers=challenge))) as server:
+            registry = client(server, thief, credentials=docker_config(tmp_path, server.host))
+            with pytest.raises(Denied, match=f"fetch a token from {thief.host}") as caught:
+                registry.resolve(f"{server.host}/a", "1")
+            assert SECRET not in repr(caught.value)
+        assert thief.requests == []
+
+
+@pytest.mark.parametrize("realm", ["http://[::1", "http://user@{host}/token", "ftp://{host}/token", "//evil.example/token"])
+def test_a_realm_that_only_looks_like_the_registry_gets_nothing(tmp_path: Path, realm: str) -> None:
+    def script(request: Request) -> Reply:
+        return Reply(status=401, headers={"WWW-Authenticate": f'Bearer realm="{realm.format(host=request.headers["Host"])}"'})
+
+    with HostileRegistry(script) as server, pytest.raises((Denied, Corrupt)):
+        client(server, credentials=docker_config(tmp_path, server.host)).resolve(f"{server.host}/a", "1")
+    assert all("Authorization" not in request.headers for request in server.requests)
+
+
+def test_a_token_endpoint_that_is_missing_does_not_make_the_artifact_missing() -> None:
+    def script(request: Request) -> Reply:
+        return (
+            Reply(status=404)
+            if request.path == "/token"
+            else Reply(status=401, headers={"WWW-Authenticate": 'Bearer realm="/token"'})
+        )
+
+    with HostileRegistry(script) as server, pytest.raises(Denied, match="issues no token"):
+        client(server).resolve(f"{server.host}/a", "1")
+
+
+def test_basic_credentials_go_to_their_own_host_only(tmp_path: Path) -> None:
+    challenge = Reply(status=401, headers={"WWW-Authenticate": 'Basic realm="x"'})
+    with HostileRegistry(always(challenge)) as server, HostileRegistry(always(challenge)) as other:
+        registry = client(server, other, credentials=docker_config(tmp_path, server.host))
+        for host in (server.host, other.host):
+            with pytest.raises(Denied) as caught:
+                registry.resolve(f"{host}/a", "1")
+            assert SECRET not in str(caught.value)
+        assert "Authorization" in server.requests[-1].headers
+        assert all("Authorization" not in request.headers for request in other.requests)
+
+
+def test_a_netrc_is_not_consulted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text(f"machine 127.0.0.1 login ada password {SECRET}\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    with HostileRegistry(always(Reply(body=MANIFEST))) as server:
+        client(server).resolve(f"{server.host}/a", "1")
+        assert "Authorization" not in server.requests[0].headers
+
+
+def test_a_redirect_to_another_host_is_followed_without_credentials(tmp_path: Path) -> None:
+    with HostileRegistry(always(Reply(body=b"content"))) as store:
+
+        def script(request: Request) -> Reply:
+            if "Authorization" not in request.headers:
+                return Reply(status=401, headers={"WWW-Authenticate": "Basic"})
+            return Reply(status=307, headers={"Location": f"http://{store.host}/blob?signature=x"})
+
+        with HostileRegistry(script) as server:
+            registry = client(server, store, credentials=docker_config(tmp_path, server.host))
+            blob = Descriptor("x/y", sha256(b"content"), 7)
+            assert registry.blob(f"{server.host}/a", blob, limit=7) == b"content"
+        assert "Authorization" not in store.requests[0].headers
+
+
+def test_a_redirect_to_a_host_without_tls_is_refused_unless_configured() -> None:
+    with HostileRegistry(always(Reply(body=b"content"))) as store:
+        reply = Reply(status=302, headers={"Location": f"http://{store.host}/blob"})
+        with HostileRegistry(always(reply)) as server, pytest.raises(Denied, match="without TLS"):
+            client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=7)
+        assert store.requests == []
+
+
+def test_redirects_end() -> None:
+    with HostileRegistry(always(Reply(status=302, headers={"Location": "/again"}))) as server:
+        with pytest.raises(Unavailable, match="redirects more than"):
+            client(server).resolve(f"{server.host}/a", "1")
+        assert len(server.requests) == 5
+
+
+def test_credentials_that_cannot_be_read_are_named_and_not_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    file.write_text(f'{{"auths": "{SECRET}"')
+    challenge = Reply(status=401, headers={"WWW-Authenticate": "Basic"})
+    with HostileRegistry(always(challenge)) as server, pytest.raises(Misconfigured, match=r"config\.json") as caught:
+        client(server, credentials=file).resolve(f"{server.host}/a", "1")
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+# referrers
+
+
+def referrer_index(count: int) -> bytes:
+    entries = [
+        {"mediaType": MANIFEST_TYPE, "digest": sha256(b"%d" % n), "size": 1, "artifactType": "x/sig"} for n in range(count)
+    ]
+    return json.dumps({"manifests": entries}).encode()
+
+
+@pytest.mark.parametrize("place", ["/v2/a/referrers/{digest}", "/v2/a/manifests/{tag}"])
+def test_referrers_come_from_the_api_or_else_from_the_fallback_tag(place: str) -> None:
+    path = place.format(digest=DIGEST, tag=DIGEST.replace(":", "-"))
+
+    def script(request: Request) -> Reply:
+        return Reply(body=referrer_index(2)) if request.path == path else Reply(status=404)
+
+    with HostileRegistry(script) as server:
+        found = client(server).referrers(f"{server.host}/a", DIGEST)
+    assert [(r.digest, r.artifact_type) for r in found] == [(sha256(b"0"), "x/sig"), (sha256(b"1"), "x/sig")]
+
+
+def test_no_referrers_is_an_empty_answer_and_an_unanswered_question_is_none() -> None:
+    with HostileRegistry(always(Reply(status=404))) as server:
+        assert client(server).referrers(f"{server.host}/a", DIGEST) == ()
+    with HostileRegistry(lambda r: Reply(status=404 if "referrers" in r.path else 500)) as server, pytest.raises(Unavailable):
+        client(server).referrers(f"{server.host}/a", DIGEST)
+
+
+def test_a_flood_of_referrers_is_refused() -> None:
+    with HostileRegistry(always(Reply(body=referrer_index(REFERRER_LIMIT)))) as server:
+        assert len(client(server).referrers(f"{server.host}/a", DIGEST)) == REFERRER_LIMIT
+    with (
+        HostileRegistry(always(Reply(body=referrer_index(REFERRER_LIMIT + 1)))) as server,
+        pytest.raises(Corrupt, match="more than"),
+    ):
+        client(server).referrers(f"{server.host}/a", DIGEST)
+
+
+# pushing
+
+
+def test_an_upload_goes_to_no_other_host() -> None:
+    with HostileRegistry(always(Reply(status=201))) as thief:
+        replies = {"HEAD": Reply(status=404), "POST": Reply(status=202, headers={"Location": f"http://{thief.host}/upload"})}
+        with HostileRegistry(lambda r: replies[r.method]) as server, pytest.raises(Rejected, match="no place of its own"):
+            client(server, thief).push_blob(f"{server.host}/a", b"content", "x/y")
+        assert thief.requests == []
+
+
+def test_a_blob_that_is_there_is_not_sent_again() -> None:
+    with HostileRegistry(always(Reply())) as server:
+        assert client(server).push_blob(f"{server.host}/a", b"content", "x/y") == Descriptor("x/y", sha256(b"content"), 7)
+        assert [request.method for request in server.requests] == ["HEAD"]
+
+
+def test_a_write_that_is_turned_down_is_rejected() -> None:
+    body = b'{"errors": [{"code": "MANIFEST_INVALID"}]}'
+    with HostileRegistry(always(Reply(status=400, body=body))) as server, pytest.raises(Rejected, match="400 MANIFEST_INVALID"):
+        client(server).push_manifest(f"{server.host}/a", MANIFEST, MANIFEST_TYPE, "1")
+
+
+# names
+
+
+@pytest.mark.parametrize(
+    "repository",
+    ["a/b", "host/a", "host.example", "host.example/A", "host.example/a:1", "u@host.example/a", "host.example/../a", ""],
+)
+def test_what_is_no_repository_is_refused_before_anything_is_sent(repository: str) -> None:
+    with pytest.raises(Misconfigured, match="is no repository"):
+        Registry().tags(repository)
+
+
+@pytest.mark.parametrize("reference", ["sha256:abc", "sha256:" + "0" * 63 + "g", "sha512:" + "0" * 128, "../x"])
+def test_what_is_no_digest_is_refused_before_anything_is_sent(reference: str) -> None:
+    with pytest.raises(Misconfigured):
+        Registry().referrers("host.example/a", reference)
+    with pytest.raises(Misconfigured):
+        Registry().resolve("host.example/a", reference)
+
+
+def test_one_client_serves_many_threads() -> None:
+    with HostileRegistry(always(Reply(body=MANIFEST))) as server:
+        registry, found = client(server), list[str]()
+        threads = [threading.Thread(target=lambda: found.append(registry.resolve(f"{server.host}/a", "1"))) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [DIGEST] * 16
