@@ -50,10 +50,10 @@ def print_problems(problems: Iterable[Problem]) -> None:
     console = _console()
     for problem in problems:
         word = f"[{_COLOURS[problem.severity]}]{problem.severity}[/]"
-        place = f"[bold]{escape(problem.place)}[/]: " if problem.place else ""
-        hint = f"\n    [dim]{escape(problem.hint)}[/]" if problem.hint and console.is_terminal else ""
-        tail = f"; {escape(problem.hint)}" if problem.hint and not console.is_terminal else ""
-        console.print(f"{place}{word}: {escape(problem.message)}{tail}{hint}", soft_wrap=True)
+        place = f"[bold]{_safe(problem.place)}[/]: " if problem.place else ""
+        hint = f"\n    [dim]{_safe(problem.hint)}[/]" if problem.hint and console.is_terminal else ""
+        tail = f"; {_safe(problem.hint)}" if problem.hint and not console.is_terminal else ""
+        console.print(f"{place}{word}: {_safe(problem.message)}{tail}{hint}", soft_wrap=True)
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -61,23 +61,33 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = _console()
     if not console.is_terminal:
         for row in rows:
-            sys.stdout.write("\t".join(cell.replace("\t", " ").replace("\n", " ") for cell in row) + "\n")
+            sys.stdout.write("\t".join(_plain(cell) for cell in row) + "\n")
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(_safe(cell) for cell in row))
     console.print(table)
 
 
 def say(text: str) -> None:
     """Print a line for people."""
-    _console().print(escape(text), soft_wrap=True, highlight=False)
+    _console().print(_safe(text), soft_wrap=True)
 
 
 def complain(text: str) -> None:
-    """Print a line on standard error."""
-    Console(stderr=True, highlight=False).print(f"[bold red]error[/]: {escape(text)}", soft_wrap=True)
+    """Print lines on standard error."""
+    lines = "\n".join(_safe(line) for line in text.split("\n"))
+    Console(stderr=True, highlight=False, emoji=False).print(f"[bold red]error[/]: {lines}", soft_wrap=True)
 
 
 def _console() -> Console:
-    return Console(file=sys.stdout, highlight=False)
+    return Console(file=sys.stdout, highlight=False, emoji=False)
+
+
+def _safe(text: str) -> str:
+    """Text of whoever wrote it for the console: no markup, no second line, nothing that a terminal would obey."""
+    return escape(_plain(text))
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isprintable() else " " if c in "\t\r\n" else c.encode("unicode_escape").decode() for c in text)

@@ -10,6 +10,7 @@ import typer
 from reconciler.cli import console, logs
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import Runtime, exclusive
+from reconciler.loop.desire import kind_of
 from reconciler.loop.settings import read_settings
 from reconciler.model.faults import Fault, Misconfigured
 
@@ -101,7 +102,7 @@ def _show(key: str, result: Outcome | Fault) -> None:
 
 def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
     if isinstance(result, Fault):
-        return {"environment": key, "fault": {"kind": type(result).__name__, "message": str(result)}}
+        return {"environment": key, "fault": {"kind": kind_of(result), "message": str(result)}}
     hitch = result.hitch
     return {
         "environment": key,

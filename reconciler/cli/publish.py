@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.cli import console
+from reconciler.cli import console, logs
 from reconciler.decide.validate import has_errors
 from reconciler.loop.check import BLUEPRINT_FILE, blueprint_folder
 from reconciler.loop.publish import Published, Signer
@@ -38,8 +38,11 @@ def publish(
 ) -> None:
     """Check, package, push and sign Blueprints. Running it again changes nothing; a published version never changes.
 
+    Exit codes: 0 all are published; 1 one is not valid, and nothing was pushed; 3 the registry or cosign failed.
+
     Example: reconciler publish fixtures/catalog/* --registry registry.example/openova --key cosign.key
     """
+    logs.configure(verbose=False)
     if (key is None) is not unsigned:
         raise typer.BadParameter("give either --key or --unsigned")
     prefix = registry.removeprefix("oci://").rstrip("/")

@@ -30,6 +30,8 @@ def run(
 
     Logs are JSON, a line each, on standard error (words on a terminal). On SIGTERM passes under way are finished; one that takes
     longer than 20 s is abandoned, which is safe: the next start finishes its job.
+
+    Exit codes: 0 it was stopped; 3 the configuration cannot work, or another reconciler uses its state directory.
     """
     logs.configure(verbose=verbose)
     settings = read_settings(config)

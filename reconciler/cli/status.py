@@ -13,6 +13,7 @@ from reconciler.cli.once import ConfigOption, EnvironmentsArgument, chosen
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import repository
 from reconciler.loop.branches import MAIN, Branches
+from reconciler.loop.desire import kind_of
 from reconciler.loop.settings import read_settings, token_of
 from reconciler.loop.targets import targets
 from reconciler.model.faults import Fault
@@ -91,7 +92,7 @@ def _show(key: str, one: Found | Fault) -> None:
 
 def _as_json(key: str, one: Found | Fault) -> dict[str, object]:
     if isinstance(one, Fault):
-        return {"environment": key, "fault": {"kind": type(one).__name__, "message": str(one)}}
+        return {"environment": key, "fault": {"kind": kind_of(one), "message": str(one)}}
     main, found = one
     return {
         "environment": key,

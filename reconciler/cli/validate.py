@@ -25,6 +25,8 @@ def validate(
 
     Needs no network: whether Blueprints exist and are signed is seen when the commit is resolved.
 
+    Exit codes: 0 all valid, maybe with warnings; 1 there is an error.
+
     Example: reconciler validate fixtures/environments/acme-prod fixtures/catalog/*
     """
     problems = [problem for path in paths for problem in check(path)]

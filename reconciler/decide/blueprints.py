@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.decide.configure import schema_fault
-from reconciler.decide.versions import is_range
+from reconciler.decide.versions import is_range, is_version
 from reconciler.model.blueprint import blueprint_name
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def _faults(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: 
 
 def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
     """What an author can be told before anything is published."""
+    if not is_version(blueprint.version):
+        yield f"{blueprint.version!r} is not a semantic version"
     manifests = blueprint.spec.manifests
     if manifests is not None and manifests.source is not None and manifests.source.kind != "HelmChart":
         yield f"manifests.source is a {manifests.source.kind}; only Helm charts can be installed"
@@ -50,5 +53,18 @@ def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
             yield f"its dependency {dependency.name} has `when`, which is not evaluated yet"
         if "{{" in str(dependency.values):
             yield f"its dependency {dependency.name} has values with {{{{ }}}}, which are not evaluated yet"
+    yield from _doubles(blueprint)
     if (fault := schema_fault(blueprint)) is not None:
         yield fault
+
+
+def _doubles(blueprint: Blueprint) -> Iterable[str]:
+    depends = blueprint.spec.depends
+    for key in _repeated(d.key for d in depends):
+        yield f"two of its dependencies are called {key}; give each an alias of its own"
+    for name in _repeated(d.name for d in depends if d.values is not None):
+        yield f"it needs two Applications of {name} for itself; they would have one name"
+
+
+def _repeated(words: Iterable[str]) -> Iterable[str]:
+    return sorted(word for word, count in Counter(words).items() if count > 1)

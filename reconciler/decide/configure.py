@@ -109,13 +109,23 @@ def _validator(schema: Mapping[str, Any]) -> Any:
 
 def _check(schema: Mapping[str, Any], values: Mapping[str, Any], source: Source | None) -> Iterable[Problem]:
     for error in _validator(schema).iter_errors(values):
-        way = tuple(error.instance_path)
+        way = _way(error.instance_path, values)
         kind = error.kind
         if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
             for key in kind.unexpected:
                 yield _problem(source, (*way, key), "is not a key that the Blueprint knows", _hint(schema, way, key))
         else:
             yield _problem(source, way, error.message[:300])
+
+
+def _way(path: Iterable[str | int], values: Any) -> Way:
+    """The validator's path; it takes keys of digits alone for indexes."""
+    way: Way = ()
+    for step in path:
+        is_key = isinstance(values, dict)
+        way = (*way, str(step) if is_key else step)
+        values = values.get(str(step)) if is_key else values[step]
+    return way
 
 
 def _hint(schema: Mapping[str, Any], way: Way, key: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.canonical import digest_of
 from reconciler.decide.configure import values_of
 from reconciler.decide.shape import did_you_mean
+from reconciler.decide.validate import is_reserved
 from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requirer
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model.problem import Problem
 
 MAX_NAME = 53  # a Helm release's name
+_NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
 def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
@@ -29,11 +32,11 @@ def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tup
         given = [need.values for need in resolution.needs[name] if need.values]
         values, found = values_of(choice.verified.blueprint, declared, given)
         problems.extend(found)
+        unnameable = _name_problem(wish, name, choice)
+        if unnameable is not None:
+            problems.append(unnameable)
+            continue
         packages.append(_package(name, choice, resolution, values, placements[name], declared))
-        if len(name) > MAX_NAME:
-            source = wish.declared[choice.chain[0]].source
-            message = f"the dependency {name} would have a name of {len(name)} characters; at most {MAX_NAME} are allowed"
-            problems.append(source.problem("NameTooLong", message, ("metadata", "name"), hint="shorten this name"))
     if problems:
         return None, tuple(problems)
     environment = wish.environment
@@ -42,6 +45,22 @@ def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tup
         flux_namespace=environment.spec.flux_namespace,
         packages=packages,
     ), ()
+
+
+def _name_problem(wish: Wish, name: str, choice: Choice) -> Problem | None:
+    """What is wrong with the name of an Application that other Blueprints need: it was made of theirs, and nobody chose it."""
+    source = wish.declared[choice.chain[0]].source
+    if len(name) > MAX_NAME:
+        message = f"the dependency {name} would have a name of {len(name)} characters; at most {MAX_NAME} are allowed"
+        return source.problem("NameTooLong", message, ("metadata", "name"), hint="shorten this name")
+    reserved = is_reserved(name) or name == wish.environment.spec.flux_namespace
+    if reserved or not _NAME.fullmatch(name):
+        why = "its Namespace belongs to others" if reserved else "that is no name for a Namespace"
+        hint = "bind it to an Application with another name"
+        return source.problem(
+            "ReservedName", f"the dependency {name} cannot be called so: {why}", ("spec", "blueprint"), hint=hint
+        )
+    return None
 
 
 def entry_of(package: Mapping[str, Any]) -> str:
@@ -133,8 +152,9 @@ def _declared_clusters(wish: Wish, one: Declared, choice: Choice, problems: list
         chosen = all_placements[:1] if mode == "single-region" else all_placements
     regions = {p.region for p in chosen}
     least, most = rule.min_regions, 1 if mode == "single-region" else rule.max_regions
-    if asked.regions and not (least <= len(regions) <= (most or len(regions))):
+    if not (least <= len(regions) <= (most or len(regions))):
         allowed = f"exactly {least}" if least == most else f"at least {least}" + (f" and at most {most}" if most else "")
         message = f"{len(regions)} regions are asked for; {blueprint}{f' as {mode}' if mode else ''} takes {allowed}"
-        problems.append(one.source.problem("InvalidPlacement", message, ("spec", "placement", "regions")))
+        hint = "" if asked.regions else f"say which with spec.placement.regions, of {', '.join(sorted(regions))}"
+        problems.append(one.source.problem("InvalidPlacement", message, ("spec", "placement", "regions"), hint=hint))
     return sorted(p.cluster for p in chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ ENTRY_ANNOTATION = "catalyst.openova.io/entry"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "catalyst-reconciler"}
 CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 REMEDIATION_RETRIES = 3
+MAX_LABEL = 63
 
 # The documents of each file, by path.
 Tree = Mapping[str, tuple[Mapping[str, Any], ...]]
@@ -106,15 +108,21 @@ def _objects(package: Package, environment: Environment, around: Surroundings) -
 
 
 def _labels(package: Package, environment: Environment, sovereign: str) -> dict[str, str]:
-    return {
+    labels = {
         **MANAGED_BY,
         "openova.io/sovereign": sovereign,
         "openova.io/organization": environment.spec.organization,
         "openova.io/environment": environment.metadata.name,
         "openova.io/application": package.application,
         "openova.io/blueprint": package.blueprint,
-        "openova.io/blueprint-version": package.version.replace("+", "_"),  # `+` may not stand in a label
+        "openova.io/blueprint-version": package.version,
     }
+    return {key: label_value(text) for key, text in labels.items()}
+
+
+def label_value(text: str) -> str:
+    """Text as a label's value: at most 63 of `[A-Za-z0-9._-]`, with a letter or digit at both ends."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_LABEL].strip("._-")
 
 
 def _source(package: Package, around: Surroundings) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ _URGENCY: Final[tuple[State, ...]] = (
 )  # fmt: skip
 _ICONS: Final[Mapping[str, str]] = {"True": "✅", "False": "❌", "Unknown": "❔"}
 _PROGRESS: Final = frozenset({"Installing", "Updating"})
+# Gitea's Markdown knows formulas, `$..$`, `\(..\)` and `\[..\]`: a backslash does not help against a bracket, an entity does.
+_ESCAPES: Final[Mapping[str, str]] = {c: f"&#{ord(c)};" for c in "&<>@$[]()"} | {c: f"\\{c}" for c in "\\`*_{}#+!|~"}
 
 Verdicts = Mapping[tuple[str, str], "Verdict"]
 Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
@@ -137,8 +140,8 @@ def page(status: EnvironmentStatus) -> str:
 def escape(text: str) -> str:
     """Text for a Markdown table cell: shown as it is, never a link, a mention, an image, markup or a new cell."""
     line = "".join(c if c.isprintable() else " " for c in text)
-    html = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")
-    return "".join(f"\\{c}" if c in "\\`*_{}[]()#+!|~" else c for c in html).replace("://", ":&#47;&#47;")
+    escaped = "".join(_ESCAPES.get(c, c) for c in line).replace("://", ":&#47;&#47;")
+    return re.sub(r"(?i)\b(www)\.", r"\1&#46;", escaped)
 
 
 def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Iterable[Condition]:
@@ -233,7 +236,11 @@ def _ready(applications: list[ApplicationStatus], verdicts: Verdicts) -> Conditi
         return Condition(type="Ready", status="True", reason="AllReady", message=message)
     unready = [a for a in applications if a.ready != "True"]
     if answer == "Unknown":
-        first = next(p for a in unready for p in a.placements if p.ready != "True")
+        first = next((p for a in unready for p in a.placements if p.ready != "True"), None)
+        if first is None:
+            return Condition(
+                type="Ready", status="Unknown", reason="NothingObserved", message=f"{message}; some are placed nowhere"
+            )
         return Condition(
             type="Ready", status="Unknown", reason=first.reason, message=f"{message}; {first.cluster}: {first.message}"
         )

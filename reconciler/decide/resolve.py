@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from reconciler.model.problem import Problem
 
 MAX_ROUNDS = 20_000
+MAX_STEPS = 5_000_000  # of comparing a demand with a choice: what a round costs grows with the number of Applications
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Need:
         chain: the Applications from a declared one down to the requirer.
         catalog: the catalog it must come from, if that was said.
         values: the values that a dedicated dependency is to have.
+        lineage: the Blueprints, from the first on, each of which has the next for itself alone, and the last this one.
     """
 
     application: str
@@ -49,16 +51,23 @@ class Need:
     chain: tuple[str, ...] = field(compare=False)
     catalog: str | None = None
     values: Mapping[str, Any] | None = field(default=None, compare=False)
+    lineage: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def endless(self) -> bool:
+        """Whether it would go on for ever: a Blueprint brings along its own, which brings along its own, and so on."""
+        return self.blueprint in self.lineage
 
 
 @dataclass(frozen=True)
 class Choice:
-    """One version of a Blueprint for one Application, and the chain that led to it."""
+    """One version of a Blueprint for one Application, the chain that led to it, and the Blueprints for which it is dedicated."""
 
     application: str
     artifact: str
     verified: Verified = field(compare=False)
     chain: tuple[str, ...] = field(compare=False)
+    lineage: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -98,7 +107,8 @@ def resolve(wish: Wish, prior: Mapping[str, Package], catalog: Catalog) -> tuple
         return None, provider.conflict([cause.requirement for cause in impossible.causes])
     except ResolutionTooDeep:
         source = next(iter(wish.declared.values())).source
-        return None, (source.problem("TooDeep", f"no consistent choice was found in {MAX_ROUNDS} steps"),)
+        hint = "narrow the ranges, or split the Environment"
+        return None, (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
     choices = dict(sorted(result.mapping.items()))
     resolution = _resolution(provider, roots, choices)
     problems = (*_cycles(wish, resolution), *_unknown_binds(wish, resolution))
@@ -125,6 +135,7 @@ class _Provider(AbstractProvider[Need, Choice, str]):
         self._wish = wish
         self._prior = prior
         self._catalog = catalog
+        self._steps = 0
 
     def identify(self, requirement_or_candidate: Need | Choice) -> str:
         return requirement_or_candidate.application
@@ -148,6 +159,9 @@ class _Provider(AbstractProvider[Need, Choice, str]):
         return lambda: (choice for choice in self._choices(needs) if choice.artifact not in excluded)
 
     def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            raise ResolutionTooDeep(self._steps)
         blueprint = candidate.verified.blueprint
         return requirement.blueprint == blueprint.name and fits(blueprint.version, requirement.range)
 
@@ -162,7 +176,9 @@ class _Provider(AbstractProvider[Need, Choice, str]):
 
     def conflict(self, needs: Iterable[Need]) -> tuple[Problem, ...]:
         """The problem of demands that cannot be met together."""
-        ordered = sorted(set(needs), key=lambda n: (n.application, n.written, n.range))
+        ordered = sorted(
+            dict.fromkeys(needs), key=lambda n: (n.application, n.requirer != n.application, n.written, n.range, n.chain)
+        )
         for need in ordered:
             if next(self._choices([need]), None) is None:
                 return (self._no_candidate(need, ordered),)
@@ -179,14 +195,17 @@ class _Provider(AbstractProvider[Need, Choice, str]):
 
     def _need(self, candidate: Choice, dependency: Dependency) -> Need:
         blueprint = candidate.verified.blueprint
+        target = self._target(candidate.application, dependency)
+        dedicated = target not in self._wish.declared and dependency.values is not None
         return Need(
-            application=self._target(candidate.application, dependency),
+            application=target,
             blueprint=dependency.name,
             range=dependency.version,
             requirer=candidate.application,
             written=f"{blueprint.name}@{blueprint.version}",
             chain=candidate.chain,
             values=dependency.values,
+            lineage=(*candidate.lineage, blueprint.name) if dedicated else (),
         )
 
     def _target(self, application: str, dependency: Dependency) -> str:
@@ -200,7 +219,7 @@ class _Provider(AbstractProvider[Need, Choice, str]):
     def _choices(self, needs: list[Need]) -> Iterator[Choice]:
         """The versions that meet all of some Application's needs: the locked one, then the newest first."""
         first = min(needs, key=lambda n: (len(n.chain), n.chain))
-        if any(n.blueprint != first.blueprint for n in needs):
+        if any(n.blueprint != first.blueprint or n.endless for n in needs):
             return
         catalogs = {n.catalog for n in needs if n.catalog is not None}
         if len(catalogs) > 1:
@@ -212,15 +231,15 @@ class _Provider(AbstractProvider[Need, Choice, str]):
         if locked is not None and locked.blueprint == first.blueprint and all(fits(locked.version, n.range) for n in needs):
             home = locked.artifact.removeprefix("oci://").rpartition("/")[0]
             if wanted in {None, home}:
-                seen = (home, locked.version)
                 found = self._catalog.get(home, first.blueprint, locked.version, locked.digest)
                 if isinstance(found, Verified):
-                    yield Choice(first.application, found.artifact, found, chain)
+                    seen = (home, locked.version)
+                    yield Choice(first.application, found.artifact, found, chain, first.lineage)
         for home, version in self._listed(first.blueprint, wanted):
             if (home, version) != seen and all(fits(version, n.range) for n in needs):
                 found = self._catalog.get(home, first.blueprint, version, None)
                 if isinstance(found, Verified):
-                    yield Choice(first.application, found.artifact, found, chain)
+                    yield Choice(first.application, found.artifact, found, chain, first.lineage)
 
     def _listed(self, blueprint: str, wanted: str | None) -> Iterator[tuple[str, str]]:
         found = self._catalog.find(blueprint)
@@ -230,6 +249,9 @@ class _Provider(AbstractProvider[Need, Choice, str]):
                 yield homes[0], version
 
     def _no_candidate(self, need: Need, needs: list[Need]) -> Problem:
+        if need.endless:
+            circle = " -> ".join((*need.lineage[need.lineage.index(need.blueprint) :], need.blueprint))
+            return self._at(need, "Cycle", f"these Blueprints each bring along the next, without end: {circle}")
         catalogs = self._catalog.find(need.blueprint)
         if len(catalogs) > 1 and need.catalog is None:
             return self._at(

@@ -34,7 +34,7 @@ def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M |
     if source.problems:
         return None, source.problems
     try:
-        return model.model_validate(source.data), ()
+        return model.model_validate(source.data, by_alias=True, by_name=False), ()
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
         problems = problems_of(error, source, model)
@@ -44,8 +44,8 @@ def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M |
     data = copy.deepcopy(source.data)
     for detail in unknown:
         _remove(data, _way(detail, source))
-    document, _ = shape(replace(source, data=data), model)
-    return document, tuple(p.model_copy(update={"severity": "warning"}) for p in problems)
+    document, deeper = shape(replace(source, data=data), model)  # rules over several fields are checked only now
+    return document, (*(p.model_copy(update={"severity": "warning"}) for p in problems), *deeper)
 
 
 def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) -> tuple[Problem, ...]:

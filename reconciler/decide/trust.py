@@ -37,6 +37,4 @@ class Policies:
 
 def policy_digest(policies: Iterable[TrustPolicy]) -> str:
     """One digest over some policies, whatever their order."""
-    return digest_of(
-        sorted((p.model_dump(mode="json", by_alias=True) for p in policies), key=lambda d: str(d["metadata"]["name"]))
-    )
+    return digest_of(sorted((p.model_dump(mode="json", by_alias=True) for p in policies), key=digest_of))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.shape import did_you_mean, shape
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENT_FILE: Final = "environment.yaml"
 APPLICATIONS_FOLDER: Final = "applications"
-MAX_APPLICATIONS: Final = 5_000
+MAX_APPLICATIONS: Final = 1_000  # resolving takes time and memory by the square of it
+MAX_PROBLEMS: Final = 200  # in a commit; to look for the nearest known word costs time
 
 # Names that documents.md keeps for the platform; kube-* as well.
 RESERVED_ORGANIZATIONS: Final = frozenset({"system", "flux", "crossplane", "catalyst", "gitea", *ENV_TYPES})
@@ -62,8 +64,8 @@ def validate(sources: Mapping[str, Source]) -> tuple[Wish | None, tuple[Problem,
     environment = _environment(sources, problems)
     declared = _declared(sources, problems)
     if environment is not None:
-        for one in declared.values():
-            problems.extend(_in_environment(one, environment, declared))
+        rest = (p for one in declared.values() for p in _in_environment(one, environment, declared))
+        problems.extend(islice(rest, max(0, MAX_PROBLEMS - len(problems))))
     ordered = in_order(problems)
     if environment is None or has_errors(ordered):
         return None, ordered
@@ -173,7 +175,7 @@ def _application_rules(application: Application, source: Source) -> Iterable[Pro
             ("metadata", "name"),
             at_value=True,
         )
-    if name in RESERVED_APPLICATIONS or name.startswith("kube-"):
+    if is_reserved(name):
         yield source.problem(
             "ReservedName",
             f"an Application cannot be called {name}: its Namespace belongs to others",
@@ -190,7 +192,15 @@ def _application_rules(application: Application, source: Source) -> Iterable[Pro
         )
 
 
+def is_reserved(name: str) -> bool:
+    """Whether an Application may not be called so, whoever asks for it."""
+    return name in RESERVED_APPLICATIONS or name.startswith("kube-")
+
+
 def _in_environment(one: Declared, environment: Environment, declared: Mapping[str, Declared]) -> Iterable[Problem]:
+    if one.name == environment.spec.flux_namespace and not is_reserved(one.name):
+        message = f"an Application cannot be called {one.name}: that is the Environment's fluxNamespace, and its Namespace"
+        yield one.source.problem("ReservedName", message, ("metadata", "name"), at_value=True)
     regions = {placement.region for placement in environment.spec.placements}
     for index, region in enumerate(one.application.spec.placement.regions):
         if region not in regions:

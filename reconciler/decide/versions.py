@@ -13,6 +13,8 @@ from semantic_version import NpmSpec, Version
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+MAX_RANGE = 256  # characters: what a person can still mean
+
 
 @lru_cache(maxsize=4096)
 def is_version(text: str) -> bool:
@@ -27,6 +29,8 @@ def is_version(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_range(text: str) -> bool:
     """Whether the text is a version range: `^1.2`, `~1.2`, `1.x`, `>=1 <2`, `1.2 - 1.4`, `a || b`, `*` or one version."""
+    if len(text) > MAX_RANGE:
+        return False
     try:
         NpmSpec(text)
     except ValueError:
@@ -36,8 +40,8 @@ def is_range(text: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def fits(version: str, range_: str) -> bool:
-    """Whether a version is in a range."""
-    return bool(NpmSpec(range_).match(Version(version)))
+    """Whether a version is in a range; what is not a version or not a range fits nothing."""
+    return is_version(version) and is_range(range_) and bool(NpmSpec(range_).match(Version(version)))
 
 
 def newest_first(versions: Iterable[str]) -> tuple[str, ...]:

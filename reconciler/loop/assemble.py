@@ -73,7 +73,12 @@ class Runtime:
             self._gitea.close()
 
     def check(self) -> None:
-        """See whether what every pass needs is there: cosign, and trust policies that can be read. Raises Misconfigured."""
+        """See whether what every pass needs is there: cosign, trust policies, a place for each Environment named.
+
+        Raises:
+            Misconfigured: something is not.
+        """
+        targets(self.settings, None)
         self._cosign.version()
         self._world.policies()
 

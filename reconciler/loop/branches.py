@@ -25,6 +25,7 @@ RESOLVED: Final = "resolved"
 STATUS: Final = "status"
 STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
+CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 _INPUT: Final = "Input-Commit: "
 # What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
 _OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
@@ -48,11 +49,10 @@ class Branches:
         return bool(self._heads)
 
     def look(self) -> None:
-        """Ask the server for the branches, and fetch what is not here yet."""
+        """Ask the server for the branches, and fetch what is not here yet, or not any more."""
         heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS}}
-        if heads != self._heads:
-            self._repository.fetch(heads)
-            self._heads = heads
+        self._repository.fetch(heads)
+        self._heads = heads
 
     def forget(self) -> None:
         """Take nothing for granted at the next pass."""
@@ -90,10 +90,12 @@ class Branches:
         return self._lock[1]
 
     def status(self) -> EnvironmentStatus | None:
-        """The status at the head of `status`; None when there is none that can be read."""
+        """The status at the head of `status`; None when there is none that can be read whole."""
         head = self._heads.get(STATUS)
         if self._status[0] != head:
-            self._status = (head, self._read(head, STATUS_FILE, EnvironmentStatus))
+            found = self._read(head, STATUS_FILE, EnvironmentStatus)
+            whole = found is not None and {c.type for c in found.conditions} == CONDITIONS
+            self._status = (head, found if whole else None)
         return self._status[1]
 
     def tree_of(self, files: Mapping[str, bytes]) -> str:

@@ -77,7 +77,8 @@ class TrustedCatalog:
         self._fresh = fresh
         self._lock = threading.Lock()
         self._listings: dict[str, Listing] = {}
-        self._verified: dict[tuple[str, str, str, str], Verified] = {}
+        self._verified: dict[tuple[str, str, str], Verified] = {}
+        self._under = ""  # the digest of the policies under which the signatures of `_verified` held
 
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
         """The catalogs that have a Blueprint, and its versions there; remembered for a short while."""
@@ -86,18 +87,23 @@ class TrustedCatalog:
         if listing is None or time.monotonic() - listing.at > self._fresh:
             listing = Listing(self._list(name), time.monotonic())
             with self._lock:
-                self._listings[name] = listing
+                # people choose the names: those that nobody asks for any more must not pile up
+                oldest = listing.at - self._fresh
+                self._listings = {n: one for n, one in self._listings.items() if one.at >= oldest} | {name: listing}
         return listing.found
 
     def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
         """One version, its signature checked now or before under the same policies."""
+        if catalog not in self._prefixes:
+            return PassedOver(version, "Untrusted", f"{catalog} is not a catalog of this Sovereign")
         repository = f"{catalog}/{name}"
         policies = self._policies()
+        under = policies.digest
         try:
             digest = digest or self._registry.resolve(repository, _tag(version))
-            key = (repository, digest, version, policies.digest)
+            key = (repository, digest, version)
             with self._lock:
-                known = self._verified.get(key)
+                known = self._verified.get(key) if under == self._under else None
             if known is not None:
                 return known
             evidence = self._evidence(repository, digest, policies)
@@ -107,6 +113,8 @@ class TrustedCatalog:
         except (Corrupt, Missing) as fault:
             return PassedOver(version, "InvalidBlueprint", fault.message)
         with self._lock:
+            if under != self._under:
+                self._verified, self._under = {}, under
             self._verified[key] = verified
         return verified
 

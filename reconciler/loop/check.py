@@ -50,9 +50,15 @@ def _folder(path: Path) -> Iterable[Problem]:
 
 def _environment(path: Path) -> Iterable[Problem]:
     folder = path / APPLICATIONS_FOLDER
-    files = [path / ENVIRONMENT_FILE, *sorted(p for p in folder.glob("*") if p.suffix in {".yaml", ".yml"})]
+    files = [path / ENVIRONMENT_FILE, *sorted(folder.glob("*.yaml"))]
     sources = {f.relative_to(path).as_posix(): load(f.read_bytes(), str(f)) for f in files if f.exists()}
-    return validate(sources)[1]
+    for problem in validate(sources)[1]:
+        missing = problem.file == ENVIRONMENT_FILE and ENVIRONMENT_FILE not in sources
+        yield problem.model_copy(update={"file": str(path / ENVIRONMENT_FILE)}) if missing else problem
+    for other in sorted(folder.glob("*")):
+        if other.suffix != ".yaml" and other.suffix.lower() in {".yaml", ".yml"}:
+            message, hint = "is ignored: only *.yaml is read", "rename it"
+            yield Problem(code="IgnoredFile", message=message, file=str(other), hint=hint, severity="warning")
 
 
 def blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
@@ -72,7 +78,10 @@ def blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...],
 
 
 def _file(path: Path) -> Iterable[Problem]:
-    for source in load_all(path.read_bytes(), str(path)):
+    sources = load_all(path.read_bytes(), str(path))
+    if not sources:
+        yield Problem(code="NotOneDocument", message="the file is empty", file=str(path), line=1, column=1)
+    for source in sources:
         if source.problems:
             yield from source.problems
             continue

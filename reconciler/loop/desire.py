@@ -86,7 +86,12 @@ def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:
 
 def outside(stage: Stage, fault: Fault) -> Hitch:
     """A Hitch for something outside the commit, after which it is tried again."""
-    return Hitch(stage, refused=False, reason=type(fault).__name__, message=str(fault))
+    return Hitch(stage, refused=False, reason=kind_of(fault), message=str(fault))
+
+
+def kind_of(fault: Fault) -> str:
+    """The word for a Fault's kind: one of those in `model.faults`, whatever a module calls its own finer ones."""
+    return next(kind.__name__ for kind in type(fault).__mro__ if Fault in kind.__bases__ or kind is Fault)
 
 
 def _identity(wish: Wish, identity: Identity) -> Iterable[Problem]:

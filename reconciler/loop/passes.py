@@ -101,7 +101,6 @@ class _Decision:
         key: `main`'s head and the policies' digest.
         at: when, by the monotonic clock.
         hitch: why there is nothing to commit.
-        lock: what is to be committed; None with a hitch.
         tree: the tree id that `resolved` should have; None with a hitch.
         files: that tree's files, until they are pushed.
     """
@@ -109,7 +108,6 @@ class _Decision:
     key: tuple[str, str]
     at: float
     hitch: Hitch | None = None
-    lock: EnvironmentLock | None = None
     tree: str | None = None
     files: Mapping[str, bytes] | None = None
 
@@ -122,6 +120,7 @@ class Reconciliation:
         self._branches = Branches(repository)
         self._world = world
         self._decision: _Decision | None = None
+        self._last: EnvironmentLock | None = None
         self._seen: set[tuple[str, str, str]] = set()
 
     @property
@@ -149,64 +148,70 @@ class Reconciliation:
 
     def _run(self, *, look: bool, wait: float) -> Outcome:
         name, branches = self.identity.name, self._branches
-        if look or not branches.known:
+        look = look or not branches.known
+        if look:
             branches.look()
         main = branches.head(MAIN)
         if main is None:
             return Outcome(name, None)
-        decision = self._decide(main)
-        pushed, hitch = [], decision.hitch
+        decision = self._decide(main, look=look)
+        pushed = []
         try:
             pushed += self._push_resolved(main, decision)
         except Rejected as fault:
-            hitch = outside("Committed", fault)
-        status = self._status(main, hitch, wait)
+            decision.hitch = outside("Committed", fault)
+        status = self._status(main, decision.hitch, wait)
         if status is not None:
             pushed += self._push_status(status)
-        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, hitch)
+        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch)
 
-    def _decide(self, main: str) -> _Decision:
+    def _decide(self, main: str, *, look: bool) -> _Decision:
         """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
         try:
             policies = self._world.policies()
         except Misconfigured as fault:
-            return _Decision((main, ""), time.monotonic(), outside("Trusted", fault))
+            return _Decision((main, ""), time.monotonic(), outside("Valid", fault))
         key = (main, policies.digest)
         known = self._decision
-        if known is None or known.key != key or self._due(known):
+        if known is None or known.key != key or self._due(known, look=look):
+            # Should nobody be able to read what is on `resolved`, nothing moves that this process knows the version of.
+            prior = self._last = self._branches.lock() or self._last
             result = desire(
                 self._branches.wanted_files(),
                 self.identity,
-                self._branches.lock(),
+                prior,
                 self._world.catalog,
                 self._world.surroundings(policies),
             )
             self._decision = known = _Decision(key, time.monotonic())
             if isinstance(result, Desired):
-                known.lock, known.files, known.tree = result.lock, result.files, self._branches.tree_of(result.files)
+                self._last, known.files, known.tree = result.lock, result.files, self._branches.tree_of(result.files)
             else:
                 known.hitch = result
         return known
 
-    def _due(self, decision: _Decision) -> bool:
-        """Whether to decide again: `resolved` is not what it should be, or a Hitch may have gone by itself."""
+    def _due(self, decision: _Decision, *, look: bool) -> bool:
+        """Whether to decide again: `resolved` is not what it should be, or a Hitch may have gone by itself.
+
+        What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not.
+        """
         hitch = decision.hitch
         if hitch is None:
             return decision.files is None and self._branches.tree(RESOLVED) != decision.tree
         if not hitch.refused:
-            return True
+            return look
         return hitch.stage != "Valid" and time.monotonic() - decision.at > self._world.retry
 
     def _push_resolved(self, main: str, decision: _Decision) -> list[str]:
         files, decision.files = decision.files, None
-        if files is None or decision.lock is None or self._branches.tree(RESOLVED) == decision.tree:
+        if files is None or self._last is None or self._branches.tree(RESOLVED) == decision.tree:
             return []
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
-        message = resolved_message(self.identity.name, main, self._branches.lock(), decision.lock, digest)
+        message = resolved_message(self.identity.name, main, self._branches.lock(), self._last, digest)
         self._branches.push(RESOLVED, files, message)
         for cluster in sorted(self.clusters):
             try:
-                self._world.clusters.look_now(cluster, decision.lock.flux_namespace)
+                self._world.clusters.look_now(cluster, self._last.flux_namespace)
             except Fault as fault:  # it looks by itself after a while
                 log.info("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
         return [RESOLVED]
@@ -222,8 +227,7 @@ class Reconciliation:
 
     def _status(self, main: str, hitch: Hitch | None, wait: float) -> EnvironmentStatus | None:
         lock = self._branches.lock()
-        if hitch is not None and not hitch.refused and self._branches.input_of_resolved() == main:
-            # This very commit is resolved already; that its registry cannot be asked again just now says nothing about it.
+        if hitch is not None and self._says_nothing(hitch, main, lock):
             log.warning("not checked again", environment=self.identity.name, why=hitch.message)
             hitch = None
         for cluster in sorted(self.clusters):
@@ -233,7 +237,15 @@ class Reconciliation:
             return None
         return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch)
 
+    def _says_nothing(self, hitch: Hitch, main: str, lock: EnvironmentLock | None) -> bool:
+        """Whether this very commit is resolved already: that it cannot be judged again just now says nothing about it."""
+        if hitch.refused or hitch.stage == "Committed" or lock is None:
+            return False
+        return self._branches.input_of_resolved() == main
+
     def _verdicts(self, lock: EnvironmentLock) -> dict[tuple[str, str], Verdict]:
+        # What people took away was not "removed by somebody", should they ever want it again.
+        self._seen &= {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
         now, before = time.time(), self._seen_before()
         verdicts: dict[tuple[str, str], Verdict] = {}
         for package in lock.packages:

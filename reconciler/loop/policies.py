@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -35,9 +34,15 @@ class PolicyFiles:
             return self._known[1]
 
 
+def _files(directory: Path) -> list[Path]:
+    """The files that hold policies; half-written ones have other names."""
+    return sorted(p for p in directory.iterdir() if p.suffix in {".yaml", ".yml"})
+
+
 def _fingerprint(directory: Path) -> object:
     try:
-        return sorted((e.name, e.stat().st_mtime_ns, e.stat().st_size, e.stat().st_ino) for e in os.scandir(directory))
+        found = [(file.name, file.stat()) for file in _files(directory)]
+        return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found]
     except OSError as error:
         raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
 
@@ -52,8 +57,7 @@ def read_policies(directory: Path) -> Policies:
     policies: list[TrustPolicy] = []
     problems: list[Problem] = []
     try:
-        files = sorted(p for p in directory.iterdir() if p.suffix in {".yaml", ".yml"})
-        texts = [(file, file.read_bytes()) for file in files]
+        texts = [(file, file.read_bytes()) for file in _files(directory)]
     except OSError as error:
         raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
     for file, text in texts:

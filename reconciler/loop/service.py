@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from reconciler.loop.desire import kind_of
 from reconciler.loop.queue import Item, Queue
 from reconciler.model.faults import Fault, Moved
 
@@ -105,7 +106,6 @@ class Service:
         with self._lock:
             new = {key: target for key, target in targets.items() if key not in self._known}
             gone = [key for key in self._known if key not in targets]
-            self._known.update({key: self._make(target) for key, target in new.items()})
             for key in gone:
                 del self._known[key]
                 self._placed.pop(key, None)
@@ -113,7 +113,14 @@ class Service:
         for key in gone:
             self._queue.drop(key)
             log.info("environment is gone", environment=key)
-        for key in new:
+        for key, target in new.items():
+            try:
+                reconciliation = self._make(target)
+            except Fault as fault:  # this one is tried again at the next search, and the others need not wait for it
+                log.warning("environment cannot be watched", environment=key, why=str(fault))
+                continue
+            with self._lock:
+                self._known[key] = reconciliation
             log.info("environment is watched", environment=key)
             self._queue.add(key, look=True)
         self._queue.add(DISCOVER, after=_spread(self._discover), look=True)
@@ -131,24 +138,34 @@ class Service:
             self._again(item.key, failed=True)
             return
         except Fault as fault:
-            log.warning("pass failed", environment=item.key, kind=type(fault).__name__, why=str(fault))
+            log.warning("pass failed", environment=item.key, kind=kind_of(fault), why=str(fault))
             self._again(item.key, failed=True)
             return
-        with self._lock:
-            if item.key in self._known:
-                self._placed[item.key] = reconciliation.clusters
+        self._place(item.key, reconciliation.clusters)
         _tell(item.key, outcome, time.monotonic() - began)
         if item.look:
             self._again(item.key, failed=outcome.hitch is not None and not outcome.hitch.refused)
 
+    def _place(self, key: str, clusters: frozenset[str]) -> None:
+        """Note which clusters wake an Environment. What a new one said before this was noted is looked at now."""
+        with self._lock:
+            if key not in self._known:
+                return
+            new = clusters - self._placed.get(key, frozenset())
+            self._placed[key] = clusters
+        if new:
+            self._queue.add(key, look=False)
+
     def _again(self, key: str, *, failed: bool) -> None:
         """Put a key back: after the poll interval, or after ever longer pauses while it fails."""
+        if key not in self._known and key != DISCOVER:
+            return  # it went while it was worked on
         if not failed:
             self._failures.pop(key, None)
             self._queue.add(key, after=_spread(self._poll), look=True)
             return
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(FIRST_PAUSE * 2 ** (failures - 1), max(self._poll, LONGEST_PAUSE))
+        pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 30), max(self._poll, LONGEST_PAUSE))
         self._queue.add(key, after=_spread(pause), look=True)
 
 

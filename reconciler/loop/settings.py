@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from reconciler.decide.shape import problems_of
 from reconciler.model.faults import Misconfigured
@@ -19,6 +19,16 @@ from reconciler.world.documents import load
 
 P = TypeVar("P", bound=BaseModel)
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+def _text(value: Any) -> Any:
+    """A secret that is no text: refused here, in words that do not show it."""
+    if not isinstance(value, str | SecretStr | None):
+        raise ValueError("a secret must be text: quote it")  # noqa: TRY004 - pydantic takes no TypeError
+    return value
+
+
+Secret = Annotated[SecretStr | None, BeforeValidator(_text, json_schema_input_type=SecretStr | None)]
 
 
 class Part(BaseModel):
@@ -34,7 +44,7 @@ class GiteaPart(Part):
 
     url: str
     username: str = "catalyst-reconciler"
-    token: SecretStr | None = None
+    token: Secret = None
     token_file: Path | None = None
     topic: str = "catalyst-environment"
     discover: bool = True
@@ -148,6 +158,8 @@ def read_settings(file: Path) -> Settings:
         settings = Settings(**data)
     except ValidationError as error:
         raise Misconfigured("\n".join(str(p) for p in problems_of(error, source, Settings))) from None
+    except SettingsError as error:  # names the field alone
+        raise Misconfigured(f"an environment variable cannot be read: {error}", "lists and parts are written as JSON") from None
     return _seen_from(file.resolve().parent, settings)
 
 

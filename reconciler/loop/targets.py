@@ -34,10 +34,14 @@ def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
     """All Environments by key: the name of one that is configured, `owner/name` of one that is discovered.
 
     Raises:
-        Misconfigured: an Environment is named without a place.
+        Misconfigured: an Environment is named without a place, or two have one name.
         Fault: Gitea could not be asked.
     """
-    found = {part.name: _named(part, settings) for part in settings.environments}
+    found: dict[str, Target] = {}
+    for part in settings.environments:
+        if part.name in found:
+            raise Misconfigured(f"the configuration names two Environments {part.name}")
+        found[part.name] = _named(part, settings)
     if gitea is None or settings.gitea is None or not settings.gitea.discover:
         return found
     urls = {target.url for target in found.values()}

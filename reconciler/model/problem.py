@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+MAX_TEXT = 1000
+
+
+def _line(text: Any) -> Any:
+    """Text from anywhere as a status, a commit message or a terminal may show it: one printable line, not endless."""
+    if not isinstance(text, str):
+        return text
+    line = "".join(c if c.isprintable() else " " for c in text[: MAX_TEXT + 1])
+    return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 3] + "..."
+
+
+Line = Annotated[str, BeforeValidator(_line)]
 
 
 class Problem(BaseModel):
@@ -23,11 +36,11 @@ class Problem(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     code: str
-    message: str
-    file: str = ""
+    message: Line
+    file: Line = ""
     line: int = 0
     column: int = 0
-    hint: str = ""
+    hint: Line = ""
     severity: Literal["error", "warning"] = "error"
 
     @property

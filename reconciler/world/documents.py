@@ -9,12 +9,15 @@ from __future__ import annotations
 import io
 import math
 import re
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ruamel.yaml import YAML
-from ruamel.yaml.composer import ComposerError
+from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import AliasEvent, ScalarEvent
+from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 
 from reconciler.model.problem import Problem
@@ -23,14 +26,18 @@ from reconciler.model.source import Place, Source, Way
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ruamel.yaml.constructor import SafeConstructor
-
 MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 64
 MAX_PARTS: Final = 50_000  # after aliases are followed: an alias bomb is many parts, however short its text
 MAX_OWN_PARTS: Final = 2_000_000  # for documents that the reconciler wrote itself
 
 _TAG = "tag:yaml.org,2002:"
+_TAGS = frozenset({None, "!", _TAG + "str", _TAG + "seq", _TAG + "map"})  # those that change nothing or say "a string"
+# Numbers as YAML 1.2's core schema has them; what other schemas take for one (1_000, 0b1, 1:20) stays a string.
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?")  # `1e3` and the commit 12e4567 stay strings
+_NOT_FINITE = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
+_MAX_DIGITS = 66  # of 64 bits, however they are written
 # A plain scalar that YAML 1.1 and 1.2 both read as this very string: it begins with a letter and holds nothing that ends or
 # splits a scalar; words that some version reads as a boolean or nothing are quoted.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*(?: [A-Za-z0-9_./@+()-]+)*")
@@ -56,11 +63,11 @@ def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int =
         A Source; when the text is not acceptable its data is None and its problems say why.
     """
     try:
-        documents = list(_documents(text, file, max_bytes, max_parts))
+        documents = list(islice(_documents(text, file, max_bytes, max_parts), 2))
     except _Refused as refused:
         return Source(file=file, problems=(refused.problem,))
     if len(documents) != 1:
-        what = "is empty" if not documents else f"holds {len(documents)} documents"
+        what = "holds more than one document" if documents else "is empty"
         problem = Problem(
             code="NotOneDocument", message=f"the file {what}; it must hold exactly one", file=file, line=1, column=1
         )
@@ -98,14 +105,15 @@ def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterat
         message = f"byte {error.start} is not UTF-8"
         raise _Refused(Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")) from None
     yaml = YAML(typ="safe", pure=True)
+    yaml.Composer = partial(_Composer, file, 2 * max_parts)  # type: ignore[assignment]  # ruamel calls it with loader=
     try:
         for node in yaml.compose_all(io.StringIO(decoded)):
-            yield _Walk(file, yaml.constructor, max_parts).source(node)
+            yield _Walk(file, max_bytes, max_parts).source(node)
     except RecursionError:
         raise _Refused(_too_deep(file, 1, 1)) from None
     except MarkedYAMLError as error:
         raise _Refused(_syntax(error, file)) from None
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
         message = " ".join(str(error).split())[:200]
         raise _Refused(Problem(code="NotYaml", message=f"not YAML: {message}", file=file, line=1, column=1)) from None
 
@@ -123,15 +131,64 @@ def _too_deep(file: str, line: int, column: int) -> Problem:
     return Problem(code="TooDeep", message=f"nested more than {MAX_DEPTH} deep", file=file, line=line, column=column)
 
 
+def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> _Refused:
+    mark = node.start_mark
+    return _Refused(Problem(code=code, message=message, file=file, line=mark.line + 1, column=mark.column + 1, hint=hint))
+
+
+class _Composer(Composer):
+    """Stops at the first sign of a text that is too much or not plain data, before all of it has been composed."""
+
+    def __init__(self, file: str, max_nodes: int, loader: Any) -> None:
+        super().__init__(loader=loader)
+        self.warn_double_anchors = False  # YAML 1.2 allows them
+        self._file = file
+        self._nodes_left = max_nodes
+
+    def compose_document(self) -> Any:
+        """Refuse a document that asks for another YAML, where `no` would be a boolean, before it is read."""
+        start = self.parser.peek_event()
+        if start.version not in {None, (1, 2)} or start.tags:
+            raise _at(start, self._file, "NotYaml", "directives (%) are not supported: documents are YAML 1.2", "remove the line")
+        try:
+            return super().compose_document()
+        except (ValueError, OverflowError):  # ruamel does not look whether an escape like \UFFFFFFFF is a character
+            line, message = self.loader.reader.line + 1, "not YAML: an escape in this line is no character"
+            raise _Refused(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Compose one node, unless it has a tag of its own or goes beyond a limit."""
+        event = self.parser.peek_event()
+        self._nodes_left -= 1
+        if self._nodes_left < 0:
+            raise _at(event, self._file, "TooManyParts", "the file has too many parts")
+        if self.depth > MAX_DEPTH:
+            raise _Refused(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1))
+        if not isinstance(event, AliasEvent) and event.tag not in _TAGS:
+            raise _at(event, self._file, "UnknownTag", f"the tag {event.tag[:60]} is not plain data", "remove the tag")
+        if isinstance(event, ScalarEvent) and not _is_text(event.value):
+            raise _at(event, self._file, "NotUnicode", "half a surrogate pair is not a character", "write the character itself")
+        return super().compose_node(parent, index)
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class _Walk:
     """Turns ruamel's nodes into plain data and places, within the limits."""
 
-    def __init__(self, file: str, constructor: SafeConstructor, max_parts: int) -> None:
+    def __init__(self, file: str, max_bytes: int, max_parts: int) -> None:
         self._file = file
         self._places: dict[Way, Place] = {}
         self._parts = 0
+        self._characters = 0
+        self._max_bytes = max_bytes
         self._max_parts = max_parts
-        self._constructor = constructor
 
     def source(self, root: Node | None) -> Source:
         """Walk one document; raises _Refused at the first thing that is not plain data."""
@@ -151,14 +208,13 @@ class _Walk:
             key.start_mark.line + 1, key.start_mark.column + 1, node.start_mark.line + 1, node.start_mark.column + 1
         )
         if isinstance(node, ScalarNode):
+            self._count(node)
             return self._scalar(node)
-        if isinstance(node, SequenceNode) and node.tag == _TAG + "seq":
+        if isinstance(node, SequenceNode):
             return [self._data(item, (*way, index), item) for index, item in enumerate(node.value)]
-        if isinstance(node, MappingNode) and node.tag == _TAG + "map":
-            return self._mapping(node, way)
-        raise self._refuse("UnknownTag", f"the tag {node.tag} is not plain data", node)
+        return self._mapping(node, way)
 
-    def _mapping(self, node: MappingNode, way: Way) -> dict[str, Any]:
+    def _mapping(self, node: Node, way: Way) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
@@ -167,29 +223,44 @@ class _Walk:
                 raise self._refuse("MergeKey", "merge keys (<<) are not YAML 1.2; write the fields out", key_node)
             key = key_node.value
             if key in data:
-                raise self._refuse("DuplicateKey", f"the key {key!r} stands here twice", key_node)
+                raise self._refuse("DuplicateKey", f"the key {key[:60]!r} stands here twice", key_node)
+            self._count(key_node)
             data[key] = self._data(value_node, (*way, key), key_node)
         return data
 
+    def _count(self, node: ScalarNode) -> None:
+        self._characters += len(node.value)
+        if self._characters > self._max_bytes:
+            message = f"more than {self._max_bytes} characters once aliases are followed"
+            raise self._refuse("TooLarge", message, node)
+
     def _scalar(self, node: ScalarNode) -> Any:
-        kind = str(node.tag).removeprefix(_TAG)
-        if kind in {"str", "timestamp"}:
-            return node.value
-        if kind not in {"int", "float", "bool", "null"}:
-            raise self._refuse("UnknownTag", f"the tag {node.tag} is not plain data", node)
-        if kind == "float" and "." not in node.value:
-            return node.value  # `1e3`, and the abbreviated commit 12e4567, stay the strings they look like
-        try:
-            value = self._constructor.construct_object(node)
-        except (ValueError, OverflowError, YAMLError):
-            raise self._refuse("NotYaml", f"not a number: {node.value[:40]}", node) from None
-        if isinstance(value, float) and not math.isfinite(value):
-            raise self._refuse("NotANumber", f"{node.value} is not a number that JSON can carry", node)
+        text = str(node.value)
+        match str(node.tag).removeprefix(_TAG):
+            case "null":
+                return None
+            case "bool":
+                return text.lower() == "true"
+            case "int" if _INT.fullmatch(text):
+                return self._integer(text, node)
+            case "float" if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
+                value = float(text) if _FLOAT.fullmatch(text) else math.nan
+                if not math.isfinite(value):
+                    raise self._refuse("NotANumber", f"{text[:40]} is not a number that JSON can carry", node)
+                return value
+            case _:
+                return text
+
+    def _integer(self, text: str, node: Node) -> int:
+        base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+        value = int(text, base) if len(text) <= _MAX_DIGITS else None
+        if value is None or not -(2**63) <= value < 2**64:
+            message = f"{text[:40]} has more than 64 bits: Helm would round it"
+            raise self._refuse("NotANumber", message, node, hint="quote it")
         return value
 
-    def _refuse(self, code: str, message: str, node: Node) -> _Refused:
-        mark = node.start_mark
-        return _Refused(Problem(code=code, message=message, file=self._file, line=mark.line + 1, column=mark.column + 1))
+    def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> _Refused:
+        return _at(node, self._file, code, message, hint)
 
 
 class _Representer(SafeRepresenter):
@@ -214,7 +285,15 @@ def _is_block(value: str) -> bool:
     return lines[-1] == "" and all(line and line.isprintable() and line == line.strip() for line in lines[:-1])
 
 
+def _represent_float(representer: SafeRepresenter, value: float) -> Any:
+    text = repr(value)
+    if "." not in text:
+        text = text.replace("e", ".0e")  # `1e-05` is a string to YAML 1.1
+    return representer.represent_scalar(_TAG + "float", text)
+
+
 _Representer.add_representer(str, _represent_string)
+_Representer.add_representer(float, _represent_float)
 
 
 def _writer() -> YAML:

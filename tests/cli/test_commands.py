@@ -1,0 +1,422 @@
+"""Every command as a person types it: output, exit codes, and what goes where."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+import typer.main
+from typer.testing import CliRunner
+
+from reconciler.cli.console import print_problems, say
+from reconciler.cli.main import app
+from reconciler.loop.assemble import exclusive
+from reconciler.model.faults import Fault
+from reconciler.model.problem import Problem
+from tests.cli.places import ROOT, Sovereign, command, reconciler, reconciler_environment
+from tests.loop.builders import application, environment, files
+from tests.world.git_server import commit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from typer.testing import Result
+
+FIXTURES = ROOT / "fixtures"
+COMMANDS = ("validate", "once", "run", "status", "publish", "schemas")
+
+
+@pytest.fixture(autouse=True)
+def _process_as_it_was() -> Iterator[None]:
+    """Commands set up logs and signals for their whole process, which here is that of all tests."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    structlog.reset_defaults()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def sovereign(tmp_path: Path) -> Sovereign:
+    return Sovereign(tmp_path)
+
+
+def call(*arguments: str | Path) -> Result:
+    """Run a command in this process, which is quicker than a new one. A Fault is what `main` makes exit code 3 of."""
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, (SystemExit, Fault)):
+        raise result.exception
+    return result
+
+
+def fault(*arguments: str | Path) -> str:
+    result = call(*arguments)
+    assert isinstance(result.exception, Fault)
+    return str(result.exception)
+
+
+# Help
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_help_tells_exit_codes(name: str) -> None:
+    done = call(name, "--help")
+    assert done.exit_code == 0
+    assert "exit" in done.output.lower()
+
+
+def test_the_program_itself_explains_them_all() -> None:
+    done = reconciler("--help")
+    assert done.returncode == 0
+    text = " ".join(done.stdout.split())
+    for words in ("0 all is well", "1 something is refused", "2 the command was used wrongly", "3 something outside"):
+        assert words in text
+    assert all(name in done.stdout for name in COMMANDS)
+    assert set(COMMANDS) == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
+
+
+@pytest.mark.parametrize("words", ["once", "validate", "nonsense", "once -c", "validate x --format xml"])
+def test_wrong_use_is_exit_code_2(words: str) -> None:
+    assert call(*words.split()).exit_code == 2
+
+
+# validate
+
+
+def test_good_folders_are_valid() -> None:
+    done = call("validate", FIXTURES / "environments" / "acme-prod", *sorted(FIXTURES.glob("catalog/*")))
+    assert done.exit_code == 0, done.output
+    assert done.output.endswith("checked, all valid\n")
+
+
+def test_problems_are_lines_that_editors_link(tmp_path: Path) -> None:
+    folder = tmp_path / "applications"
+    folder.mkdir()
+    (tmp_path / "environment.yaml").write_text(environment())
+    (folder / "shop.yaml").write_text(application("shop", more="  sice: small\n"))
+    (folder / "blog.yaml").write_text(application("blog", version="latest!"))
+    done = reconciler("validate", tmp_path)
+    assert done.returncode == 1
+    advice = "write for example ^1.3, ~1.3.2, 1.x, >=1.2 <2 or 1.3.0"
+    assert done.stdout.splitlines() == [
+        f"{folder}/blog.yaml:5:39: error: 'latest!' is not a version range; {advice}",
+        f"{folder}/shop.yaml:6:3: error: unknown field spec.sice; did you mean size?",
+    ]
+    assert done.stderr == ""
+
+
+def test_problems_as_json(tmp_path: Path) -> None:
+    (tmp_path / "environment.yaml").write_text("kind: [")
+    done = call("validate", tmp_path, "--format", "json")
+    assert done.exit_code == 1
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert (problem["file"], problem["line"], problem["severity"]) == (str(tmp_path / "environment.yaml"), 1, "error")
+    assert json.loads(call("validate", FIXTURES / "environments" / "acme-stg", "--format", "json").stdout) == {"problems": []}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("empty.yaml", "", "the file is empty"),
+        ("comment.yaml", "# nothing\n", "empty"),
+        ("list.yaml", "- a\n", "the kind '' is none that the reconciler reads"),
+        ("typo.yaml", "kind: Aplication\n", "did you mean Application?"),
+        ("tab.yaml", "kind:\n\tx: 1\n", "not YAML"),
+        ("latin.yaml", "kind: caf\u00e9\n", "is not UTF-8"),
+    ],
+)
+def test_a_file_that_is_no_document_is_not_valid(tmp_path: Path, name: str, text: str, message: str) -> None:
+    (tmp_path / name).write_bytes(text.encode("latin-1"))
+    done = call("validate", tmp_path / name)
+    assert done.exit_code == 1
+    assert f"{tmp_path / name}:" in done.output
+    assert message in done.output
+
+
+def test_a_folder_of_nothing_is_not_valid(tmp_path: Path) -> None:
+    done = call("validate", tmp_path)
+    assert done.exit_code == 1
+    assert "holds neither blueprint.yaml nor environment.yaml" in done.output
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:
+    done = call("validate", tmp_path / "nowhere")
+    assert done.exit_code == 1
+    assert f"{tmp_path}/nowhere: error: cannot be read: No such file or directory" in done.output
+
+
+def test_a_missing_environment_yaml_is_named_as_seen_from_here(tmp_path: Path) -> None:
+    (tmp_path / "applications").mkdir()
+    done = call("validate", tmp_path)
+    assert done.exit_code == 1
+    assert f"{tmp_path}/environment.yaml: error: the repository has no environment.yaml" in done.output
+
+
+def test_a_file_that_passes_would_ignore_is_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "applications").mkdir()
+    (tmp_path / "environment.yaml").write_text(environment())
+    (tmp_path / "applications" / "shop.yml").write_text(application("shop"))
+    done = call("validate", tmp_path)
+    assert done.exit_code == 0
+    assert "shop.yml: warning: is ignored: only *.yaml is read" in done.output
+    assert "all valid" not in done.output
+
+
+def test_a_terminal_is_not_commanded_by_what_a_stranger_wrote(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text('kind: Application\n"\\e[2J\\nfake.yaml:1:1: error: x [red]:smile:": 1\n')
+    done = call("validate", file)
+    assert done.exit_code == 1
+    assert "\x1b" not in done.output
+    assert all(line.startswith(str(file)) for line in done.output.splitlines())
+    assert "[red]:smile:" in done.output
+
+
+def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_problems([Problem(code="X", message="a [link] \\[b] :key:", file="f[1].yaml", line=1, column=2, hint="[h]")])
+    say("one\ttwo\x07\x9b31m")
+    assert capsys.readouterr().out == "f[1].yaml:1:2: error: a [link] \\[b] :key:; [h]\none two\\x07\\x9b31m\n"
+
+
+# schemas
+
+
+def test_schemas_are_written_once_and_checked(tmp_path: Path) -> None:
+    assert call("schemas", tmp_path / "s", "--check").exit_code == 1
+    assert not (tmp_path / "s").exists()
+    first = call("schemas", tmp_path / "s", "--format", "json")
+    assert len(json.loads(first.stdout)["changed"]) == 7
+    assert json.loads(call("schemas", tmp_path / "s", "--format", "json").stdout)["changed"] == []
+    assert call("schemas", tmp_path / "s", "--check").exit_code == 0
+    (tmp_path / "s" / "Environment.json").write_text("{}")
+    done = call("schemas", tmp_path / "s", "--check")
+    assert done.exit_code == 1
+    assert f"{tmp_path}/s/Environment.json\tdiffers\n" in done.output
+
+
+def test_the_repositorys_schemas_are_current() -> None:
+    assert call("schemas", ROOT / "schemas", "--check").exit_code == 0
+
+
+# once and status
+
+
+def test_once_and_status_on_an_environment_without_applications(sovereign: Sovereign) -> None:
+    sovereign.environment("acme-prod", files())
+    assert call("status", "-c", sovereign.config).exit_code == 1
+    done = reconciler("once", "-c", sovereign.config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "acme-prod: Unknown (NothingObserved) [resolved, status pushed]\n"
+    assert call("once", "-c", sovereign.config).stdout == "acme-prod: Unknown (NothingObserved) [nothing to push]\n"
+    shown = call("status", "-c", sovereign.config)
+    assert (shown.exit_code, shown.stdout) == (1, "acme-prod: Unknown (NothingObserved)\n")
+
+
+def test_a_refusal_is_exit_code_1_with_its_lines(sovereign: Sovereign) -> None:
+    sovereign.environment("acme-prod", files() | {"applications/shop.yaml": application("shop", version="latest!")})
+    done = call("once", "-c", sovereign.config)
+    assert done.exit_code == 1
+    assert "applications/shop.yaml:5:39: error: 'latest!' is not a version range" in done.stdout
+    shown = call("status", "-c", sovereign.config)
+    assert shown.exit_code == 1
+    assert "  applications/shop.yaml:5:39: 'latest!' is not a version range" in shown.stdout
+
+
+def test_a_registry_that_is_away_is_exit_code_3(sovereign: Sovereign) -> None:
+    sovereign.environment("acme-prod", files("shop"))
+    done = reconciler("once", "-c", sovereign.config, "--format", "json")
+    assert done.returncode == 3
+    (one,) = json.loads(done.stdout)
+    assert (one["refused"], one["hitch"]["stage"], one["hitch"]["reason"]) == (False, "Resolved", "Unavailable")
+    assert sovereign.head("acme-prod", "resolved") == ""
+
+
+def test_one_environment_that_is_away_keeps_no_other_from_its_pass(sovereign: Sovereign) -> None:
+    shutil.rmtree(sovereign.environment("acme-gone", None))
+    sovereign.environment("acme-prod", files())
+    sovereign.environment("acme-new", None)
+    done = call("once", "-c", sovereign.config)
+    assert done.exit_code == 3
+    assert "acme-gone: there is no git repository at" in done.stderr
+    assert "acme-new: the repository has no branch main" in done.stderr
+    assert done.stdout == "acme-prod: Unknown (NothingObserved) [resolved, status pushed]\n"
+    assert call("status", "-c", sovereign.config).exit_code == 3
+
+
+def test_json_of_once_and_status(sovereign: Sovereign) -> None:
+    sovereign.environment("acme-prod", files())
+    shutil.rmtree(sovereign.environment("acme-gone", None))
+    once = json.loads(call("once", "-c", sovereign.config, "--format", "json").stdout)
+    assert once[0]["main"] == sovereign.head("acme-prod", "main")
+    assert once[0]["resolved"] == sovereign.head("acme-prod", "resolved")
+    assert (once[0]["pushed"], once[0]["hitch"], once[0]["problems"]) == (["resolved", "status"], None, [])
+    assert once[1]["fault"]["kind"] == "Missing"
+    shown = json.loads(call("status", "-c", sovereign.config, "--format", "json").stdout)
+    assert shown[0]["status"] == once[0]["status"]
+    assert shown[1]["fault"]["kind"] == "Missing"
+
+
+def test_only_those_asked_for(sovereign: Sovereign) -> None:
+    for name in ("acme-prod", "acme-stg"):
+        sovereign.environment(name, files())
+    done = call("once", "-c", sovereign.config, "acme-prod")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 1)
+    assert sovereign.head("acme-stg", "status") == ""
+    message = fault("once", "-c", sovereign.config, "acme-prd")
+    assert message == "there is no Environment acme-prd (there are: acme-prod, acme-stg)"
+
+
+def test_a_status_of_an_older_commit_says_so(sovereign: Sovereign) -> None:
+    origin = sovereign.environment("acme-prod", files())
+    call("once", "-c", sovereign.config)
+    old = sovereign.head("acme-prod", "main")
+    new = commit(origin, "main", files() | {"README.md": "words"})
+    done = call("status", "-c", sovereign.config)
+    assert (done.exit_code, done.stdout) == (
+        1,
+        f"acme-prod: Unknown (NothingObserved) (main is at {new[:10]}, this is of {old[:10]})\n",
+    )
+
+
+def test_a_status_that_was_damaged_is_no_status(sovereign: Sovereign) -> None:
+    origin = sovereign.environment("acme-prod", files())
+    commit(origin, "status", {"status.yaml": "metadata: {name: acme-prod}\ninput: x\nconditions: []\n"})
+    done = call("status", "-c", sovereign.config)
+    assert (done.exit_code, "no status yet" in done.stdout) == (1, True)
+
+
+# Configuration, and what is outside
+
+
+@pytest.mark.parametrize("name", ["once", "status", "run"])
+def test_a_configuration_that_cannot_work_is_exit_code_3(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "catalyst.yaml"
+    file.write_text("sovereign: demo\nwrokers: 3\n")
+    message = fault(name, "-c", file)
+    assert f"{file}:2:1: unknown field wrokers; did you mean workers?" in message
+    assert f"{file}:1:1: state is required" in message
+
+
+def test_a_fault_is_one_error_on_standard_error(tmp_path: Path) -> None:
+    done = reconciler("once", "-c", tmp_path / "nowhere.yaml")
+    assert (done.returncode, done.stdout) == (3, "")
+    expected = f"error: the configuration {tmp_path}/nowhere.yaml cannot be read: No such file or directory"
+    assert done.stderr.splitlines() == [expected]
+
+
+@pytest.mark.parametrize("name", ["once", "run"])
+def test_without_cosign_or_policies_nothing_starts(sovereign: Sovereign, name: str) -> None:
+    sovereign.environment("acme-prod", files())
+    config = sovereign.config
+    (sovereign.folder / "trust" / "bad.yaml").write_text("kind: [")
+    assert "bad.yaml:1:" in fault(name, "-c", config)
+    sovereign.cosign.unlink()
+    assert "there is no cosign at" in fault(name, "-c", config)
+    assert sovereign.head("acme-prod", "status") == ""
+
+
+def test_an_environment_without_a_place_is_told_at_the_start(sovereign: Sovereign) -> None:
+    config = sovereign.config
+    config.write_text(config.read_text().replace('"environments": []', '"environments": [{"name": "acme-prod"}]'))
+    assert "acme-prod has neither a url nor a repository" in fault("run", "-c", config)
+
+
+def test_two_at_once_on_one_state_directory(sovereign: Sovereign) -> None:
+    sovereign.environment("acme-prod", files())
+    config = sovereign.config
+    with exclusive(sovereign.folder / "state"):
+        done = reconciler("once", "-c", config)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"another reconciler uses the state directory {sovereign.folder}/state" in done.stderr
+    assert call("once", "-c", config).exit_code == 0
+
+
+# run
+
+
+@contextmanager
+def running(sovereign: Sovereign, *more: str) -> Iterator[subprocess.Popen[str]]:
+    """The service, once it says that it runs; killed if a test leaves it."""
+    process = subprocess.Popen(
+        command("run", "-c", sovereign.config, *more),
+        cwd=ROOT,
+        env=reconciler_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_status(sovereign: Sovereign, name: str) -> None:
+    until = time.monotonic() + 20
+    while not sovereign.head(name, "status"):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_run_soon_and_well(sovereign: Sovereign, number: signal.Signals) -> None:
+    sovereign.environment("acme-prod", files())
+    shutil.rmtree(sovereign.environment("acme-gone", None))
+    with running(sovereign) as process:
+        wait_for_status(sovereign, "acme-prod")
+        again = reconciler("once", "-c", sovereign.config)
+        process.send_signal(number)
+        out, logs = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "")
+    assert again.returncode == 3
+    lines: list[dict[str, Any]] = [json.loads(line) for line in logs.splitlines()]
+    assert "running" in {line["event"] for line in lines}
+    assert (lines[-1]["event"], lines[-1]["abandoned"]) == ("stopped", False)
+    (passed,) = [line for line in lines if line["event"] == "pass"]
+    assert (passed["environment"], passed["pushed"]) == ("acme-prod", ["resolved", "status"])
+    assert any(line["environment"] == "acme-gone" for line in lines if line["event"] == "pass failed")
+
+
+def test_a_surprise_is_logged_without_the_values_of_variables(tmp_path: Path) -> None:
+    program = (
+        "import structlog\nfrom reconciler.cli import logs\nlogs.configure(verbose=False)\n"
+        "def login(token):\n    raise ZeroDivisionError\n"
+        "try:\n    login('s3cr3t-' + 'canary')\nexcept ZeroDivisionError:\n    structlog.get_logger().exception('surprise')\n"
+    )
+    file = tmp_path / "program.py"
+    file.write_text(program)
+    environment_ = {**reconciler_environment(), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command()[:1], str(file)], env=environment_, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stderr)["exception"][0]["exc_type"] == "ZeroDivisionError"
+    assert "s3cr3t-canary" not in done.stderr
+
+
+# publish
+
+
+def test_publish_needs_a_key_or_says_unsigned(tmp_path: Path) -> None:
+    folder = FIXTURES / "catalog" / "valkey"
+    for arguments in ((), ("--key", "x.key", "--unsigned")):
+        assert call("publish", folder, "--registry", "registry.example/openova", *arguments).exit_code == 2
+    done = call("publish", tmp_path, "--registry", "registry.example/openova", "--unsigned")
+    assert (done.exit_code, "holds no blueprint.yaml" in done.output) == (1, True)
+
+
+def test_publish_pushes_nothing_when_one_folder_is_wrong(tmp_path: Path) -> None:
+    shutil.copytree(FIXTURES / "catalog" / "valkey", tmp_path / "valkey")
+    chart = tmp_path / "valkey" / "chart" / "Chart.yaml"
+    chart.write_text(chart.read_text().replace("version: ", "version: 9"))
+    good = FIXTURES / "catalog" / "postgres"
+    done = call("publish", good, tmp_path / "valkey", "--registry", "127.0.0.1:1/openova", "--plain-http", "--unsigned")
+    assert done.exit_code == 1
+    assert f"{tmp_path}/valkey/blueprint.yaml:" in done.output
+    assert "its Chart.yaml says" in done.output

@@ -1,0 +1,40 @@
+"""What a new lock changes, said to people."""
+
+from __future__ import annotations
+
+from reconciler.decide.changes import changes, message
+from tests.decide.builders import lock_of, package, sha
+
+
+def test_each_added_changed_or_removed_application_is_a_line() -> None:
+    before = lock_of(package("gone"), package("moved"), package("set"), package("same"))
+    after = lock_of(package("moved", "1.1.0"), package("new"), package("set", entry=sha("other")), package("same"))
+    assert changes(before, after) == (
+        "- gone: bp-gone 1.0.0 is removed",
+        "~ moved: bp-moved 1.0.0 -> 1.1.0",
+        "+ new: bp-new 1.0.0",
+        "~ set: bp-set 1.0.0, other values or placement",
+    )
+
+
+def test_everything_is_new_where_there_was_no_lock() -> None:
+    assert changes(None, lock_of(package("a"))) == ("+ a: bp-a 1.0.0",)
+
+
+def test_evidence_alone_is_no_change_of_what_runs() -> None:
+    after = package("a", evidence=package("a").evidence.model_copy(update={"policy": sha("another policy")}))
+    assert changes(lock_of(package("a")), lock_of(after)) == ()
+
+
+def test_the_commit_message_carries_the_trailers() -> None:
+    text = message("acme-prod", "abc123", None, lock_of(package("a"), package("b")), sha("lock"))
+    assert text == (
+        "acme-prod: 2 of 2 Applications change\n\n+ a: bp-a 1.0.0\n+ b: bp-b 1.0.0\n\n"
+        f"Input-Commit: abc123\nLock-Digest: {sha('lock')}\n"
+    )
+
+
+def test_a_commit_that_changes_no_application_says_so() -> None:
+    lock = lock_of(package("a"))
+    text = message("acme-prod", "abc123", lock, lock, sha("lock"))
+    assert text == f"acme-prod: 1 Applications, rendered anew\n\nInput-Commit: abc123\nLock-Digest: {sha('lock')}\n"

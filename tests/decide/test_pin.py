@@ -1,0 +1,172 @@
+"""From a resolution to the lock: placements, names, values, and one digest over what is to run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.decide.pin import entry_of
+from reconciler.model.lock import EnvironmentLock
+from tests.decide.builders import EVIDENCE, FSN, NBG, Shelf, application, blueprint, environment, locked, need, pinned, sha, wish
+
+BOTH = environment(FSN, NBG)
+
+
+def placed(one: dict[str, Any], **rule: Any) -> list[str]:
+    shelf = Shelf(blueprint("web", placementSchema=rule))
+    return locked(wish(one, env=BOTH), shelf)["web"].placements
+
+
+def told(*applications: dict[str, Any], shelf: Shelf, env: dict[str, Any] = BOTH) -> list[tuple[str, str, str]]:
+    lock, problems = pinned(wish(*applications, env=env), shelf)
+    assert lock is None
+    return [(p.code, p.file, p.message) for p in problems]
+
+
+def test_a_package_says_all_that_documents_md_asks_for() -> None:
+    shelf = Shelf(blueprint("web", "1.3.0", depends=[need("db", "^1", values={"a": 1})]), blueprint("db", "1.1.0"))
+    packages = locked(wish(application("web", version="^1.3", config={"x": 1})), shelf)
+    web, db = packages["web"], packages["web-db"]
+    assert (web.blueprint, web.version, web.depends_on, web.placements, web.values) == (
+        "bp-web",
+        "1.3.0",
+        ["web-db"],
+        [FSN],
+        {"x": 1},
+    )
+    assert (web.artifact.partition("@")[0], web.digest) == (
+        "oci://registry.example/openova/bp-web",
+        web.artifact.partition("@")[2],
+    )
+    assert [r.model_dump(by_alias=True) for r in web.required_by] == [
+        {"application": "web", "range": "^1.3", "in": "applications/web.yaml"}
+    ]
+    assert [r.model_dump(by_alias=True) for r in db.required_by] == [{"application": "web", "range": "^1", "in": "bp-web@1.3.0"}]
+    assert (db.values, db.evidence, db.suspend) == ({"a": 1}, EVIDENCE, False)
+
+
+def test_packages_are_sorted_and_equal_wishes_give_equal_locks() -> None:
+    shelf = Shelf(blueprint("web", depends=["db"]), blueprint("api", depends=["db"]), blueprint("db"))
+    one, _ = pinned(wish(application("web"), application("api")), shelf)
+    two, _ = pinned(wish(application("api"), application("web")), shelf)
+    assert one == two
+    assert isinstance(one, EnvironmentLock)
+    assert [p.application for p in one.packages] == ["api", "db", "web"]
+    assert (one.metadata.name, one.flux_namespace) == ("acme-prod", "flux-system")
+
+
+@pytest.mark.parametrize(
+    ("placement", "rule", "clusters"),
+    [
+        ({}, {}, [FSN, NBG]),
+        ({"regions": ["nbg"]}, {}, [NBG]),
+        ({"mode": "single-region"}, {}, [FSN]),
+        ({"mode": "single-region", "regions": ["nbg"]}, {}, [NBG]),
+        ({"mode": "active-active"}, {"modes": ["active-active"], "minRegions": 2}, [FSN, NBG]),
+        ({}, {"modes": ["single-region", "active-active"], "default": "single-region"}, [FSN]),
+        ({"mode": "active-active"}, {"modes": ["single-region", "active-active"], "default": "single-region"}, [FSN, NBG]),
+        ({"regions": ["nbg", "fsn"]}, {"maxRegions": 2}, [FSN, NBG]),
+    ],
+)
+def test_where_an_application_runs(placement: dict[str, Any], rule: dict[str, Any], clusters: list[str]) -> None:
+    assert placed(application("web", placement=placement), **rule) == clusters
+
+
+@pytest.mark.parametrize(
+    ("placement", "rule", "words"),
+    [
+        ({"mode": "active-active"}, {"modes": ["single-region"]}, "cannot be placed active-active"),
+        ({"regions": ["fsn"]}, {"minRegions": 2}, "takes at least 2"),
+        ({"regions": ["fsn", "nbg"]}, {"maxRegions": 1}, "takes exactly 1"),
+        ({"mode": "single-region", "regions": ["fsn", "nbg"]}, {}, "as single-region takes exactly 1"),
+        ({}, {"maxRegions": 1}, "takes exactly 1"),
+        ({}, {"minRegions": 3}, "takes at least 3"),
+        ({"mode": "active-active"}, {"minRegions": 3, "maxRegions": 5}, "takes at least 3 and at most 5"),
+    ],
+)
+def test_a_placement_that_the_blueprint_does_not_allow_is_refused(
+    placement: dict[str, Any], rule: dict[str, Any], words: str
+) -> None:
+    ((code, file, message),) = told(application("web", placement=placement), shelf=Shelf(blueprint("web", placementSchema=rule)))
+    assert (code, file) == ("InvalidPlacement", "applications/web.yaml")
+    assert words in message
+
+
+def test_what_nobody_declared_runs_wherever_someone_needs_it() -> None:
+    shelf = Shelf(
+        blueprint("a", depends=["mid"]), blueprint("b", depends=["db"]), blueprint("mid", depends=["db"]), blueprint("db")
+    )
+    packages = locked(
+        wish(application("a", placement={"regions": ["fsn"]}), application("b", placement={"regions": ["nbg"]}), env=BOTH), shelf
+    )
+    assert {name: p.placements for name, p in packages.items()} == {"a": [FSN], "b": [NBG], "db": [FSN, NBG], "mid": [FSN]}
+
+
+def test_a_declared_dependency_must_run_wherever_it_is_needed() -> None:
+    shelf = Shelf(blueprint("web", depends=["db"]), blueprint("db"))
+    ((code, file, message),) = told(application("web"), application("db", placement={"regions": ["fsn"]}), shelf=shelf)
+    assert (code, file) == ("NotPlaced", "applications/db.yaml")
+    assert f"db does not run on {NBG}, where web needs it" in message
+
+
+@pytest.mark.parametrize(
+    ("name", "dependency", "code"),
+    [
+        ("a" * 40, need("b" * 20, values={}), "NameTooLong"),
+        ("kube", need("system", values={}), "ReservedName"),
+        ("flux", need("system", values={}), "ReservedName"),
+        ("web", need("default"), "ReservedName"),
+        ("web", need("kustomization"), "ReservedName"),
+        ("web", need("ends-with-"), "ReservedName"),
+        ("web", need("1st"), "ReservedName"),
+        ("web", need("gitops"), "ReservedName"),
+    ],
+)
+def test_a_dependency_whose_name_will_not_do_is_refused_where_it_is_asked_for(
+    name: str, dependency: dict[str, Any], code: str
+) -> None:
+    shelf = Shelf(blueprint("x", depends=[dependency]), blueprint(dependency["blueprint"].removeprefix("bp-")))
+    ((found, file, _),) = told(application(name, "bp-x"), shelf=shelf, env=environment(fluxNamespace="gitops"))
+    assert (found, file) == (code, f"applications/{name}.yaml")
+
+
+def test_all_problems_are_told_at_once() -> None:
+    shelf = Shelf(blueprint("a", configSchema={"additionalProperties": False}), blueprint("b", placementSchema={"maxRegions": 1}))
+    found = told(application("a", config={"x": 1}, size="s"), application("b"), shelf=shelf)
+    assert sorted(code for code, _, _ in found) == ["InvalidConfig", "InvalidPlacement", "UnknownSize"]
+
+
+RUNS: dict[str, Any] = {
+    "artifact": "oci://a/b@" + sha("1"),
+    "values": {"a": 1},
+    "depends_on": ["db"],
+    "placements": [FSN],
+    "suspend": False,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"artifact": "oci://a/b@" + sha("2")},
+        {"values": {"a": 2}},
+        {"values": {}},
+        {"depends_on": []},
+        {"placements": [FSN, NBG]},
+        {"suspend": True},
+    ],
+)
+def test_the_entry_changes_with_all_that_is_to_run(change: dict[str, Any]) -> None:
+    assert entry_of(RUNS | change) != entry_of(RUNS)
+
+
+@pytest.mark.parametrize("change", [{"evidence": 1}, {"required_by": ["x"]}, {"version": "9"}, {"application": "other"}])
+def test_the_entry_does_not_change_with_anything_else(change: dict[str, Any]) -> None:
+    assert entry_of(RUNS | change) == entry_of(RUNS)
+
+
+def test_the_entry_in_the_lock_is_over_the_package_as_it_stands_there() -> None:
+    package = locked(wish(application("web", config={"x": 1}, suspend=True)), Shelf(blueprint("web")))["web"]
+    assert package.suspend
+    assert package.entry == entry_of(package.model_dump())

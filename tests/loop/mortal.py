@@ -1,0 +1,76 @@
+"""Runs passes that are killed: `python -m tests.loop.mortal FOLDER POINT...` makes one in FOLDER/POINT for each point.
+
+A point is how many calls, ours and those into C, a pass lives through; then it is killed as the kernel's out-of-memory
+killer would, with nothing caught and nothing flushed. With no point, prints how many calls a whole pass makes in FOLDER/whole.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.decide.trust import Policies
+from reconciler.loop.desire import Identity
+from reconciler.loop.passes import Reconciliation, World
+from reconciler.world.git import Repository
+from tests.loop.builders import AROUND, Fleet, Shelf, verified
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+OURS = ("/reconciler/loop/", "/reconciler/world/git/")
+
+
+def reconciliation(folder: Path) -> Reconciliation:
+    """Passes over FOLDER/env.git, with the clone next to it."""
+    world = World(
+        catalog=Shelf(verified("bp-shop", "1.0.0"), verified("bp-shop", "1.1.0")),
+        clusters=Fleet(),
+        policies=lambda: Policies(()),
+        surroundings=lambda _: AROUND,
+    )
+    repository = Repository(folder / "clone", (folder / "env.git").as_uri())
+    return Reconciliation(Identity("acme-prod"), repository, world)
+
+
+class Life:
+    """Counts calls, and ends the process at a given one."""
+
+    def __init__(self, end: int) -> None:
+        self.calls, self._end = 0, end
+
+    def __call__(self, frame: FrameType, event: str, _: Any) -> None:
+        if event in {"call", "c_call", "c_return"} and any(part in frame.f_code.co_filename for part in OURS):
+            self.calls += 1
+            if self.calls == self._end:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    def live(self, folder: Path) -> int:
+        """Make one pass; returns how many calls it took."""
+        one = reconciliation(folder)
+        sys.setprofile(self)
+        try:
+            one.run(wait=1)
+        finally:
+            sys.setprofile(None)
+        return self.calls
+
+
+def main(folder: Path, points: list[int]) -> None:
+    """Make the passes."""
+    if not points:
+        sys.stdout.write(str(Life(0).live(folder / "whole")))
+    for point in points:
+        child = os.fork()
+        if not child:
+            Life(point).live(folder / str(point))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, f"the pass in {point} ended by itself"
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), [int(point) for point in sys.argv[2:]])

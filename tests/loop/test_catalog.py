@@ -1,0 +1,422 @@
+"""The Catalog's rules: what is asked for in which order, and what is refused. Registry and signatures are in memory."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import threading
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.trust import Policies, policy_digest
+from reconciler.loop.catalog import BLUEPRINT_LAYER, CHART_LAYER, TrustedCatalog
+from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable, Untrusted
+from reconciler.model.trust import TrustPolicy
+from reconciler.world.cache import Cache
+from reconciler.world.manifest import Descriptor, Manifest, describe, digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from reconciler.world.registry import Registry
+
+HOME = "registry.example/openova"
+OTHER = "registry.example/acme"
+BLUEPRINT = (
+    "apiVersion: catalyst.openova.io/v1\nkind: Blueprint\nmetadata: {{name: {name}}}\nspec: {{version: {version}{more}}}\n"
+)
+
+
+def key(word: str) -> str:
+    return f"-----BEGIN PUBLIC KEY-----\n{word}\n-----END PUBLIC KEY-----\n"
+
+
+def policy(name: str, *authorities: str, artifacts: str = "registry.example/*") -> TrustPolicy:
+    return TrustPolicy.model_validate(
+        {
+            "apiVersion": "catalyst.openova.io/v1alpha1",
+            "kind": "TrustPolicy",
+            "metadata": {"name": name},
+            "spec": {"artifacts": [artifacts], "authorities": [{"name": a, "key": key(a)} for a in authorities]},
+        }
+    )
+
+
+def chart(files: dict[str, str], folder: str = "shop") -> bytes:
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as archive:
+        for path, text in files.items():
+            member = tarfile.TarInfo(f"{folder}/{path}")
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return out.getvalue()
+
+
+class Depot:
+    """In the registry's and the signature check's place; `told` is what was asked of it, in order."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+        self.fault: Fault | None = None
+        self.proof_fault: Fault | None = None
+        self.tagged: dict[str, dict[str, str]] = {}
+        self.manifests: dict[str, Manifest] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.signed: dict[tuple[str, str], str] = {}
+
+    def publish(
+        self,
+        version: str,
+        *,
+        name: str = "bp-shop",
+        home: str = HOME,
+        chart_yaml: str | None = None,
+        blueprint: str | None = None,
+        inside: bool = False,
+        layers: tuple[tuple[str, bytes], ...] = (),
+        signers: tuple[str, ...] = ("release",),
+        more: str = "",
+    ) -> str:
+        document = BLUEPRINT.format(name=name, version=version, more=more) if blueprint is None else blueprint
+        files = {"Chart.yaml": chart_yaml or f"apiVersion: v2\nname: {name}\nversion: {version}\n"}
+        if inside:
+            files["blueprint.yaml"] = document
+        content = [(CHART_LAYER, chart(files)), *layers]
+        if not inside:
+            content.append((BLUEPRINT_LAYER, document.encode()))
+        return self.put(f"{home}/{name}", version, tuple(content), signers)
+
+    def put(self, repository: str, version: str, content: tuple[tuple[str, bytes], ...], signers: tuple[str, ...]) -> str:
+        layers = tuple(describe(data, kind) for kind, data in content)
+        self.blobs |= {digest_of(data): data for _, data in content}
+        raw = repr((repository, version, layers)).encode()
+        digest = digest_of(raw)
+        config = describe(b"{}", "x/config")
+        self.manifests[digest] = Manifest(digest, raw, "x/manifest", "x/config", config, layers)
+        self.tagged.setdefault(repository, {})[version.replace("+", "_")] = digest
+        self.signed |= {(digest, key(who)): digest_of(f"{digest} by {who}".encode()) for who in signers}
+        return digest
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        self._tell("tags")
+        if repository not in self.tagged:
+            raise Missing(f"there is no {repository}")
+        return tuple(self.tagged[repository])
+
+    def resolve(self, repository: str, tag: str) -> str:
+        self._tell("resolve")
+        if tag not in self.tagged[repository]:
+            raise Missing(f"there is no {repository}:{tag}")
+        return self.tagged[repository][tag]
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        del repository
+        self._tell("manifest")
+        return self.manifests[digest]
+
+    def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        del repository
+        self._tell("blob")
+        assert blob.size <= limit
+        return self.blobs[blob.digest]
+
+    def prove(self, repository: str, digest: str, public_key: str) -> str:
+        del repository
+        self.told.append("prove")
+        if self.proof_fault is not None:
+            raise self.proof_fault
+        if (digest, public_key) not in self.signed:
+            raise Untrusted("signed, but by no accepted key")
+        return self.signed[digest, public_key]
+
+    def _tell(self, what: str) -> None:
+        self.told.append(what)
+        if self.fault is not None:
+            raise self.fault
+
+
+@pytest.fixture
+def depot() -> Depot:
+    return Depot()
+
+
+@pytest.fixture
+def shelf(depot: Depot, tmp_path: Path) -> Callable[..., TrustedCatalog]:
+    def make(*policies: TrustPolicy, homes: tuple[str, ...] = (HOME, OTHER), fresh: float = 60.0, **extra: Any) -> TrustedCatalog:
+        ask = extra.get("ask", lambda: Policies(policies or (policy("openova", "release"),)))
+        registry = cast("Registry", depot)
+        return TrustedCatalog(homes, ask, registry, depot.prove, Cache(tmp_path / "cache"), fresh=fresh)
+
+    return make
+
+
+def passed_over(found: Verified | PassedOver) -> str:
+    assert isinstance(found, PassedOver), found
+    return f"{found.code}: {found.reason}"
+
+
+def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    digest = depot.publish("1.0.0")
+    found = shelf().get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert (found.blueprint.name, found.artifact) == ("bp-shop", f"oci://{HOME}/bp-shop@{digest}")
+    assert found.evidence.authority == "release"
+    assert found.evidence.signature == depot.signed[digest, key("release")]
+    assert found.evidence.policy == policy_digest([policy("openova", "release")])
+    assert found.chart.media_type == CHART_LAYER
+
+
+def test_nothing_of_an_artifact_is_read_before_its_signature_holds(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0")
+    shelf().get(HOME, "bp-shop", "1.0.0", None)
+    assert depot.told == ["resolve", "prove", "manifest", "blob", "blob"]
+
+
+def test_of_an_unsigned_one_nothing_is_read_at_all(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0", signers=(), blueprint="!!python/object:os.system", chart_yaml="[")
+    reason = passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+    assert reason == "Untrusted: the policy openova is not met: release: signed, but by no accepted key"
+    assert depot.told == ["resolve", "prove"]
+
+
+def test_a_digest_that_is_known_is_not_asked_for_by_tag(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    digest = depot.publish("1.0.0")
+    depot.publish("1.0.0", layers=(("x/other", b"the tag moved"),))
+    found = shelf().get(HOME, "bp-shop", "1.0.0", digest)
+    assert isinstance(found, Verified)
+    assert found.artifact.endswith(digest)
+    assert "resolve" not in depot.told
+
+
+def test_no_policy_is_a_refusal(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0")
+    catalog = shelf(policy("elsewhere", "release", artifacts="ghcr.io/*"))
+    assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", None)) == f"Untrusted: no trust policy covers {HOME}/bp-shop"
+    assert depot.told == ["resolve"]
+
+
+def test_any_one_authority_of_a_policy_suffices(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0", signers=("second",))
+    found = shelf(policy("openova", "first", "second")).get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert found.evidence.authority == "second"
+
+
+def test_all_policies_that_cover_an_artifact_must_hold(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    both = (policy("one", "first"), policy("two", "second", artifacts="*"))
+    depot.publish("1.0.0", signers=("first",))
+    assert "the policy two is not met" in passed_over(shelf(*both).get(HOME, "bp-shop", "1.0.0", None))
+    depot.publish("1.1.0", signers=("first", "second"))
+    found = shelf(*both).get(HOME, "bp-shop", "1.1.0", None)
+    assert isinstance(found, Verified)
+    assert found.evidence.policy == policy_digest(both)
+
+
+def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    digest = depot.publish("1.0.0", home="registry.example/removed")
+    found = shelf().get("registry.example/removed", "bp-shop", "1.0.0", digest)
+    assert passed_over(found) == "Untrusted: registry.example/removed is not a catalog of this Sovereign"
+    assert depot.told == []
+
+
+# Drift, and what else a signature does not make good
+
+
+@pytest.mark.parametrize(
+    ("published", "message"),
+    [
+        ({"blueprint": BLUEPRINT.format(name="bp-shop", version="1.0.1", more="")}, "its blueprint.yaml says bp-shop 1.0.1"),
+        ({"blueprint": BLUEPRINT.format(name="bp-other", version="1.0.0", more="")}, "its blueprint.yaml says bp-other 1.0.0"),
+        ({"chart_yaml": "name: shop\nversion: 1.0.1\n"}, "its Chart.yaml says shop 1.0.1"),
+        ({"chart_yaml": "name: other\nversion: 1.0.0\n"}, "its Chart.yaml says other 1.0.0"),
+        ({"chart_yaml": "name: shop\nversion: 1.0.0\ntype: library\n"}, "library chart"),
+        ({"chart_yaml": "- a\n"}, "its Chart.yaml cannot be read: not a mapping"),
+        ({"chart_yaml": "a: ["}, "its Chart.yaml cannot be read"),
+        ({"blueprint": "kind: ["}, "its blueprint.yaml is not valid"),
+        ({"blueprint": "kind: Environment\n"}, "its blueprint.yaml is not valid"),
+        ({"layers": ((BLUEPRINT_LAYER, b"x"),)}, "holds 2 layers of type"),
+        ({"layers": ((CHART_LAYER, b"x"),)}, "holds 2 layers of type"),
+        ({"more": ", depends: [{blueprint: db, version: latest!}]"}, "not a version range"),
+        ({"more": ", configSchema: {$ref: 'https://evil.example/x.json'}"}, "its configSchema cannot be used"),
+    ],
+)
+def test_a_signed_one_that_is_not_what_its_tag_says_is_passed_over(
+    depot: Depot, shelf: Callable[..., TrustedCatalog], published: dict[str, Any], message: str
+) -> None:
+    depot.publish("1.0.0", **published)
+    reason = passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+    assert reason.startswith("InvalidBlueprint: ")
+    assert message in reason
+
+
+def test_an_artifact_without_a_chart_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.put(f"{HOME}/bp-shop", "1.0.0", ((BLUEPRINT_LAYER, b"x"),), ("release",))
+    assert "it holds no Helm chart" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+
+
+def test_a_blueprint_inside_the_chart_will_do(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0", inside=True)
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+
+
+def test_its_own_layer_comes_first(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    layer = (BLUEPRINT_LAYER, BLUEPRINT.format(name="bp-shop", version="1.0.0", more="").encode())
+    depot.publish("1.0.0", inside=True, blueprint="kind: [", layers=(layer,))
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+
+
+def test_a_blueprint_nowhere_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    content = ((CHART_LAYER, chart({"Chart.yaml": "name: shop\nversion: 1.0.0\n"})),)
+    depot.put(f"{HOME}/bp-shop", "1.0.0", content, ("release",))
+    assert "it holds no blueprint.yaml" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+
+
+def test_unknown_fields_of_a_published_blueprint_are_warnings(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0", more=", colour: blue")
+    found = shelf().get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert "unknown field spec.colour" in found.warnings[0]
+
+
+def test_build_metadata_is_an_underscore_in_a_tag(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0+build.7")
+    catalog = shelf()
+    assert catalog.find("bp-shop") == {HOME: ("1.0.0+build.7",)}
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0+build.7", None), Verified)
+
+
+def test_a_tag_that_went_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0")
+    assert passed_over(shelf().get(HOME, "bp-shop", "1.1.0", None)).startswith("InvalidBlueprint: there is no")
+
+
+# What cannot be told now
+
+
+@pytest.mark.parametrize("fault", [Unavailable("no answer"), Denied("no"), Misconfigured("no")])
+def test_what_is_outside_passes_through(depot: Depot, shelf: Callable[..., TrustedCatalog], fault: Fault) -> None:
+    digest = depot.publish("1.0.0")
+    depot.fault = fault
+    for ask in (
+        lambda: shelf().find("bp-shop"),
+        lambda: shelf().get(HOME, "bp-shop", "1.0.0", None),
+        lambda: shelf().get(HOME, "bp-shop", "1.0.0", digest),
+    ):
+        with pytest.raises(type(fault)):
+            ask()
+    depot.fault, depot.proof_fault = None, fault
+    with pytest.raises(type(fault)):
+        shelf(policy("one", "first", "release")).get(HOME, "bp-shop", "1.0.0", None)
+
+
+def test_one_catalog_that_does_not_answer_is_not_a_blueprint_less(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0")
+    assert shelf().find("bp-shop") == {HOME: ("1.0.0",)}
+    depot.publish("9.0.0", home=OTHER)
+    assert set(shelf().find("bp-shop")) == {HOME, OTHER}
+    depot.fault = Unavailable("no")
+    with pytest.raises(Unavailable):
+        shelf().find("bp-shop")
+
+
+# Memory
+
+
+def test_a_verified_one_is_remembered_under_the_same_policies(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    digest = depot.publish("1.0.0")
+    current = [Policies((policy("openova", "release"),))]
+    catalog = shelf(ask=lambda: current[0])
+    first = catalog.get(HOME, "bp-shop", "1.0.0", digest)
+    depot.told.clear()
+    assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
+    assert depot.told == []
+    current[0] = Policies((policy("openova", "other"),))
+    assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", digest)).startswith("Untrusted")
+    assert depot.told == ["prove"]
+    current[0] = Policies((policy("openova", "release"),))
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
+
+
+def test_memory_holds_only_what_the_current_policies_accept(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    digest = depot.publish("1.0.0")
+    current = [Policies(())]
+    catalog = shelf(ask=lambda: current[0])
+    for number in range(20):
+        current[0] = Policies((policy(f"p{number}", "release"),))
+        assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
+    assert len(catalog._verified) == 1
+
+
+def test_a_refusal_is_not_remembered(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    digest = depot.publish("1.0.0", signers=())
+    catalog = shelf()
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
+    depot.signed[digest, key("release")] = digest_of(b"signed later")
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), Verified)
+
+
+def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    catalog = shelf()
+    depot.publish("1.0.0")
+    catalog.get(HOME, "bp-shop", "1.0.0", None)
+    moved = depot.publish("1.0.0", layers=(("x/other", b"moved"),), signers=())
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
+    depot.signed[moved, key("release")] = digest_of(b"signature")
+    found = catalog.get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert found.artifact.endswith(moved)
+
+
+def test_lists_of_tags_are_remembered_for_a_while_and_then_forgotten(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0")
+    long, short = shelf(homes=(HOME,)), shelf(homes=(HOME,), fresh=0.0)
+    for catalog in (long, short):
+        for _ in range(3):
+            catalog.find("bp-shop")
+    assert depot.told == ["tags"] * 4
+    depot.publish("1.1.0")
+    assert (long.find("bp-shop"), short.find("bp-shop")) == ({HOME: ("1.0.0",)}, {HOME: ("1.0.0", "1.1.0")})
+    for number in range(50):
+        short.find(f"bp-nothing-{number}")
+    assert len(short._listings) <= 2
+
+
+def test_blobs_are_fetched_once_and_damage_in_the_cache_is_noticed(
+    depot: Depot, shelf: Callable[..., TrustedCatalog], tmp_path: Path
+) -> None:
+    depot.publish("1.0.0")
+    shelf().get(HOME, "bp-shop", "1.0.0", None)
+    depot.told.clear()
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert "blob" not in depot.told
+    for file in (f for f in (tmp_path / "cache").rglob("*") if f.is_file()):
+        file.write_bytes(b"damaged")
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert depot.told.count("blob") == 2
+
+
+def test_a_corrupt_artifact_is_that_artifacts_fault(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    depot.publish("1.0.0")
+    depot.fault = Corrupt("other content")
+    assert passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None)) == "InvalidBlueprint: other content"
+
+
+def test_threads_share_a_catalog(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    for number in range(10):
+        depot.publish(f"1.{number}.0")
+    catalog, found = shelf(), list[Verified | PassedOver]()
+
+    def ask() -> None:
+        found.extend(catalog.get(HOME, "bp-shop", version, None) for version in catalog.find("bp-shop")[HOME])
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 40
+    assert all(isinstance(one, Verified) for one in found)

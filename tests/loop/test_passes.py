@@ -1,0 +1,660 @@
+"""One pass after another over an Environment in a real repository on disk; the Catalog and the clusters are in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.decide.trust import Policies
+from reconciler.loop.desire import Identity
+from reconciler.model.faults import Denied, Misconfigured, Missing, Moved, Unavailable
+from reconciler.model.observation import Failure
+from reconciler.model.trust import TrustPolicy
+from reconciler.world.git import Repository
+from tests.loop.builders import (
+    CLUSTER,
+    DOWN,
+    NO_KUBECONFIG,
+    PREFIX,
+    SECOND,
+    Fleet,
+    Shelf,
+    Stage,
+    application,
+    environment,
+    files,
+    verified,
+)
+from tests.world.git_server import GitServer, commit_tree, git, hook
+
+if TYPE_CHECKING:
+    from reconciler.decide.catalog import PassedOver, Verified
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def said(stage: Stage, kind: str) -> tuple[str, str]:
+    condition = stage.status().condition(kind)
+    return condition.status, condition.reason
+
+
+# A push, and what it leads to
+
+
+def test_a_first_push_is_resolved_and_reported(stage: Stage) -> None:
+    main = stage.push(files("shop"))
+    outcome = stage.start().run(wait=1)
+    assert (outcome.main, outcome.resolved, outcome.hitch) == (main, stage.head("resolved"), None)
+    assert outcome.pushed == ("resolved", "status")
+    folder = f"clusters/{CLUSTER}"
+    assert stage.paths("resolved") == [f"{folder}/kustomization.yaml", f"{folder}/shop.yaml", "environment.lock.yaml"]
+    assert stage.paths("status") == ["README.md", "status.yaml"]
+    digest = hashlib.sha256((stage.show("resolved", "environment.lock.yaml") + "\n").encode()).hexdigest()
+    assert stage.message("resolved") == (
+        f"acme-prod: 1 of 1 Applications change\n\n+ shop: bp-shop 1.0.0\n\nInput-Commit: {main}\nLock-Digest: sha256:{digest}"
+    )
+    resolved = stage.head("resolved")
+    assert stage.message("status") == (
+        f"acme-prod: Progressing 0/1 (waiting: shop)\n\nInput-Commit: {main}\nResolved-Commit: {resolved}"
+    )
+    assert (stage.status().input, stage.status().resolved) == (main, resolved)
+    assert stage.fleet.asked_to_look == [(CLUSTER, "flux-system")]
+
+
+def test_everything_that_runs_is_ready(stage: Stage) -> None:
+    stage.settle(files("blog", "shop"))
+    assert stage.message("status").startswith("acme-prod: Ready 2/2\n")
+    assert [c.status for c in stage.status().conditions if c.type != "Admitted"] == ["True"] * 5
+
+
+def test_the_second_of_two_placements_counts(stage: Stage) -> None:
+    stage.push(files("shop", clusters=(CLUSTER, SECOND)))
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    stage.fleet.run_all(stage.lock())
+    del stage.fleet.releases[SECOND, "shop"]
+    reconciliation.run(wait=1)
+    assert said(stage, "Ready") == ("False", "Progressing")
+    assert reconciliation.clusters == {CLUSTER, SECOND}
+
+
+def test_an_environment_without_applications_is_never_ready(stage: Stage) -> None:
+    reconciliation = stage.settle(files())
+    assert said(stage, "Committed") == ("True", "Committed")
+    assert said(stage, "Ready") == ("Unknown", "NothingObserved")
+    assert reconciliation.run(wait=1).pushed == ()
+
+
+@pytest.mark.parametrize("look", [True, False])
+def test_a_hundred_passes_over_an_unchanged_world_change_nothing(stage: Stage, look: bool) -> None:
+    reconciliation = stage.settle(files("blog", "shop"))
+    before, asked = stage.everything(), stage.shelf.asked
+    for _ in range(100):
+        assert reconciliation.run(look=look).pushed == ()
+    assert (stage.everything(), stage.shelf.asked) == (before, asked)
+
+
+def test_after_a_restart_nothing_is_pushed_again(stage: Stage) -> None:
+    stage.settle(files("blog", "shop"))
+    before = stage.everything()
+    for _ in range(3):
+        assert stage.start().run().pushed == ()
+    assert stage.everything() == before
+
+
+def test_a_push_that_changes_no_application_makes_no_resolved_commit(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    main = stage.push(files("shop") | {"README.md": "words"})
+    assert reconciliation.run().pushed == ("status",)
+    assert stage.status().input == main
+
+
+def test_without_main_nothing_is_said(stage: Stage) -> None:
+    stage.push({"a": "1"}, "feature")
+    outcome = stage.start().run(wait=1)
+    assert (outcome.main, outcome.status, outcome.pushed) == (None, None, ())
+    assert stage.head("status") is None
+
+
+def test_a_removed_application_goes_from_lock_and_status(stage: Stage) -> None:
+    reconciliation = stage.settle(files("blog", "shop"))
+    stage.push(files("shop"))
+    reconciliation.run()
+    assert [p.application for p in stage.lock().packages] == ["shop"]
+    assert [a.name for a in stage.status().applications] == ["shop"]
+    assert "- blog: bp-shop 1.0.0 is removed" in stage.message("resolved")
+
+
+def test_flux_that_cannot_be_asked_to_look_is_no_failure(stage: Stage) -> None:
+    stage.fleet.refuses_to_look = Missing("there is no kubeconfig")
+    stage.push(files("shop"))
+    assert stage.start().run(wait=1).pushed == ("resolved", "status")
+
+
+# Refusals
+
+
+def test_a_refused_push_leaves_resolved_alone_and_says_where(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    good = stage.head("resolved")
+    bad = stage.push(files("shop") | {"applications/blog.yaml": application("blog", more="  sice: small\n")})
+    outcome = reconciliation.run()
+    assert (outcome.resolved, outcome.pushed, stage.head("resolved")) == (good, ("status",), good)
+    status = stage.status()
+    assert (status.input, status.refused, status.resolved) == (bad, bad, good)
+    assert [(p.place, p.message) for p in status.problems] == [
+        ("applications/blog.yaml:6:3", "unknown field spec.sice; did you mean size?")
+    ]
+    assert said(stage, "Valid") == ("False", "UnknownField")
+    assert said(stage, "Committed") == ("Unknown", "NotReached")
+    assert said(stage, "Ready") == ("True", "AllReady")
+    assert stage.message("status").startswith(f"acme-prod: Refused {bad[:10]} (applications/blog.yaml:6:3), still Ready 1/1\n")
+
+
+def test_what_runs_is_still_reported_while_a_push_is_refused(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.push(files("shop") | {"environment.yaml": "kind: ["})
+    reconciliation.run()
+    stage.fleet.releases.clear()
+    assert reconciliation.run(look=False).pushed == ("status",)
+    assert stage.status().applications[0].placements[0].reason == "Removed"
+    assert stage.status().refused is not None
+
+
+def test_a_corrected_push_is_accepted(stage: Stage) -> None:
+    stage.push(files("shop") | {"applications/blog.yaml": "["})
+    reconciliation = stage.start()
+    refused = reconciliation.run(wait=1)
+    assert refused.hitch is not None
+    assert refused.hitch.refused
+    assert (stage.head("resolved"), said(stage, "Ready")) == (None, ("Unknown", "NothingObserved"))
+    stage.push(files("blog", "shop"))
+    assert reconciliation.run(wait=1).pushed == ("resolved", "status")
+    assert stage.status().refused is None
+
+
+def test_all_problems_of_a_commit_are_reported_at_once(stage: Stage) -> None:
+    bad = {f"applications/{n}.yaml": application(n, version="latest!") for n in ("a", "b", "c")}
+    stage.push(files() | bad)
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert [p.place for p in outcome.hitch.problems] == [f"applications/{n}.yaml:5:39" for n in "abc"]
+    assert "(and 2 more)" in outcome.hitch.message
+
+
+def test_a_refused_commit_is_not_looked_at_again(stage: Stage) -> None:
+    stage.push(files("shop") | {"environment.yaml": "kind: ["})
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    before, asked = stage.everything(), stage.shelf.asked
+    for _ in range(20):
+        reconciliation.run()
+    assert (stage.everything(), stage.shelf.asked) == (before, asked)
+
+
+def test_a_symlink_is_refused(stage: Stage) -> None:
+    stage.push(files("shop"))
+    blob = git(stage.origin, "hash-object", "-w", "--stdin", stdin=b"/etc/passwd")
+    git(stage.origin, "update-index", "--add", "--cacheinfo", f"120000,{blob},applications/evil.yaml")
+    commit_tree(stage.origin, "main", git(stage.origin, "write-tree"))
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert [(p.code, p.file) for p in outcome.hitch.problems] == [("Symlink", "applications/evil.yaml")]
+
+
+# Who an Environment is
+
+
+def test_a_repository_cannot_claim_to_be_another_environment(stage: Stage) -> None:
+    stage.identity = Identity("acme-stg")
+    stage.push(files("shop"))
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert (outcome.hitch.refused, outcome.hitch.reason) == (True, "NameMismatch")
+    assert "this repository is the Environment acme-stg, but environment.yaml says acme-prod" in outcome.hitch.message
+    assert stage.head("resolved") is None
+    assert stage.status().metadata.name == "acme-stg"
+
+
+def test_a_repository_cannot_claim_to_be_of_another_organization(stage: Stage) -> None:
+    stage.identity = Identity("acme-prod", "globex")
+    stage.push(files("shop"))
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert "this repository belongs to globex, but environment.yaml says acme" in outcome.hitch.message
+    assert stage.head("resolved") is None
+
+
+def test_nor_be_placed_on_another_organizations_cluster(stage: Stage) -> None:
+    stage.push(files("shop", clusters=("hz-fsn-rtz-prod-globex",)))
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert (outcome.hitch.refused, stage.fleet.ensured) == (True, [])
+
+
+# Healing
+
+
+def test_a_blueprint_signed_later_is_accepted_without_a_push(stage: Stage) -> None:
+    stage.limits = {"retry": 0.0}
+    stage.shelf.put_unsigned("bp-blog", "1.0.0")
+    stage.push({"environment.yaml": environment(), "applications/blog.yaml": application("blog", "bp-blog")})
+    reconciliation = stage.start()
+    outcome = reconciliation.run(wait=1)
+    assert outcome.hitch is not None
+    assert (outcome.hitch.refused, outcome.hitch.reason) == (True, "Untrusted")
+    assert "it has no signature" in stage.status().problems[0].message
+    assert stage.status().problems[0].place == "applications/blog.yaml:5:39"
+    assert reconciliation.run(wait=1).pushed == ()
+    stage.shelf.put(verified("bp-blog", "1.0.0"))
+    assert reconciliation.run(wait=1).pushed == ("resolved", "status")
+    assert stage.status().refused is None
+
+
+def test_a_refused_commits_blueprints_are_not_asked_for_before_it_is_time(stage: Stage) -> None:
+    stage.limits = {"retry": 3600.0}
+    stage.push({"environment.yaml": environment(), "applications/blog.yaml": application("blog", "bp-blog")})
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    asked = stage.shelf.asked
+    reconciliation.run(wait=1)
+    assert stage.shelf.asked == asked
+
+
+def test_a_registry_that_does_not_answer_refuses_nothing(stage: Stage) -> None:
+    main = stage.push(files("shop"))
+    stage.shelf.down = DOWN
+    reconciliation = stage.start()
+    outcome = reconciliation.run(wait=1)
+    assert (outcome.resolved, outcome.pushed) == (None, ("status",))
+    assert said(stage, "Resolved") == ("Unknown", "Unavailable")
+    assert (stage.status().input, stage.status().refused, stage.status().problems) == (main, None, [])
+    assert reconciliation.run(wait=1).pushed == ()
+    stage.shelf.down = None
+    assert reconciliation.run(wait=1).pushed == ("resolved", "status")
+
+
+def test_a_registry_that_does_not_answer_is_not_asked_at_every_change_of_a_cluster(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.push(files("blog", "shop"))
+    stage.shelf.down = DOWN
+    reconciliation.run()
+    asked = stage.shelf.asked
+    assert reconciliation.run(look=False).hitch is not None
+    assert stage.shelf.asked == asked
+    reconciliation.run()
+    assert stage.shelf.asked > asked
+
+
+def test_a_commit_resolved_before_is_not_doubted_when_the_registry_is_away(stage: Stage) -> None:
+    stage.settle(files("shop"))
+    before = stage.everything()
+    stage.shelf.down = DOWN
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert (outcome.pushed, stage.everything()) == ((), before)
+
+
+def test_trust_policies_that_cannot_be_read_stop_decisions_and_judge_nothing(stage: Stage) -> None:
+    def broken() -> Policies:
+        raise Misconfigured("trust/openova.yaml:3:1: unknown field spek")
+
+    stage.policies = broken
+    stage.push({"environment.yaml": "["})
+    outcome = stage.start().run(wait=1)
+    assert outcome.pushed == ("status",)
+    assert said(stage, "Valid") == ("Unknown", "Misconfigured")
+    assert {c.status for c in stage.status().conditions} == {"Unknown"}
+    assert (stage.shelf.asked, stage.status().refused) == (0, None)
+
+
+def test_changed_trust_policies_are_a_reason_to_decide_again(stage: Stage) -> None:
+    policy = TrustPolicy.model_validate(
+        {
+            "apiVersion": "catalyst.openova.io/v1alpha1",
+            "kind": "TrustPolicy",
+            "metadata": {"name": "one"},
+            "spec": {
+                "artifacts": ["*"],
+                "authorities": [{"name": "release", "key": "-----BEGIN PUBLIC KEY-----"}],
+            },
+        }
+    )
+    current = [Policies(())]
+    stage.policies = lambda: current[0]
+    reconciliation = stage.settle(files("shop"))
+    asked = stage.shelf.asked
+    current[0] = Policies((policy,))
+    assert reconciliation.run().pushed == ()
+    assert stage.shelf.asked > asked
+
+
+# What runs
+
+
+def test_without_a_kubeconfig_nothing_is_known(stage: Stage) -> None:
+    stage.fleet.failures[CLUSTER] = NO_KUBECONFIG
+    stage.push(files("shop"))
+    reconciliation = stage.start()
+    reconciliation.run()
+    assert stage.message("status").startswith("acme-prod: Unknown (KubeconfigMissing)\n")
+    del stage.fleet.failures[CLUSTER]
+    stage.fleet.run_all(stage.lock())
+    reconciliation.run()
+    assert said(stage, "Ready") == ("True", "AllReady")
+
+
+def test_one_cluster_of_two_that_cannot_be_seen_makes_it_unknown(stage: Stage) -> None:
+    stage.fleet.failures[SECOND] = Failure("AccessDenied", "forbidden")
+    stage.settle(files("shop", clusters=(CLUSTER, SECOND)))
+    assert said(stage, "Ready") == ("Unknown", "AccessDenied")
+
+
+def test_an_old_answer_does_not_count(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.fleet.age = 61.0
+    reconciliation.run(look=False)
+    assert said(stage, "Ready") == ("Unknown", "ObservationStale")
+
+
+def test_what_was_not_observed_yet_overwrites_no_status(stage: Stage) -> None:
+    stage.settle(files("shop"))
+    before = stage.everything()
+    stage.fleet.unlisted.add(CLUSTER)
+    reconciliation = stage.start()
+    outcome = reconciliation.run()
+    assert (outcome.status, outcome.pushed, stage.everything()) == (None, (), before)
+    assert reconciliation.run(wait=1).status is not None
+    assert stage.everything() == before
+
+
+def test_nothing_observed_in_time_is_said_when_one_waits(stage: Stage) -> None:
+    class Hanging(Fleet):
+        def ensure(self, context: str, *, wait: float = 0.0) -> None:
+            self.ensured.append((context, wait))
+
+    stage.fleet = Hanging()
+    stage.fleet.unlisted.add(CLUSTER)
+    stage.push(files("shop"))
+    stage.start().run(wait=2)
+    assert stage.fleet.ensured == [(CLUSTER, 2)]
+    assert said(stage, "Ready") == ("Unknown", "NotObserved")
+
+
+def test_removed_stays_removed_over_passes_and_a_restart(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.fleet.releases.clear()
+    for _ in range(3):
+        reconciliation.run()
+    removed = stage.everything()
+    assert stage.status().applications[0].placements[0].reason == "Removed"
+    for _ in range(2):
+        assert stage.start().run().pushed == ()
+    assert stage.everything() == removed
+
+
+def test_what_people_took_away_and_want_again_was_not_removed_by_somebody(stage: Stage) -> None:
+    reconciliation = stage.settle(files("blog", "shop"))
+    stage.push(files("shop"))
+    reconciliation.run()
+    del stage.fleet.releases[CLUSTER, "blog"]
+    reconciliation.run()
+    stage.push(files("blog", "shop"))
+    reconciliation.run()
+    blog = stage.status().applications[0]
+    assert (blog.name, blog.state, blog.placements[0].reason) == ("blog", "Installing", "AwaitingApply")
+
+
+def test_what_comes_back_is_ready_again(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.fleet.releases.clear()
+    reconciliation.run()
+    stage.fleet.run_all(stage.lock())
+    reconciliation.run()
+    assert said(stage, "Ready") == ("True", "AllReady")
+
+
+def test_the_deadline_makes_installing_a_failure(stage: Stage) -> None:
+    stage.limits = {"progress_deadline": -1.0}
+    stage.push(files("shop"))
+    stage.start().run()
+    placement = stage.status().applications[0].placements[0]
+    assert (placement.ready, placement.state, placement.reason) == ("False", "Failed", "ProgressDeadlineExceeded")
+
+
+def test_without_a_look_a_new_push_is_not_seen_but_what_runs_is(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    old = stage.status().input
+    new = stage.push(files("blog", "shop"))
+    stage.fleet.releases.clear()
+    assert reconciliation.run(look=False).pushed == ("status",)
+    assert (stage.status().input, stage.status().applications[0].placements[0].reason) == (old, "Removed")
+    assert reconciliation.run().main == new
+
+
+def test_the_first_pass_looks_in_any_case(stage: Stage) -> None:
+    stage.push(files("shop"))
+    assert stage.start().run(look=False).pushed == ("resolved", "status")
+
+
+# Upgrades
+
+
+def test_a_new_version_is_not_taken_by_itself(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.shelf.put(verified("bp-shop", "1.1.0"))
+    stage.push(files("blog", "shop"))
+    reconciliation.run()
+    assert {p.application: p.version for p in stage.lock().packages} == {"blog": "1.1.0", "shop": "1.0.0"}
+
+
+def test_an_upgrade_is_not_ready_while_the_old_one_runs(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.shelf.put(verified("bp-shop", "2.0.0"))
+    stage.push(files() | {"applications/shop.yaml": application("shop", version="^2")})
+    reconciliation.run()
+    assert "~ shop: bp-shop 1.0.0 -> 2.0.0" in stage.message("resolved")
+    assert said(stage, "Ready") == ("False", "Progressing")
+
+
+# Somebody else writes our branches
+
+
+class Meddling(Shelf):
+    """A Catalog during whose answers somebody moves branches, for each in `plan` once."""
+
+    def __init__(self, *blueprints: Verified) -> None:
+        super().__init__(*blueprints)
+        self.stage: Stage | None = None
+        self.plan: list[str] = []
+
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+        for branch in self.plan if self.stage else []:
+            assert self.stage is not None
+            self.stage.push({"rubbish": "by somebody"}, branch)
+        self.plan = []
+        return super().get(catalog, name, version, digest)
+
+
+@pytest.mark.parametrize("branch", ["resolved", "status"])
+@pytest.mark.parametrize("before", [False, True])
+def test_a_branch_that_moves_during_a_pass_is_not_overwritten_unseen(tmp_path: Path, branch: str, before: bool) -> None:
+    shelf = Meddling(verified("bp-shop", "1.0.0"), verified("bp-blog", "1.0.0"))
+    stage = Stage(tmp_path, shelf=shelf)
+    reconciliation = stage.settle(files("shop")) if before else stage.start()
+    stage.push(files("shop") | {"applications/blog.yaml": application("blog", "bp-blog")})
+    shelf.stage, shelf.plan = stage, [branch]
+    with pytest.raises(Moved):
+        reconciliation.run(wait=1)
+    assert stage.paths(branch) == ["rubbish"]
+    assert branch in reconciliation.run(wait=1).pushed
+    assert "rubbish" not in stage.paths(branch)
+    assert [p.application for p in stage.lock().packages] == ["blog", "shop"]
+    assert reconciliation.run(wait=1).pushed == ()
+
+
+def no_lock(stage: Stage, branch: str) -> None:
+    stage.git("update-ref", "-d", f"refs/heads/{branch}")
+    stage.push({"a": "rubbish"}, branch)
+
+
+def broken_file(stage: Stage, branch: str) -> None:
+    stage.push({"environment.lock.yaml": "packages: [", "status.yaml": "conditions: ["}, branch)
+
+
+def hollow_file(stage: Stage, branch: str) -> None:
+    lock = "kind: EnvironmentLock\nmetadata: {name: acme-prod}\n"
+    status = "kind: EnvironmentStatus\nmetadata: {name: acme-prod}\ninput: x\nconditions: []\n"
+    stage.push({"environment.lock.yaml": lock, "status.yaml": status}, branch)
+
+
+def deleted(stage: Stage, branch: str) -> None:
+    stage.git("update-ref", "-d", f"refs/heads/{branch}")
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("branch", ["resolved", "status"])
+@pytest.mark.parametrize("damage", [no_lock, broken_file, hollow_file, deleted])
+def test_a_branch_of_ours_that_was_damaged_is_repaired(stage: Stage, damage: object, branch: str, restart: bool) -> None:
+    assert callable(damage)
+    reconciliation = stage.settle(files("blog", "shop"))
+    tree = stage.trees(branch)[0]
+    damage(stage, branch)
+    reconciliation = stage.start() if restart else reconciliation
+    assert branch in reconciliation.run().pushed
+    if branch == "resolved":
+        assert stage.trees(branch)[0] == tree
+    assert reconciliation.run().pushed == ()
+    assert said(stage, "Ready") == ("True", "AllReady")
+
+
+def test_no_version_moves_because_somebody_deleted_the_lock(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.shelf.put(verified("bp-shop", "1.1.0"))
+    stage.git("update-ref", "-d", "refs/heads/resolved")
+    assert "resolved" in reconciliation.run().pushed
+    assert stage.lock().packages[0].version == "1.0.0"
+
+
+def test_a_broken_lock_is_not_called_good_because_its_commit_claims_to_be(stage: Stage) -> None:
+    stage.settle(files("shop"))
+    stage.push({"environment.lock.yaml": "["}, "resolved", stage.message("resolved"))
+    stage.shelf.down = DOWN
+    stage.start().run(wait=1)
+    assert said(stage, "Resolved") == ("Unknown", "Unavailable")
+
+
+def test_rewritten_history_of_main_is_followed(stage: Stage) -> None:
+    reconciliation = stage.settle(files("blog", "shop"))
+    stage.git("update-ref", "-d", "refs/heads/main")
+    main = stage.push(files("blog"))
+    outcome = reconciliation.run()
+    assert (outcome.main, outcome.pushed) == (main, ("resolved", "status"))
+
+
+# A server that turns a push down
+
+
+def test_a_server_that_rejects_resolved_is_quoted_and_asked_again(stage: Stage) -> None:
+    with GitServer(stage.origin.parent).running() as server:
+        stage.url = f"{server.url}/env.git"
+        hook(stage.origin, "update", 'case "$1" in */resolved) echo the rule says no >&2; exit 1;; esac')
+        stage.push(files("shop"))
+        reconciliation = stage.start()
+        outcome = reconciliation.run(wait=1)
+        assert outcome.pushed == ("status",)
+        assert said(stage, "Committed") == ("Unknown", "Rejected")
+        assert "the rule says no" in stage.status().condition("Committed").message
+        assert said(stage, "Resolved")[0] == "True"
+        pushes = sum("git-receive-pack" in line for line in server.requests)
+        assert reconciliation.run(look=False).hitch == outcome.hitch
+        assert sum("git-receive-pack" in line for line in server.requests) == pushes
+        assert reconciliation.run().pushed == ()
+        (stage.origin / "hooks" / "update").unlink()
+        assert reconciliation.run().pushed == ("resolved", "status")
+        assert said(stage, "Committed") == ("True", "Committed")
+
+
+def test_a_rejected_repair_is_not_reported_as_committed(stage: Stage) -> None:
+    stage.settle(files("shop"))
+    message = stage.message("resolved")
+    lock = stage.show("resolved", "environment.lock.yaml")
+    stage.push({"environment.lock.yaml": f"{lock}\n", "clusters/elsewhere/evil.yaml": "kind: Secret"}, "resolved", message)
+    with GitServer(stage.origin.parent).running() as server:
+        stage.url = f"{server.url}/env.git"
+        hook(stage.origin, "update", 'case "$1" in */resolved) exit 1;; esac')
+        stage.start().run(wait=1)
+    assert said(stage, "Committed") == ("Unknown", "Rejected")
+
+
+def test_a_server_that_is_away_raises_and_nothing_is_lost(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    away = stage.origin.rename(stage.origin.with_name("away"))
+    with pytest.raises(Missing):
+        reconciliation.run()
+    with pytest.raises(Missing):
+        reconciliation.run(look=False)
+    away.rename(stage.origin)
+    assert reconciliation.run().pushed == ()
+
+
+# The local clone
+
+
+def test_a_clone_deleted_between_passes_costs_only_time(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    before = stage.everything()
+    for _ in range(2):
+        shutil.rmtree(stage.clone)
+        assert reconciliation.run().pushed == ()
+    assert stage.everything() == before
+    shutil.rmtree(stage.clone)
+    stage.push(files("blog", "shop"))
+    assert reconciliation.run().pushed == ("resolved", "status")
+
+
+def test_a_clone_that_is_rubbish_costs_only_time(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    shutil.rmtree(stage.clone)
+    stage.clone.write_text("not a folder")
+    with pytest.raises(Misconfigured):
+        reconciliation.run()
+    stage.clone.unlink()
+    stage.clone.mkdir()
+    assert reconciliation.run().pushed == ()
+
+
+def test_two_environments_on_one_catalog_do_not_mix(tmp_path: Path) -> None:
+    shelf = Shelf(verified("bp-shop", "1.0.0", "bp-db"), verified("bp-db", "1.0.0"))
+    one, two = Stage(tmp_path / "one", shelf=shelf), Stage(tmp_path / "two", shelf=shelf)
+    one.settle(files("shop"))
+    two.push(files("other"))
+    two.start().run(wait=1)
+    assert [p.application for p in one.lock().packages] == ["db", "shop"]
+    assert [p.application for p in two.lock().packages] == ["db", "other"]
+    assert two.lock().packages[0].artifact.startswith(f"oci://{PREFIX}/bp-db@")
+
+
+@pytest.mark.parametrize("fault", [Unavailable("no"), Denied("no"), Misconfigured("no"), Moved("no")])
+def test_any_fault_of_the_catalog_refuses_nothing(stage: Stage, fault: Exception) -> None:
+    assert isinstance(fault, (Unavailable, Denied, Misconfigured, Moved))
+    stage.shelf.down = fault
+    stage.push(files("shop"))
+    outcome = stage.start().run(wait=1)
+    assert outcome.hitch is not None
+    assert (outcome.hitch.refused, outcome.hitch.reason) == (False, type(fault).__name__)
+
+
+def test_a_repository_that_does_not_exist_is_a_fault(stage: Stage, tmp_path: Path) -> None:
+    with pytest.raises(Missing):
+        Repository(tmp_path / "clone", (tmp_path / "nowhere.git").as_uri()).heads()
+    stage.url = Path(tmp_path / "nowhere.git").as_uri()
+    with pytest.raises(Missing):
+        stage.start().run()

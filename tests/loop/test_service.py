@@ -1,0 +1,342 @@
+"""The service over real repositories on disk; Catalogs and clusters are in memory and misbehave as a test wants."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.loop.desire import Identity
+from reconciler.loop.service import LONGEST_PAUSE, Service
+from reconciler.loop.targets import Target
+from reconciler.model.faults import Misconfigured, Unavailable
+from tests.loop.builders import CLUSTER, DOWN, SECOND, Fleet, Gate, Shelf, Stage, application, files, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from reconciler.decide.catalog import PassedOver, Verified
+    from reconciler.loop.passes import Reconciliation
+    from reconciler.model.observation import Observation
+
+
+class Sovereign:
+    """Environments that a test can add and remove while a Service runs over them."""
+
+    def __init__(self) -> None:
+        self.stages: dict[str, Stage] = {}
+        self.searching: Exception | None = None
+        self.unmade: set[str] = set()
+
+    def add(self, key: str, stage: Stage) -> Stage:
+        self.stages[key] = stage
+        return stage
+
+    def targets(self) -> Mapping[str, Target]:
+        if self.searching is not None:
+            raise self.searching
+        return {key: Target(Identity("acme-prod"), key, None) for key in self.stages}
+
+    def reconciliation(self, target: Target) -> Reconciliation:
+        if target.url in self.unmade:
+            raise Misconfigured("the url carries a user name")
+        return self.stages[target.url].start()
+
+    def service(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Service:
+        return Service(self.targets, self.reconciliation, workers=workers, poll=poll, discover=discover)
+
+    @contextmanager
+    def running(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Iterator[Service]:
+        service = self.service(poll=poll, discover=discover, workers=workers)
+        service.start()
+        try:
+            yield service
+        finally:
+            assert service.stop(20)
+
+
+@pytest.fixture
+def sovereign() -> Sovereign:
+    return Sovereign()
+
+
+def eventually(what: Callable[[], object], seconds: float = 15) -> None:
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "it did not come to that"
+        time.sleep(0.01)
+
+
+class Hanging(Shelf):
+    """A Catalog that answers once its gate is open."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(verified("bp-shop", "1.0.0"))
+        self.gate = gate
+
+    def find(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        self.gate.wait()
+        return super().find(name)
+
+
+class Bursting(Shelf):
+    """A Catalog with a bug."""
+
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+        del catalog, name, version, digest
+        raise ZeroDivisionError
+
+
+def away(stage: Stage) -> None:
+    stage.origin.rename(stage.origin.with_name("away"))
+
+
+def test_all_environments_are_resolved_and_new_pushes_seen(sovereign: Sovereign, tmp_path: Path) -> None:
+    stages = [sovereign.add(f"e{n}", Stage(tmp_path / str(n))) for n in range(5)]
+    for stage in stages:
+        stage.push(files("shop"))
+    with sovereign.running(workers=2):
+        eventually(lambda: all(stage.head("status") for stage in stages))
+        first = stages[0].head("status")
+        stages[0].push(files("blog", "shop"))
+        eventually(lambda: stages[0].head("status") != first)
+    assert [len(stage.trees("resolved")) for stage in stages] == [2, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("shelf", [Bursting(verified("bp-shop", "1.0.0")), Shelf()], ids=["surprise", "refused"])
+def test_one_broken_environment_does_not_delay_another(sovereign: Sovereign, tmp_path: Path, shelf: Shelf) -> None:
+    broken = sovereign.add("a", Stage(tmp_path / "a", shelf=shelf))
+    gone = sovereign.add("b", Stage(tmp_path / "b"))
+    good = sovereign.add("c", Stage(tmp_path / "c"))
+    for stage in (broken, gone, good):
+        stage.push(files("shop"))
+    away(gone)
+    with sovereign.running(workers=1):
+        eventually(lambda: good.head("status"))
+        good.push(files("blog", "shop"))
+        eventually(lambda: len(good.trees("resolved")) == 2)
+        gone.origin.with_name("away").rename(gone.origin)
+        eventually(lambda: gone.head("status"))
+    assert broken.head("resolved") is None
+
+
+def test_one_that_hangs_holds_one_worker_alone(sovereign: Sovereign, tmp_path: Path) -> None:
+    gate = Gate()
+    hanging = sovereign.add("a", Stage(tmp_path / "a", shelf=Hanging(gate)))
+    good = sovereign.add("b", Stage(tmp_path / "b"))
+    hanging.push(files("shop"))
+    with sovereign.running(workers=2):
+        assert gate.reached.wait(15)
+        good.push(files("shop"))
+        eventually(lambda: good.head("status"))
+        assert hanging.head("status") is None
+        gate.open.set()
+        eventually(lambda: hanging.head("status"))
+
+
+def test_environments_come_and_go(sovereign: Sovereign, tmp_path: Path) -> None:
+    stays = sovereign.add("stays", Stage(tmp_path / "stays"))
+    with sovereign.running() as service:
+        comes = sovereign.add("comes", Stage(tmp_path / "comes"))
+        comes.push(files("shop"))
+        eventually(lambda: comes.head("status"))
+        del sovereign.stages["comes"]
+        eventually(lambda: "comes" not in service._known)
+        comes.push(files("blog", "shop"))
+        stays.push(files("shop"))
+        eventually(lambda: stays.head("status"))
+        time.sleep(0.2)
+        assert len(comes.trees("resolved")) == 1
+        sovereign.add("comes", comes)
+        eventually(lambda: len(comes.trees("resolved")) == 2)
+
+
+def test_one_that_goes_while_it_is_worked_on_is_forgotten(sovereign: Sovereign, tmp_path: Path) -> None:
+    gate = Gate()
+    goes = sovereign.add("goes", Stage(tmp_path, shelf=Hanging(gate)))
+    goes.push(files("shop"))
+    with sovereign.running() as service:
+        assert gate.reached.wait(15)
+        del sovereign.stages["goes"]
+        eventually(lambda: "goes" not in service._known)
+        gate.open.set()
+        eventually(lambda: goes.head("status"))
+        eventually(lambda: "goes" not in service._queue._running)
+        assert "goes" not in service._queue._due
+        assert (service._placed, service._failures) == ({}, {})
+
+
+def test_one_that_cannot_be_made_does_not_keep_others_away(sovereign: Sovereign, tmp_path: Path) -> None:
+    odd = sovereign.add("a", Stage(tmp_path / "a"))
+    good = sovereign.add("b", Stage(tmp_path / "b"))
+    sovereign.unmade.add("a")
+    for stage in (odd, good):
+        stage.push(files("shop"))
+    with sovereign.running():
+        eventually(lambda: good.head("status"))
+        sovereign.unmade.clear()
+        eventually(lambda: odd.head("status"))
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("Gitea did not answer"), ZeroDivisionError()])
+def test_a_search_that_fails_is_made_again(sovereign: Sovereign, tmp_path: Path, trouble: Exception) -> None:
+    known = sovereign.add("a", Stage(tmp_path / "a"))
+    with sovereign.running() as service:
+        eventually(lambda: service._known)
+        sovereign.searching = trouble
+        new = sovereign.add("b", Stage(tmp_path / "b"))
+        for stage in (known, new):
+            stage.push(files("shop"))
+        eventually(lambda: known.head("status"))
+        sovereign.searching = None
+        eventually(lambda: new.head("status"))
+
+
+# Clusters
+
+
+class Counting(Fleet):
+    """Counts how often it is looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = 0
+        self.at_first: Callable[[], None] | None = None
+
+    def observe(self, context: str, namespace: str, name: str) -> Observation:
+        self.looks += 1
+        found = super().observe(context, namespace, name)
+        if self.at_first is not None:
+            self.at_first()
+        return found
+
+
+def test_a_change_on_a_cluster_wakes_those_that_are_placed_there(sovereign: Sovereign, tmp_path: Path) -> None:
+    fleets = {name: Counting() for name in ("one", "two")}
+    clusters = {"one": (CLUSTER,), "two": (SECOND,)}
+    stages = {n: sovereign.add(n, Stage(tmp_path / n, fleet=fleets[n])) for n in fleets}
+    for name, stage in stages.items():
+        stage.push(files("shop", clusters=clusters[name]))
+    with sovereign.running(poll=3600, discover=3600) as service:
+        eventually(lambda: all(s.head("status") for s in stages.values()) and len(service._placed) == 2)
+        eventually(lambda: not service._queue._running and all(f.looks == 2 for f in fleets.values()))
+        for name, stage in stages.items():
+            fleets[name].run_all(stage.lock())
+        service.cluster_changed("hz-nbg-rtz-prod-acme")
+        service.cluster_changed(CLUSTER)
+        eventually(lambda: len(stages["one"].trees("status")) == 2)
+        time.sleep(0.1)
+        assert (fleets["one"].looks, fleets["two"].looks) == (3, 2)
+        service.cluster_changed(SECOND)
+        eventually(lambda: len(stages["two"].trees("status")) == 2)
+
+
+def test_what_a_cluster_says_during_the_first_pass_is_not_lost(sovereign: Sovereign, tmp_path: Path) -> None:
+    fleet = Counting()
+    fleet.unlisted.add(CLUSTER)
+    stage = sovereign.add("acme-prod", Stage(tmp_path, fleet=fleet))
+    stage.push(files("shop"))
+    with sovereign.running(poll=3600, discover=3600) as service:
+
+        def answer() -> None:
+            if fleet.unlisted:
+                fleet.unlisted.clear()
+                service.cluster_changed(CLUSTER)
+
+        fleet.at_first = answer
+        eventually(lambda: stage.head("status"))
+
+
+# Stopping
+
+
+def test_stop_lets_a_pass_under_way_finish(sovereign: Sovereign, tmp_path: Path) -> None:
+    gate = Gate()
+    stage = sovereign.add("a", Stage(tmp_path, shelf=Hanging(gate)))
+    stage.push(files("shop"))
+    service = sovereign.service()
+    service.start()
+    assert gate.reached.wait(15)
+    threading.Timer(0.1, gate.open.set).start()
+    assert service.stop(15)
+    assert stage.head("status")
+
+
+def test_stop_does_not_wait_longer_than_it_may(sovereign: Sovereign, tmp_path: Path) -> None:
+    gate = Gate()
+    stage = sovereign.add("a", Stage(tmp_path, shelf=Hanging(gate)))
+    stage.push(files("shop"))
+    service = sovereign.service()
+    service.start()
+    assert gate.reached.wait(15)
+    began = time.monotonic()
+    assert not service.stop(0.1)
+    assert time.monotonic() - began < 5
+    gate.open.set()
+    assert service.stop(15)
+
+
+def test_stop_with_nothing_under_way_is_quick(sovereign: Sovereign) -> None:
+    service = sovereign.service(poll=3600, discover=3600)
+    service.start()
+    began = time.monotonic()
+    assert service.stop(15)
+    assert time.monotonic() - began < 5
+
+
+# Back-off
+
+
+def pause(service: Service, key: str) -> float:
+    """In how many seconds a key is due; it is taken out."""
+    at = service._queue._due.pop(key).look
+    return at - time.monotonic()
+
+
+def test_pauses_grow_and_start_anew_after_a_good_pass(sovereign: Sovereign, tmp_path: Path) -> None:
+    sovereign.add("a", Stage(tmp_path))
+    service = sovereign.service(poll=30)
+    service._search()
+    pauses = []
+    for _ in range(4):
+        service._again("a", failed=True)
+        pauses.append(pause(service, "a"))
+    for found, base in zip(pauses[1:], (2, 4, 8), strict=True):
+        assert base * 0.79 < found < base * 1.21
+    service._again("a", failed=False)
+    assert 24 - 0.1 < pause(service, "a") < 36.1
+    service._again("a", failed=True)
+    assert pause(service, "a") < 1.21
+
+
+def test_an_environment_that_fails_for_weeks_is_still_tried(sovereign: Sovereign, tmp_path: Path) -> None:
+    sovereign.add("a", Stage(tmp_path))
+    service = sovereign.service(poll=30)
+    service._search()
+    service._queue._due.clear()
+    service._failures["a"] = 5000
+    service._again("a", failed=True)
+    assert pause(service, "a") < LONGEST_PAUSE * 1.21
+
+
+def test_a_registry_that_is_away_is_tried_again(sovereign: Sovereign, tmp_path: Path) -> None:
+    stage = sovereign.add("a", Stage(tmp_path))
+    stage.push(files("shop"))
+    stage.shelf.down = DOWN
+    with sovereign.running(poll=3600):
+        eventually(lambda: stage.head("status"))
+        stage.shelf.down = None
+        eventually(lambda: stage.head("resolved"))
+
+
+def test_a_refused_push_is_looked_at_again_at_the_poll_interval(sovereign: Sovereign, tmp_path: Path) -> None:
+    stage = sovereign.add("acme-prod", Stage(tmp_path, limits={"retry": 0.0}))
+    stage.push(files() | {"applications/blog.yaml": application("blog", "bp-blog")})
+    with sovereign.running():
+        eventually(lambda: stage.head("status"))
+        stage.shelf.put(verified("bp-blog", "1.0.0"))
+        eventually(lambda: stage.head("resolved"))

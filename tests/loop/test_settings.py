@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.loop.settings import Settings, read_settings, token_of
+from reconciler.model.faults import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Write = Callable[[str], Path]
+
+CANARY = "s3cr3t-canary"
+LEAST = """\
+sovereign: demo
+state: state
+catalogs: [{prefix: registry.example/openova}]
+trust: {directory: trust}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> Path:
+        file = tmp_path / "catalyst.yaml"
+        file.write_text(text)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def variables() -> Iterator[dict[str, str]]:
+    """What a test puts here, and nothing else of ours, is in the process environment."""
+    before = dict(os.environ)
+    for name in [n for n in os.environ if n.startswith("CATALYST_")]:
+        del os.environ[name]
+
+    class Setting(dict[str, str]):
+        def __setitem__(self, name: str, value: str) -> None:
+            os.environ[name] = value
+
+    yield Setting()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def refused(file: Path) -> list[str]:
+    with pytest.raises(Misconfigured) as caught:
+        read_settings(file)
+    return [line.replace(f"{file}:", "") for line in str(caught.value).splitlines()]
+
+
+def test_the_least_configuration_is_enough(write: Write, tmp_path: Path) -> None:
+    settings = read_settings(write(LEAST))
+    assert (settings.sovereign, settings.workers, settings.gitea) == ("demo", 4, None)
+    assert (settings.state, settings.trust.directory) == (tmp_path / "state", tmp_path / "trust")
+    assert str(settings.cosign.program) == "cosign"
+
+
+def test_paths_are_seen_from_the_files_folder(write: Write, tmp_path: Path) -> None:
+    settings = read_settings(
+        write(
+            LEAST
+            + "gitea: {url: 'https://gitea.example', tokenFile: secrets/token}\n"
+            + "clusters: {directory: ../clusters}\ncosign: {program: ./bin/cosign}\nregistry: {credentials: /etc/docker.json}\n"
+        )
+    )
+    assert settings.gitea is not None
+    assert settings.gitea.token_file == tmp_path / "secrets" / "token"
+    assert settings.clusters.directory == tmp_path / ".." / "clusters"
+    assert str(settings.registry.credentials) == "/etc/docker.json"
+    assert settings.cosign.program == tmp_path / "bin" / "cosign"
+
+
+def test_a_relative_name_of_the_file_makes_no_difference(write: Write, tmp_path: Path) -> None:
+    file = write(LEAST)
+    here = os.path.relpath(file)
+    assert read_settings(type(file)(here)).state == tmp_path / "state"
+
+
+def test_every_problem_is_told_at_once_with_its_place(write: Write) -> None:
+    text = LEAST + "workers: 0\nregistry: {timeout: soon}\ntrsut: {directory: x}\ncosign: {programm: /bin/cosign}\n"
+    assert sorted(refused(write(text))) == [
+        "5:10: workers: input should be greater than or equal to 1",
+        "6:21: registry.timeout: input should be a valid number, unable to parse string as a number",
+        "7:1: unknown field trsut; did you mean trust?",
+        "8:10: unknown field cosign.programm; did you mean program?",
+    ]
+
+
+def test_what_is_missing_is_named(write: Write) -> None:
+    assert refused(write("sovereign: demo\n")) == [
+        "1:1: state is required",
+        "1:1: catalogs is required",
+        "1:1: trust is required",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sovereign: [", "1:13: not YAML"),
+        ("", "the file is empty"),
+        ("a: 1\n---\nb: 2\n", "it must hold exactly one"),
+        ("- a\n- b\n", "sovereign is required"),
+        ("a: 1\na: 2\n", "2:1: the key 'a' stands here twice"),
+    ],
+)
+def test_bad_yaml_has_a_place(write: Write, text: str, message: str) -> None:
+    assert message in "\n".join(refused(write(text)))
+
+
+def test_a_missing_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"nowhere\.yaml cannot be read: No such file"):
+        read_settings(tmp_path / "nowhere.yaml")
+    with pytest.raises(Misconfigured, match="cannot be read: Is a directory"):
+        read_settings(tmp_path)
+
+
+def test_the_process_environment_wins_over_the_file(write: Write, variables: dict[str, str]) -> None:
+    variables["CATALYST_WORKERS"] = "7"
+    variables["CATALYST_INTERVALS__POLL"] = "2.5"
+    variables["CATALYST_GITEA__TOKEN"] = CANARY
+    settings = read_settings(write(LEAST + "workers: 3\ngitea: {url: 'https://gitea.example', token: other, topic: own}\n"))
+    assert (settings.workers, settings.intervals.poll, settings.intervals.retry) == (7, 2.5, 60)
+    assert settings.gitea is not None
+    assert (token_of(settings.gitea), settings.gitea.topic) == (CANARY, "own")
+
+
+@pytest.mark.parametrize("name", ["CATALYST_CATALOGS", "CATALYST_ENVIRONMENTS"])
+def test_a_variable_that_is_not_json_is_named_and_not_shown(write: Write, variables: dict[str, str], name: str) -> None:
+    variables[name] = CANARY
+    (line,) = refused(write(LEAST))
+    assert name.removeprefix("CATALYST_").lower() in line
+    assert CANARY not in line
+
+
+def test_variables_of_other_programs_are_none_of_ours(write: Write, variables: dict[str, str]) -> None:
+    variables["CATALYST_SANDBOX_CACHE"] = "/x"
+    assert read_settings(write(LEAST)).sovereign == "demo"
+
+
+def test_a_token_comes_from_its_file(write: Write, tmp_path: Path) -> None:
+    settings = read_settings(write(LEAST + "gitea: {url: 'https://gitea.example', tokenFile: token}\n"))
+    assert settings.gitea is not None
+    with pytest.raises(Misconfigured, match=r"gitea\.tokenFile .*token cannot be read: No such file"):
+        token_of(settings.gitea)
+    (tmp_path / "token").write_text(f"{CANARY}\n")
+    assert token_of(settings.gitea) == CANARY
+
+
+def test_gitea_without_a_token_says_where_to_put_it(write: Write) -> None:
+    settings = read_settings(write(LEAST + "gitea: {url: 'https://gitea.example'}\n"))
+    assert settings.gitea is not None
+    with pytest.raises(Misconfigured, match="CATALYST_GITEA__TOKEN"):
+        token_of(settings.gitea)
+
+
+@pytest.mark.parametrize("token", [CANARY, "1234567890", "[1234567890]", "true", "{a: s3cr3t-canary}"])
+def test_a_secret_is_in_no_error_and_no_repr(write: Write, token: str) -> None:
+    text = LEAST + f"gitea: {{url: 'https://gitea.example', token: {token}}}\n"
+    shown = ""
+    try:
+        shown = repr(read_settings(write(text))) + str(read_settings(write(text)))
+    except Misconfigured as fault:
+        shown = str(fault) + repr(fault)
+        assert "5:" in shown
+    shown += "\n".join(refused(write(text + "wrokers: 1\n")))
+    for word in (CANARY, "1234567890"):
+        assert word not in shown
+
+
+def test_a_catalogs_prefix_is_a_registry_and_a_path(write: Write) -> None:
+    (line,) = refused(write(LEAST.replace("registry.example/openova", "https://registry.example/openova")))
+    assert line.startswith("3:21: catalogs.0.prefix is 'https://registry.example/openova'; it must match")
+
+
+def test_settings_do_not_change(write: Write) -> None:
+    settings: Settings = read_settings(write(LEAST))
+    with pytest.raises(ValueError, match="frozen"):
+        settings.sovereign = "other"  # type: ignore[misc]  # the test is that it cannot be done

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from reconciler.loop.assemble import exclusive, repository
+from reconciler.loop.desire import Identity
+from reconciler.loop.settings import Settings
+from reconciler.loop.targets import Target, targets
+from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.world.git import Credentials
+from reconciler.world.gitea import Gitea, RemoteRepository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOME = "https://gitea.example"
+CANARY = "s3cr3t-canary"
+
+
+class Forge:
+    """In Gitea's place: the repositories that carry the topic."""
+
+    def __init__(self, *found: RemoteRepository, fault: Exception | None = None) -> None:
+        self.found, self.fault = found, fault
+
+    def repositories(self, topic: str) -> tuple[RemoteRepository, ...]:
+        assert topic == "catalyst-environment"
+        if self.fault is not None:
+            raise self.fault
+        return self.found
+
+
+def remote(owner: str, name: str) -> RemoteRepository:
+    return RemoteRepository(owner, name, f"{HOME}/{owner}/{name}.git", "main")
+
+
+def settings(*environments: dict[str, str], gitea: dict[str, Any] | None = None) -> Settings:
+    return Settings(
+        sovereign="demo",
+        state="/nowhere",
+        catalogs=[{"prefix": "registry.example/openova"}],
+        trust={"directory": "/nowhere"},
+        environments=list(environments),
+        gitea=gitea,
+    )
+
+
+GITEA = {"url": HOME, "token": CANARY}
+
+
+def found(*environments: dict[str, str], gitea: dict[str, Any] | None = None, forge: Forge | None = None) -> dict[str, Target]:
+    return targets(settings(*environments, gitea=gitea), cast("Gitea | None", forge))
+
+
+def test_a_named_environment_has_its_own_url_and_no_credentials() -> None:
+    assert found({"name": "acme-prod", "url": "file:///srv/acme.git"}) == {
+        "acme-prod": Target(Identity("acme-prod"), "file:///srv/acme.git", None)
+    }
+
+
+def test_a_repository_on_gitea_gets_the_token() -> None:
+    one = found({"name": "acme-prod", "repository": "acme/env"}, gitea=GITEA, forge=Forge())["acme-prod"]
+    assert (one.url, one.credentials) == (f"{HOME}/acme/env.git", Credentials("catalyst-reconciler", CANARY))
+    assert CANARY not in repr(one)
+
+
+@pytest.mark.parametrize(
+    ("url", "ours"),
+    [
+        (f"{HOME}/acme/env.git", True),
+        ("https://gitea.example.evil/acme/env.git", False),
+        ("https://gitea.example@evil/acme/env.git", False),
+        ("http://gitea.example/acme/env.git", False),
+        ("file:///srv/env.git", False),
+    ],
+)
+def test_the_token_goes_to_gitea_and_nowhere_else(url: str, ours: bool) -> None:
+    one = found({"name": "acme-prod", "url": url}, gitea=GITEA, forge=Forge())["acme-prod"]
+    assert (one.credentials is not None) is ours
+
+
+def test_a_discovered_environment_must_be_its_owners() -> None:
+    one = found(gitea=GITEA, forge=Forge(remote("acme", "acme-prod")))
+    assert one["acme/acme-prod"].identity == Identity("acme-prod", "acme")
+
+
+def test_one_that_is_named_is_not_discovered_again() -> None:
+    forge = Forge(remote("acme", "acme-prod"), remote("acme", "acme-stg"))
+    assert set(found({"name": "acme-prod", "repository": "acme/acme-prod"}, gitea=GITEA, forge=forge)) == {
+        "acme-prod",
+        "acme/acme-stg",
+    }
+
+
+def test_discovery_can_be_turned_off() -> None:
+    assert found(gitea={**GITEA, "discover": False}, forge=Forge(remote("acme", "acme-prod"))) == {}
+
+
+def test_gitea_that_does_not_answer_is_a_fault() -> None:
+    with pytest.raises(Unavailable):
+        found({"name": "a", "url": "file:///a"}, gitea=GITEA, forge=Forge(fault=Unavailable("no")))
+
+
+@pytest.mark.parametrize("part", [{"name": "acme-prod"}, {"name": "acme-prod", "repository": "acme/env"}])
+def test_one_without_a_place_is_named(part: dict[str, str]) -> None:
+    with pytest.raises(Misconfigured, match="the Environment acme-prod has neither a url nor a repository"):
+        found(part)
+
+
+def test_two_of_one_name_are_refused_rather_than_one_forgotten() -> None:
+    with pytest.raises(Misconfigured, match="two Environments acme-prod"):
+        found({"name": "acme-prod", "url": "file:///a"}, {"name": "acme-prod", "url": "file:///b"})
+
+
+def test_clones_of_two_repositories_never_share_a_folder(tmp_path: Path) -> None:
+    for url in ("/a", "/b"):
+        repository(Target(Identity("acme-prod"), f"{tmp_path}{url}", None), tmp_path / "clones")._create()
+    assert len(list((tmp_path / "clones").iterdir())) == 2
+
+
+def test_a_state_directory_is_one_processes_at_a_time(tmp_path: Path) -> None:
+    state = tmp_path / "deep" / "state"
+    with (
+        exclusive(state),
+        pytest.raises(Misconfigured, match=f"another reconciler uses the state directory {state}"),
+        exclusive(state),
+    ):
+        pass
+    with exclusive(state):
+        assert state.stat().st_mode & 0o077 == 0
+
+
+def test_a_state_directory_that_cannot_be_is_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Misconfigured, match="cannot be used"), exclusive(tmp_path / "file" / "state"):
+        pass

@@ -1,0 +1,141 @@
+"""What is kept of a HelmRelease, which kubeconfigs are used, and what the client's exceptions mean. No cluster needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import urllib3.exceptions
+from kubernetes import client
+
+from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
+from reconciler.world.cluster import connect, failure_of, fault_of, trim
+from reconciler.world.documents import dump
+
+CANARY = "c4nary-s3cret"
+
+
+def kubeconfig(user: dict[str, Any], **changes: Any) -> bytes:
+    whole = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "u", "user": user}],
+        "contexts": [{"name": "ctx", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "ctx",
+    }
+    return dump(whole | changes)
+
+
+def test_a_release_keeps_what_readiness_needs_and_nothing_else() -> None:
+    item = {
+        "metadata": {
+            "name": "web",
+            "namespace": "flux-system",
+            "uid": "1",
+            "generation": 3,
+            "resourceVersion": "77",
+            "managedFields": [{"big": "x"}],
+            "labels": {"openova.io/application": "web", "app.kubernetes.io/managed-by": "catalyst-reconciler", "other": "x"},
+            "annotations": {"catalyst.openova.io/entry": "e", "kubectl.kubernetes.io/last-applied-configuration": "{}"},
+        },
+        "spec": {"suspend": True, "values": {"password": CANARY}},
+        "status": {
+            "observedGeneration": 3,
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "lastAttemptedConfigDigest": "d",
+            "storageNamespace": "x",
+            "history": [
+                {"status": "deployed", "ociDigest": "o", "chartVersion": "1", "configDigest": "d", "info": "x"},
+                {"status": "old"},
+            ],
+        },
+    }
+    assert trim(item) == (
+        ("flux-system", "web"),
+        {
+            "metadata": {
+                "uid": "1",
+                "generation": 3,
+                "labels": {"openova.io/application": "web", "app.kubernetes.io/managed-by": "catalyst-reconciler"},
+                "annotations": {"catalyst.openova.io/entry": "e"},
+            },
+            "spec": {"suspend": True},
+            "status": {
+                "observedGeneration": 3,
+                "conditions": [{"type": "Ready", "status": "True"}],
+                "lastAttemptedConfigDigest": "d",
+                "history": [{"status": "deployed", "ociDigest": "o", "chartVersion": "1", "configDigest": "d"}],
+            },
+        },
+    )
+
+
+def test_a_release_that_says_next_to_nothing_is_kept_as_such() -> None:
+    key, release = trim({"metadata": {"name": "web", "namespace": "ns", "labels": None}, "spec": None, "status": None})
+    assert key == ("ns", "web")
+    assert release == {"metadata": {"labels": {}, "annotations": {}}, "spec": {"suspend": False}, "status": {}}
+
+
+@pytest.mark.parametrize("plugin", ["exec", "auth-provider"])
+def test_a_kubeconfig_that_wants_to_run_a_program_is_refused(plugin: str) -> None:
+    content = kubeconfig({"token": "t", plugin: {"command": "touch", "name": "x"}})
+    with pytest.raises(Misconfigured, match=f"wants to run a program \\({plugin}\\)") as refusal:
+        connect(content, "ctx", allow_exec=False)
+    assert "clusters.allowExec" in refusal.value.hint
+
+
+def test_one_user_that_runs_a_program_spoils_the_kubeconfig() -> None:
+    users = [{"name": "u", "user": {"token": "t"}}, {"name": "v", "user": {"exec": {"command": "x"}}}]
+    with pytest.raises(Misconfigured):
+        connect(kubeconfig({}, users=users), "ctx", allow_exec=False)
+
+
+@pytest.mark.parametrize("context", ["ctx", "named-otherwise"])
+def test_a_plain_kubeconfig_is_used_by_its_context_or_by_its_only_one(context: str) -> None:
+    api = connect(kubeconfig({"token": CANARY}), context, allow_exec=False)
+    assert api.configuration.host == "https://127.0.0.1:1"
+    api.close()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\xff", b"[]", b"users: [{name: u}]", b"{}", b"a: 1\n---\nb: 1", b"contexts: [{name: ctx, context: {cluster: c}}]"],
+)
+def test_what_is_no_kubeconfig_is_told_so(content: bytes) -> None:
+    with pytest.raises(Misconfigured, match="the kubeconfig of ctx"):
+        connect(content, "ctx", allow_exec=False)
+
+
+def test_no_credential_is_in_the_message() -> None:
+    with pytest.raises(Misconfigured) as refusal:
+        connect(kubeconfig({"token": CANARY}, contexts=[]), "ctx", allow_exec=False)
+    assert CANARY not in str(refusal.value)
+
+
+def answer(status: int) -> client.ApiException:
+    error = client.ApiException(status=status, reason="Because")
+    error.body, error.headers = f"body {CANARY}", {"Authorization": CANARY}
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "reason"),
+    [
+        (answer(401), Denied, "AccessDenied"),
+        (answer(403), Denied, "AccessDenied"),
+        (answer(404), Missing, "FluxMissing"),
+        (answer(500), Unavailable, "WatchFailed"),
+        (answer(0), Unavailable, "WatchFailed"),
+        (urllib3.exceptions.SSLError("certificate verify failed"), Denied, "AccessDenied"),
+        (urllib3.exceptions.ProtocolError("gone"), Unavailable, "WatchFailed"),
+        (ConnectionRefusedError(), Unavailable, "WatchFailed"),
+        (TimeoutError(CANARY), Unavailable, "WatchFailed"),
+    ],
+)
+def test_what_an_exception_of_the_client_means(error: Exception, kind: type[Fault], reason: str) -> None:
+    fault = fault_of(error, "ctx")
+    assert type(fault) is kind
+    assert failure_of(fault).reason == reason
+    assert "ctx" in fault.message
+    assert CANARY not in str(fault)
