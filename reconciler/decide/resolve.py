@@ -226,20 +226,38 @@ class _Provider(AbstractProvider[Need, Choice, str]):
             return
         wanted = next(iter(catalogs), None)
         chain = first.chain if first.requirer == first.application else (*first.chain, first.application)
-        locked = self._prior.get(first.application)
-        seen = None
-        if locked is not None and locked.blueprint == first.blueprint and all(fits(locked.version, n.range) for n in needs):
-            home = locked.artifact.removeprefix("oci://").rpartition("/")[0]
-            if wanted in {None, home}:
-                found = self._catalog.get(home, first.blueprint, locked.version, locked.digest)
-                if isinstance(found, Verified):
-                    seen = (home, locked.version)
-                    yield Choice(first.application, found.artifact, found, chain, first.lineage)
+        locked = self._locked(first, needs, wanted)
+        if locked is not None:
+            yield from self._usable(first, chain, self._of_lock(locked))
+            if self._lost(locked) is not None:
+                # Trust that was lost blocks and moves nobody (trust.md, law 5): at most the same version, signed anew.
+                yield from self._usable(first, chain, self._catalog.get(_home(locked), first.blueprint, locked.version, None))
+                return
+        seen = (_home(locked), locked.version) if locked is not None else None
         for home, version in self._listed(first.blueprint, wanted):
             if (home, version) != seen and all(fits(version, n.range) for n in needs):
-                found = self._catalog.get(home, first.blueprint, version, None)
-                if isinstance(found, Verified):
-                    yield Choice(first.application, found.artifact, found, chain, first.lineage)
+                yield from self._usable(first, chain, self._catalog.get(home, first.blueprint, version, None))
+
+    def _locked(self, first: Need, needs: list[Need], wanted: str | None) -> Package | None:
+        """The last lock's package of an Application, if it still meets all needs."""
+        locked = self._prior.get(first.application)
+        if locked is None or locked.blueprint != first.blueprint or wanted not in {None, _home(locked)}:
+            return None
+        if not _home(locked) or not locked.digest.startswith("sha256:"):
+            return None  # a damaged lock costs only its preference
+        return locked if all(fits(locked.version, n.range) for n in needs) else None
+
+    def _of_lock(self, locked: Package) -> Verified | PassedOver:
+        return self._catalog.get(_home(locked), locked.blueprint, locked.version, locked.digest)
+
+    def _lost(self, locked: Package) -> PassedOver | None:
+        found = self._of_lock(locked)
+        return found if isinstance(found, PassedOver) else None
+
+    @staticmethod
+    def _usable(first: Need, chain: tuple[str, ...], found: Verified | PassedOver) -> Iterator[Choice]:
+        if isinstance(found, Verified):
+            yield Choice(first.application, found.artifact, found, chain, first.lineage)
 
     def _listed(self, blueprint: str, wanted: str | None) -> Iterator[tuple[str, str]]:
         found = self._catalog.find(blueprint)
@@ -252,6 +270,15 @@ class _Provider(AbstractProvider[Need, Choice, str]):
         if need.endless:
             circle = " -> ".join((*need.lineage[need.lineage.index(need.blueprint) :], need.blueprint))
             return self._at(need, "Cycle", f"these Blueprints each bring along the next, without end: {circle}")
+        together = [n for n in needs if n.application == need.application]
+        locked = self._locked(need, together, need.catalog)
+        if locked is not None and (lost := self._lost(locked)) is not None:
+            return self._at(
+                need,
+                lost.code,
+                f"{self._says(need)}, locked to {locked.version}, which may no longer be used: {lost.reason}",
+                hint="what runs is left running; to move, ask for a range without this version",
+            )
         catalogs = self._catalog.find(need.blueprint)
         if len(catalogs) > 1 and need.catalog is None:
             return self._at(
@@ -264,7 +291,6 @@ class _Provider(AbstractProvider[Need, Choice, str]):
         if not versions:
             where = f"the catalog {need.catalog}" if need.catalog else "any catalog"
             return self._at(need, "UnknownBlueprint", f"{self._says(need)}, which is not in {where}", at_name=True)
-        together = [n for n in needs if n.application == need.application]
         in_range = [v for v in versions if all(fits(v, n.range) for n in together)]
         home = need.catalog or next(iter(catalogs))
         over = [got for v in in_range if isinstance(got := self._catalog.get(home, need.blueprint, v, None), PassedOver)]
@@ -289,6 +315,11 @@ class _Provider(AbstractProvider[Need, Choice, str]):
         source = self._wish.declared[need.chain[0]].source
         way = ("spec", "blueprint", "name" if at_name or need.requirer != need.application else "version")
         return source.problem(code, message, way, at_value=True, hint=hint)
+
+
+def _home(package: Package) -> str:
+    """The catalog that a package came from."""
+    return package.artifact.removeprefix("oci://").rpartition("/")[0]
 
 
 def _resolution(provider: _Provider, roots: list[Need], choices: Mapping[str, Choice]) -> Resolution:

@@ -49,9 +49,9 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
     source = load(kubeconfig, f"the kubeconfig of {context}")
     if source.problems or not isinstance(source.data, dict):
         raise Misconfigured(f"the kubeconfig of {context} is not a kubeconfig", str(next(iter(source.problems), "")))
-    for user in source.data.get("users") or []:
-        credentials = user.get("user") if isinstance(user, dict) else None
-        plugins = {"exec", "auth-provider"} & set(credentials or {})
+    users = source.data.get("users")
+    for user in users if isinstance(users, list) else []:
+        plugins = {"exec", "auth-provider"} & set(_mapping(_mapping(user).get("user")))
         if plugins and not allow_exec:
             raise Misconfigured(
                 f"the kubeconfig of {context} wants to run a program ({', '.join(sorted(plugins))}) to log in",
@@ -179,16 +179,21 @@ class Expired(Exception):  # noqa: N818 - not an error: the watch must start fro
 
 def trim(item: Mapping[str, Any]) -> tuple[tuple[str, str], Mapping[str, Any]]:
     """A HelmRelease's namespace and name, and the parts of it that readiness needs: a thousand must fit in memory."""
-    metadata, status = item["metadata"], item.get("status") or {}
+    metadata, status = item["metadata"], _mapping(item.get("status"))
     kept = {k: metadata[k] for k in ("uid", "generation", "deletionTimestamp") if k in metadata}
     for words in ("labels", "annotations"):
-        kept[words] = {k: v for k, v in (metadata.get(words) or {}).items() if "openova.io/" in k or "managed-by" in k}
+        kept[words] = {k: v for k, v in _mapping(metadata.get(words)).items() if "openova.io/" in k or "managed-by" in k}
     seen = {k: status[k] for k in ("observedGeneration", "conditions", "lastAttemptedConfigDigest") if k in status}
-    if status.get("history"):
-        latest = status["history"][0]
+    history = status.get("history")
+    if isinstance(history, list) and history:
+        latest = _mapping(history[0])
         seen["history"] = [{k: latest[k] for k in ("status", "ociDigest", "chartVersion", "configDigest") if k in latest}]
-    release = {"metadata": kept, "spec": {"suspend": (item.get("spec") or {}).get("suspend", False)}, "status": seen}
+    release = {"metadata": kept, "spec": {"suspend": _mapping(item.get("spec")).get("suspend", False)}, "status": seen}
     return (metadata["namespace"], metadata["name"]), release
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 class Observer:
@@ -236,6 +241,8 @@ class Observer:
                     self._follow(cluster)
             except Fault as fault:
                 self._failed(failure_of(fault))
+            except Exception as error:  # noqa: BLE001 - a thread that died in silence would leave an old answer standing
+                self._failed(Failure("WatchFailed", f"what {self.context} answered was not understood ({type(error).__name__})"))
             pause = 1.0 if self._failure is None else min(pause * 2, 15.0)
             self._stop.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 

@@ -139,6 +139,20 @@ def test_an_untrusted_version_is_passed_over_and_the_next_one_is_chosen() -> Non
     assert versions(resolved(wish(application("web")), shelf)) == {"web": "1.0.0"}
 
 
+def test_trust_that_is_lost_blocks_and_moves_nobody() -> None:
+    # trust.md, law 5: it "blocks new commits that contain it, and never touches what runs".
+    shelf = Shelf(*many("web", "1.0.0", "1.1.0"), untrusted=[("web", "1.0.0")])
+    (problem,) = refused(wish(application("web")), shelf, prior(package("web", version="1.0.0")))
+    assert problem.code == "Untrusted"
+    assert "locked to 1.0.0, which may no longer be used" in problem.message
+
+
+def test_a_person_moves_away_from_a_version_that_lost_its_trust() -> None:
+    shelf = Shelf(*many("web", "1.0.0", "1.1.0"), untrusted=[("web", "1.0.0")])
+    found = resolved(wish(application("web", version="^1.1")), shelf, prior(package("web", version="1.0.0")))
+    assert found.choices["web"].verified.blueprint.version == "1.1.0"
+
+
 def test_where_no_trusted_version_is_left_the_refusal_says_what_was_passed_over() -> None:
     shelf = Shelf(*many("web", "1.0.0", "1.1.0", "2.0.0"), untrusted=[("web", "1.0.0"), ("web", "1.1.0")])
     code, place, text = only(refused(wish(application("web", version="^1")), shelf))

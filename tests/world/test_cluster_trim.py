@@ -77,6 +77,21 @@ def test_a_release_that_says_next_to_nothing_is_kept_as_such() -> None:
     assert release == {"metadata": {"labels": {}, "annotations": {}}, "spec": {"suspend": False}, "status": {}}
 
 
+@pytest.mark.parametrize("status", [{"history": {}}, {"history": [5]}, {"history": 5}, 5])
+def test_a_release_of_an_odd_shape_is_kept_as_far_as_it_makes_sense(status: Any) -> None:
+    _, release = trim(
+        {"metadata": {"name": "web", "namespace": "ns", "labels": ["x"], "annotations": 5}, "spec": [], "status": status}
+    )
+    assert (release["metadata"]["labels"], release["metadata"]["annotations"], release["spec"]) == ({}, {}, {"suspend": False})
+    assert release["status"].get("history", [{}]) == [{}]
+
+
+@pytest.mark.parametrize("users", [b"5", b"[5]", b"[{user: 5}]", b"[{name: a, user: {token: [1]}}]"])
+def test_users_of_a_kubeconfig_that_are_none_are_told_so_and_raise_nothing_else(users: bytes) -> None:
+    with pytest.raises(Misconfigured):
+        connect(b"users: " + users, "one", allow_exec=False)
+
+
 @pytest.mark.parametrize("plugin", ["exec", "auth-provider"])
 def test_a_kubeconfig_that_wants_to_run_a_program_is_refused(plugin: str) -> None:
     content = kubeconfig({"token": "t", plugin: {"command": "touch", "name": "x"}})
