@@ -158,6 +158,8 @@ def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Ite
             yield Condition(
                 type=stage, status="False" if hitch.refused else "Unknown", reason=hitch.reason, message=hitch.message
             )
+        elif stage == "Trusted" and hitch and any(p.code == "Untrusted" for p in hitch.problems):
+            yield Condition(type=stage, status="False", reason="Untrusted", message=hitch.message)
         elif index > reached:
             yield Condition(
                 type=stage,

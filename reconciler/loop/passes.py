@@ -183,11 +183,12 @@ class Reconciliation:
                 self._world.catalog,
                 self._world.surroundings(policies),
             )
-            self._decision = known = _Decision(key, time.monotonic())
+            before, known = known, _Decision(key, time.monotonic())
             if isinstance(result, Desired):
                 self._last, known.files, known.tree = result.lock, result.files, self._branches.tree_of(result.files)
             else:
-                known.hitch = result
+                known.hitch = _as_before(before, key, result)
+            self._decision = known
         return known
 
     def _due(self, decision: _Decision, *, look: bool) -> bool:
@@ -213,7 +214,7 @@ class Reconciliation:
             try:
                 self._world.clusters.look_now(cluster, self._last.flux_namespace)
             except Fault as fault:  # it looks by itself after a while
-                log.info("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
+                log.debug("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
         return [RESOLVED]
 
     def _push_status(self, status: EnvironmentStatus) -> list[str]:
@@ -282,3 +283,11 @@ class Reconciliation:
             for placement in application.placements
             if placement.evidence is not None and placement.evidence.entry is not None
         }
+
+
+def _as_before(before: _Decision | None, key: tuple[str, str], hitch: Hitch) -> Hitch:
+    """The same trouble in the words it was first told in: each attempt may fail in other ones, and none is a change to commit."""
+    first = before.hitch if before is not None and before.key == key else None
+    if first is None or first.refused or hitch.refused:
+        return hitch
+    return first if (first.stage, first.reason) == (hitch.stage, hitch.reason) else hitch

@@ -32,6 +32,7 @@ PLURAL: Final = "helmreleases"
 PAGE: Final = 200
 CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 30.0
+HINT_TIMEOUT: Final = (2.0, 5.0)  # asking Flux to hurry is worth no long wait: it looks by itself
 MAX_RELEASES: Final = 50_000
 _GONE: Final = 410
 _MISSING: Final = 404
@@ -167,7 +168,7 @@ class ClusterClient:
                 "gitrepositories",
                 "environment",
                 body,
-                _request_timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                _request_timeout=HINT_TIMEOUT,
             )
         except _FOREIGN as error:
             raise fault_of(error, self.context) from None

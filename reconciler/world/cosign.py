@@ -232,6 +232,7 @@ class Cosign:
         Not sh's own `_timeout`: it kills the one process and not its children, and rounds every run up to 0.1 s.
         """
         timer = threading.Timer(self._timeout, _kill, [command])
+        timer.daemon = True  # it must not keep a process alive that is to end
         timer.start()
         try:
             command.wait()

@@ -80,7 +80,7 @@ def test_a_refused_commit_is_told_with_its_place_and_what_runs_keeps_its_state()
         ("Valid", "True"),
         ("Admitted", "Unknown"),
         ("Resolved", "False"),
-        ("Trusted", "Unknown"),
+        ("Trusted", "False"),
         ("Committed", "Unknown"),
         ("Ready", "True"),
     ]

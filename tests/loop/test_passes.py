@@ -281,6 +281,18 @@ def test_a_registry_that_does_not_answer_refuses_nothing(stage: Stage) -> None:
     assert reconciliation.run(wait=1).pushed == ("resolved", "status")
 
 
+def test_an_outage_that_is_told_in_other_words_each_time_is_one_commit(stage: Stage) -> None:
+    stage.push(files("shop"))
+    reconciliation = stage.start()
+    pushed = []
+    for words in ("it timed out", "it answered 503", "the connection was refused"):
+        stage.shelf.down = Unavailable(words)
+        pushed.append(reconciliation.run(wait=1).pushed)
+    assert pushed == [("status",), (), ()]
+    stage.shelf.down = Denied("another trouble is told")
+    assert reconciliation.run(wait=1).pushed == ("status",)
+
+
 def test_a_registry_that_does_not_answer_is_not_asked_at_every_change_of_a_cluster(stage: Stage) -> None:
     reconciliation = stage.settle(files("shop"))
     stage.push(files("blog", "shop"))
