@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.artifact import CHART_TYPE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
 LOCK_FILE = "environment.lock.yaml"
 ENTRY_ANNOTATION = "catalyst.openova.io/entry"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "catalyst-reconciler"}
-CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 REMEDIATION_RETRIES = 3
 MAX_LABEL = 63
 
@@ -132,7 +133,7 @@ def _source(package: Package, around: Surroundings) -> dict[str, Any]:
         "interval": around.interval,
         "url": repository,
         "ref": {"digest": package.digest},
-        "layerSelector": {"mediaType": CHART_LAYER, "operation": "copy"},
+        "layerSelector": {"mediaType": CHART_TYPE, "operation": "copy"},
     }
     if host in around.plain_http:
         spec["insecure"] = True

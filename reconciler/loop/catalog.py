@@ -11,6 +11,7 @@ from reconciler.decide.blueprints import faults
 from reconciler.decide.catalog import PassedOver, Verified
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies, policy_digest
+from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.faults import Corrupt, Missing, Untrusted
 from reconciler.model.lock import ChartPin, Evidence
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from reconciler.world.manifest import Descriptor, Manifest
     from reconciler.world.registry import Registry
 
-BLUEPRINT_LAYER = "application/vnd.openova.catalyst.blueprint.v1+yaml"
-CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 MAX_CHART = 32 * 1024 * 1024
 MAX_BLUEPRINT = 1024 * 1024
 
@@ -149,7 +148,7 @@ class TrustedCatalog:
 
     def _read(self, repository: str, name: str, version: str, digest: str, evidence: Evidence) -> Verified:
         manifest = self._registry.manifest(repository, digest)
-        chart_layer = _only(manifest, CHART_LAYER, f"{repository}@{digest}")
+        chart_layer = _only(manifest, CHART_TYPE, f"{repository}@{digest}")
         if chart_layer is None:
             raise Corrupt("it holds no Helm chart")
         archive = charts.read(self._blob(repository, chart_layer, MAX_CHART))
@@ -169,7 +168,7 @@ class TrustedCatalog:
 
     def _blueprint_source(self, repository: str, manifest: Manifest, archive: Mapping[str, bytes]) -> Source:
         """Where a Blueprint is found, in order: a layer of its own; the chart archive; else it is refused."""
-        layer = _only(manifest, BLUEPRINT_LAYER, f"{repository}@{manifest.digest}")
+        layer = _only(manifest, BLUEPRINT_TYPE, f"{repository}@{manifest.digest}")
         if layer is not None:
             return load(self._blob(repository, layer, MAX_BLUEPRINT), "blueprint.yaml")
         if "blueprint.yaml" in archive:

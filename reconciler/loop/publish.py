@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from reconciler.loop.evidence import collect
+from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
 from reconciler.model.faults import Missing, Rejected
 from reconciler.world import charts
 from reconciler.world.manifest import MANIFEST_TYPE, describe, digest_of
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
     from reconciler.world.cosign import Cosign
     from reconciler.world.registry import Registry
-
-CONFIG_TYPE: Final = "application/vnd.cncf.helm.config.v1+json"
-CHART_TYPE: Final = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
-BLUEPRINT_TYPE: Final = "application/vnd.openova.catalyst.blueprint.v1+yaml"
 
 
 @dataclass(frozen=True)

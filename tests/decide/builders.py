@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.catalog import PassedOver, Verified
 from reconciler.decide.pin import pin
-from reconciler.decide.render import CHART_LAYER
 from reconciler.decide.resolve import resolve
 from reconciler.decide.validate import Wish, validate
+from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.lock import ChartPin, EnvironmentLock, Evidence, LockMetadata, Package
 from reconciler.world.documents import load
@@ -89,7 +89,7 @@ def need(name: str, version: str = "*", **more: Any) -> dict[str, Any]:
 def verified(one: Blueprint, home: str = SHOP, content: str = "") -> Verified:
     """A Blueprint whose signature held."""
     artifact = f"oci://{home}/{one.name}@{sha(f'{home}/{one.name}:{one.version}{content}')}"
-    return Verified(one, artifact, ChartPin(digest=sha("chart" + artifact), media_type=CHART_LAYER), EVIDENCE)
+    return Verified(one, artifact, ChartPin(digest=sha("chart" + artifact), media_type=CHART_TYPE), EVIDENCE)
 
 
 class Shelf:
@@ -133,7 +133,7 @@ def package(name: str, version: str = "1.0.0", **fields: Any) -> Package:
         "blueprint": f"bp-{name}",
         "version": version,
         "artifact": verified(blueprint(name, version)).artifact,
-        "chart": ChartPin(digest=sha("chart"), media_type=CHART_LAYER),
+        "chart": ChartPin(digest=sha("chart"), media_type=CHART_TYPE),
         "placements": [FSN],
         "evidence": EVIDENCE,
         "entry": sha(f"entry {name} {version}"),

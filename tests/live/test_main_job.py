@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.world.documents import dump, load
 from tests.live.stage import Servers, Stage, blueprint, reason_of
 
 if TYPE_CHECKING:
@@ -174,6 +175,25 @@ def test_without_a_kubeconfig_unknown_and_observing_begins_when_it_arrives(
         stage.ready(commit)
         shutil.move(stage.kubeconfigs / f"{stage.context}.yaml", tmp_path / "away")
         stage.wait("Unknown again", lambda s: s.condition("Ready").reason == "KubeconfigMissing")
+
+
+def test_an_environment_is_discovered_by_its_topic_and_cannot_claim_to_be_another_s(stage: Stage, servers: Servers) -> None:
+    settings = load(stage.config.read_bytes(), "reconciler.yaml").data
+    settings["gitea"] |= {"discover": True, "topic": stage.organization}
+    settings["environments"] = []
+    settings["intervals"] |= {"discover": 1}
+    stage.config.write_bytes(dump(settings))
+    with stage.running():
+        time.sleep(2)
+        commit = stage.push({"environment.yaml": stage.environment()})
+        servers.gitea.client.put(f"repos/{stage.organization}/{stage.name}/topics/{stage.organization}").raise_for_status()
+        stage.wait("a status", lambda s: s.input == commit and s.refused is None)
+        theirs = stage.environment().replace(stage.organization.encode(), b"victim")
+        commit = stage.push({"environment.yaml": theirs}, "take over")
+        status = stage.wait("refused", lambda s: s.refused == commit)
+    said = " ".join(p.message for p in status.problems)
+    assert f"this repository is the Environment {stage.name}" in said
+    assert f"this repository belongs to {stage.organization}" in said
 
 
 def test_an_environment_without_applications_is_never_ready(stage: Stage, servers: Servers, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.loop.evidence import collect, evidence
-from reconciler.loop.publish import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE, Published, Signer, publish
+from reconciler.loop.publish import Published, Signer, publish
+from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
 from reconciler.model.faults import Misconfigured, Missing, Rejected, Unavailable, Untrusted
 from reconciler.world import charts
 from reconciler.world.cosign import Cosign

@@ -13,6 +13,7 @@ from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies
 from reconciler.loop.desire import Identity
 from reconciler.loop.passes import Reconciliation, World
+from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.faults import Fault, Unavailable
 from reconciler.model.lock import ChartPin, EnvironmentLock, Evidence, Package
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 CLUSTER = "hz-fsn-rtz-prod-acme"
 SECOND = "hz-hel-rtz-prod-acme"
 PREFIX = "registry.example/openova"
-CHART_TYPE = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
 VALUES = "sha256:" + "5" * 64
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from reconciler.decide.catalog import PassedOver, Verified
 from reconciler.decide.trust import Policies, policy_digest
-from reconciler.loop.catalog import BLUEPRINT_LAYER, CHART_LAYER, TrustedCatalog
+from reconciler.loop.catalog import TrustedCatalog
+from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable, Untrusted
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.cache import Cache
@@ -85,9 +86,9 @@ class Depot:
         files = {"Chart.yaml": chart_yaml or f"apiVersion: v2\nname: {name}\nversion: {version}\n"}
         if inside:
             files["blueprint.yaml"] = document
-        content = [(CHART_LAYER, chart(files)), *layers]
+        content = [(CHART_TYPE, chart(files)), *layers]
         if not inside:
-            content.append((BLUEPRINT_LAYER, document.encode()))
+            content.append((BLUEPRINT_TYPE, document.encode()))
         return self.put(f"{home}/{name}", version, tuple(content), signers)
 
     def put(self, repository: str, version: str, content: tuple[tuple[str, bytes], ...], signers: tuple[str, ...]) -> str:
@@ -167,7 +168,7 @@ def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: C
     assert found.evidence.authority == "release"
     assert found.evidence.signature == depot.signed[digest, key("release")]
     assert found.evidence.policy == policy_digest([policy("openova", "release")])
-    assert found.chart.media_type == CHART_LAYER
+    assert found.chart.media_type == CHART_TYPE
 
 
 def test_nothing_of_an_artifact_is_read_before_its_signature_holds(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
@@ -238,8 +239,8 @@ def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Call
         ({"chart_yaml": "a: ["}, "its Chart.yaml cannot be read"),
         ({"blueprint": "kind: ["}, "its blueprint.yaml is not valid"),
         ({"blueprint": "kind: Environment\n"}, "its blueprint.yaml is not valid"),
-        ({"layers": ((BLUEPRINT_LAYER, b"x"),)}, "holds 2 layers of type"),
-        ({"layers": ((CHART_LAYER, b"x"),)}, "holds 2 layers of type"),
+        ({"layers": ((BLUEPRINT_TYPE, b"x"),)}, "holds 2 layers of type"),
+        ({"layers": ((CHART_TYPE, b"x"),)}, "holds 2 layers of type"),
         ({"more": ", depends: [{blueprint: db, version: latest!}]"}, "not a version range"),
         ({"more": ", configSchema: {$ref: 'https://evil.example/x.json'}"}, "its configSchema cannot be used"),
     ],
@@ -254,7 +255,7 @@ def test_a_signed_one_that_is_not_what_its_tag_says_is_passed_over(
 
 
 def test_an_artifact_without_a_chart_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    depot.put(f"{HOME}/bp-shop", "1.0.0", ((BLUEPRINT_LAYER, b"x"),), ("release",))
+    depot.put(f"{HOME}/bp-shop", "1.0.0", ((BLUEPRINT_TYPE, b"x"),), ("release",))
     assert "it holds no Helm chart" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
 
 
@@ -264,13 +265,13 @@ def test_a_blueprint_inside_the_chart_will_do(depot: Depot, shelf: Callable[...,
 
 
 def test_its_own_layer_comes_first(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    layer = (BLUEPRINT_LAYER, BLUEPRINT.format(name="bp-shop", version="1.0.0", more="").encode())
+    layer = (BLUEPRINT_TYPE, BLUEPRINT.format(name="bp-shop", version="1.0.0", more="").encode())
     depot.publish("1.0.0", inside=True, blueprint="kind: [", layers=(layer,))
     assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
 
 
 def test_a_blueprint_nowhere_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    content = ((CHART_LAYER, chart({"Chart.yaml": "name: shop\nversion: 1.0.0\n"})),)
+    content = ((CHART_TYPE, chart({"Chart.yaml": "name: shop\nversion: 1.0.0\n"})),)
     depot.put(f"{HOME}/bp-shop", "1.0.0", content, ("release",))
     assert "it holds no blueprint.yaml" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
 
