@@ -58,18 +58,18 @@ def start(command: Sequence[str | Path], *, env: Mapping[str, str], folder: Path
     return Process(child.pid, _stat(child.pid)[1])
 
 
-def stop(process: Process) -> None:
-    """End a process and its group: asked first, forced after five seconds; one that is gone already is left alone."""
+def stop(process: Process, patience: float = _PATIENCE) -> None:
+    """End a process and its group: asked first, forced after some seconds; one that is gone already is left alone."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.alive():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, number)
-        if _gone(process):
+        if _gone(process, patience):
             return
 
 
-def _gone(process: Process) -> bool:
-    end = time.monotonic() + _PATIENCE
+def _gone(process: Process, patience: float) -> bool:
+    end = time.monotonic() + patience
     while process.alive():
         if time.monotonic() > end:
             return False

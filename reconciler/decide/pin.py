@@ -14,7 +14,8 @@ from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requir
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.decide.resolve import Choice, Resolution
+    from reconciler.decide.provider import Choice
+    from reconciler.decide.resolve import Resolution
     from reconciler.decide.validate import Declared, Wish
     from reconciler.model.problem import Problem
 

@@ -33,12 +33,11 @@ def test_a_process_is_stopped(tmp_path: Path) -> None:
     assert not process.alive()
 
 
-def test_one_that_does_not_listen_is_forced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processes, "_PATIENCE", 0.2)
+def test_one_that_does_not_listen_is_forced(tmp_path: Path) -> None:
     process = start(tmp_path, DEAF)
     until("deaf", tmp_path / "log")
 
-    processes.stop(process)
+    processes.stop(process, patience=0.2)
 
     assert not process.alive()
 

@@ -9,7 +9,7 @@ import urllib3.exceptions
 from kubernetes import client
 
 from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
-from reconciler.world.cluster import connect, failure_of, fault_of, trim
+from reconciler.world.cluster.api import connect, failure_of, fault_of, trim
 from reconciler.world.documents import dump
 
 CANARY = "c4nary-s3cret"

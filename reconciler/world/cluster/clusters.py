@@ -1,0 +1,86 @@
+"""All clusters that there are kubeconfigs for."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import threading
+from typing import TYPE_CHECKING
+
+from reconciler.model.faults import Missing
+from reconciler.model.observation import Failure, Observation
+from reconciler.world.cluster.api import ClusterClient
+from reconciler.world.cluster.observer import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+class Clusters:
+    """All clusters whose kubeconfigs lie in a directory, by context name; a file may come, change or go at any time.
+
+    A file `<context>`, `<context>.yaml` or `<context>.kubeconfig` is the kubeconfig of that context.
+    """
+
+    def __init__(
+        self, directory: Path | None, *, stale_after: float, allow_exec: bool, on_change: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._directory = directory
+        self._stale_after = stale_after
+        self._allow_exec = allow_exec
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._observers: dict[str, Observer] = {}
+
+    def close(self) -> None:
+        """Stop all observing."""
+        with self._lock:
+            for observer in self._observers.values():
+                observer.stop()
+            self._observers.clear()
+
+    def kubeconfig(self, context: str) -> bytes | None:
+        """The content of a context's kubeconfig, or None when there is none."""
+        if self._directory is None:
+            return None
+        for name in (context, f"{context}.yaml", f"{context}.kubeconfig"):
+            with contextlib.suppress(OSError):
+                return (self._directory / name).read_bytes()
+        return None
+
+    def ensure(self, context: str, *, wait: float = 0.0) -> None:
+        """See to it that a cluster is observed as its kubeconfig now is; wait some seconds for a first answer."""
+        content = self.kubeconfig(context)
+        with self._lock:
+            observer = self._observers.get(context)
+            if observer is not None and (content is None or hashlib.sha256(content).hexdigest() != observer.fingerprint):
+                observer.stop()
+                observer = self._observers.pop(context, None) and None
+            if observer is None and content is not None:
+                observer = Observer(
+                    content,
+                    context,
+                    stale_after=self._stale_after,
+                    allow_exec=self._allow_exec,
+                    on_change=lambda: self._on_change(context),
+                )
+                self._observers[context] = observer
+        if observer is not None:
+            observer.wait(wait)
+
+    def observe(self, context: str, namespace: str, name: str) -> Observation:
+        """What is known now of one HelmRelease on one cluster."""
+        with self._lock:
+            observer = self._observers.get(context)
+        if observer is None:
+            return Observation(failure=Failure("KubeconfigMissing", f"there is no kubeconfig for {context}"))
+        return observer.observe(namespace, name)
+
+    def look_now(self, context: str, namespace: str) -> None:
+        """Ask Flux on a cluster to fetch the Environment's repository at once. Raises a Fault; Missing where there is none."""
+        content = self.kubeconfig(context)
+        if content is None:
+            raise Missing(f"there is no kubeconfig for {context}")
+        with contextlib.closing(ClusterClient(content, context, allow_exec=self._allow_exec)) as cluster:
+            cluster.look_now(namespace)
