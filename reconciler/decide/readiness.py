@@ -6,29 +6,31 @@ conclusion drawn from a HelmRelease that was observed; never a default, a time-o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.render import ENTRY_ANNOTATION, MANAGED_BY
-from reconciler.model.status import Evidence, ReadyEvidence
+from reconciler.decide.helmrelease import Condition, Facts, facts_of, text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.model.observation import Observation
     from reconciler.model.status import State, Truth
 
 MAX_MESSAGE: Final = 600
+MAX_REASON: Final = 100
 
-# What to do about a cluster that cannot be looked at, by reason.
+# Rows 1 to 4: what to do about a cluster that cannot be looked at.
 _REMEDIES: Final = {
-    "KubeconfigMissing": "put its kubeconfig where the reconciler's `clusters.directory` says; it is picked up by itself",
-    "WatchFailed": "check that the kubeconfig is whole and its API server can be reached",
-    "AccessDenied": "renew the kubeconfig's credentials, or let them list and watch HelmReleases",
-    "FluxMissing": "install Flux (the HelmRelease API, helm.toolkit.fluxcd.io/v2) on the cluster",
+    "KubeconfigMissing": (1, "put its kubeconfig where the reconciler's `clusters.directory` says; it is picked up by itself"),
+    "WatchFailed": (2, "check that the kubeconfig is whole and its API server can be reached"),
+    "AccessDenied": (3, "renew the kubeconfig's credentials, or let them list and watch HelmReleases"),
+    "FluxMissing": (4, "install Flux (the HelmRelease API, helm.toolkit.fluxcd.io/v2) on the cluster"),
 }
 # helm-controller's reasons for which an install or an upgrade itself failed, rather than something around it.
 _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackFailed", "UninstallFailed", "ArtifactFailed"})
-_STATUSES: Final = frozenset({"True", "False", "Unknown"})
+# Row 22: a condition and the status in which it speaks against readiness, whatever Ready says.
+_AGAINST: Final = (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True"))
 _SETTLING: Final = frozenset({"Installing", "Updating"})
 
 
@@ -61,14 +63,37 @@ class Entry:
     progress_deadline: float = 900.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a verdict rests on: the facts of the HelmRelease, and whose they are; `facts` is None when it was absent.
+
+    `entry` is the entry that was seen on the cluster, now or, for one that was removed, before.
+    """
+
+    release: str
+    entry: str | None
+    facts: Facts | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """An answer and all it rests on. `waiting_for` names Applications that this one waits for, if Flux said so."""
+    """An answer and all it rests on.
+
+    Attributes:
+        ready: the answer; True only from row 27.
+        state: the word for people.
+        reason: a stable word for programs.
+        message: why, and what to do next.
+        row: the row of readiness.md that decided.
+        evidence: None when nothing was observed.
+        waiting_for: the Applications that this one waits for, if Flux said so.
+    """
 
     ready: Truth
     state: State
     reason: str
     message: str
+    row: int
     evidence: Evidence | None = None
     waiting_for: tuple[str, ...] = ()
 
@@ -84,154 +109,155 @@ def assess(entry: Entry, observation: Observation, now: float) -> Verdict:
     Returns:
         The verdict of the first row of readiness.md that applies.
     """
-    verdict = _unseen(entry, observation)
-    if verdict is None:
-        release = observation.release
-        verdict = _absent(entry) if release is None else _present(entry, release)
+    found, evidence = _judged(entry, observation)
+    state, reason, message = found.state, found.reason, found.message
     late = entry.committed and now - entry.committed > entry.progress_deadline
-    if late and verdict.ready == "False" and verdict.state in _SETTLING:
-        message = (
-            f"not ready {entry.progress_deadline:.0f} s after the resolved commit; still {verdict.reason}: {verdict.message}"
-        )
-        verdict = replace(verdict, state="Failed", reason="ProgressDeadlineExceeded", message=message)
-    return replace(verdict, message=_bounded(verdict.message))
+    if late and found.ready == "False" and state in _SETTLING:
+        message = f"not ready {entry.progress_deadline:.0f} s after the resolved commit; still {reason}: {message}"
+        state, reason = "Failed", "ProgressDeadlineExceeded"
+    return Verdict(
+        found.ready, state, _bounded(reason, MAX_REASON), _bounded(message, MAX_MESSAGE), found.row, evidence, found.waiting_for
+    )
+
+
+def _judged(entry: Entry, observation: Observation) -> tuple[Verdict, Evidence | None]:
+    unseen = _unseen(entry, observation)
+    if unseen is not None:
+        return unseen, None
+    name = f"{entry.namespace}/{entry.application}"
+    if observation.release is None:
+        # What was there is remembered in the status itself, by the entry in the evidence.
+        return _absent(entry, name), Evidence(name, entry.entry) if entry.was_there else None
+    facts = facts_of(observation.release)
+    verdict = (
+        _by_ownership(entry, facts, name)
+        or _by_generation(facts, name)
+        or _by_conditions(entry, facts)
+        or _by_history(entry, facts)
+    )
+    if verdict is None:  # row 27
+        ready = facts.conditions["Ready"]
+        verdict = Verdict("True", "Running", text(ready, "reason") or "Ready", text(ready, "message"), 27)
+    return verdict, Evidence(name, facts.entry, facts)
 
 
 def _unseen(entry: Entry, observation: Observation) -> Verdict | None:
     failure = observation.failure
     if failure is not None:  # rows 1 to 4
-        remedy = _REMEDIES[failure.reason]
-        return Verdict("Unknown", "Unknown", failure.reason, f"{failure.message}; {remedy}")
+        row, remedy = _REMEDIES[failure.reason]
+        return Verdict("Unknown", "Unknown", failure.reason, f"{failure.message}; {remedy}", row)
     if not observation.listed:  # row 5
-        return Verdict("Unknown", "Unknown", "NotObserved", f"the HelmReleases on {entry.cluster} have not been listed yet")
+        message = f"the HelmReleases on {entry.cluster} have not been listed yet; this follows within a minute"
+        return Verdict("Unknown", "Unknown", "NotObserved", message, 5)
     if observation.age > entry.stale_after:  # row 6
         message = (
-            f"{entry.cluster} has not answered for more than {entry.stale_after:.0f} s; what was seen before no longer counts"
+            f"{entry.cluster} has not answered for more than {entry.stale_after:.0f} s; what was seen before no longer counts; "
+            "check that its API server can be reached"
         )
-        return Verdict("Unknown", "Unknown", "ObservationStale", message)
+        return Verdict("Unknown", "Unknown", "ObservationStale", message, 6)
     return None
 
 
-def _absent(entry: Entry) -> Verdict:
-    where = f"the HelmRelease {entry.namespace}/{entry.application} is not on {entry.cluster}"
+def _absent(entry: Entry, name: str) -> Verdict:
+    where = f"the HelmRelease {name} is not on {entry.cluster}"
     if not entry.was_there:  # row 7
-        return Verdict("False", "Installing", "AwaitingApply", f"{where}; Flux has not applied the resolved commit yet")
-    # Row 8. The evidence keeps the entry, so that the status itself remembers that it was there.
-    remembered = Evidence(helm_release=f"{entry.namespace}/{entry.application}", entry=entry.entry)
+        message = f"{where}; Flux has not applied the resolved commit yet"
+        return Verdict("False", "Installing", "AwaitingApply", message, 7)
     message = f"{where}, but it was: somebody removed it; Flux brings it back when it next looks"
-    return Verdict("False", "Degraded", "Removed", message, evidence=remembered)
+    return Verdict("False", "Degraded", "Removed", message, 8)
 
 
-def _present(entry: Entry, release: Mapping[str, Any]) -> Verdict:
-    evidence = _evidence(entry, release)
-    verdict = _not_ours(entry, release) or _not_current(release) or _by_conditions(entry, release) or _by_history(entry, release)
-    if verdict is None:  # row 27
-        ready = _conditions(release)["Ready"]
-        verdict = Verdict("True", "Running", _text(ready, "reason") or "Ready", _text(ready, "message"))
-    return replace(verdict, evidence=evidence)
-
-
-def _not_ours(entry: Entry, release: Mapping[str, Any]) -> Verdict | None:
-    metadata, spec = _map(release, "metadata"), _map(release, "spec")
-    labels, annotations = _map(metadata, "labels"), _map(metadata, "annotations")
-    if any(labels.get(k) != v for k, v in MANAGED_BY.items()) or ENTRY_ANNOTATION not in annotations:  # row 9
-        message = (
-            f"a HelmRelease {entry.namespace}/{entry.application} exists that the reconciler did not write; rename or remove it"
-        )
-        return Verdict("False", "Failed", "NotOwned", message)
-    if metadata.get("deletionTimestamp"):  # row 10
-        return Verdict("False", "Degraded", "Terminating", "the HelmRelease is being deleted")
-    if spec.get("suspend") is True:  # row 11
+def _by_ownership(entry: Entry, facts: Facts, name: str) -> Verdict | None:
+    if not facts.ours:
+        message = f"a HelmRelease {name} exists that the reconciler did not write; rename or remove it"
+        return Verdict("False", "Failed", "NotOwned", message, 9)
+    if facts.deleted:
         return Verdict(
-            "False", "Paused", "Suspended", "the HelmRelease is suspended: Flux does nothing for it until it is resumed"
+            "False", "Degraded", "Terminating", f"the HelmRelease {name} is being deleted; wait for Helm to uninstall", 10
         )
-    if annotations[ENTRY_ANNOTATION] != entry.entry:  # row 12
-        message = "Flux has not applied the resolved commit yet: the HelmRelease on the cluster is of an earlier one"
-        return Verdict("False", "Updating", "AwaitingApply", message)
+    if facts.suspended:
+        message = f"the HelmRelease {name} is suspended: Flux does nothing for it until it is resumed"
+        return Verdict("False", "Paused", "Suspended", message, 11)
+    if facts.entry != entry.entry:
+        message = "Flux has not applied the resolved commit yet: the HelmRelease on the cluster is of another one"
+        return Verdict("False", "Updating", "AwaitingApply", message, 12)
     return None
 
 
-def _not_current(release: Mapping[str, Any]) -> Verdict | None:
-    generation, status = _map(release, "metadata").get("generation"), _map(release, "status")
-    observed = status.get("observedGeneration")
-    if observed is None or observed != generation:  # row 13
-        message = f"helm-controller has acted on generation {observed}, the object is at {generation}"
-        return Verdict("False", "Updating", "NotReconciled", message)
-    conditions = status.get("conditions") or []
-    sound = [_text(c, "type") for c in conditions if isinstance(c, Mapping) and _text(c, "status") in _STATUSES]
-    if "" in sound or len(set(sound)) != len(conditions):  # row 14
-        return Verdict(
-            "False",
-            "Unknown",
-            "MalformedStatus",
-            "the HelmRelease's conditions contradict each other or are not conditions",
-        )
+def _by_generation(facts: Facts, name: str) -> Verdict | None:
+    if facts.observed is None or facts.observed != facts.generation:
+        message = f"helm-controller has acted on generation {facts.observed}, the object is at {facts.generation}; wait for it"
+        return Verdict("False", "Updating", "NotReconciled", message, 13)
+    if not facts.sound:
+        message = f"the conditions of the HelmRelease {name} contradict each other or are none; look at who else writes them"
+        return Verdict("False", "Unknown", "MalformedStatus", message, 14)
     return None
 
 
-def _by_conditions(entry: Entry, release: Mapping[str, Any]) -> Verdict | None:
-    conditions = _conditions(release)
-    generation = _map(release, "metadata").get("generation")
-    ready = conditions.get("Ready")
-    fresh: State = "Updating" if _history(release) else "Installing"
-    stalled = conditions.get("Stalled")
-    if stalled is not None and stalled["status"] == "True":  # row 15
-        return Verdict("False", "Failed", _text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions))
-    if ready is None:  # row 16
-        return Verdict("False", "Installing", "NoReadyCondition", "helm-controller has not said yet whether it is ready")
-    if ready.get("observedGeneration") not in {None, generation}:  # row 17
-        message = f"its Ready condition is of generation {ready['observedGeneration']}, the object is at {generation}"
-        return Verdict("False", "Updating", "StaleCondition", message)
+def _by_conditions(entry: Entry, facts: Facts) -> Verdict | None:
+    conditions = facts.conditions
+    ready, stalled = conditions.get("Ready"), conditions.get("Stalled")
+    if stalled is not None and stalled["status"] == "True":
+        return Verdict("False", "Failed", text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
+    if ready is None:
+        message = "helm-controller has not said yet whether it is ready; wait for it"
+        return Verdict("False", "Installing", "NoReadyCondition", message, 16)
+    if ready.get("observedGeneration") not in (None, facts.generation):
+        message = f"its Ready condition is of generation {ready['observedGeneration']}, the object is at {facts.generation}"
+        return Verdict("False", "Updating", "StaleCondition", message, 17)
     if ready["status"] == "False":
         return _not_ready(entry, ready, conditions)
-    if ready["status"] == "Unknown":  # row 20
-        return Verdict("False", fresh, _text(ready, "reason") or "Progressing", _text(ready, "message"))
-    if conditions.get("Reconciling", {}).get("status") == "True":  # row 21
-        return Verdict("False", "Updating", "Reconciling", _text(conditions["Reconciling"], "message"))
-    for kind, bad in (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True")):
+    if ready["status"] == "Unknown":
+        state: State = "Updating" if facts.newest is not None else "Installing"
+        return Verdict("False", state, text(ready, "reason") or "Progressing", text(ready, "message"), 20)
+    reconciling = conditions.get("Reconciling")
+    if reconciling is not None and reconciling["status"] == "True":
+        return Verdict("False", "Updating", "Reconciling", text(reconciling, "message"), 21)
+    for kind, bad in _AGAINST:
         condition = conditions.get(kind)
-        if condition is not None and condition["status"] == bad:  # row 22
-            return Verdict("False", "Degraded", _text(condition, "reason") or kind, _text(condition, "message"))
+        if condition is not None and condition["status"] == bad:
+            return Verdict("False", "Degraded", text(condition, "reason") or kind, text(condition, "message"), 22)
     return None
 
 
-def _with_cause(stalled: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> str:
+def _with_cause(stalled: Condition, conditions: Mapping[str, Condition]) -> str:
     """What Stalled says ("failed after 4 attempts"), and what Helm said of the last of them, which is what people need."""
-    messages = [_text(stalled, "message")]
+    messages = [text(stalled, "message")]
     for kind in ("Released", "Ready"):
         condition = conditions.get(kind, {})
-        text = _text(condition, "message")
-        if condition.get("status") == "False" and text and text not in messages:
-            messages.append(text)
+        cause = text(condition, "message")
+        if condition.get("status") == "False" and cause and cause not in messages:
+            messages.append(cause)
             break
     return ": ".join(messages)
 
 
-def _not_ready(entry: Entry, ready: Mapping[str, Any], conditions: Mapping[str, Mapping[str, Any]]) -> Verdict:
-    reason, message = _text(ready, "reason") or "NotReady", _text(ready, "message")
-    if reason == "DependencyNotReady":  # row 18; the root blocker is named once the Environment is seen whole
+def _not_ready(entry: Entry, ready: Condition, conditions: Mapping[str, Condition]) -> Verdict:
+    reason, message = text(ready, "reason") or "NotReady", text(ready, "message")
+    if reason == "DependencyNotReady":  # the root blocker is named once the Environment is seen whole
         blocker = _dependency(message, entry.namespace)
-        return Verdict("False", "Installing", reason, message, waiting_for=(blocker,) if blocker else ())
-    released = conditions.get("Released", {})  # row 19
-    failed = reason in _FAILED_REASONS or (released.get("status") == "False" and released.get("reason") in _FAILED_REASONS)
-    return Verdict("False", "Failed" if failed else "Degraded", reason, message)
+        return Verdict("False", "Installing", reason, message, 18, waiting_for=(blocker,) if blocker else ())
+    released = conditions.get("Released", {})
+    failed = reason in _FAILED_REASONS or (released.get("status") == "False" and text(released, "reason") in _FAILED_REASONS)
+    return Verdict("False", "Failed" if failed else "Degraded", reason, message, 19)
 
 
-def _by_history(entry: Entry, release: Mapping[str, Any]) -> Verdict | None:
-    status, history = _map(release, "status"), _history(release)
-    if not history or history[0].get("status") != "deployed":  # row 23
-        word = history[0].get("status") if history else "absent"
-        return Verdict("False", "Installing", "NotDeployed", f"the newest Helm release is {word}, not deployed")
-    latest = history[0]
-    if latest.get("ociDigest") != entry.digest:  # row 24
-        message = f"what is installed is the artifact {latest.get('ociDigest')}, the lock says {entry.digest}"
-        return Verdict("False", "Updating", "WrongArtifact", message)
-    installed = str(latest.get("chartVersion", "")).partition("+")[0]
-    if installed != entry.version.partition("+")[0]:  # row 25
-        return Verdict("False", "Updating", "WrongVersion", f"version {installed} is installed, the lock says {entry.version}")
-    attempted = status.get("lastAttemptedConfigDigest")
-    if attempted is None or attempted != latest.get("configDigest"):  # row 26
-        return Verdict("False", "Updating", "ConfigPending", "the newest values have not been installed yet")
+def _by_history(entry: Entry, facts: Facts) -> Verdict | None:
+    newest = facts.newest
+    if newest is None or newest.get("status") != "deployed":
+        word = newest.get("status") if newest else "absent"
+        return Verdict(
+            "False", "Installing", "NotDeployed", f"the newest Helm release is {word}, not deployed; wait for Helm", 23
+        )
+    if newest.get("ociDigest") != entry.digest:
+        message = f"what is installed is the artifact {newest.get('ociDigest')}, the lock says {entry.digest}; Flux will follow"
+        return Verdict("False", "Updating", "WrongArtifact", message, 24)
+    installed = text(newest, "chartVersion").partition("+")[0]
+    if installed != entry.version.partition("+")[0]:
+        message = f"version {installed} is installed, the lock says {entry.version}; Flux will follow"
+        return Verdict("False", "Updating", "WrongVersion", message, 25)
+    if facts.attempted is None or facts.attempted != newest.get("configDigest"):
+        return Verdict("False", "Updating", "ConfigPending", "the newest values have not been installed yet; wait for Helm", 26)
     return None
 
 
@@ -242,48 +268,9 @@ def _dependency(message: str, namespace: str) -> str:
     return name if before and name else ""
 
 
-def _conditions(release: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    return {c["type"]: c for c in _map(release, "status").get("conditions") or []}
-
-
-def _history(release: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [h for h in _map(release, "status").get("history") or [] if isinstance(h, Mapping)]
-
-
-def _evidence(entry: Entry, release: Mapping[str, Any]) -> Evidence:
-    metadata = _map(release, "metadata")
-    conditions = [c for c in _map(release, "status").get("conditions") or [] if isinstance(c, Mapping)]
-    ready = next((c for c in conditions if c.get("type") == "Ready"), None)
-    history = _history(release)
-    return Evidence(
-        helm_release=f"{entry.namespace}/{entry.application}",
-        uid=metadata.get("uid"),
-        generation=metadata.get("generation"),
-        ready=ReadyEvidence(
-            status=_text(ready, "status"),
-            reason=_text(ready, "reason"),
-            observed_generation=ready.get("observedGeneration"),
-            last_transition_time=_text(ready, "lastTransitionTime"),
-        )
-        if ready is not None
-        else None,
-        chart_version=history[0].get("chartVersion") if history else None,
-        oci_digest=history[0].get("ociDigest") if history else None,
-        entry=_map(metadata, "annotations").get(ENTRY_ANNOTATION),
-    )
-
-
-def _map(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = data.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(condition: Mapping[str, Any], key: str) -> str:
-    value = condition.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _bounded(message: str) -> str:
+def _bounded(words: str, longest: int) -> str:
     """Text from a cluster as a file may hold it: one line, printable, of bounded length."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in message).split())
-    return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 3] + "..."
+    if not words.isprintable():
+        words = "".join(c if c.isprintable() else " " for c in words)
+    line = " ".join(words.split())
+    return line if len(line) <= longest else line[: longest - 3] + "..."

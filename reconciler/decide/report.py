@@ -8,24 +8,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
+from reconciler.decide.helmrelease import text
 from reconciler.model.status import (
     ApplicationStatus,
     Condition,
     EnvironmentStatus,
+    Evidence,
     PlacementStatus,
     ProblemLine,
+    ReadyEvidence,
     StatusMetadata,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.decide.readiness import Evidence as Found
     from reconciler.decide.readiness import Verdict
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
     from reconciler.model.status import State, Truth
 
 MAX_PROBLEMS: Final = 50
+MAX_EVIDENCE: Final = 128
 # From the most to the least urgent: what an Application's state is when its placements differ.
 _URGENCY: Final[tuple[State, ...]] = (
     "Failed", "Degraded", "Unknown", "Paused", "PendingApproval", "Installing", "Updating", "Running",
@@ -206,7 +211,7 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
                 state=verdict.state,
                 reason=verdict.reason,
                 message=verdict.message,
-                evidence=verdict.evidence,
+                evidence=_evidence(verdict.evidence) if verdict.evidence else None,
             )
         )
     return ApplicationStatus(
@@ -217,6 +222,36 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
         ready=_all(p.ready for p in placements),
         placements=placements,
     )
+
+
+def _evidence(found: Found) -> Evidence:
+    """A verdict's evidence as the status shows it."""
+    facts = found.facts
+    if facts is None:
+        return Evidence(helm_release=found.release, entry=found.entry)
+    ready, newest = facts.conditions.get("Ready"), facts.newest or {}
+    generation = ready.get("observedGeneration") if ready else None
+    return Evidence(
+        helm_release=found.release,
+        uid=facts.uid,
+        generation=facts.generation,
+        ready=ReadyEvidence(
+            status=_short(ready, "status"),
+            reason=_short(ready, "reason"),
+            observed_generation=generation if isinstance(generation, int) else None,
+            last_transition_time=_short(ready, "lastTransitionTime"),
+        )
+        if ready
+        else None,
+        chart_version=_short(newest, "chartVersion") or None,
+        oci_digest=_short(newest, "ociDigest") or None,
+        entry=found.entry,
+    )
+
+
+def _short(part: Mapping[str, object], key: str) -> str:
+    """A string of the cluster's, bounded: whoever writes the object decides how long it is."""
+    return text(part, key)[:MAX_EVIDENCE]
 
 
 def _all(answers: Iterable[Truth]) -> Truth:

@@ -277,7 +277,9 @@ def test_row_27_ready_with_all_it_rests_on() -> None:
     verdict = judged(release())
     assert (verdict.ready, verdict.reason, verdict.state) == ("True", "InstallSucceeded", "Running")
     assert verdict.evidence is not None
-    assert verdict.evidence.oci_digest == DIGEST
+    assert verdict.evidence.facts is not None
+    assert verdict.evidence.facts.newest is not None
+    assert verdict.evidence.facts.newest["ociDigest"] == DIGEST
     assert verdict.evidence.entry == ENTRY_DIGEST
 
 

@@ -17,15 +17,15 @@ from tests.decide.builders import FSN, NBG, lock_of, package
 if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
 
-GOOD = Verdict("True", "Running", "InstallSucceeded", "installed")
-FAILED = Verdict("False", "Failed", "InstallFailed", "timed out")
-GOING = Verdict("False", "Installing", "Progressing", "running install")
-BLIND = Verdict("Unknown", "Unknown", "KubeconfigMissing", "there is no kubeconfig")
+GOOD = Verdict("True", "Running", "InstallSucceeded", "installed", 27)
+FAILED = Verdict("False", "Failed", "InstallFailed", "timed out", 19)
+GOING = Verdict("False", "Installing", "Progressing", "running install", 20)
+BLIND = Verdict("Unknown", "Unknown", "KubeconfigMissing", "there is no kubeconfig", 1)
 MAIN, RESOLVED = "a" * 40, "b" * 40
 
 
 def waiting(*names: str) -> Verdict:
-    return Verdict("False", "Installing", "DependencyNotReady", "dependency is not ready", waiting_for=names)
+    return Verdict("False", "Installing", "DependencyNotReady", "dependency is not ready", 18, waiting_for=names)
 
 
 def status_of(hitch: Hitch | None = None, **verdicts: Verdict) -> EnvironmentStatus:
@@ -127,6 +127,7 @@ VERDICT: st.SearchStrategy[Any] = st.builds(
     state=STATES,
     reason=st.sampled_from(["One", "DependencyNotReady"]),
     message=st.text(max_size=9),
+    row=st.just(27),
     waiting_for=st.lists(st.sampled_from("abcz"), max_size=1).map(tuple),
 )
 
@@ -172,7 +173,7 @@ def test_no_text_becomes_markup_a_mention_a_link_or_a_new_cell(text: str) -> Non
 
 
 def test_hostile_text_stays_in_its_cell() -> None:
-    evil = Verdict("False", "Failed", "X|Y", "a|b\n\n# owned @all <script> ![x](http://y)")
+    evil = Verdict("False", "Failed", "X|Y", "a|b\n\n# owned @all <script> ![x](http://y)", 19)
     text = page(status_of(a=evil))
     rows = [line for line in text.splitlines() if line.startswith("| a ")]
     assert len(rows) == 1

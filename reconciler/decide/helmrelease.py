@@ -1,0 +1,89 @@
+"""A HelmRelease read once, into the facts that readiness asks for. Whatever shape it has, reading it raises nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.decide.render import ENTRY_ANNOTATION, MANAGED_BY
+
+Condition = Mapping[str, Any]
+
+_STATUSES: Final = frozenset({"True", "False", "Unknown"})
+_OURS: Final = tuple(MANAGED_BY.items())
+_NOTHING: Final[Mapping[str, Any]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a HelmRelease says.
+
+    Attributes:
+        ours: the reconciler wrote it: its label and its annotation are there.
+        entry: the annotation's value.
+        uid: its uid.
+        deleted: it is being deleted.
+        suspended: Flux does nothing for it.
+        generation: of its spec; None when it does not say.
+        observed: the generation that helm-controller acted on; None when it does not say.
+        sound: its conditions are conditions, and each type stands once.
+        conditions: by type; of a doubled type the last.
+        newest: the newest entry of its history; None when there is no history, empty when that entry is none.
+        attempted: digest of the values last attempted.
+    """
+
+    ours: bool
+    entry: str | None
+    uid: str | None
+    deleted: bool
+    suspended: bool
+    generation: int | None
+    observed: int | None
+    sound: bool
+    conditions: Mapping[str, Condition]
+    newest: Mapping[str, Any] | None
+    attempted: str | None
+
+
+def facts_of(release: Mapping[str, Any]) -> Facts:
+    """Read a HelmRelease as the Kubernetes API gives it."""
+    metadata, status = mapping(release.get("metadata")), mapping(release.get("status"))
+    labels, annotations = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
+    given = status.get("conditions") or ()
+    conditions: dict[str, Condition] = {}
+    for one in given if isinstance(given, list) else ():
+        kind = text(mapping(one), "type")
+        if kind and text(one, "status") in _STATUSES:
+            conditions[kind] = one
+    history = status.get("history")
+    newest = mapping(history[0]) if isinstance(history, list) and history else None
+    entry = annotations.get(ENTRY_ANNOTATION)
+    return Facts(
+        ours=entry is not None and all(labels.get(k) == v for k, v in _OURS),
+        entry=entry if isinstance(entry, str) else None,
+        uid=text(metadata, "uid") or None,
+        deleted=bool(metadata.get("deletionTimestamp")),
+        suspended=mapping(release.get("spec")).get("suspend") is True,
+        generation=_whole(metadata.get("generation")),
+        observed=_whole(status.get("observedGeneration")),
+        sound=(isinstance(given, list) or not given) and len(conditions) == len(given),
+        conditions=conditions,
+        newest=newest,
+        attempted=text(status, "lastAttemptedConfigDigest") or None,
+    )
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """The value if it is a mapping, else an empty one."""
+    return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
+
+
+def text(part: Mapping[str, Any], key: str) -> str:
+    """The string at a key, or an empty one."""
+    value = part.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int else None
