@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,20 +26,38 @@ if TYPE_CHECKING:
     from reconciler.loop.targets import Target
     from reconciler.model.status import EnvironmentStatus
 
-Found = tuple[str | None, "EnvironmentStatus | None"]
+
+@dataclass(frozen=True)
+class Found:
+    """What an Environment's branches say.
+
+    Attributes:
+        main: the head of `main`.
+        status: the status; None when there is none.
+        age: seconds since the status was last known to stand: written, or confirmed in refs/catalyst/confirmed.
+        stale: it is older than the reconciler would let it get.
+    """
+
+    main: str | None
+    status: EnvironmentStatus | None
+    age: int
+    stale: bool
 
 
 def status(
     config: ConfigOption, environments: EnvironmentsArgument = None, format_: console.FormatOption = console.Format.text
 ) -> None:
-    """Show what the `status` branches say. Reads git alone; a status is as old as its last change.
+    """Show what the `status` branches say, and whether somebody still watches. Reads git alone.
 
-    Exit codes: 0 every Environment is Ready, of the commit that main is at; 1 one is not; 3 one could not be read.
+    A status that stands is confirmed every `intervals.confirm` seconds, in the ref refs/catalyst/confirmed; one that was not is
+    stale: the reconciler may be down, and what it last said may be true no more.
+
+    Exit codes: 0 every Environment is Ready, of the commit that main is at, and confirmed; 1 one is not; 3 one could not be read.
     """
     logs.configure(verbose=False)
     settings = read_settings(config)
     with tempfile.TemporaryDirectory(prefix="reconciler-status-") as folder:
-        found = {key: _read(target, Path(folder)) for key, target in chosen(_targets(settings), environments).items()}
+        found = {key: _read(target, Path(folder), settings) for key, target in chosen(_targets(settings), environments).items()}
     if format_ is console.Format.json:
         console.print_json([_as_json(key, one) for key, one in found.items()])
     else:
@@ -53,11 +73,14 @@ def _targets(settings: Settings) -> dict[str, Target]:
         return targets(settings, gitea)
 
 
-def _read(target: Target, folder: Path) -> Found | Fault:
+def _read(target: Target, folder: Path, settings: Settings) -> Found | Fault:
     try:
         branches = Branches(repository(target, folder))
         branches.look()
-        return branches.head(MAIN), branches.status()
+        age = max(0, int(time.time()) - branches.confirmed())
+        # Twice the interval, and time for a pass or two: one late confirmation is no alarm.
+        patience = 2 * settings.intervals.confirm + 4 * settings.intervals.poll
+        return Found(branches.head(MAIN), branches.status(), age, stale=age > patience)
     except Fault as fault:
         return fault
 
@@ -65,8 +88,9 @@ def _read(target: Target, folder: Path) -> Found | Fault:
 def _code(one: Found | Fault) -> int:
     if isinstance(one, Fault):
         return console.OUTSIDE
-    main, found = one
-    good = found is not None and found.input == main and found.refused is None and found.condition("Ready").status == "True"
+    found = one.status
+    good = found is not None and found.input == one.main and found.refused is None and not one.stale
+    good = good and found is not None and found.condition("Ready").status == "True"
     return console.OK if good else console.REFUSED
 
 
@@ -74,12 +98,14 @@ def _show(key: str, one: Found | Fault) -> None:
     if isinstance(one, Fault):
         console.complain(f"{key}: {one}")
         return
-    main, found = one
+    found = one.status
     if found is None:
         console.say(f"{key}: no status yet: the reconciler has not made a pass over it")
         return
-    behind = "" if found.input == main else f" (main is at {str(main)[:10]}, this is of {found.input[:10]})"
-    console.say(subject(found) + behind)
+    console.say(subject(found))
+    if found.input != one.main:
+        console.say(f"  behind: main is at {str(one.main)[:10]}, this is of {found.input[:10]}")
+    console.say(f"  {'stale: ' if one.stale else ''}last confirmed {_ago(one.age)} ago")
     for problem in found.problems:
         console.say(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
     rows = [
@@ -93,9 +119,19 @@ def _show(key: str, one: Found | Fault) -> None:
 def _as_json(key: str, one: Found | Fault) -> dict[str, object]:
     if isinstance(one, Fault):
         return {"environment": key, "fault": {"kind": kind_of(one), "message": str(one)}}
-    main, found = one
+    found = one.status
     return {
         "environment": key,
-        "main": main,
+        "main": one.main,
+        "confirmedSecondsAgo": one.age if found else None,
+        "stale": one.stale,
         "status": found.model_dump(mode="json", by_alias=True, exclude_none=True) if found else None,
     }
+
+
+def _ago(seconds: int) -> str:
+    """A span in its largest fitting unit."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

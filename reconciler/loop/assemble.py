@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.decide.render import Surroundings
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.loop.evidence import evidence
+from reconciler.loop.notices import Notices
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.loop.policies import PolicyFiles
 from reconciler.loop.settings import token_of
@@ -63,6 +64,7 @@ class Runtime:
             stale_after=clusters.stale_after,
             progress_deadline=clusters.progress_deadline,
             retry=settings.intervals.retry,
+            confirm=settings.intervals.confirm,
         )
 
     def close(self) -> None:
@@ -88,7 +90,10 @@ class Runtime:
 
     def reconciliation(self, target: Target) -> Reconciliation:
         """The passes over one Environment."""
-        return Reconciliation(target.identity, repository(target, self.settings.state / "clones"), self._world)
+        clone = repository(target, self.settings.state / "clones")
+        gitea, where = self._gitea, target.repository
+        notices = Notices(gitea, where) if gitea is not None and where is not None else None
+        return Reconciliation(target.identity, clone, self._world, notices)
 
 
 def repository(target: Target, folder: Path) -> Repository:

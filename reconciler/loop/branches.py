@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MAIN: Final = "main"
 RESOLVED: Final = "resolved"
 STATUS: Final = "status"
+# Not a branch: it is moved by force now and then, so that a reader sees that somebody still looks, and leaves no history.
+CONFIRMED: Final = "refs/catalyst/confirmed"
 STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
@@ -50,7 +52,7 @@ class Branches:
 
     def look(self) -> None:
         """Ask the server for the branches, and fetch what is not here yet, or not any more."""
-        heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS}}
+        heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS, CONFIRMED}}
         self._repository.fetch(heads)
         self._heads = heads
 
@@ -98,6 +100,18 @@ class Branches:
             self._status = (head, found if whole else None)
         return self._status[1]
 
+    def confirmed(self) -> int:
+        """When the status was last known to stand, seconds since the epoch: its own time, or that of its confirmation."""
+        status, confirmation = self._commit(STATUS), self._commit(CONFIRMED)
+        if status is None:
+            return 0
+        same = confirmation is not None and confirmation.tree == status.tree
+        return max(status.time, confirmation.time) if confirmation is not None and same else status.time
+
+    def confirm(self, files: Mapping[str, bytes]) -> None:
+        """Say that the status still stands: a commit of the same tree, without history, in a ref of its own."""
+        self._push(CONFIRMED, files, "the status still stands\n", None)
+
     def tree_of(self, files: Mapping[str, bytes]) -> str:
         """The tree that some files make, without writing it."""
         return self._repository.tree_of(files)
@@ -108,9 +122,11 @@ class Branches:
         Returns:
             The new commit.
         """
-        parent = self._heads.get(branch)
+        return self._push(branch, files, message, self._heads.get(branch))
+
+    def _push(self, branch: str, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
         commit = self._repository.write(files, parent=parent, message=message, time=int(time.time()))
-        self._repository.push(commit.id, branch, expect=parent)
+        self._repository.push(commit.id, branch, expect=self._heads.get(branch))
         self._heads[branch] = commit.id
         self._commits[branch] = commit
         return commit.id

@@ -7,6 +7,7 @@ commit is made only when its tree differs from the branch's.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from reconciler.decide.changes import message as resolved_message
+from reconciler.decide.marks import marks
 from reconciler.decide.readiness import Entry, Verdict, assess
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import Hitch, page, report, subject
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.decide.catalog import Catalog
     from reconciler.decide.render import Surroundings
     from reconciler.decide.trust import Policies
+    from reconciler.loop.notices import Notices
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.observation import Observation
     from reconciler.model.status import EnvironmentStatus
@@ -61,6 +64,8 @@ class World:
         stale_after: seconds after which an observation no longer counts.
         progress_deadline: seconds in which a resolved commit should be ready.
         retry: seconds after which a refused commit's Blueprints are looked for again.
+        confirm: seconds after which a status that did not change is confirmed.
+        coalesce: seconds between two status commits that only changes on a cluster ask for.
     """
 
     catalog: Catalog
@@ -70,6 +75,8 @@ class World:
     stale_after: float = 60.0
     progress_deadline: float = 900.0
     retry: float = 60.0
+    confirm: float = 300.0
+    coalesce: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,7 @@ class Outcome:
         pushed: the branches that were pushed.
         status: the status; None when it was not the time to say anything.
         hitch: what stands between `main` and `resolved`.
+        again: seconds after which to look at what runs once more, since a status was held back; None when none was.
     """
 
     name: str
@@ -91,6 +99,7 @@ class Outcome:
     pushed: tuple[str, ...] = ()
     status: EnvironmentStatus | None = None
     hitch: Hitch | None = None
+    again: float | None = None
 
 
 @dataclass
@@ -115,8 +124,10 @@ class _Decision:
 class Reconciliation:
     """The passes over one Environment, one at a time."""
 
-    def __init__(self, identity: Identity, repository: Repository, world: World) -> None:
+    def __init__(self, identity: Identity, repository: Repository, world: World, notices: Notices | None = None) -> None:
         self.identity = identity
+        self._notices = notices
+        self._pushed_status = -math.inf
         self._branches = Branches(repository)
         self._world = world
         self._decision: _Decision | None = None
@@ -161,9 +172,19 @@ class Reconciliation:
         except Rejected as fault:
             decision.hitch = outside("Committed", fault)
         status = self._status(main, decision.hitch, wait)
+        again = None
         if status is not None:
-            pushed += self._push_status(status)
-        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch)
+            again = self._hold() if not (look or pushed) else None
+            if again is None:
+                pushed += self._push_status(status, look=look)
+                if self._notices is not None:
+                    self._notices.post(main, marks(status))
+        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch, again)
+
+    def _hold(self) -> float | None:
+        """Seconds to hold a status back: while a rollout moves, an Environment has few status commits."""
+        left = self._pushed_status + self._world.coalesce - time.monotonic()
+        return left if left > 0 else None
 
     def _decide(self, main: str, *, look: bool) -> _Decision:
         """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
@@ -217,14 +238,23 @@ class Reconciliation:
                 log.debug("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
         return [RESOLVED]
 
-    def _push_status(self, status: EnvironmentStatus) -> list[str]:
+    def _push_status(self, status: EnvironmentStatus, *, look: bool) -> list[str]:
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status).encode()}
         if self._branches.tree(STATUS) == self._branches.tree_of(files):
+            if look and time.time() - self._branches.confirmed() > self._world.confirm:
+                self._confirm(files)
             return []
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
         self._branches.push(STATUS, files, f"{subject(status)}\n\n{trailers}")
+        self._pushed_status = time.monotonic()
         return [STATUS]
+
+    def _confirm(self, files: Mapping[str, bytes]) -> None:
+        try:
+            self._branches.confirm(files)
+        except Rejected as fault:  # a server may keep such refs to itself; the status is as good as before
+            log.debug("status not confirmed", environment=self.identity.name, why=fault.message)
 
     def _status(self, main: str, hitch: Hitch | None, wait: float) -> EnvironmentStatus | None:
         lock = self._branches.lock()

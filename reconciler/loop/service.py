@@ -142,6 +142,8 @@ class Service:
             self._again(item.key, failed=True)
             return
         self._place(item.key, reconciliation.clusters)
+        if outcome.again is not None:
+            self._queue.add(item.key, after=outcome.again, look=False)
         _tell(item.key, outcome, time.monotonic() - began)
         if item.look:
             self._again(item.key, failed=outcome.hitch is not None and not outcome.hitch.refused)

@@ -103,11 +103,16 @@ class FluxPart(Part):
 
 
 class IntervalsPart(Part):
-    """Seconds between looks. `poll`: at each repository; `discover`: for new ones; `retry`: at a refused commit's Blueprints."""
+    """Seconds between looks.
+
+    `poll`: at each repository; `discover`: for new ones; `retry`: at a refused commit's Blueprints; `confirm`: between
+    confirmations of a status that does not change.
+    """
 
     poll: Seconds = 30
     discover: Seconds = 60
     retry: Seconds = 60
+    confirm: Seconds = 300
 
 
 class Settings(BaseSettings):

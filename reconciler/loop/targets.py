@@ -23,11 +23,13 @@ class Target:
         identity: who it must say it is.
         url: where it is cloned from.
         credentials: for the url.
+        repository: owner/name on the configured Gitea; None for one that is elsewhere.
     """
 
     identity: Identity
     url: str
     credentials: Credentials | None
+    repository: str | None = None
 
 
 def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
@@ -47,19 +49,21 @@ def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
     urls = {target.url for target in found.values()}
     for remote in gitea.repositories(settings.gitea.topic):
         if remote.clone_url not in urls:
-            identity = Identity(remote.name, remote.owner)
-            found[f"{remote.owner}/{remote.name}"] = Target(identity, remote.clone_url, _credentials(settings))
+            key = f"{remote.owner}/{remote.name}"
+            found[key] = Target(Identity(remote.name, remote.owner), remote.clone_url, _credentials(settings), key)
     return found
 
 
 def _named(part: EnvironmentPart, settings: Settings) -> Target:
     home = settings.gitea.url.rstrip("/") + "/" if settings.gitea else None
     if part.repository is not None and home is not None:
-        return Target(Identity(part.name), f"{home}{part.repository}.git", _credentials(settings))
+        return Target(Identity(part.name), f"{home}{part.repository}.git", _credentials(settings), part.repository)
     if part.url is None:
         raise Misconfigured(f"the Environment {part.name} has neither a url nor a repository on a configured Gitea")
-    ours = home is not None and part.url.startswith(home)  # the token goes to Gitea and nowhere else
-    return Target(Identity(part.name), part.url, _credentials(settings) if ours else None)
+    if home is None or not part.url.startswith(home):  # the token goes to Gitea and nowhere else
+        return Target(Identity(part.name), part.url, None)
+    where = part.url.removeprefix(home).removesuffix(".git")
+    return Target(Identity(part.name), part.url, _credentials(settings), where)
 
 
 def _credentials(settings: Settings) -> Credentials | None:

@@ -39,6 +39,16 @@ class RemoteRepository:
     default_branch: str
 
 
+class _Mark(BaseModel):
+    context: str
+    status: str  # what a POST calls `state`
+    description: str
+
+
+class _Combined(BaseModel):
+    statuses: list[_Mark] | None
+
+
 class _Owner(BaseModel):
     login: str
 
@@ -64,7 +74,7 @@ class Gitea:
 
     Args:
         url: where Gitea is, such as `https://gitea.example.org` or `.../gitea`, without credentials.
-        token: an access token with the scope `read:repository`.
+        token: an access token with the scope `write:repository`; for `repositories` alone `read:repository` is enough.
         timeout: seconds to wait for a connection, and for each part of an answer.
 
     Raises:
@@ -115,10 +125,43 @@ class Gitea:
                 return tuple(found[key] for key in sorted(found))
         raise Corrupt(f"{self._url} finds more than {_PAGE * _MOST_PAGES} repositories by topic {topic}")
 
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        """Return the newest commit status of each context: context -> (state, description).
+
+        Args:
+            repository: owner/name.
+            commit: its full id.
+        """
+        path = f"/api/v1/repos/{_path(repository)}/commits/{commit}/status"
+        body = _patiently(Unavailable, self._ask, "GET", path)
+        try:
+            marks = _Combined.model_validate_json(body).statuses or []
+        except ValidationError:
+            raise Corrupt(f"{self._url}{path} answered in an unknown shape") from None
+        return {mark.context: (mark.status, mark.description) for mark in marks}
+
+    def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
+        """Set a commit status, which links to the page on the `status` branch. Not retried: the next pass sees it missing.
+
+        Args:
+            repository: owner/name.
+            commit: its full id.
+            context: the status's name.
+            state: pending, success, failure or error.
+            description: one line.
+        """
+        mark = {
+            "context": context,
+            "state": state,
+            "description": description,
+            "target_url": f"{self._url}/{_path(repository)}/src/branch/status/README.md",
+        }
+        self._ask("POST", f"/api/v1/repos/{_path(repository)}/statuses/{commit}", body=mark)
+
     def _search(self, topic: str, page: int) -> list[_Found]:
         """Return one page; sorted by creation, so that a repository made meanwhile comes last and hides no other."""
         query = {"q": topic, "topic": "true", "sort": "created", "order": "asc", "limit": str(_PAGE), "page": str(page)}
-        body = _patiently(Unavailable, self._get, "/api/v1/repos/search", query)
+        body = _patiently(Unavailable, self._ask, "GET", "/api/v1/repos/search", query)
         try:
             answer = _Page.model_validate_json(body)
         except ValidationError as error:
@@ -128,25 +171,25 @@ class Gitea:
             raise Unavailable(f"{self._url} could not search its repositories")
         return answer.data
 
-    def _get(self, path: str, query: dict[str, str]) -> bytes:
+    def _ask(self, method: str, path: str, query: dict[str, str] | None = None, body: dict[str, str] | None = None) -> bytes:
         try:
-            with self._client.stream("GET", self._url + path, params=query) as response:
+            with self._client.stream(method, self._url + path, params=query, json=body) as response:
                 self._check(path, response.status_code)
-                body, end = bytearray(), time.monotonic() + _LONGEST
+                answer, end = bytearray(), time.monotonic() + _LONGEST
                 for part in response.iter_bytes():
-                    body += part
+                    answer += part
                     if time.monotonic() > end:
                         raise Unavailable(f"{self._url}{path} is too slow: not done in {_LONGEST:.0f} s")
-                    if len(body) > _LARGEST:
+                    if len(answer) > _LARGEST:
                         raise Corrupt(f"{self._url}{path} answers with more than {_LARGEST} bytes")
-                return bytes(body)
+                return bytes(answer)
         except httpx.HTTPError as error:
             raise Unavailable(f"{self._url}{path} did not answer: {type(error).__name__}: {error}") from error
 
     def _check(self, path: str, status: int) -> None:
         where = f"{self._url}{path} answered {status}"
         match status:
-            case 200:
+            case 200 | 201:
                 return
             case 401 | 403:
                 raise Denied(where, "check the token and its scopes")
@@ -158,4 +201,8 @@ class Gitea:
                 raise Unavailable(where)
 
     def _clone_url(self, owner: str, name: str) -> str:
-        return f"{self._url}/{quote(owner, safe='')}/{quote(name, safe='')}.git"
+        return f"{self._url}/{_path(f'{owner}/{name}')}.git"
+
+
+def _path(repository: str) -> str:
+    return "/".join(quote(part, safe="") for part in repository.split("/"))

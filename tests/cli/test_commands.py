@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from reconciler.model.faults import Fault
 from reconciler.model.problem import Problem
 from tests.cli.places import ROOT, Sovereign, command, reconciler, reconciler_environment
 from tests.loop.builders import application, environment, files
-from tests.world.git_server import commit
+from tests.world.git_server import commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -217,7 +218,8 @@ def test_once_and_status_on_an_environment_without_applications(sovereign: Sover
     assert done.stdout == "acme-prod: Unknown (NothingObserved) [resolved, status pushed]\n"
     assert call("once", "-c", sovereign.config).stdout == "acme-prod: Unknown (NothingObserved) [nothing to push]\n"
     shown = call("status", "-c", sovereign.config)
-    assert (shown.exit_code, shown.stdout) == (1, "acme-prod: Unknown (NothingObserved)\n")
+    assert shown.exit_code == 1
+    assert re.fullmatch(r"acme-prod: Unknown \(NothingObserved\)\n  last confirmed \d s ago\n", shown.stdout)
 
 
 def test_a_refusal_is_exit_code_1_with_its_lines(sovereign: Sovereign) -> None:
@@ -280,10 +282,22 @@ def test_a_status_of_an_older_commit_says_so(sovereign: Sovereign) -> None:
     old = sovereign.head("acme-prod", "main")
     new = commit(origin, "main", files() | {"README.md": "words"})
     done = call("status", "-c", sovereign.config)
-    assert (done.exit_code, done.stdout) == (
-        1,
-        f"acme-prod: Unknown (NothingObserved) (main is at {new[:10]}, this is of {old[:10]})\n",
-    )
+    assert done.exit_code == 1
+    assert f"  behind: main is at {new[:10]}, this is of {old[:10]}\n" in done.stdout
+
+
+def test_a_status_that_nobody_confirms_is_stale(sovereign: Sovereign) -> None:
+    origin = sovereign.environment("acme-prod", files())
+    call("once", "-c", sovereign.config)
+    text = git(origin, "cat-file", "-p", "status")
+    aged = re.sub(r"> \d+ \+0000", "> 1767225600 +0000", text) + "\n"
+    old = git(origin, "hash-object", "-t", "commit", "-w", "--stdin", stdin=aged.encode())
+    git(origin, "update-ref", "refs/heads/status", old)
+    assert re.search(r"  stale: last confirmed \d+ d ago\n", call("status", "-c", sovereign.config).stdout)
+    call("once", "-c", sovereign.config)
+    shown = json.loads(call("status", "-c", sovereign.config, "--format", "json").stdout)[0]
+    assert (shown["stale"], shown["confirmedSecondsAgo"] < 60) == (False, True)
+    assert git(origin, "rev-parse", "status") == old, "a confirmation is no history"
 
 
 def test_a_status_that_was_damaged_is_no_status(sovereign: Sovereign) -> None:

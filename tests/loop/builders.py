@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from reconciler.loop.notices import Notices
+
 CLUSTER = "hz-fsn-rtz-prod-acme"
 SECOND = "hz-hel-rtz-prod-acme"
 PREFIX = "registry.example/openova"
@@ -179,6 +181,7 @@ class Stage:
     identity: Identity = field(default_factory=lambda: Identity("acme-prod"))
     policies: Callable[[], Policies] = field(default_factory=lambda: lambda: Policies(()))
     limits: dict[str, float] = field(default_factory=dict)
+    notices: Notices | None = None
     url: str = ""
     starts: int = 0
 
@@ -198,10 +201,10 @@ class Stage:
             clusters=self.fleet,
             policies=self.policies,
             surroundings=lambda _: AROUND,
-            **self.limits,
+            **{"coalesce": 0.0, **self.limits},
         )
         repository = Repository(self.clone, self.url or self.origin.as_uri())
-        return Reconciliation(self.identity, repository, world)
+        return Reconciliation(self.identity, repository, world, self.notices)
 
     def push(self, content: dict[str, str], branch: str = "main", message: str = "a change") -> str:
         return commit(self.origin, branch, content, message)

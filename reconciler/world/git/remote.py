@@ -88,10 +88,14 @@ class Remote:
             raise Misconfigured(f"cannot use {self.name or 'an empty url'}", "use http(s)://, file:// or an absolute path")
 
     def heads(self, repo: pygit2.Repository) -> dict[str, str]:
-        """Return the server's branches, name -> commit id; one request."""
+        """Return the server's branches by name, and its refs of ours (refs/catalyst/...) in full -> commit id; one request."""
         with self._conversation(repo) as (server, talk):
             refs = {head.name or "": str(head.oid) for head in server.list_heads(callbacks=talk)}
-        return {name.removeprefix("refs/heads/"): id_ for name, id_ in refs.items() if name.startswith("refs/heads/")}
+        return {
+            name.removeprefix("refs/heads/"): id_
+            for name, id_ in refs.items()
+            if name.startswith(("refs/heads/", "refs/catalyst/"))
+        }
 
     def fetch(self, repo: pygit2.Repository, refs: Mapping[str, str]) -> None:
         """Bring the newest commit of each of the server's refs into ours, with no history unless on disk."""
@@ -106,7 +110,7 @@ class Remote:
         with self._conversation(repo) as (server, talk):
             talk.lease = expect or _NOBODY
             # "+" leaves it to the lease, and to the server, whether history may be rewritten
-            server.push([f"+{commit}:refs/heads/{branch}"], callbacks=talk)
+            server.push([f"+{commit}:{full(branch)}"], callbacks=talk)
             talk.judge_push(branch)
 
     @contextmanager
@@ -189,7 +193,7 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
     def judge_push(self, branch: str) -> None:
         """Raise unless the server said that it moved the branch."""
-        ref = f"refs/heads/{branch}"
+        ref = full(branch)
         answer = self._answers.get(ref, "no verdict")
         if answer == "failed to update ref":  # git's words when another push won between negotiation and lock
             raise self._moved(ref)
@@ -204,3 +208,8 @@ class _Callbacks(pygit2.RemoteCallbacks):
     def _check_time(self) -> None:
         if time.monotonic() > self._end:
             raise Unavailable(f"{self._name} is too slow: not done in {_LONGEST:.0f} s")
+
+
+def full(branch: str) -> str:
+    """A branch's name as a ref; one that is a ref already stays."""
+    return branch if branch.startswith("refs/") else f"refs/heads/{branch}"

@@ -17,7 +17,7 @@ from pygit2.enums import ObjectType, RepositoryOpenFlag
 from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Unavailable
 from reconciler.world.git.names import printable
 from reconciler.world.git.objects import objects_of
-from reconciler.world.git.remote import Credentials, Remote
+from reconciler.world.git.remote import Credentials, Remote, full
 from reconciler.world.git.snapshot import Limits, Snapshot, take
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class Repository:
         return f"Repository({self._remote.name!r})"
 
     def heads(self) -> dict[str, str]:
-        """Return the branches that the server has now, name -> commit id; one request."""
+        """Return the branches that the server has now, name -> commit id, and refs of ours in full; one request."""
         return _patiently(Unavailable, self._healed, self._remote.heads)
 
     def fetch(self, wanted: Mapping[str, str]) -> None:
@@ -163,7 +163,7 @@ class Repository:
 
         Args:
             commit: the new tip; it need not descend from the old one.
-            branch: its name without refs/heads/.
+            branch: its name without refs/heads/, or a ref of ours (refs/catalyst/...) in full.
             expect: the id that the branch must have on the server; None if it must not exist.
 
         Raises:
@@ -183,7 +183,7 @@ class Repository:
         if not absent:
             return
         ours = {branch: f"refs/remotes/origin/{branch}" for branch in absent}
-        self._remote.fetch(repo, {f"refs/heads/{branch}": ref for branch, ref in ours.items()})
+        self._remote.fetch(repo, {full(branch): ref for branch, ref in ours.items()})
         for branch, id_ in absent.items():
             found = repo.references.get(ours[branch])
             if found is None or str(found.target) != id_:

@@ -1,0 +1,65 @@
+"""What a commit of `main` is told on the forge: one commit status for "accepted?", one for "does it run?".
+
+A mark changes only when its meaning does: it holds no counts, which move all the time while a rollout goes on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.status import EnvironmentStatus
+
+RESOLVED_CONTEXT: Final = "catalyst/resolved"
+READY_CONTEXT: Final = "catalyst/ready"
+MAX_DESCRIPTION: Final = 200
+# States that do not pass by themselves: red. The others are pending.
+_RED: Final = frozenset({"Failed", "Degraded"})
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A commit status: its state in the forge's words, and one line for people."""
+
+    state: Literal["pending", "success", "failure"]
+    description: str
+
+
+def marks(status: EnvironmentStatus) -> Mapping[str, Mark]:
+    """The marks of the commit that a status looked at, by context."""
+    resolved = _resolved(status)
+    return {RESOLVED_CONTEXT: _short(resolved), READY_CONTEXT: _short(_ready(status, resolved))}
+
+
+def _resolved(status: EnvironmentStatus) -> Mark:
+    if status.refused:
+        first = status.problems[0] if status.problems else None
+        words = f"{first.place}: {first.message}" if first and first.place else first.message if first else "refused"
+        return Mark("failure", words)
+    for condition in status.conditions:
+        if condition.type not in {"Ready", "Admitted"} and condition.status != "True":
+            return Mark("pending", f"{condition.reason}: {condition.message}")
+    return Mark("success", "resolved, signatures checked, and committed for Flux")
+
+
+def _ready(status: EnvironmentStatus, resolved: Mark) -> Mark:
+    ready = status.condition("Ready")
+    if resolved.state == "failure":
+        return Mark("failure", "this commit is refused; what runs is of an earlier one")
+    if resolved.state == "pending":
+        return Mark("pending", "this commit is not resolved yet; what runs is of an earlier one")
+    if ready.status == "True":
+        return Mark("success", "every Application is ready on all its placements")
+    if ready.status == "False" and ready.reason in _RED:
+        bad = next(p for state in ("Failed", "Degraded") for a in status.applications for p in a.placements if p.state == state)
+        name = next(a.name for a in status.applications if bad in a.placements)
+        return Mark("failure", f"{name}: {bad.reason} on {bad.cluster}: {bad.message}")
+    return Mark("pending", ready.reason)
+
+
+def _short(mark: Mark) -> Mark:
+    words = mark.description
+    return mark if len(words) <= MAX_DESCRIPTION else Mark(mark.state, words[: MAX_DESCRIPTION - 3] + "...")

@@ -1,0 +1,55 @@
+"""Commit statuses on the forge: each posted once per change of meaning, and again when one was lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from reconciler.model.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.decide.marks import Mark
+
+log = structlog.get_logger()
+
+
+class Forge(Protocol):
+    """What notices need of a forge; `world.gitea.Gitea` in earnest."""
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        """The newest state and description of each context."""
+
+    def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
+        """Set one."""
+
+
+class Notices:
+    """The commit statuses of one repository (owner/name)."""
+
+    def __init__(self, forge: Forge, repository: str) -> None:
+        self._forge = forge
+        self._repository = repository
+        self._commit: str | None = None
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def post(self, commit: str, wanted: Mapping[str, Mark]) -> None:
+        """Post what the forge does not show yet of a commit.
+
+        Never raises a Fault: after one it is not known what the forge has, so the next pass asks it and posts what is missing.
+        """
+        if commit == self._commit and all(self._known.get(c) == (m.state, m.description) for c, m in wanted.items()):
+            return
+        try:
+            if commit != self._commit:
+                self._known = self._forge.statuses(self._repository, commit)
+                self._commit = commit
+            for context, mark in wanted.items():
+                if self._known.get(context) != (mark.state, mark.description):
+                    self._forge.post_status(self._repository, commit, context, mark.state, mark.description)
+                    self._known[context] = (mark.state, mark.description)
+        except Fault as fault:
+            self._commit = None
+            log.warning("commit status not posted", repository=self._repository, commit=commit, why=str(fault))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from reconciler.decide.marks import MAX_DESCRIPTION, Mark, marks
+from reconciler.decide.readiness import Verdict
+from reconciler.decide.report import Hitch, report
+from reconciler.model.problem import Problem
+from tests.decide.builders import lock_of, package
+
+GOOD = Verdict("True", "Running", "InstallSucceeded", "installed", 27)
+GOING = Verdict("False", "Installing", "Progressing", "running install", 20)
+FAILED = Verdict("False", "Failed", "InstallFailed", "context deadline exceeded", 19)
+BLIND = Verdict("Unknown", "Unknown", "KubeconfigMissing", "there is no kubeconfig", 1)
+MAIN, ONE = "a" * 40, "hz-fsn-rtz-prod-acme"
+
+
+def marked(verdicts: dict[str, Verdict], hitch: Hitch | None = None) -> tuple[Mark, Mark]:
+    lock = lock_of(*(package(name, placements=[ONE]) for name in sorted(verdicts)))
+    status = report("acme-prod", MAIN, "b" * 40, lock, {(n, ONE): v for n, v in verdicts.items()}, hitch)
+    found = marks(status)
+    assert list(found) == ["catalyst/resolved", "catalyst/ready"]
+    return found["catalyst/resolved"], found["catalyst/ready"]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "state", "description"),
+    [
+        ({"a": GOOD}, "success", "every Application is ready on all its placements"),
+        ({"a": GOOD, "b": GOING}, "pending", "Progressing"),
+        ({"a": GOOD, "b": FAILED}, "failure", "b: InstallFailed on hz-fsn-rtz-prod-acme: context deadline exceeded"),
+        ({"a": BLIND}, "pending", "KubeconfigMissing"),
+        ({}, "pending", "NothingObserved"),
+    ],
+)
+def test_a_commit_that_is_resolved_is_marked_by_what_runs(verdicts: dict[str, Verdict], state: str, description: str) -> None:
+    resolved, ready = marked(verdicts)
+    assert resolved.state == "success"
+    assert (ready.state, ready.description) == (state, description)
+
+
+def test_a_refused_commit_is_red_twice_even_while_all_runs() -> None:
+    problem = Problem(code="Untrusted", message="no signature", file="applications/web.yaml", line=8, column=3)
+    resolved, ready = marked({"a": GOOD}, Hitch("Resolved", refused=True, reason="Untrusted", message="no", problems=(problem,)))
+    assert (resolved.state, resolved.description) == ("failure", "applications/web.yaml:8:3: no signature")
+    assert ready.state == "failure"
+
+
+def test_a_commit_that_cannot_be_judged_now_is_never_green() -> None:
+    resolved, ready = marked({"a": GOOD}, Hitch("Resolved", refused=False, reason="Unavailable", message="the registry is away"))
+    assert (resolved.state, ready.state) == ("pending", "pending")
+    assert resolved.description == "Unavailable: the registry is away"
+
+
+def test_a_mark_does_not_move_while_a_rollout_does() -> None:
+    assert marked({"a": GOOD, "b": GOING, "c": GOING}) == marked({"a": GOOD, "b": GOOD, "c": GOING})
+
+
+def test_a_description_is_bounded() -> None:
+    long = Verdict("False", "Failed", "InstallFailed", "x" * 600, 19)
+    assert len(marked({"a": long})[1].description) == MAX_DESCRIPTION

@@ -1,0 +1,130 @@
+"""Commit statuses, and how a status is held back or confirmed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.decide.marks import Mark
+from reconciler.loop.notices import Notices
+from reconciler.model.faults import Denied, Unavailable
+from tests.loop.builders import Stage, files
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GREEN, RED = Mark("success", "it runs"), Mark("failure", "it does not")
+
+
+@dataclass
+class Wall:
+    """A forge in memory; `trouble` is raised before a POST is written, `lost` after it."""
+
+    shown: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    asked: int = 0
+    trouble: bool = False
+    lost: bool = False
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        assert repository == "acme/acme-prod"
+        self.asked += 1
+        return {context: (state, words) for context, state, words in self.shown.get(commit, [])}
+
+    def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
+        assert repository == "acme/acme-prod"
+        if self.trouble:
+            raise Denied("no")
+        self.shown.setdefault(commit, []).append((context, state, description))
+        if self.lost:
+            self.lost = False
+            raise Unavailable("the answer was lost")
+
+
+@pytest.fixture
+def wall() -> Wall:
+    return Wall()
+
+
+@pytest.fixture
+def stage(tmp_path: Path, wall: Wall) -> Stage:
+    return Stage(tmp_path, notices=Notices(wall, "acme/acme-prod"))
+
+
+def test_each_change_of_meaning_is_posted_once(wall: Wall) -> None:
+    notices = Notices(wall, "acme/acme-prod")
+    for mark in (GREEN, GREEN, RED, RED, GREEN):
+        notices.post("c1", {"ready": mark})
+    assert [state for _, state, _ in wall.shown["c1"]] == ["success", "failure", "success"]
+    assert wall.asked == 1
+
+
+def test_a_restart_posts_nothing_that_is_there(wall: Wall) -> None:
+    Notices(wall, "acme/acme-prod").post("c1", {"ready": GREEN})
+    Notices(wall, "acme/acme-prod").post("c1", {"ready": GREEN})
+    assert len(wall.shown["c1"]) == 1
+
+
+def test_a_post_that_failed_is_repaired_and_one_whose_answer_was_lost_is_not_doubled(wall: Wall) -> None:
+    notices = Notices(wall, "acme/acme-prod")
+    wall.trouble = True
+    notices.post("c1", {"ready": RED})
+    assert wall.shown == {}
+    wall.trouble, wall.lost = False, True
+    notices.post("c1", {"ready": RED})
+    notices.post("c1", {"ready": RED})
+    assert len(wall.shown["c1"]) == 1
+
+
+def test_a_commit_is_marked_from_refused_to_ready(stage: Stage, wall: Wall) -> None:
+    bad = stage.push(files("shop") | {"applications/odd.yaml": "kind: Nothing\n"})
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    assert {context: state for context, state, _ in wall.shown[bad]} == {
+        "catalyst/resolved": "failure",
+        "catalyst/ready": "failure",
+    }
+    good = stage.push(files("shop"))
+    reconciliation.run(wait=1)
+    stage.fleet.run_all(stage.lock())
+    reconciliation.run(look=False)
+    reconciliation.run()
+    assert [(context, state) for context, state, _ in wall.shown[good]] == [
+        ("catalyst/resolved", "success"),
+        ("catalyst/ready", "pending"),
+        ("catalyst/ready", "success"),
+    ]
+
+
+def test_status_commits_are_held_back_and_the_last_one_lands(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, limits={"coalesce": 0.5})
+    stage.push(files("shop"))
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    before = stage.head("status")
+    stage.fleet.run_all(stage.lock())
+    held = reconciliation.run(look=False)
+    assert held.again is not None
+    assert 0 < held.again <= 0.5
+    assert (held.pushed, stage.head("status")) == ((), before)
+    time.sleep(held.again)
+    landed = reconciliation.run(look=False)
+    assert (landed.again, landed.pushed) == (None, ("status",))
+
+
+def test_a_status_that_stands_is_confirmed_now_and_then_without_history(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, limits={"confirm": 1.0})
+    reconciliation = stage.settle(files("shop"))
+    commits = stage.git("rev-list", "--count", "status")
+    assert reconciliation.run(wait=1).pushed == ()
+    assert stage.git("for-each-ref", "refs/catalyst") == "", "it was said just now"
+    time.sleep(2.1)
+    reconciliation.run(wait=1)
+    confirmed = stage.git("rev-parse", "refs/catalyst/confirmed")
+    assert stage.git("rev-parse", "refs/catalyst/confirmed^{tree}") == stage.git("rev-parse", "status^{tree}")
+    assert stage.git("rev-list", "--count", "refs/catalyst/confirmed") == "1"
+    reconciliation.run(wait=1)
+    assert stage.git("rev-parse", "refs/catalyst/confirmed") == confirmed
+    assert stage.git("rev-list", "--count", "status") == commits
