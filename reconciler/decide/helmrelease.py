@@ -64,7 +64,7 @@ def facts_of(release: Mapping[str, Any]) -> Facts:
         entry=entry if isinstance(entry, str) else None,
         uid=text(metadata, "uid") or None,
         deleted=bool(metadata.get("deletionTimestamp")),
-        suspended=mapping(release.get("spec")).get("suspend") is True,
+        suspended=bool(mapping(release.get("spec")).get("suspend")),
         generation=_whole(metadata.get("generation")),
         observed=_whole(status.get("observedGeneration")),
         sound=(isinstance(given, list) or not given) and len(conditions) == len(given),

@@ -149,7 +149,7 @@ def _unseen(entry: Entry, observation: Observation) -> Verdict | None:
     if not observation.listed:  # row 5
         message = f"the HelmReleases on {entry.cluster} have not been listed yet; this follows within a minute"
         return Verdict("Unknown", "Unknown", "NotObserved", message, 5)
-    if observation.age > entry.stale_after:  # row 6
+    if not observation.age <= entry.stale_after:  # row 6, said so that an age that is no number is not fresh
         message = (
             f"{entry.cluster} has not answered for more than {entry.stale_after:.0f} s; what was seen before no longer counts; "
             "check that its API server can be reached"

@@ -1,8 +1,7 @@
-"""From verdicts to the status of an Environment: conditions, one line for the log, and the page that Gitea shows."""
+"""From verdicts to the status of an Environment: its conditions, and one line for the log."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -35,10 +34,7 @@ MAX_EVIDENCE: Final = 128
 _URGENCY: Final[tuple[State, ...]] = (
     "Failed", "Degraded", "Unknown", "Paused", "PendingApproval", "Installing", "Updating", "Running",
 )  # fmt: skip
-_ICONS: Final[Mapping[str, str]] = {"True": "✅", "False": "❌", "Unknown": "❔"}
 _PROGRESS: Final = frozenset({"Installing", "Updating"})
-# Gitea's Markdown knows formulas, `$..$`, `\(..\)` and `\[..\]`: a backslash does not help against a bracket, an entity does.
-_ESCAPES: Final[Mapping[str, str]] = {c: f"&#{ord(c)};" for c in "&<>@$[]()"} | {c: f"\\{c}" for c in "\\`*_{}#+!|~"}
 
 Verdicts = Mapping[tuple[str, str], "Verdict"]
 Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
@@ -111,44 +107,6 @@ def subject(status: EnvironmentStatus) -> str:
     return f"{name}: {summary}" if stuck is None or not total else f"{name}: {summary}, {stuck.reason}"
 
 
-def page(status: EnvironmentStatus) -> str:
-    """The status as Markdown. All text that came from elsewhere is escaped."""
-    lines = [f"# {escape(status.metadata.name)}", "", escape(subject(status)), ""]
-    lines += [f"Looked at `{status.input}`; what runs is of `{status.resolved or 'no commit yet'}`.", ""]
-    if status.refused:
-        lines += [f"**The commit `{status.refused}` is refused**; what runs was not touched:", ""]
-        lines += [f"- {escape(p.place)}: {escape(p.message)}" if p.place else f"- {escape(p.message)}" for p in status.problems]
-        lines += [""]
-    lines += [
-        "| Application | Blueprint | Cluster | Ready | State | Reason | Message |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for application in status.applications:
-        for placement in application.placements:
-            cells = (
-                application.name,
-                f"{application.blueprint} {application.version}",
-                placement.cluster,
-                f"{_ICONS[placement.ready]} {placement.ready}",
-                placement.state,
-                placement.reason,
-                placement.message,
-            )
-            lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
-    lines += ["", "| Condition | Status | Reason | Message |", "|---|---|---|---|"]
-    for condition in status.conditions:
-        cells4 = (condition.type, f"{_ICONS[condition.status]} {condition.status}", condition.reason, condition.message)
-        lines.append("| " + " | ".join(escape(cell) for cell in cells4) + " |")
-    return "\n".join(lines) + "\n"
-
-
-def escape(text: str) -> str:
-    """Text for a Markdown table cell: shown as it is, never a link, a mention, an image, markup or a new cell."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    escaped = "".join(_ESCAPES.get(c, c) for c in line).replace("://", ":&#47;&#47;")
-    return re.sub(r"(?i)\b(www)\.", r"\1&#46;", escaped)
-
-
 def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Iterable[Condition]:
     """Valid, Admitted, Resolved, Trusted, Committed: up to the hitch they hold, after it nothing is known of this commit."""
     good = {
@@ -211,6 +169,7 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
                 state=verdict.state,
                 reason=verdict.reason,
                 message=verdict.message,
+                waiting_for=list(verdict.waiting_for) or None,
                 evidence=_evidence(verdict.evidence) if verdict.evidence else None,
             )
         )
@@ -218,6 +177,7 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
         name=package.application,
         blueprint=package.blueprint,
         version=package.version,
+        digest=package.digest,
         state=min((p.state for p in placements), key=_URGENCY.index, default="Unknown"),
         ready=_all(p.ready for p in placements),
         placements=placements,

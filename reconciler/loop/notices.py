@@ -30,8 +30,8 @@ class Notices:
     """The commit statuses of one repository (owner/name)."""
 
     def __init__(self, forge: Forge, repository: str) -> None:
+        self.repository = repository
         self._forge = forge
-        self._repository = repository
         self._commit: str | None = None
         self._known: dict[str, tuple[str, str]] = {}
 
@@ -44,12 +44,12 @@ class Notices:
             return
         try:
             if commit != self._commit:
-                self._known = self._forge.statuses(self._repository, commit)
+                self._known = self._forge.statuses(self.repository, commit)
                 self._commit = commit
             for context, mark in wanted.items():
                 if self._known.get(context) != (mark.state, mark.description):
-                    self._forge.post_status(self._repository, commit, context, mark.state, mark.description)
+                    self._forge.post_status(self.repository, commit, context, mark.state, mark.description)
                     self._known[context] = (mark.state, mark.description)
         except Fault as fault:
             self._commit = None
-            log.warning("commit status not posted", repository=self._repository, commit=commit, why=str(fault))
+            log.warning("commit status not posted", repository=self.repository, commit=commit, why=str(fault))

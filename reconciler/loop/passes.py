@@ -16,9 +16,10 @@ import structlog
 
 from reconciler.decide.changes import message as resolved_message
 from reconciler.decide.marks import marks
+from reconciler.decide.page import page
 from reconciler.decide.readiness import Entry, Verdict, assess
 from reconciler.decide.render import LOCK_FILE
-from reconciler.decide.report import Hitch, page, report, subject
+from reconciler.decide.report import Hitch, report, subject
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
 from reconciler.loop.desire import Desired, Identity, desire, outside
 from reconciler.model.faults import Fault, Misconfigured, Rejected
@@ -240,7 +241,8 @@ class Reconciliation:
 
     def _push_status(self, status: EnvironmentStatus, *, look: bool) -> list[str]:
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status).encode()}
+        where = self._notices.repository if self._notices is not None else None
+        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status, where).encode()}
         if self._branches.tree(STATUS) == self._branches.tree_of(files):
             if look and time.time() - self._branches.confirmed() > self._world.confirm:
                 self._confirm(files)

@@ -46,22 +46,24 @@ class Evidence(Model):
 
 
 class PlacementStatus(Model):
-    """An Application on one cluster."""
+    """An Application on one cluster; `waiting_for` names the Application at the root of what it waits for."""
 
     cluster: str
     ready: Truth
     state: State
     reason: str
     message: str
+    waiting_for: list[str] | None = None
     evidence: Evidence | None = None
 
 
 class ApplicationStatus(Model):
-    """An Application over all its placements; ready is True only when it is on every one."""
+    """An Application over all its placements; ready is True only when it is on every one. `digest` is the locked artifact's."""
 
     name: str
     blueprint: str
     version: str
+    digest: str
     state: State
     ready: Truth
     placements: list[PlacementStatus]
