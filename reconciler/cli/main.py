@@ -7,6 +7,7 @@ import sys
 import typer
 
 from reconciler.cli import console
+from reconciler.cli.explain import explain
 from reconciler.cli.once import once
 from reconciler.cli.publish import publish
 from reconciler.cli.run import run
@@ -27,7 +28,7 @@ app = typer.Typer(
         + console.EXIT_CODES
     ),
 )
-for command in (validate, once, run, status, publish, schemas):
+for command in (validate, once, run, status, explain, publish, schemas):
     app.command()(command)
 
 

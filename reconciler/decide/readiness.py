@@ -31,6 +31,36 @@ _REMEDIES: Final = {
 _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackFailed", "UninstallFailed", "ArtifactFailed"})
 # Row 22: a condition and the status in which it speaks against readiness, whatever Ready says.
 _AGAINST: Final = (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True"))
+# readiness.md's rows, in its words: what was observed.
+RULES: Final = {
+    1: "no kubeconfig for the placement",
+    2: "the kubeconfig cannot be used, or the watch could not start",
+    3: "the API server refuses us",
+    4: "the HelmRelease API is absent",
+    5: "the first list is not complete",
+    6: "the last good observation is too old",
+    7: "the object is absent, and was never applied at this entry",
+    8: "the object is absent, and was there",
+    9: "the object is not ours",
+    10: "the object is being deleted",
+    11: "the object is suspended",
+    12: "the object's entry is not the lock's",
+    13: "the generation was not acted on",
+    14: "the conditions are malformed",
+    15: "the object is stalled",
+    16: "there is no Ready condition",
+    17: "the Ready condition is of another generation",
+    18: "Ready=False: a dependency is not ready",
+    19: "Ready=False",
+    20: "Ready=Unknown",
+    21: "Ready=True, but reconciling",
+    22: "Ready=True, but another condition speaks against it",
+    23: "the newest Helm release is not deployed",
+    24: "the artifact installed is not the lock's",
+    25: "the version installed is not the lock's",
+    26: "the values installed are not the newest",
+    27: "none of the others: everything that was observed is as locked",
+}
 _SETTLING: Final = frozenset({"Installing", "Updating"})
 
 

@@ -73,7 +73,7 @@ def report(
         verdicts: by Application and cluster, one for each placement in the lock.
         hitch: why `main`'s head is not what is resolved, if so.
     """
-    settled = _name_blockers(verdicts)
+    settled = name_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
     problems = hitch.problems[:MAX_PROBLEMS] if hitch else ()
     return EnvironmentStatus(
@@ -142,7 +142,7 @@ def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Ite
             )
 
 
-def _name_blockers(verdicts: Verdicts) -> Verdicts:
+def name_blockers(verdicts: Verdicts) -> Verdicts:
     """Say of every victim of a dependency chain which Application at its root it waits for."""
     settled = dict(verdicts)
     for (name, cluster), verdict in verdicts.items():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.decide.render import Surroundings
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.loop.evidence import evidence
+from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.loop.policies import PolicyFiles
@@ -44,7 +45,8 @@ class Runtime:
             plain_http=_plain_http(settings), credentials=settings.registry.credentials, timeout=settings.registry.timeout
         )
         self._cosign = Cosign(settings.cosign.program, timeout=settings.cosign.timeout, credentials=settings.registry.credentials)
-        self._clusters = Clusters(
+        self.limits = Limits(clusters.stale_after, clusters.progress_deadline)
+        self.clusters = Clusters(
             clusters.directory, stale_after=clusters.stale_after, allow_exec=clusters.allow_exec, on_change=on_change
         )
         policies = PolicyFiles(settings.trust.directory)
@@ -58,18 +60,17 @@ class Runtime:
         )
         self._world = World(
             catalog=catalog,
-            clusters=self._clusters,
+            clusters=self.clusters,
             policies=policies,
             surroundings=partial(_surroundings, settings),
-            stale_after=clusters.stale_after,
-            progress_deadline=clusters.progress_deadline,
+            limits=self.limits,
             retry=settings.intervals.retry,
             confirm=settings.intervals.confirm,
         )
 
     def close(self) -> None:
         """Stop observing and close connections."""
-        self._clusters.close()
+        self.clusters.close()
         self._registry.close()
         if self._gitea is not None:
             self._gitea.close()

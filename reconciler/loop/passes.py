@@ -9,19 +9,19 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 
 from reconciler.decide.changes import message as resolved_message
 from reconciler.decide.marks import marks
 from reconciler.decide.page import page
-from reconciler.decide.readiness import Entry, Verdict, assess
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import Hitch, report, subject
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
 from reconciler.loop.desire import Desired, Identity, desire, outside
+from reconciler.loop.judge import ClusterView, Limits, judge, sightings, told
 from reconciler.model.faults import Fault, Misconfigured, Rejected
 from reconciler.world import documents
 
@@ -29,28 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.decide.catalog import Catalog
+    from reconciler.decide.readiness import Verdict
     from reconciler.decide.render import Surroundings
     from reconciler.decide.trust import Policies
     from reconciler.loop.notices import Notices
-    from reconciler.model.lock import EnvironmentLock, Package
-    from reconciler.model.observation import Observation
+    from reconciler.model.lock import EnvironmentLock
     from reconciler.model.status import EnvironmentStatus
     from reconciler.world.git import Repository
 
 log = structlog.get_logger()
-
-
-class ClusterView(Protocol):
-    """What a pass needs of clusters; `world.cluster.Clusters` in earnest."""
-
-    def ensure(self, context: str, *, wait: float = 0.0) -> None:
-        """See to it that a cluster is observed; wait some seconds for its first answer."""
-
-    def observe(self, context: str, namespace: str, name: str) -> Observation:
-        """What is known of one HelmRelease."""
-
-    def look_now(self, context: str, namespace: str) -> None:
-        """Ask Flux to look at the repository at once."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +49,7 @@ class World:
         clusters: what runs.
         policies: reads the trust policies as they stand now; raises Misconfigured.
         surroundings: what rendering needs to know, under some policies.
-        stale_after: seconds after which an observation no longer counts.
-        progress_deadline: seconds in which a resolved commit should be ready.
+        limits: within which observations are judged.
         retry: seconds after which a refused commit's Blueprints are looked for again.
         confirm: seconds after which a status that did not change is confirmed.
         coalesce: seconds between two status commits that only changes on a cluster ask for.
@@ -73,8 +59,7 @@ class World:
     clusters: ClusterView
     policies: Callable[[], Policies]
     surroundings: Callable[[Policies], Surroundings]
-    stale_after: float = 60.0
-    progress_deadline: float = 900.0
+    limits: Limits = field(default_factory=Limits)
     retry: float = 60.0
     confirm: float = 300.0
     coalesce: float = 1.0
@@ -248,8 +233,8 @@ class Reconciliation:
                 self._confirm(files)
             return []
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
-        self._branches.push(STATUS, files, f"{subject(status)}\n\n{trailers}")
         self._pushed_status = time.monotonic()
+        self._branches.push(STATUS, files, f"{subject(status)}\n\n{trailers}")
         return [STATUS]
 
     def _confirm(self, files: Mapping[str, bytes]) -> None:
@@ -279,42 +264,11 @@ class Reconciliation:
     def _verdicts(self, lock: EnvironmentLock) -> dict[tuple[str, str], Verdict]:
         # What people took away was not "removed by somebody", should they ever want it again.
         self._seen &= {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
-        now, before = time.time(), self._seen_before()
-        verdicts: dict[tuple[str, str], Verdict] = {}
-        for package in lock.packages:
-            for cluster in package.placements:
-                key = (package.application, cluster, package.entry)
-                entry = self._entry(package, cluster, lock.flux_namespace, was_there=key in before)
-                observation = self._world.clusters.observe(cluster, entry.namespace, entry.application)
-                verdict = assess(entry, observation, now)
-                verdicts[package.application, cluster] = verdict
-                if verdict.evidence is not None and verdict.evidence.entry == package.entry:
-                    self._seen.add(key)
+        world, committed = self._world, self._branches.time(RESOLVED)
+        seen = self._seen | told(self._branches.status())
+        verdicts = judge(lock, world.clusters, world.limits, committed=committed, now=time.time(), seen=seen)
+        self._seen |= sightings(lock, verdicts)
         return verdicts
-
-    def _entry(self, package: Package, cluster: str, namespace: str, *, was_there: bool) -> Entry:
-        return Entry(
-            application=package.application,
-            cluster=cluster,
-            namespace=namespace,
-            version=package.version,
-            digest=package.digest,
-            entry=package.entry,
-            was_there=was_there,
-            committed=self._branches.time(RESOLVED),
-            stale_after=self._world.stale_after,
-            progress_deadline=self._world.progress_deadline,
-        )
-
-    def _seen_before(self) -> set[tuple[str, str, str]]:
-        """Which entries were on which cluster, as far as this process or the last status knows."""
-        status = self._branches.status()
-        return self._seen | {
-            (application.name, placement.cluster, placement.evidence.entry)
-            for application in (status.applications if status else ())
-            for placement in application.placements
-            if placement.evidence is not None and placement.evidence.entry is not None
-        }
 
 
 def _as_before(before: _Decision | None, key: tuple[str, str], hitch: Hitch) -> Hitch:

@@ -18,10 +18,10 @@ from ruamel.yaml.composer import Composer, ComposerError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
-from ruamel.yaml.representer import SafeRepresenter
 
 from reconciler.model.problem import Problem
 from reconciler.model.source import Place, Source, Way
+from reconciler.world.yaml_writer import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,10 +38,6 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?")  # `1e3` and the commit 12e4567 stay strings
 _NOT_FINITE = re.compile(r"[-+]?\.inf|\.nan", re.IGNORECASE)
 _MAX_DIGITS = 66  # of 64 bits, however they are written
-# A plain scalar that YAML 1.1 and 1.2 both read as this very string: it begins with a letter and holds nothing that ends or
-# splits a scalar; words that some version reads as a boolean or nothing are quoted.
-_PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*(?: [A-Za-z0-9_./@+()-]+)*")
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
 class _Refused(Exception):  # noqa: N818 - carries a problem out of the walk
@@ -85,12 +81,8 @@ def load_all(text: bytes, file: str) -> tuple[Source, ...]:
 
 def dump(*documents: Mapping[str, Any]) -> bytes:
     """Write documents: keys in the order given, two spaces, no aliases; equal data gives equal bytes."""
-    out = io.BytesIO()
-    for document in documents:
-        if len(documents) > 1:
-            out.write(b"---\n")
-        _writer().dump(document, out)
-    return out.getvalue()
+    texts = [write(document) for document in documents]
+    return ("---\n" + "---\n".join(texts) if len(texts) > 1 else "".join(texts)).encode()
 
 
 def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterator[Source]:
@@ -261,45 +253,3 @@ class _Walk:
 
     def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> _Refused:
         return _at(node, self._file, code, message, hint)
-
-
-class _Representer(SafeRepresenter):
-    """Quotes every string that any YAML version could take for something else."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Never write an alias: a reviewer reads each part where it stands."""
-        del data
-        return True
-
-
-def _represent_string(representer: SafeRepresenter, value: str) -> Any:
-    if "\n" in value and value.isprintable() is False and _is_block(value):
-        return representer.represent_scalar(_TAG + "str", value, style="|")
-    plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
-    return representer.represent_scalar(_TAG + "str", value, style=None if plain else '"')
-
-
-def _is_block(value: str) -> bool:
-    """Whether a literal block says exactly this: printable lines, none with blanks at its ends, one final newline."""
-    lines = value.split("\n")
-    return lines[-1] == "" and all(line and line.isprintable() and line == line.strip() for line in lines[:-1])
-
-
-def _represent_float(representer: SafeRepresenter, value: float) -> Any:
-    text = repr(value)
-    if "." not in text:
-        text = text.replace("e", ".0e")  # `1e-05` is a string to YAML 1.1
-    return representer.represent_scalar(_TAG + "float", text)
-
-
-_Representer.add_representer(str, _represent_string)
-_Representer.add_representer(float, _represent_float)
-
-
-def _writer() -> YAML:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Representer = _Representer
-    yaml.default_flow_style = False
-    yaml.width = 1_000_000  # a folded line would be a diff of its own
-    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # declared None, documented as a bool
-    return yaml

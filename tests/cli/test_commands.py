@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 FIXTURES = ROOT / "fixtures"
-COMMANDS = ("validate", "once", "run", "status", "publish", "schemas")
+COMMANDS = ("validate", "once", "run", "status", "explain", "publish", "schemas")
 
 
 @pytest.fixture(autouse=True)

@@ -60,6 +60,13 @@ def second_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster
 
 
 @pytest.fixture(scope="session")
+def second_apiserver(second_cluster: Cluster) -> int:
+    """The process id of the second cluster's API server: to stop it with SIGSTOP, and always to go on with SIGCONT."""
+    rows = sandbox("status", "--state", str(second_cluster.state))["servers"]
+    return next(int(row["pid"]) for row in rows if row["name"] == "kube-apiserver")
+
+
+@pytest.fixture(scope="session")
 def registry_host(up: dict[str, Any]) -> str:
     """`host:port` of a registry that is spoken to without TLS."""
     return str(up["registry"]["host"])

@@ -60,11 +60,12 @@ class Cluster:
 
     kubeconfig: Path
     audit_log: Path
+    state: Path
 
     @classmethod
     def of(cls, up: dict[str, Any]) -> Cluster:
         """The cluster of a sandbox's description."""
-        return cls(Path(up["kubernetes"]["kubeconfig"]), Path(up["kubernetes"]["audit_log"]))
+        return cls(Path(up["kubernetes"]["kubeconfig"]), Path(up["kubernetes"]["audit_log"]), Path(up["state"]))
 
     @cached_property
     def api(self) -> client.ApiClient:
@@ -177,6 +178,7 @@ class Stage:
     flux_timeout: str = "60s"
     cluster: Cluster | None = None
     block: str = "rtz"
+    region: str = "fsn"
     own_namespace: bool = True
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -188,7 +190,7 @@ class Stage:
     @property
     def context(self) -> str:
         """The cluster's name."""
-        return f"hz-fsn-{self.block}-{self.env_type}-{self.organization}"
+        return f"hz-{self.region}-{self.block}-{self.env_type}-{self.organization}"
 
     @property
     def namespace(self) -> str:
@@ -223,7 +225,7 @@ class Stage:
         spec = {
             "organization": self.organization,
             "envType": self.env_type,
-            "placements": [{"cluster": self.context, "region": "fsn"}],
+            "placements": [{"cluster": self.context, "region": self.region}],
             "fluxNamespace": self.namespace,
         }
         return dump(
@@ -296,8 +298,12 @@ class Stage:
 
     def connect(self) -> None:
         """Hand the reconciler the cluster's kubeconfig, and Flux the Environment's repository."""
-        _ = self.config
         self.bootstrap()
+        self.introduce()
+
+    def introduce(self) -> None:
+        """Hand the reconciler the cluster's kubeconfig alone."""
+        _ = self.config
         beside = self.kubeconfigs / ".new"
         shutil.copy(self.on.kubeconfig, beside)
         beside.rename(self.kubeconfigs / f"{self.context}.yaml")
@@ -365,6 +371,10 @@ class Stage:
     def show(self, branch: str, path: str) -> bytes:
         """A file of a branch as it is on Gitea now."""
         self.git("fetch", "-q", "origin", f"+refs/heads/{branch}:refs/remotes/origin/{branch}")
+        return self.show_fetched(branch, path)
+
+    def show_fetched(self, branch: str, path: str) -> bytes:
+        """A file of a branch as it was when last fetched."""
         return subprocess.run(
             ["git", "show", f"origin/{branch}:{path}"], cwd=self.work, check=True, capture_output=True, timeout=30
         ).stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -111,6 +112,33 @@ def test_each_commit_ends_with_one_status_for_accepted_and_one_for_running(
     assert red[0]["text"].startswith(f"applications/{name}.yaml:")
     assert stage.once()[0] == 1
     assert statuses(stage, bad) == red, "another process posts nothing that is there"
+
+
+def test_explain_shows_all_that_a_verdict_rests_on(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+    base, top = f"{stage.organization}-base", f"{stage.organization}-top"
+    servers.publish(stage.prefix, blueprint(tmp_path / "a", f"bp-{base}"))
+    servers.publish(stage.prefix, blueprint(tmp_path / "b", "bp-top", spec={"depends": [f"bp-{base}"]}))
+    stage.connect()
+    commit = stage.push({"environment.yaml": stage.environment(), f"applications/{top}.yaml": stage.application(top, "bp-top")})
+    with stage.running():
+        stage.ready(commit)
+    heads = stage.git("ls-remote", "origin")
+    done = reconciler("explain", "-c", str(stage.config), f"{stage.name}/{top}", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (placed,) = found["placements"]
+    assert (placed["ready"], placed["row"], placed["installed"]["status"]) == ("True", 27, "deployed")
+    assert any(line.startswith("Ready=True InstallSucceeded") for line in placed["conditions"])
+    assert str(stage.head("resolved")) in placed["flux"]["GitRepository/environment"]
+    assert str(stage.head("resolved")) in placed["flux"]["Kustomization/applications"]
+    assert placed["installed"]["ociDigest"] in placed["flux"][f"OCIRepository/{top}"]
+    assert (found["input"], found["main"], found["resolved"]) == (commit, commit, stage.head("resolved"))
+    assert [(n["depth"], n["application"], n["ready"]) for n in found["needs"]] == [(1, base, "True")]
+    text = reconciler("explain", "-c", str(stage.config), f"{stage.name}/{top}")
+    assert "row 27: none of the others" in text.stdout
+    wrong = reconciler("explain", "-c", str(stage.config), f"{stage.name}/{top}x")
+    assert (wrong.returncode, f"did you mean {top}?" in wrong.stderr) == (3, True)
+    assert stage.git("ls-remote", "origin") == heads, "it writes nothing"
 
 
 def test_a_reader_can_tell_that_somebody_still_watches(stage: Stage) -> None:

@@ -12,6 +12,7 @@ from reconciler.decide.render import Surroundings
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies
 from reconciler.loop.desire import Identity
+from reconciler.loop.judge import Limits
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
@@ -181,6 +182,7 @@ class Stage:
     identity: Identity = field(default_factory=lambda: Identity("acme-prod"))
     policies: Callable[[], Policies] = field(default_factory=lambda: lambda: Policies(()))
     limits: dict[str, float] = field(default_factory=dict)
+    judged: Limits = field(default_factory=Limits)
     notices: Notices | None = None
     url: str = ""
     starts: int = 0
@@ -201,6 +203,7 @@ class Stage:
             clusters=self.fleet,
             policies=self.policies,
             surroundings=lambda _: AROUND,
+            limits=self.judged,
             **{"coalesce": 0.0, **self.limits},
         )
         repository = Repository(self.clone, self.url or self.origin.as_uri())

@@ -1,7 +1,8 @@
 """Runs passes that are killed: `python -m tests.loop.mortal FOLDER POINT...` makes one in FOLDER/POINT for each point.
 
 A point is how many calls, ours and those into C, a pass lives through; then it is killed as the kernel's out-of-memory
-killer would, with nothing caught and nothing flushed. With no point, prints how many calls a whole pass makes in FOLDER/whole.
+killer would, with nothing caught and nothing flushed. With no point, prints how many calls a whole pass makes in FOLDER/whole,
+and at which of them each of its pushes has returned.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Life:
 
     def __init__(self, end: int) -> None:
         self.calls, self._end = 0, end
+        self.pushed: list[int] = []
 
     def __call__(self, frame: FrameType, event: str, _: Any) -> None:
         if event in {"call", "c_call", "c_return"} and any(part in frame.f_code.co_filename for part in OURS):
@@ -48,21 +50,24 @@ class Life:
             if self.calls == self._end:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    def live(self, folder: Path) -> int:
-        """Make one pass; returns how many calls it took."""
+        if event == "return" and frame.f_code.co_name == "push" and OURS[1] in frame.f_code.co_filename:
+            self.pushed.append(self.calls)
+
+    def live(self, folder: Path) -> str:
+        """Make one pass; returns how many calls it took, and at which a push had returned."""
         one = reconciliation(folder)
         sys.setprofile(self)
         try:
             one.run(wait=1)
         finally:
             sys.setprofile(None)
-        return self.calls
+        return " ".join(map(str, [self.calls, *self.pushed]))
 
 
 def main(folder: Path, points: list[int]) -> None:
     """Make the passes."""
     if not points:
-        sys.stdout.write(str(Life(0).live(folder / "whole")))
+        sys.stdout.write(Life(0).live(folder / "whole"))
     for point in points:
         child = os.fork()
         if not child:

@@ -115,12 +115,12 @@ def test_status_commits_are_held_back_and_the_last_one_lands(tmp_path: Path) -> 
 
 
 def test_a_status_that_stands_is_confirmed_now_and_then_without_history(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, limits={"confirm": 1.0})
+    stage = Stage(tmp_path, limits={"confirm": 2.0})
     reconciliation = stage.settle(files("shop"))
     commits = stage.git("rev-list", "--count", "status")
     assert reconciliation.run(wait=1).pushed == ()
     assert stage.git("for-each-ref", "refs/catalyst") == "", "it was said just now"
-    time.sleep(2.1)
+    time.sleep(3.1)
     reconciliation.run(wait=1)
     confirmed = stage.git("rev-parse", "refs/catalyst/confirmed")
     assert stage.git("rev-parse", "refs/catalyst/confirmed^{tree}") == stage.git("rev-parse", "status^{tree}")

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.decide.trust import Policies
 from reconciler.loop.desire import Identity
+from reconciler.loop.judge import Limits
 from reconciler.model.faults import Denied, Misconfigured, Missing, Moved, Unavailable
 from reconciler.model.observation import Failure
 from reconciler.model.trust import TrustPolicy
@@ -434,7 +435,7 @@ def test_what_comes_back_is_ready_again(stage: Stage) -> None:
 
 
 def test_the_deadline_makes_installing_a_failure(stage: Stage) -> None:
-    stage.limits = {"progress_deadline": -1.0}
+    stage.judged = Limits(progress_deadline=-1.0)
     stage.push(files("shop"))
     stage.start().run()
     placement = stage.status().applications[0].placements[0]

@@ -9,7 +9,9 @@ import urllib3.exceptions
 from kubernetes import client
 
 from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
-from reconciler.world.cluster.api import connect, failure_of, fault_of, trim
+from reconciler.world.cluster.errors import failure_of, fault_of
+from reconciler.world.cluster.kept import MAX_TEXT, trim
+from reconciler.world.cluster.kubeconfig import connect
 from reconciler.world.documents import dump
 
 CANARY = "c4nary-s3cret"
@@ -86,6 +88,19 @@ def test_a_release_of_an_odd_shape_is_kept_as_far_as_it_makes_sense(status: Any)
     assert release["status"].get("history", [{}]) == [{}]
 
 
+def test_a_condition_keeps_its_words_but_no_more_text_than_is_ever_quoted() -> None:
+    conditions = [{"type": "Ready", "status": "False", "message": "x" * 40_000, "odd": [1]}, "none", None]
+    _, release = trim({"metadata": {"name": "web", "namespace": "ns"}, "status": {"conditions": conditions}})
+    kept = release["status"]["conditions"]
+    assert kept == [{"type": "Ready", "status": "False", "message": "x" * MAX_TEXT, "odd": [1]}, None, None]
+
+
+def test_a_client_neither_tries_again_by_itself_nor_follows_a_redirect() -> None:
+    api = connect(kubeconfig({"token": CANARY}), "ctx", allow_exec=False)
+    assert api.rest_client.pool_manager.connection_pool_kw["retries"].total is False
+    api.close()
+
+
 @pytest.mark.parametrize("users", [b"5", b"[5]", b"[{user: 5}]", b"[{name: a, user: {token: [1]}}]"])
 def test_users_of_a_kubeconfig_that_are_none_are_told_so_and_raise_nothing_else(users: bytes) -> None:
     with pytest.raises(Misconfigured):
@@ -143,6 +158,8 @@ def answer(status: int) -> client.ApiException:
         (answer(500), Unavailable, "WatchFailed"),
         (answer(0), Unavailable, "WatchFailed"),
         (urllib3.exceptions.SSLError("certificate verify failed"), Denied, "AccessDenied"),
+        (client.ApiException(status=0, reason="SSLError\ncertificate verify failed"), Denied, "AccessDenied"),
+        (client.ApiException(status=0, reason="SSLError\nwrong version number"), Unavailable, "WatchFailed"),
         (urllib3.exceptions.ProtocolError("gone"), Unavailable, "WatchFailed"),
         (ConnectionRefusedError(), Unavailable, "WatchFailed"),
         (TimeoutError(CANARY), Unavailable, "WatchFailed"),

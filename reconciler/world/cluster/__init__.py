@@ -1,13 +1,21 @@
 """HelmReleases as clusters' APIs show them, by the kubernetes client: list, then watch, for ever.
 
 ```
-api        calls to one cluster, what errors mean, and how little of a HelmRelease is kept
-observer   one thread per cluster that lists, watches and notes when the API was last known to answer
+kubeconfig what is accepted as a way into a cluster
+errors     what the client's exceptions mean
+kept       how little of a HelmRelease is kept
+stream     answers read piece by piece, within bounds
+api        calls to one cluster
+sight      what is known of one cluster, and since when; no thread and no clock
+follow     the protocol: when to list, to watch, to make sure, and how long to pause when it breaks
+observer   one thread per cluster that follows it
 clusters   a directory of kubeconfigs that come, change and go
 ```
-Rules kept here: a watch that closes silently is opened again where it stopped; a 410 (also one that arrives inside the stream)
-means list again; nothing that was seen is forgotten because of a failure, but its age is told; an exec plugin in a kubeconfig is
-never run unless the configuration allows it. May not: judge what it sees.
+Rules kept here: a watch goes on without a new list only when its window ended whole, at its time and in proper form, and the API
+has then answered a read that its store must answer; anything else (410, an early or broken end, an answer that makes no sense)
+means list again, after a pause. Silence makes what was seen older, a refusal makes it unseen. What is shown was true at a moment
+no older than its age. An exec plugin in a kubeconfig is never run unless the configuration
+allows it. May not: judge what it sees.
 """
 
 from reconciler.world.cluster.clusters import Clusters

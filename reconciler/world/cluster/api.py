@@ -2,185 +2,145 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import urllib3.exceptions
-from kubernetes import client, config, watch
+from kubernetes import client
 
-from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
-from reconciler.model.observation import Failure
-from reconciler.world.documents import load
+from reconciler.model.faults import Missing, Unavailable
+from reconciler.world.cluster.errors import FOREIGN, fault_of, not_understood
+from reconciler.world.cluster.kept import Change, Releases, trim
+from reconciler.world.cluster.kubeconfig import connect
+from reconciler.world.cluster.stream import changes, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from urllib3.response import BaseHTTPResponse
 
 GROUP: Final = "helm.toolkit.fluxcd.io"
 VERSION: Final = "v2"
 PLURAL: Final = "helmreleases"
-PAGE: Final = 200
+PAGE: Final = 100
 CONNECT_TIMEOUT: Final = 5.0
-READ_TIMEOUT: Final = 30.0
-HINT_TIMEOUT: Final = (2.0, 5.0)  # asking Flux to hurry is worth no long wait: it looks by itself
+READ_TIMEOUT: Final = 10.0
+HINT_TIMEOUT: Final = (2.0, 5.0)  # asking Flux to hurry, or to explain, is worth no long wait
 MAX_RELEASES: Final = 50_000
-_GONE: Final = 410
-_MISSING: Final = 404
-_DENIED: Final = (401, 403)
 
-Releases = dict[tuple[str, str], "Mapping[str, Any]"]
-
-
-def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiClient:
-    """Make a client from a kubeconfig's content.
-
-    Raises:
-        Misconfigured: the kubeconfig is not one, has no such context, or runs a program that is not allowed.
-    """
-    source = load(kubeconfig, f"the kubeconfig of {context}")
-    if source.problems or not isinstance(source.data, dict):
-        raise Misconfigured(f"the kubeconfig of {context} is not a kubeconfig", str(next(iter(source.problems), "")))
-    users = source.data.get("users")
-    for user in users if isinstance(users, list) else []:
-        plugins = {"exec", "auth-provider"} & set(_mapping(_mapping(user).get("user")))
-        if plugins and not allow_exec:
-            raise Misconfigured(
-                f"the kubeconfig of {context} wants to run a program ({', '.join(sorted(plugins))}) to log in",
-                "use a token or a client certificate, or set clusters.allowExec",
-            )
-    try:
-        api: client.ApiClient = config.new_client_from_config_dict(source.data, context=_context(source.data, context))
-    except (config.ConfigException, TypeError, KeyError, ValueError, AttributeError, OSError) as error:
-        raise Misconfigured(f"the kubeconfig of {context} cannot be used: {type(error).__name__}") from None
-    api.configuration.retries = False
-    return api
-
-
-def _context(data: Mapping[str, Any], wanted: str) -> str:
-    """The context named as the cluster, or the only one there is."""
-    names = [c.get("name") for c in data.get("contexts") or [] if isinstance(c, dict)]
-    return wanted if wanted in names or len(names) != 1 else str(names[0])
-
-
-def fault_of(error: Exception, context: str) -> Fault:
-    """What an exception of the client means; no header or body of the exchange is in the message."""
-    if isinstance(error, client.ApiException):
-        if error.status in _DENIED:
-            return Denied(f"the API server of {context} refuses our credentials ({error.status} {error.reason})")
-        if error.status == _MISSING:
-            return Missing(f"the API server of {context} does not know {PLURAL}.{GROUP}/{VERSION}")
-        return Unavailable(f"the API server of {context} answered {error.status} {error.reason}")
-    if isinstance(error, urllib3.exceptions.HTTPError) and "certificate" in str(error).lower():
-        return Denied(f"the certificate of the API server of {context} is refused")
-    return Unavailable(f"the API server of {context} did not answer ({type(error).__name__})")
-
-
-_FOREIGN: Final = (client.ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
-_FAILURES: Final[dict[type[Fault], Any]] = {Denied: "AccessDenied", Missing: "FluxMissing"}
-
-
-def failure_of(fault: Fault) -> Failure:
-    """The row of readiness.md that a fault of a cluster is."""
-    return Failure(_FAILURES.get(type(fault), "WatchFailed"), fault.message)
+_SOURCE: Final = ("source.toolkit.fluxcd.io", "v1")
+_KUSTOMIZE: Final = ("kustomize.toolkit.fluxcd.io", "v1")
 
 
 class ClusterClient:
-    """Calls to one cluster's API. Not safe for use by several threads at once."""
+    """Calls to one cluster's API, by one thread; another one may interrupt. Every call is bounded in time and in size."""
 
     def __init__(self, kubeconfig: bytes, context: str, *, allow_exec: bool = False) -> None:
         self.context = context
         self._client = connect(kubeconfig, context, allow_exec=allow_exec)
         self._api = client.CustomObjectsApi(self._client)
+        self._answer: BaseHTTPResponse | None = None
 
     def close(self) -> None:
         """Close the connections."""
+        if self._answer is not None:
+            self._answer.close()
         self._client.close()
 
-    def releases(self) -> tuple[Releases, str]:
-        """All HelmReleases, by namespace and name, and the resourceVersion to watch from. Raises a Fault."""
-        found: Releases = {}
-        page: Any
-        token = None
-        while True:
-            try:
-                page = self._api.list_cluster_custom_object(
-                    GROUP, VERSION, PLURAL, limit=PAGE, _continue=token, _request_timeout=(CONNECT_TIMEOUT, READ_TIMEOUT)
-                )
-            except _FOREIGN as error:
-                raise fault_of(error, self.context) from None
-            for item in page["items"]:
-                key, release = trim(item)
-                found[key] = release
-            token = page["metadata"].get("continue")
-            if not token:
-                return found, page["metadata"]["resourceVersion"]
-            if len(found) > MAX_RELEASES:
-                raise Unavailable(f"{self.context} has more than {MAX_RELEASES} HelmReleases")
+    def interrupt(self) -> None:
+        """Make the call whose answer is being read fail at once. For another thread than the one that reads."""
+        answer = self._answer
+        if answer is not None:
+            with contextlib.suppress(ValueError, RuntimeError, OSError):  # it has ended meanwhile
+                answer.shutdown()
 
-    def watch(self, version: str, seconds: int, on_event: Callable[[str, Mapping[str, Any]], None]) -> None:
-        """Hand on each change since a resourceVersion, until the server closes the stream.
+    def releases(self) -> tuple[Releases, str]:
+        """All HelmReleases, by namespace and name, as they were at one moment, and the resourceVersion to watch from.
+
+        Raises a Fault.
+        """
+        found: Releases = {}
+        token = None
+        for _ in range(MAX_RELEASES // PAGE):
+            page = read(self._list(READ_TIMEOUT, limit=PAGE, _continue=token), self.context)
+            try:
+                found.update(map(trim, page["items"]))
+                token, version = page["metadata"].get("continue"), str(page["metadata"]["resourceVersion"])
+            except (KeyError, TypeError, AttributeError) as error:
+                raise not_understood(error, self.context) from None
+            if not token:
+                return found, version
+        raise Unavailable(f"{self.context} has more than {MAX_RELEASES} HelmReleases")
+
+    def watch(self, version: str, seconds: int) -> Iterator[list[Change]]:
+        """Begin to watch from a resourceVersion; the server ends it after some seconds.
+
+        Returns:
+            The changes as they come (see `stream.changes`), once the server has agreed to tell them.
 
         Raises:
-            Expired: the version is too old; list again.
-            Fault: anything else.
+            Fault: it did not agree.
         """
-        stream = watch.Watch().stream(
-            self._api.list_cluster_custom_object,
-            GROUP,
-            VERSION,
-            PLURAL,
-            resource_version=version,
-            allow_watch_bookmarks=True,
-            timeout_seconds=seconds,
-            _request_timeout=(CONNECT_TIMEOUT, seconds + CONNECT_TIMEOUT),
+        answer = self._list(
+            seconds + CONNECT_TIMEOUT, watch=True, resource_version=version, timeout_seconds=seconds, allow_watch_bookmarks=True
         )
-        try:
-            for event in stream:
-                if event["type"] == "ERROR":
-                    raise Expired
-                on_event(event["type"], event["object"])
-        except client.ApiException as error:
-            if error.status == _GONE:
-                raise Expired from None
-            raise fault_of(error, self.context) from None
-        except _FOREIGN as error:
-            raise fault_of(error, self.context) from None
+        return changes(answer, self.context)
+
+    def confirm(self) -> None:
+        """See that the API still answers a read that is to be no older than the question: its store has to take part.
+
+        A watch is served from the API server's memory, and goes on in silence when its store is lost. Raises a Fault.
+        """
+        read(self._list(READ_TIMEOUT, limit=1), self.context)
 
     def look_now(self, namespace: str) -> None:
         """Ask Flux to fetch an Environment's repository at once, as `flux reconcile` does. Raises a Fault."""
         stamp = datetime.now(UTC).isoformat()
         body = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": stamp}}}
+        call, where = self._api.patch_namespaced_custom_object, (*_SOURCE, namespace, "gitrepositories", "environment", body)
+        read(self._call(HINT_TIMEOUT, f"the GitRepository {namespace}/environment", call, *where), self.context)
+
+    def sources(self, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
+        """What stands behind an Application's HelmRelease, as the API shows it now: to explain, never to grant.
+
+        Returns:
+            `GitRepository/environment`, `Kustomization/applications` and `OCIRepository/<application>`, in this order; None
+            for one that is not there.
+
+        Raises:
+            Fault: the cluster could not be asked.
+        """
+        return {
+            "GitRepository/environment": self._object(*_SOURCE, namespace, "gitrepositories", "environment"),
+            "Kustomization/applications": self._object(*_KUSTOMIZE, namespace, "kustomizations", "applications"),
+            f"OCIRepository/{application}": self._object(*_SOURCE, namespace, "ocirepositories", application),
+        }
+
+    def _object(self, *where: str) -> Mapping[str, Any] | None:
         try:
-            self._api.patch_namespaced_custom_object(
-                "source.toolkit.fluxcd.io",
-                "v1",
-                namespace,
-                "gitrepositories",
-                "environment",
-                body,
-                _request_timeout=HINT_TIMEOUT,
-            )
-        except _FOREIGN as error:
-            raise fault_of(error, self.context) from None
+            answer = self._call(HINT_TIMEOUT, where[-1], self._api.get_namespaced_custom_object, *where)
+        except Missing:
+            return None
+        found = read(answer, self.context)
+        if not isinstance(found, dict):
+            raise not_understood(TypeError(), self.context)
+        return found
 
+    def _list(self, patience: float, **options: Any) -> BaseHTTPResponse:
+        what = f"{PLURAL}.{GROUP}/{VERSION}"
+        call = self._api.list_cluster_custom_object
+        return self._call((CONNECT_TIMEOUT, patience), what, call, GROUP, VERSION, PLURAL, **options)
 
-class Expired(Exception):  # noqa: N818 - not an error: the watch must start from a new list
-    """The resourceVersion to watch from is gone."""
-
-
-def trim(item: Mapping[str, Any]) -> tuple[tuple[str, str], Mapping[str, Any]]:
-    """A HelmRelease's namespace and name, and the parts of it that readiness needs: a thousand must fit in memory."""
-    metadata, status = item["metadata"], _mapping(item.get("status"))
-    kept = {k: metadata[k] for k in ("uid", "generation", "deletionTimestamp") if k in metadata}
-    for words in ("labels", "annotations"):
-        kept[words] = {k: v for k, v in _mapping(metadata.get(words)).items() if "openova.io/" in k or "managed-by" in k}
-    seen = {k: status[k] for k in ("observedGeneration", "conditions", "lastAttemptedConfigDigest") if k in status}
-    history = status.get("history")
-    if isinstance(history, list) and history:
-        latest = _mapping(history[0])
-        seen["history"] = [{k: latest[k] for k in ("status", "ociDigest", "chartVersion", "configDigest") if k in latest}]
-    release = {"metadata": kept, "spec": {"suspend": _mapping(item.get("spec")).get("suspend", False)}, "status": seen}
-    return (metadata["namespace"], metadata["name"]), release
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+    def _call(
+        self, patience: tuple[float, float], what: str, call: Callable[..., Any], *where: Any, **options: Any
+    ) -> BaseHTTPResponse:
+        """Ask; the answer is the transport's own, of which nothing but the head has been read."""
+        try:
+            answer: BaseHTTPResponse = call(*where, **options, _request_timeout=patience, _preload_content=False)
+            if answer.status != 200:  # noqa: PLR2004 - OK; some versions of the client raise it themselves
+                answer.close()
+                raise client.ApiException(status=answer.status, reason=answer.reason)
+        except FOREIGN as error:
+            raise fault_of(error, self.context, what) from None
+        self._answer = answer
+        return answer

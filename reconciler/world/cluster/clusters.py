@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import threading
-from typing import TYPE_CHECKING
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.faults import Missing
 from reconciler.model.observation import Failure, Observation
@@ -13,8 +15,10 @@ from reconciler.world.cluster.api import ClusterClient
 from reconciler.world.cluster.observer import Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Mapping
+
+CLOSING: Final = 1.0
+"""Seconds that closing waits for threads: those of clusters that answer end in milliseconds, and no thread holds up an exit."""
 
 
 class Clusters:
@@ -36,13 +40,17 @@ class Clusters:
     def close(self) -> None:
         """Stop all observing."""
         with self._lock:
-            for observer in self._observers.values():
-                observer.stop()
+            observers = list(self._observers.values())
             self._observers.clear()
+        for observer in observers:
+            observer.stop()
+        until = time.monotonic() + CLOSING
+        for observer in observers:
+            observer.join(until - time.monotonic())
 
     def kubeconfig(self, context: str) -> bytes | None:
         """The content of a context's kubeconfig, or None when there is none."""
-        if self._directory is None:
+        if self._directory is None or context != Path(context).name:  # a name, and no way to somewhere else
             return None
         for name in (context, f"{context}.yaml", f"{context}.kubeconfig"):
             with contextlib.suppress(OSError):
@@ -79,8 +87,19 @@ class Clusters:
 
     def look_now(self, context: str, namespace: str) -> None:
         """Ask Flux on a cluster to fetch the Environment's repository at once. Raises a Fault; Missing where there is none."""
+        with contextlib.closing(self._client(context)) as cluster:
+            cluster.look_now(namespace)
+
+    def sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
+        """What stands behind an Application's HelmRelease on a cluster, asked now; see `ClusterClient.sources`.
+
+        Takes seconds at worst. Raises a Fault; Missing where there is no kubeconfig.
+        """
+        with contextlib.closing(self._client(context)) as cluster:
+            return cluster.sources(namespace, application)
+
+    def _client(self, context: str) -> ClusterClient:
         content = self.kubeconfig(context)
         if content is None:
             raise Missing(f"there is no kubeconfig for {context}")
-        with contextlib.closing(ClusterClient(content, context, allow_exec=self._allow_exec)) as cluster:
-            cluster.look_now(namespace)
+        return ClusterClient(content, context, allow_exec=self._allow_exec)

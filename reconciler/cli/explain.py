@@ -1,0 +1,127 @@
+"""`reconciler explain`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli import console, logs
+from reconciler.cli.once import FIRST_ANSWER, ConfigOption, chosen
+from reconciler.loop.assemble import Runtime, repository
+from reconciler.loop.branches import Branches
+from reconciler.loop.explain import Explanation, Placed
+from reconciler.loop.explain import explain as explained
+from reconciler.loop.settings import read_settings
+from reconciler.model.faults import Misconfigured
+
+if TYPE_CHECKING:
+    from reconciler.decide.readiness import Verdict
+
+
+def explain(
+    application: Annotated[str, typer.Argument(metavar="ENV/APP", help="An Application of an Environment.", show_default=False)],
+    config: ConfigOption,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Show all that an Application's verdict rests on, looked at now: rule, conditions, digests, commits, dependencies, Flux.
+
+    What the Flux sources say explains a verdict, and never grants one. Writes nothing.
+
+    Exit codes: 0 it is ready on all its placements; 1 it is not; 3 something outside failed, or there is no such Application.
+    """
+    logs.configure(verbose=False)
+    environment, _, name = application.rpartition("/")
+    if not environment:
+        raise typer.BadParameter("write it as ENV/APP, such as acme-prod/marketing-site")
+    runtime = Runtime(read_settings(config))
+    try:
+        targets = list(chosen(runtime.targets(), [environment]).values())
+        if len(targets) > 1:
+            raise Misconfigured(f"more than one Environment is called {environment}", "name it by owner/name")
+        with tempfile.TemporaryDirectory(prefix="reconciler-explain-") as folder:
+            branches = Branches(repository(targets[0], Path(folder)))
+            found = explained(branches, runtime.clusters, runtime.limits, name, wait=FIRST_ANSWER)
+    finally:
+        runtime.close()
+    if format_ is console.Format.json:
+        console.print_json(_as_json(found))
+    else:
+        _show(found)
+    raise typer.Exit(console.OK if all(p.verdict.ready == "True" for p in found.placed) else console.REFUSED)
+
+
+def _show(found: Explanation) -> None:
+    package = found.package
+    for placed in found.placed:
+        _show_placed(found, placed)
+    console.say("locked")
+    console.say(f"  {package.blueprint} {package.version}  {package.artifact}")
+    console.say(f"  entry      {package.entry}")
+    console.say(f"  signature  {package.evidence.signature} by {package.evidence.authority}")
+    for one in package.required_by:
+        console.say(f"  wanted by  {one.application} {one.range} ({one.in_})")
+    console.say("commits")
+    behind = "" if found.input == found.main else f", which is not what main is at: {found.main}"
+    console.say(f"  resolved   {found.resolved}, of main {found.input}{behind}")
+    if found.needs:
+        console.say("needs")
+    for depth, name, cluster, verdict in found.needs:
+        console.say(f"{'  ' * depth}{name} on {cluster}: {_answer(verdict)}")
+
+
+def _show_placed(found: Explanation, placed: Placed) -> None:
+    verdict = placed.verdict
+    console.say(f"{found.environment}/{found.package.application} on {placed.cluster}: {_answer(verdict)}")
+    console.say(f"  rule       row {verdict.row}: {placed.rule}")
+    console.say(f"  because    {verdict.message}")
+    facts = verdict.evidence.facts if verdict.evidence else None
+    if facts is not None:
+        console.say(f"  generation {facts.generation}, acted on {facts.observed}; entry {facts.entry}")
+    for line in placed.conditions:
+        console.say(f"  condition  {line}")
+    if placed.installed:
+        console.say(f"  installed  {', '.join(f'{k} {v}' for k, v in placed.installed.items())}")
+    for name, words in placed.flux.items():
+        console.say(f"  flux       {name} {words}")
+
+
+def _answer(verdict: Verdict) -> str:
+    waiting = f", waiting for {', '.join(verdict.waiting_for)}" if verdict.waiting_for else ""
+    return f"{verdict.ready} ({verdict.state}, {verdict.reason}{waiting})"
+
+
+def _as_json(found: Explanation) -> dict[str, Any]:
+    return {
+        "environment": found.environment,
+        "application": found.package.application,
+        "main": found.main,
+        "resolved": found.resolved,
+        "input": found.input,
+        "locked": found.package.model_dump(mode="json", by_alias=True),
+        "placements": [
+            {
+                **_verdict(p.cluster, p.verdict),
+                "row": p.verdict.row,
+                "rule": p.rule,
+                "conditions": list(p.conditions),
+                "installed": dict(p.installed),
+                "flux": dict(p.flux),
+            }
+            for p in found.placed
+        ],
+        "needs": [{"depth": depth, "application": name, **_verdict(cluster, v)} for depth, name, cluster, v in found.needs],
+    }
+
+
+def _verdict(cluster: str, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "cluster": cluster,
+        "ready": verdict.ready,
+        "state": verdict.state,
+        "reason": verdict.reason,
+        "message": verdict.message,
+        "waitingFor": list(verdict.waiting_for),
+    }

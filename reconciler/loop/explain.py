@@ -1,0 +1,169 @@
+"""The chain of evidence behind one Application's verdict: what was asked for, what is locked, what runs, and what Flux says.
+
+The Flux sources explain a verdict; they never grant one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.decide.readiness import RULES, Verdict
+from reconciler.decide.report import name_blockers
+from reconciler.decide.shape import did_you_mean
+from reconciler.loop.branches import MAIN, RESOLVED, Branches
+from reconciler.loop.judge import judge, told
+from reconciler.model.faults import Fault, Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.loop.judge import ClusterView, Limits
+    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.world.cluster import Clusters
+
+MAX_WORDS = 300
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An Application on one cluster.
+
+    Attributes:
+        cluster: which.
+        verdict: ours, of this moment.
+        rule: the row of readiness.md that decided, in its own words.
+        conditions: of the HelmRelease, as `Type=Status Reason: message`.
+        installed: the newest Helm release, field by field.
+        flux: what each Flux source behind it says, one line each.
+    """
+
+    cluster: str
+    verdict: Verdict
+    rule: str
+    conditions: tuple[str, ...]
+    installed: Mapping[str, str]
+    flux: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """All that a verdict rests on.
+
+    Attributes:
+        environment: its name.
+        package: the lock's entry of the Application.
+        main: the head of `main`.
+        resolved: the head of `resolved`.
+        input: the commit of `main` that `resolved` followed from.
+        placed: the Application on each of its clusters.
+        needs: the verdict of everything below it in the dependency chain, nearest first: (depth, Application, cluster, verdict).
+    """
+
+    environment: str
+    package: Package
+    main: str | None
+    resolved: str | None
+    input: str | None
+    placed: tuple[Placed, ...]
+    needs: tuple[tuple[int, str, str, Verdict], ...]
+
+
+def explain(branches: Branches, clusters: Clusters, limits: Limits, application: str, *, wait: float) -> Explanation:
+    """Look at everything now, and explain.
+
+    Args:
+        branches: of the Environment; looked at here.
+        clusters: asked here.
+        limits: within which observations are judged.
+        application: whose verdict.
+        wait: seconds to wait for a cluster's first answer.
+
+    Raises:
+        Missing: nothing is resolved yet, or no such Application is.
+        Fault: the repository could not be read.
+    """
+    branches.look()
+    lock = branches.lock()
+    if lock is None:
+        raise Missing("nothing is resolved yet", "see `reconciler status`")
+    package = next((p for p in lock.packages if p.application == application), None)
+    if package is None:
+        names = [p.application for p in lock.packages]
+        raise Missing(f"{lock.metadata.name} has no Application {application}", did_you_mean(application, names))
+    verdicts = _verdicts(branches, lock, clusters, limits, wait)
+    return Explanation(
+        environment=lock.metadata.name,
+        package=package,
+        main=branches.head(MAIN),
+        resolved=branches.head(RESOLVED),
+        input=branches.input_of_resolved(),
+        placed=tuple(_placed(lock, package, c, verdicts[application, c], clusters) for c in package.placements),
+        needs=tuple(_needs(lock, package, verdicts)),
+    )
+
+
+def _verdicts(
+    branches: Branches, lock: EnvironmentLock, view: ClusterView, limits: Limits, wait: float
+) -> dict[tuple[str, str], Verdict]:
+    for cluster in sorted({c for p in lock.packages for c in p.placements}):
+        view.ensure(cluster, wait=wait)
+    seen = told(branches.status())
+    return dict(name_blockers(judge(lock, view, limits, committed=branches.time(RESOLVED), now=time.time(), seen=seen)))
+
+
+def _placed(lock: EnvironmentLock, package: Package, cluster: str, verdict: Verdict, clusters: Clusters) -> Placed:
+    facts = verdict.evidence.facts if verdict.evidence else None
+    newest = facts.newest if facts else None
+    return Placed(
+        cluster=cluster,
+        verdict=verdict,
+        rule=RULES[verdict.row],
+        conditions=tuple(_said(c) for c in facts.conditions.values()) if facts else (),
+        installed={k: str(v)[:MAX_WORDS] for k, v in (newest or {}).items()},
+        flux=_flux(lock.flux_namespace, package.application, cluster, clusters),
+    )
+
+
+def _flux(namespace: str, application: str, cluster: str, clusters: Clusters) -> dict[str, str]:
+    try:
+        sources = clusters.sources(cluster, namespace, application)
+    except Fault as fault:
+        return {"cannot be asked": fault.message}
+    return {name: _source(one) for name, one in sources.items()}
+
+
+def _source(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return "is not there"
+    status = one.get("status") or {}
+    revision = (status.get("artifact") or {}).get("revision") or status.get("lastAppliedRevision") or "nothing yet"
+    said = [_said(c) for c in status.get("conditions") or [] if c.get("type") in {"Ready", "Stalled", "SourceVerified"}]
+    return _words(f"at {revision}; {'; '.join(said) or 'says nothing'}")
+
+
+def _said(condition: Mapping[str, Any]) -> str:
+    return _words(f"{condition.get('type')}={condition.get('status')} {condition.get('reason')}: {condition.get('message')}")
+
+
+def _words(text: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 3] + "..."
+
+
+def _needs(
+    lock: EnvironmentLock, package: Package, verdicts: Mapping[tuple[str, str], Verdict]
+) -> Iterable[tuple[int, str, str, Verdict]]:
+    """Everything below an Application, breadth first, each once on each of the Application's clusters."""
+    packages = {p.application: p for p in lock.packages}
+    level, depth, seen = [package.application], 0, {package.application}
+    while level:
+        depth += 1
+        below = sorted({name for parent in level for name in packages[parent].depends_on if name in packages} - seen)
+        seen.update(below)
+        for name in below:
+            for cluster in package.placements:
+                if (name, cluster) in verdicts:
+                    yield depth, name, cluster, verdicts[name, cluster]
+        level = below

@@ -1,0 +1,101 @@
+"""What runs of a lock, judged: every package on every placement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.decide.readiness import Entry, Verdict, assess
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.observation import Observation
+    from reconciler.model.status import EnvironmentStatus
+
+# An entry on a cluster: Application, cluster, the lock's digest over what is to run.
+Sighting = tuple[str, str, str]
+
+
+class ClusterView(Protocol):
+    """What a pass needs of clusters; `world.cluster.Clusters` in earnest."""
+
+    def ensure(self, context: str, *, wait: float = 0.0) -> None:
+        """See to it that a cluster is observed; wait some seconds for its first answer."""
+
+    def observe(self, context: str, namespace: str, name: str) -> Observation:
+        """What is known of one HelmRelease."""
+
+    def look_now(self, context: str, namespace: str) -> None:
+        """Ask Flux to look at the repository at once."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Within which observations are judged: seconds after which one is stale, and in which a commit should be ready."""
+
+    stale_after: float = 60.0
+    progress_deadline: float = 900.0
+
+
+def judge(
+    lock: EnvironmentLock, view: ClusterView, limits: Limits, *, committed: float, now: float, seen: Collection[Sighting]
+) -> dict[tuple[str, str], Verdict]:
+    """Judge all of a lock.
+
+    Args:
+        lock: what is to run.
+        view: what is seen.
+        limits: within which to judge.
+        committed: when the lock was committed, seconds since the epoch.
+        now: seconds since the epoch.
+        seen: what was on a cluster at some time before.
+
+    Returns:
+        A verdict by Application and cluster.
+    """
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    for package in lock.packages:
+        for cluster in package.placements:
+            entry = _entry(
+                lock, package, cluster, limits, committed, was_there=(package.application, cluster, package.entry) in seen
+            )
+            observation = view.observe(cluster, entry.namespace, entry.application)
+            verdicts[package.application, cluster] = assess(entry, observation, now)
+    return verdicts
+
+
+def sightings(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> set[Sighting]:
+    """What of a lock the verdicts have seen on its clusters."""
+    return {
+        (p.application, cluster, p.entry)
+        for p in lock.packages
+        for cluster in p.placements
+        if (evidence := verdicts[p.application, cluster].evidence) is not None and evidence.entry == p.entry
+    }
+
+
+def told(status: EnvironmentStatus | None) -> set[Sighting]:
+    """What the last status says was seen: it remembers over a restart."""
+    return {
+        (application.name, placement.cluster, placement.evidence.entry)
+        for application in (status.applications if status else ())
+        for placement in application.placements
+        if placement.evidence is not None and placement.evidence.entry is not None
+    }
+
+
+def _entry(lock: EnvironmentLock, package: Package, cluster: str, limits: Limits, committed: float, *, was_there: bool) -> Entry:
+    return Entry(
+        application=package.application,
+        cluster=cluster,
+        namespace=lock.flux_namespace,
+        version=package.version,
+        digest=package.digest,
+        entry=package.entry,
+        was_there=was_there,
+        committed=committed,
+        stale_after=limits.stale_after,
+        progress_deadline=limits.progress_deadline,
+    )

@@ -1,0 +1,46 @@
+"""What the client's exceptions mean. The only place where they are told apart."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import urllib3.exceptions
+from kubernetes import client
+
+from reconciler.model.faults import Denied, Fault, Missing, Unavailable
+from reconciler.model.observation import Failure
+
+# Whatever the client lets through: its own, its transport's, the socket's, and what parsing raises.
+FOREIGN: Final = (client.ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
+
+MAX_ANSWER: Final = 100
+"""Characters quoted of what a server calls its error."""
+
+_MISSING: Final = 404
+_DENIED: Final = (401, 403)
+_FAILURES: Final[dict[type[Fault], Any]] = {Denied: "AccessDenied", Missing: "FluxMissing"}
+
+
+def fault_of(error: Exception, context: str, what: str = "HelmReleases (helm.toolkit.fluxcd.io/v2)") -> Fault:
+    """What an exception of the client means; no header or body of the exchange is in the message."""
+    if isinstance(error, client.ApiException) and error.status:
+        answer = f"{error.status} {error.reason}"[:MAX_ANSWER]
+        if error.status in _DENIED:
+            return Denied(f"the API server of {context} refuses our credentials ({answer})")
+        if error.status == _MISSING:
+            return Missing(f"the API server of {context} does not know {what}")
+        return Unavailable(f"the API server of {context} answered {answer}")
+    # The client turns a failed handshake into an ApiException of status 0, whose reason is what was wrong.
+    if isinstance(error, client.ApiException | urllib3.exceptions.HTTPError) and "certificate" in str(error).lower():
+        return Denied(f"the certificate of the API server of {context} is refused, or ours by it")
+    return Unavailable(f"the API server of {context} did not answer ({type(error).__name__})")
+
+
+def not_understood(error: Exception, context: str) -> Unavailable:
+    """The fault of an answer that is none of what Kubernetes answers."""
+    return Unavailable(f"what the API server of {context} answered was not understood ({type(error).__name__})")
+
+
+def failure_of(fault: Fault) -> Failure:
+    """The row of readiness.md that a fault of a cluster is."""
+    return Failure(_FAILURES.get(type(fault), "WatchFailed"), fault.message)
