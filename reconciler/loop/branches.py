@@ -116,13 +116,13 @@ class Branches:
         """The tree that some files make, without writing it."""
         return self._repository.tree_of(files)
 
-    def push(self, branch: str, files: Mapping[str, bytes], message: str) -> str:
-        """Commit files as a branch's whole content and push, if the branch is still where it was last seen.
+    def push_resolved(self, files: Mapping[str, bytes], message: str, lock: EnvironmentLock) -> None:
+        """Commit files, of which one says this lock, as all of `resolved`, and push if it is still where it was last seen."""
+        self._lock = (self._push(RESOLVED, files, message, self._heads.get(RESOLVED)), lock)
 
-        Returns:
-            The new commit.
-        """
-        return self._push(branch, files, message, self._heads.get(branch))
+    def push_status(self, files: Mapping[str, bytes], message: str, status: EnvironmentStatus) -> None:
+        """Commit files, of which one says this status, as all of `status`, and push if it is still where it was last seen."""
+        self._status = (self._push(STATUS, files, message, self._heads.get(STATUS)), status)
 
     def _push(self, branch: str, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
         commit = self._repository.write(files, parent=parent, message=message, time=int(time.time()))

@@ -216,7 +216,7 @@ class Reconciliation:
             return []
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
         message = resolved_message(self.identity.name, main, self._branches.lock(), self._last, digest)
-        self._branches.push(RESOLVED, files, message)
+        self._branches.push_resolved(files, message, self._last)
         for cluster in sorted(self.clusters):
             try:
                 self._world.clusters.look_now(cluster, self._last.flux_namespace)
@@ -234,7 +234,7 @@ class Reconciliation:
             return []
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
         self._pushed_status = time.monotonic()
-        self._branches.push(STATUS, files, f"{subject(status)}\n\n{trailers}")
+        self._branches.push_status(files, f"{subject(status)}\n\n{trailers}", status)
         return [STATUS]
 
     def _confirm(self, files: Mapping[str, bytes]) -> None:
