@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.decide.render import ENTRY_ANNOTATION, MANAGED_BY
+from reconciler.model.canonical import runs_of
 
 Condition = Mapping[str, Any]
 
@@ -30,7 +31,10 @@ class Facts:
         sound: its conditions are conditions, and each type stands once.
         conditions: by type; of a doubled type the last.
         newest: the newest entry of its history; None when there is no history, empty when that entry is none.
+        runs: digest over what its spec makes run (`model.canonical.runs_of`).
         attempted: digest of the values last attempted.
+        attempted_chart: version of the chart last attempted.
+        attempted_artifact: digest of the artifact last attempted.
     """
 
     ours: bool
@@ -43,11 +47,14 @@ class Facts:
     sound: bool
     conditions: Mapping[str, Condition]
     newest: Mapping[str, Any] | None
+    runs: str
     attempted: str | None
+    attempted_chart: str | None
+    attempted_artifact: str | None
 
 
 def facts_of(release: Mapping[str, Any]) -> Facts:
-    """Read a HelmRelease as the Kubernetes API gives it."""
+    """Read a HelmRelease as the Kubernetes API gives it, or as little of it as `world.cluster` keeps: then `runs` is there."""
     metadata, status = mapping(release.get("metadata")), mapping(release.get("status"))
     labels, annotations = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
     given = status.get("conditions") or ()
@@ -70,7 +77,10 @@ def facts_of(release: Mapping[str, Any]) -> Facts:
         sound=(isinstance(given, list) or not given) and len(conditions) == len(given),
         conditions=conditions,
         newest=newest,
+        runs=text(release, "runs") or runs_of(mapping(release.get("spec"))),
         attempted=text(status, "lastAttemptedConfigDigest") or None,
+        attempted_chart=text(status, "lastAttemptedRevision") or None,
+        attempted_artifact=text(status, "lastAttemptedRevisionDigest") or None,
     )
 
 

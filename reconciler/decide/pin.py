@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.canonical import digest_of
 from reconciler.decide.configure import values_of
 from reconciler.decide.shape import did_you_mean
 from reconciler.decide.validate import is_reserved
+from reconciler.model.canonical import digest_of
 from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requirer
 
 if TYPE_CHECKING:

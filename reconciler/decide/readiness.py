@@ -7,9 +7,10 @@ conclusion drawn from a HelmRelease that was observed; never a default, a time-o
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.decide.helmrelease import Condition, Facts, facts_of, text
+from reconciler.model.canonical import runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE: Final = 600
 MAX_REASON: Final = 100
+_DIGEST_IN_VERSION: Final = 12  # how much of an artifact's digest helm-controller appends to a chart's version
 
 # Rows 1 to 4: what to do about a cluster that cannot be looked at.
 _REMEDIES: Final = {
@@ -29,6 +31,8 @@ _REMEDIES: Final = {
 }
 # helm-controller's reasons for which an install or an upgrade itself failed, rather than something around it.
 _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackFailed", "UninstallFailed", "ArtifactFailed"})
+# Reasons of row 19 that helm-controller gives in the first seconds of every release: nothing is wrong yet.
+_NOT_YET: Final = frozenset({"SourceNotReady", "ArtifactNotReady"})
 # Row 22: a condition and the status in which it speaks against readiness, whatever Ready says.
 _AGAINST: Final = (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True"))
 # readiness.md's rows, in its words: what was observed.
@@ -44,7 +48,7 @@ RULES: Final = {
     9: "the object is not ours",
     10: "the object is being deleted",
     11: "the object is suspended",
-    12: "the object's entry is not the lock's",
+    12: "the object's entry, or what its spec makes run, is not the lock's",
     13: "the generation was not acted on",
     14: "the conditions are malformed",
     15: "the object is stalled",
@@ -64,6 +68,9 @@ RULES: Final = {
 _SETTLING: Final = frozenset({"Installing", "Updating"})
 
 
+NOTHING_RUNS: Final = runs_of({})
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a cluster is to run of one package, and the limits within which to judge it.
@@ -75,8 +82,9 @@ class Entry:
         version: the Blueprint's, which is the chart's.
         digest: the artifact's manifest digest.
         entry: the lock's digest over all that is to run.
+        runs: digest over what the HelmRelease's spec is to make run (`model.canonical.runs_of`); that of nothing by default.
         was_there: a HelmRelease with this entry was observed before.
-        committed: when the resolved commit was made, seconds since the epoch.
+        committed: when the resolved commit was made, seconds since the epoch; 0 when no deadline applies.
         stale_after: seconds after which an observation no longer counts.
         progress_deadline: seconds from the commit after which "still going on" is a failure.
     """
@@ -87,6 +95,7 @@ class Entry:
     version: str
     digest: str
     entry: str
+    runs: str = NOTHING_RUNS
     was_there: bool = False
     committed: float = 0.0
     stale_after: float = 60.0
@@ -159,12 +168,7 @@ def _judged(entry: Entry, observation: Observation) -> tuple[Verdict, Evidence |
         # What was there is remembered in the status itself, by the entry in the evidence.
         return _absent(entry, name), Evidence(name, entry.entry) if entry.was_there else None
     facts = facts_of(observation.release)
-    verdict = (
-        _by_ownership(entry, facts, name)
-        or _by_generation(facts, name)
-        or _by_conditions(entry, facts)
-        or _by_history(entry, facts)
-    )
+    verdict = _by_ownership(entry, facts, name) or _by_conditions(entry, facts, name) or _by_history(entry, facts)
     if verdict is None:  # row 27
         ready = facts.conditions["Ready"]
         verdict = Verdict("True", "Running", text(ready, "reason") or "Ready", text(ready, "message"), 27)
@@ -211,23 +215,20 @@ def _by_ownership(entry: Entry, facts: Facts, name: str) -> Verdict | None:
     if facts.entry != entry.entry:
         message = "Flux has not applied the resolved commit yet: the HelmRelease on the cluster is of another one"
         return Verdict("False", "Updating", "AwaitingApply", message, 12)
+    if facts.runs != entry.runs:
+        # Flux lets others' fields stand beside ours: a value or a valuesFrom that somebody added stays until it is removed.
+        message = f"somebody changed what the HelmRelease {name} runs (values, chart or target): remove that, or push it to main"
+        return Verdict("False", "Degraded", "NotAsResolved", message, 12)
     return None
 
 
-def _by_generation(facts: Facts, name: str) -> Verdict | None:
-    if facts.observed is None or facts.observed != facts.generation:
-        message = f"helm-controller has acted on generation {facts.observed}, the object is at {facts.generation}; wait for it"
-        return Verdict("False", "Updating", "NotReconciled", message, 13)
+def _by_conditions(entry: Entry, facts: Facts, name: str) -> Verdict | None:
     if not facts.sound:
         message = f"the conditions of the HelmRelease {name} contradict each other or are none; look at who else writes them"
         return Verdict("False", "Unknown", "MalformedStatus", message, 14)
-    return None
-
-
-def _by_conditions(entry: Entry, facts: Facts) -> Verdict | None:
     conditions = facts.conditions
     ready, stalled = conditions.get("Ready"), conditions.get("Stalled")
-    if stalled is not None and stalled["status"] == "True":
+    if stalled is not None and stalled["status"] == "True" and stalled.get("observedGeneration") in (None, facts.generation):
         return Verdict("False", "Failed", text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
     if ready is None:
         message = "helm-controller has not said yet whether it is ready; wait for it"
@@ -236,10 +237,34 @@ def _by_conditions(entry: Entry, facts: Facts) -> Verdict | None:
         message = f"its Ready condition is of generation {ready['observedGeneration']}, the object is at {facts.generation}"
         return Verdict("False", "Updating", "StaleCondition", message, 17)
     if ready["status"] == "False":
-        return _not_ready(entry, ready, conditions)
+        return _not_ready(entry, facts, ready)
     if ready["status"] == "Unknown":
-        state: State = "Updating" if facts.newest is not None else "Installing"
-        return Verdict("False", state, text(ready, "reason") or "Progressing", text(ready, "message"), 20)
+        return Verdict("False", _going(facts), text(ready, "reason") or "Progressing", text(ready, "message"), 20)
+    if (
+        stalled is not None and stalled["status"] == "True"
+    ):  # an older stall says nothing of what goes on, but speaks against ready
+        return Verdict("False", "Failed", text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
+    return _by_generation(facts) or _against(conditions)
+
+
+def _going(facts: Facts) -> State:
+    return "Updating" if facts.newest is not None else "Installing"
+
+
+def _by_generation(facts: Facts) -> Verdict | None:
+    """Row 13, which stands after row 20.
+
+    helm-controller writes this generation only when a reconciliation has ended. Before it rows 15 to 20, none of which is ready,
+    have more to say of a release that is on its way or fails on it.
+    """
+    if facts.observed is not None and facts.observed == facts.generation:
+        return None
+    message = f"helm-controller has acted on generation {facts.observed}, the object is at {facts.generation}; wait for it"
+    return Verdict("False", "Updating", "NotReconciled", message, 13)
+
+
+def _against(conditions: Mapping[str, Condition]) -> Verdict | None:
+    """Rows 21 and 22: what speaks against a Ready that is True."""
     reconciling = conditions.get("Reconciling")
     if reconciling is not None and reconciling["status"] == "True":
         return Verdict("False", "Updating", "Reconciling", text(reconciling, "message"), 21)
@@ -250,9 +275,9 @@ def _by_conditions(entry: Entry, facts: Facts) -> Verdict | None:
     return None
 
 
-def _with_cause(stalled: Condition, conditions: Mapping[str, Condition]) -> str:
-    """What Stalled says ("failed after 4 attempts"), and what Helm said of the last of them, which is what people need."""
-    messages = [text(stalled, "message")]
+def _with_cause(said: Condition, conditions: Mapping[str, Condition]) -> str:
+    """What a condition says ("failed after 4 attempts"), and what Helm said of the last of them, which is what people need."""
+    messages = [text(said, "message")]
     for kind in ("Released", "Ready"):
         condition = conditions.get(kind, {})
         cause = text(condition, "message")
@@ -262,14 +287,17 @@ def _with_cause(stalled: Condition, conditions: Mapping[str, Condition]) -> str:
     return ": ".join(messages)
 
 
-def _not_ready(entry: Entry, ready: Condition, conditions: Mapping[str, Condition]) -> Verdict:
+def _not_ready(entry: Entry, facts: Facts, ready: Condition) -> Verdict:
     reason, message = text(ready, "reason") or "NotReady", text(ready, "message")
     if reason == "DependencyNotReady":  # the root blocker is named once the Environment is seen whole
         blocker = _dependency(message, entry.namespace)
         return Verdict("False", "Installing", reason, message, 18, waiting_for=(blocker,) if blocker else ())
-    released = conditions.get("Released", {})
+    if reason in _NOT_YET:
+        return Verdict("False", _going(facts), reason, message, 19)
+    released = facts.conditions.get("Released", {})
     failed = reason in _FAILED_REASONS or (released.get("status") == "False" and text(released, "reason") in _FAILED_REASONS)
-    return Verdict("False", "Failed" if failed else "Degraded", reason, message, 19)
+    state: State = "Failed" if failed else "Degraded"
+    return Verdict("False", state, reason, _with_cause(ready, facts.conditions), 19)
 
 
 def _by_history(entry: Entry, facts: Facts) -> Verdict | None:
@@ -279,7 +307,7 @@ def _by_history(entry: Entry, facts: Facts) -> Verdict | None:
         return Verdict(
             "False", "Installing", "NotDeployed", f"the newest Helm release is {word}, not deployed; wait for Helm", 23
         )
-    if newest.get("ociDigest") != entry.digest:
+    if newest.get("ociDigest") != entry.digest and not _rolled_back_to(entry, facts, newest):
         message = f"what is installed is the artifact {newest.get('ociDigest')}, the lock says {entry.digest}; Flux will follow"
         return Verdict("False", "Updating", "WrongArtifact", message, 24)
     installed = text(newest, "chartVersion").partition("+")[0]
@@ -289,6 +317,21 @@ def _by_history(entry: Entry, facts: Facts) -> Verdict | None:
     if facts.attempted is None or facts.attempted != newest.get("configDigest"):
         return Verdict("False", "Updating", "ConfigPending", "the newest values have not been installed yet; wait for Helm", 26)
     return None
+
+
+def _rolled_back_to(entry: Entry, facts: Facts, newest: Mapping[str, Any]) -> bool:
+    """Whether the newest release is the lock's artifact although it names none.
+
+    Helm's roll-back writes a release without the artifact's digest. What then stands for it: the release's chart is the one last
+    attempted, that attempt was of the lock's artifact, and the chart's version carries the beginning of its digest.
+    """
+    chart = text(newest, "chartVersion")
+    return (
+        newest.get("ociDigest") is None
+        and chart == facts.attempted_chart
+        and facts.attempted_artifact == entry.digest
+        and chart.partition("+")[2] == entry.digest.removeprefix("sha256:")[:_DIGEST_IN_VERSION]
+    )
 
 
 def _dependency(message: str, namespace: str) -> str:

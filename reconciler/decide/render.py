@@ -145,16 +145,16 @@ def _source(package: Package, around: Surroundings) -> dict[str, Any]:
 
 
 def _release(package: Package, around: Surroundings) -> dict[str, Any]:
+    where = package.running
+    values = where.pop("values")  # for people's sake they stand last
     spec: dict[str, Any] = {
         "interval": around.interval,
         "timeout": around.timeout,
-        "releaseName": package.application,
-        "targetNamespace": package.application,
-        "chartRef": {"kind": "OCIRepository", "name": package.application},
+        **where,
         "install": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "upgrade": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "driftDetection": {"mode": "enabled"},
-        "values": package.values,
+        "values": values,
     }
     if package.suspend:
         spec["suspend"] = True

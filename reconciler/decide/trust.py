@@ -6,7 +6,7 @@ import fnmatch
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.decide.canonical import digest_of
+from reconciler.model.canonical import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

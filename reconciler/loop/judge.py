@@ -94,6 +94,7 @@ def _entry(lock: EnvironmentLock, package: Package, cluster: str, limits: Limits
         version=package.version,
         digest=package.digest,
         entry=package.entry,
+        runs=package.runs,
         was_there=was_there,
         committed=committed,
         stale_after=limits.stale_after,

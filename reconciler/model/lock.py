@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from reconciler.model.base import ApplicationName, ClusterName, Digest, Model
+from reconciler.model.canonical import runs_of
 
 
 class ChartPin(Model):
@@ -59,6 +61,21 @@ class Package(Model):
     def digest(self) -> str:
         """The artifact's manifest digest."""
         return self.artifact.rpartition("@")[2]
+
+    @property
+    def running(self) -> dict[str, Any]:
+        """What of its HelmRelease's spec decides what runs, and so must be on the cluster unchanged."""
+        return {
+            "releaseName": self.application,
+            "targetNamespace": self.application,
+            "chartRef": {"kind": "OCIRepository", "name": self.application},
+            "values": self.values,
+        }
+
+    @cached_property
+    def runs(self) -> str:
+        """The digest over that (`model.canonical.runs_of`), made once: every pass compares it."""
+        return runs_of(self.running)
 
 
 class LockMetadata(Model):

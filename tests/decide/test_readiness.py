@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.decide.readiness import MAX_MESSAGE, Entry, Verdict, assess
+from reconciler.model.canonical import runs_of
 from reconciler.model.observation import Failure, FailureReason, Observation
 
 DIGEST = "sha256:" + "a" * 64
@@ -134,6 +135,30 @@ def test_row_11_suspended_keeps_its_old_true_and_is_not_ready() -> None:
 def test_row_12_another_entry() -> None:
     verdict = judged(release(metadata__annotations={"catalyst.openova.io/entry": OTHER_DIGEST}))
     assert (verdict.ready, verdict.reason, verdict.state) == ("False", "AwaitingApply", "Updating")
+
+
+# Real Flux lets a value, or a valuesFrom, that somebody added stand beside ours, and upgrades to it: Ready, and not as locked.
+@pytest.mark.parametrize("added", [{"values": {"colour": "red"}}, {"valuesFrom": [{"kind": "ConfigMap", "name": "x"}]}])
+def test_row_12_the_entry_is_the_lock_s_but_what_runs_is_not(added: dict[str, Any]) -> None:
+    verdict = judged(release(spec=added))
+    assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("False", "NotAsResolved", "Degraded", 12)
+    entry = Entry(**{**ENTRY.__dict__, "runs": runs_of(added)})
+    assert judged(release(spec=added), entry).ready == "True"
+    assert judged(release(), entry).reason == "NotAsResolved", "what was taken away is missed too"
+
+
+# Row 13 decides after row 20: helm-controller writes this generation only at the end of a reconciliation.
+def test_row_13_does_not_hide_what_a_first_install_waits_for_or_fails_on() -> None:
+    waiting = conditions(("Ready", "False", "DependencyNotReady"))
+    assert judged(release(status__conditions=waiting, status__observedGeneration=-1)).reason == "DependencyNotReady"
+    failing = conditions(("Ready", "False", "InstallFailed"))
+    assert judged(release(status__conditions=failing, status__observedGeneration=-1)).state == "Failed"
+
+
+def test_row_15_a_stall_of_an_older_generation_is_over() -> None:
+    found = conditions(("Ready", "Unknown", "Progressing"), ("Stalled", "True", "RetriesExceeded"))
+    found[1]["observedGeneration"] = 2
+    assert judged(release(status__conditions=found)).reason == "Progressing"
 
 
 # | 13 | status.observedGeneration absent or not equal to generation | False | NotReconciled | Updating |
@@ -264,6 +289,25 @@ def test_rows_24_to_26_what_is_installed_is_not_what_is_locked(field: str, value
         found["status"]["history"][0][field] = value
     verdict = judged(found)
     assert (verdict.ready, verdict.reason, verdict.state) == ("False", reason, "Updating")
+
+
+# Helm's roll-back writes a release without the artifact's digest.
+def test_row_24_a_release_rolled_back_to_is_the_lock_s_artifact_if_all_else_says_so() -> None:
+    found = release(status__lastAttemptedRevision="1.3.0+aaaaaaaaaaaa", status__lastAttemptedRevisionDigest=DIGEST)
+    del found["status"]["history"][0]["ociDigest"]
+    assert judged(found).ready == "True"
+    for path, value in (
+        ("lastAttemptedRevision", "1.3.0+bbbbbbbbbbbb"),
+        ("lastAttemptedRevision", None),
+        ("lastAttemptedRevisionDigest", OTHER_DIGEST),
+        ("lastAttemptedRevisionDigest", None),
+    ):
+        other = copy.deepcopy(found)
+        other["status"][path] = value
+        assert judged(other).reason == "WrongArtifact"
+    foreign = copy.deepcopy(found)
+    foreign["status"]["history"][0]["chartVersion"] = foreign["status"]["lastAttemptedRevision"] = "1.3.0"
+    assert judged(foreign).reason == "WrongArtifact", "without the digest in the version it proves nothing"
 
 
 def test_row_26_no_config_was_attempted_and_none_installed_proves_nothing() -> None:

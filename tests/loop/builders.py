@@ -151,7 +151,7 @@ def running(package: Package) -> dict[str, Any]:
             "labels": {"app.kubernetes.io/managed-by": "catalyst-reconciler"},
             "annotations": {"catalyst.openova.io/entry": package.entry},
         },
-        "spec": {"suspend": False},
+        "spec": {"suspend": False, **package.running},
         "status": {
             "observedGeneration": 1,
             "lastAttemptedConfigDigest": VALUES,

@@ -8,6 +8,7 @@ import pytest
 import urllib3.exceptions
 from kubernetes import client
 
+from reconciler.model.canonical import runs_of
 from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
 from reconciler.world.cluster.errors import failure_of, fault_of
 from reconciler.world.cluster.kept import MAX_TEXT, trim
@@ -63,6 +64,7 @@ def test_a_release_keeps_what_readiness_needs_and_nothing_else() -> None:
                 "annotations": {"catalyst.openova.io/entry": "e"},
             },
             "spec": {"suspend": True},
+            "runs": runs_of({"values": {"password": CANARY}}),
             "status": {
                 "observedGeneration": 3,
                 "conditions": [{"type": "Ready", "status": "True"}],
@@ -76,7 +78,12 @@ def test_a_release_keeps_what_readiness_needs_and_nothing_else() -> None:
 def test_a_release_that_says_next_to_nothing_is_kept_as_such() -> None:
     key, release = trim({"metadata": {"name": "web", "namespace": "ns", "labels": None}, "spec": None, "status": None})
     assert key == ("ns", "web")
-    assert release == {"metadata": {"labels": {}, "annotations": {}}, "spec": {"suspend": False}, "status": {}}
+    assert release == {
+        "metadata": {"labels": {}, "annotations": {}},
+        "spec": {"suspend": False},
+        "runs": runs_of({}),
+        "status": {},
+    }
 
 
 @pytest.mark.parametrize("status", [{"history": {}}, {"history": [5]}, {"history": 5}, 5])

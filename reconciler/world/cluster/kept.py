@@ -7,8 +7,18 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, Final
 
+from reconciler.model.canonical import runs_of
+
 MAX_TEXT: Final = 2_000
 """Characters kept of one text of a condition; more than any message of ours quotes."""
+
+_STATUS: Final = (
+    "observedGeneration",
+    "conditions",
+    "lastAttemptedConfigDigest",
+    "lastAttemptedRevision",
+    "lastAttemptedRevisionDigest",
+)
 
 Key = tuple[str, str]
 """A HelmRelease's namespace and name."""
@@ -43,14 +53,16 @@ def trim(item: Mapping[str, Any]) -> tuple[Key, Release]:
     for words in ("labels", "annotations"):
         ours = {k: v for k, v in mapping(metadata.get(words)).items() if "openova.io/" in k or "managed-by" in k}
         kept[words] = {intern(k): v for k, v in ours.items()}
-    seen = {k: status[k] for k in ("observedGeneration", "conditions", "lastAttemptedConfigDigest") if k in status}
+    seen = {k: status[k] for k in _STATUS if k in status}
     if isinstance(seen.get("conditions"), list):
         seen["conditions"] = [_condition(c) for c in seen["conditions"]]
     history = status.get("history")
     if isinstance(history, list) and history:
         latest = mapping(history[0])
         seen["history"] = [{k: latest[k] for k in ("status", "ociDigest", "chartVersion", "configDigest") if k in latest}]
-    release = {"metadata": kept, "spec": {"suspend": mapping(item.get("spec")).get("suspend", False)}, "status": seen}
+    spec = mapping(item.get("spec"))
+    # Of the spec a digest is enough: it is compared with that of the spec that the lock makes.
+    release = {"metadata": kept, "spec": {"suspend": spec.get("suspend", False)}, "runs": runs_of(spec), "status": seen}
     return (metadata["namespace"], metadata["name"]), release
 
 
