@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.decide.readiness import Entry, Verdict, assess
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.observation import Observation
     from reconciler.model.status import EnvironmentStatus
 
 # An entry on a cluster: Application, cluster, the lock's digest over what is to run.
 Sighting = tuple[str, str, str]
+# What was on a cluster at some time, and whether it was ready then.
+Sightings = dict[Sighting, bool]
 
 
 class ClusterView(Protocol):
@@ -40,7 +40,7 @@ class Limits:
 
 
 def judge(
-    lock: EnvironmentLock, view: ClusterView, limits: Limits, *, committed: float, now: float, seen: Collection[Sighting]
+    lock: EnvironmentLock, view: ClusterView, limits: Limits, *, committed: float, now: float, seen: Sightings
 ) -> dict[tuple[str, str], Verdict]:
     """Judge all of a lock.
 
@@ -50,7 +50,7 @@ def judge(
         limits: within which to judge.
         committed: when the lock was committed, seconds since the epoch.
         now: seconds since the epoch.
-        seen: what was on a cluster at some time before.
+        seen: what was on a cluster before. The deadline is for what is to come: what was ready already has met it.
 
     Returns:
         A verdict by Application and cluster.
@@ -58,35 +58,39 @@ def judge(
     verdicts: dict[tuple[str, str], Verdict] = {}
     for package in lock.packages:
         for cluster in package.placements:
-            entry = _entry(
-                lock, package, cluster, limits, committed, was_there=(package.application, cluster, package.entry) in seen
-            )
+            entry = _entry(lock, package, cluster, limits, committed, seen)
             observation = view.observe(cluster, entry.namespace, entry.application)
             verdicts[package.application, cluster] = assess(entry, observation, now)
     return verdicts
 
 
-def sightings(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> set[Sighting]:
+def sightings(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> Sightings:
     """What of a lock the verdicts have seen on its clusters."""
     return {
-        (p.application, cluster, p.entry)
+        (p.application, cluster, p.entry): verdict.ready == "True"
         for p in lock.packages
         for cluster in p.placements
-        if (evidence := verdicts[p.application, cluster].evidence) is not None and evidence.entry == p.entry
+        if (verdict := verdicts[p.application, cluster]).evidence is not None and verdict.evidence.entry == p.entry
     }
 
 
-def told(status: EnvironmentStatus | None) -> set[Sighting]:
+def told(status: EnvironmentStatus | None) -> Sightings:
     """What the last status says was seen: it remembers over a restart."""
     return {
-        (application.name, placement.cluster, placement.evidence.entry)
+        (application.name, placement.cluster, placement.evidence.entry): placement.ready == "True"
         for application in (status.applications if status else ())
         for placement in application.placements
         if placement.evidence is not None and placement.evidence.entry is not None
     }
 
 
-def _entry(lock: EnvironmentLock, package: Package, cluster: str, limits: Limits, committed: float, *, was_there: bool) -> Entry:
+def remember(before: Sightings, now: Sightings) -> Sightings:
+    """Both; what was ready once has been."""
+    return before | {one: ready or before.get(one, False) for one, ready in now.items()}
+
+
+def _entry(lock: EnvironmentLock, package: Package, cluster: str, limits: Limits, committed: float, seen: Sightings) -> Entry:
+    sighting = (package.application, cluster, package.entry)
     return Entry(
         application=package.application,
         cluster=cluster,
@@ -95,8 +99,8 @@ def _entry(lock: EnvironmentLock, package: Package, cluster: str, limits: Limits
         digest=package.digest,
         entry=package.entry,
         runs=package.runs,
-        was_there=was_there,
-        committed=committed,
+        was_there=sighting in seen,
+        committed=0.0 if seen.get(sighting) else committed,
         stale_after=limits.stale_after,
         progress_deadline=limits.progress_deadline,
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from reconciler.decide.calm import only_looks
 from reconciler.decide.changes import message as resolved_message
 from reconciler.decide.marks import marks
 from reconciler.decide.page import page
@@ -21,7 +22,7 @@ from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import Hitch, report, subject
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
 from reconciler.loop.desire import Desired, Identity, desire, outside
-from reconciler.loop.judge import ClusterView, Limits, judge, sightings, told
+from reconciler.loop.judge import ClusterView, Limits, Sightings, judge, remember, sightings, told
 from reconciler.model.faults import Fault, Misconfigured, Rejected
 from reconciler.world import documents
 
@@ -53,6 +54,7 @@ class World:
         retry: seconds after which a refused commit's Blueprints are looked for again.
         confirm: seconds after which a status that did not change is confirmed.
         coalesce: seconds between two status commits that only changes on a cluster ask for.
+        patience: seconds for which Flux may look again at what was ready before that is news.
     """
 
     catalog: Catalog
@@ -63,6 +65,7 @@ class World:
     retry: float = 60.0
     confirm: float = 300.0
     coalesce: float = 1.0
+    patience: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,12 @@ class Reconciliation:
         self.identity = identity
         self._notices = notices
         self._pushed_status = -math.inf
+        self._looked_since: float | None = None
         self._branches = Branches(repository)
         self._world = world
         self._decision: _Decision | None = None
         self._last: EnvironmentLock | None = None
-        self._seen: set[tuple[str, str, str]] = set()
+        self._seen: Sightings = {}
 
     @property
     def clusters(self) -> frozenset[str]:
@@ -160,16 +164,27 @@ class Reconciliation:
         status = self._status(main, decision.hitch, wait)
         again = None
         if status is not None:
-            again = self._hold() if not (look or pushed) else None
+            again = self._hold(status, news=look or bool(pushed)) if not wait else None
             if again is None:
                 pushed += self._push_status(status, look=look)
                 if self._notices is not None:
                     self._notices.post(main, marks(status))
         return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch, again)
 
-    def _hold(self) -> float | None:
-        """Seconds to hold a status back: while a rollout moves, an Environment has few status commits."""
-        left = self._pushed_status + self._world.coalesce - time.monotonic()
+    def _hold(self, status: EnvironmentStatus, *, news: bool) -> float | None:
+        """Seconds to hold a status back; None when it is to be told now.
+
+        While a rollout moves, an Environment has few status commits, and that Flux looks again at what is well is none at all.
+        """
+        now, last = time.monotonic(), self._branches.status()
+        if last is not None and only_looks(status, last):
+            self._looked_since = now if self._looked_since is None else self._looked_since
+            left = self._looked_since + self._world.patience - now
+            if left > 0:
+                return left
+        else:
+            self._looked_since = None
+        left = 0.0 if news else self._pushed_status + self._world.coalesce - now
         return left if left > 0 else None
 
     def _decide(self, main: str, *, look: bool) -> _Decision:
@@ -248,8 +263,9 @@ class Reconciliation:
         if hitch is not None and self._says_nothing(hitch, main, lock):
             log.warning("not checked again", environment=self.identity.name, why=hitch.message)
             hitch = None
-        for cluster in sorted(self.clusters):
-            self._world.clusters.ensure(cluster, wait=wait)
+        for patience in sorted({0.0, wait}):  # they all begin before any of them is waited for
+            for cluster in sorted(self.clusters):
+                self._world.clusters.ensure(cluster, wait=patience)
         verdicts = self._verdicts(lock) if lock else {}
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
@@ -263,11 +279,12 @@ class Reconciliation:
 
     def _verdicts(self, lock: EnvironmentLock) -> dict[tuple[str, str], Verdict]:
         # What people took away was not "removed by somebody", should they ever want it again.
-        self._seen &= {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
+        wanted = {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
+        self._seen = {one: ready for one, ready in self._seen.items() if one in wanted}
         world, committed = self._world, self._branches.time(RESOLVED)
-        seen = self._seen | told(self._branches.status())
+        seen = remember(self._seen, told(self._branches.status()))
         verdicts = judge(lock, world.clusters, world.limits, committed=committed, now=time.time(), seen=seen)
-        self._seen |= sightings(lock, verdicts)
+        self._seen = remember(seen, sightings(lock, verdicts))
         return verdicts
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.marks import Mark
+from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.model.faults import Denied, Unavailable
 from tests.loop.builders import Stage, files
@@ -128,3 +129,65 @@ def test_a_status_that_stands_is_confirmed_now_and_then_without_history(tmp_path
     reconciliation.run(wait=1)
     assert stage.git("rev-parse", "refs/catalyst/confirmed") == confirmed
     assert stage.git("rev-list", "--count", "status") == commits
+
+
+def looking(stage: Stage, *, is_: bool) -> None:
+    """Flux looks again at everything, or has done so."""
+    for release in stage.fleet.releases.values():
+        kept = [c for c in release["status"]["conditions"] if c["type"] != "Reconciling"]
+        added = [{"type": "Reconciling", "status": "True", "reason": "Progressing", "message": "looking"}] if is_ else []
+        release["status"]["conditions"] = [*kept, *added]
+
+
+def test_that_flux_looks_again_is_no_news_for_a_while(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, limits={"patience": 0.4})
+    reconciliation = stage.settle(files("shop"))
+    before = stage.head("status")
+    for look in (True, False):
+        looking(stage, is_=True)
+        held = reconciliation.run(look=look)
+        assert held.again is not None
+        assert (0 < held.again < 0.5, held.pushed) == (True, ())
+        looking(stage, is_=False)
+        time.sleep(held.again)
+        assert reconciliation.run(look=look).again is None
+    assert stage.head("status") == before
+    looking(stage, is_=True)
+    assert reconciliation.run(look=False).pushed == ()
+    time.sleep(0.5)
+    assert reconciliation.run(look=False).pushed == ("status",), "it goes on for longer: something is done"
+    assert stage.status().applications[0].placements[0].reason == "Reconciling"
+    assert reconciliation.run(look=False).again is None
+
+
+def test_whatever_else_changes_meanwhile_is_told_at_once(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, limits={"patience": 60.0})
+    reconciliation = stage.settle(files("shop"))
+    looking(stage, is_=True)
+    assert reconciliation.run(look=False).pushed == ()
+    release = next(iter(stage.fleet.releases.values()))
+    release["status"]["conditions"][0]["status"] = "False"
+    assert reconciliation.run(look=False).pushed == ("status",)
+    looking(stage, is_=False)
+    assert reconciliation.run(look=False).pushed == (), "still not ready, and said so"
+
+
+def test_the_deadline_is_for_what_is_to_come(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, judged=Limits(progress_deadline=1.0), limits={"patience": 0.0})
+    reconciliation = stage.settle(files("shop"))
+    time.sleep(1.1)
+    looking(stage, is_=True)
+    for one in (reconciliation, stage.start()):  # this process has seen it ready, the next reads that in the status
+        one.run(wait=1, look=True)
+        assert stage.status().applications[0].placements[0].reason == "Reconciling"
+        looking(stage, is_=False)
+        one.run(wait=1)
+        assert stage.status().applications[0].ready == "True"
+        looking(stage, is_=True)
+    stage.push(files("shop", "more"))
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    time.sleep(1.1)
+    reconciliation.run(wait=1)
+    late = {a.name: a.placements[0].reason for a in stage.status().applications}
+    assert late == {"more": "ProgressDeadlineExceeded", "shop": "Reconciling"}
