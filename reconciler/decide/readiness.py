@@ -155,7 +155,7 @@ def assess(entry: Entry, observation: Observation, now: float) -> Verdict:
         message = f"not ready {entry.progress_deadline:.0f} s after the resolved commit; still {reason}: {message}"
         state, reason = "Failed", "ProgressDeadlineExceeded"
     return Verdict(
-        found.ready, state, _bounded(reason, MAX_REASON), _bounded(message, MAX_MESSAGE), found.row, evidence, found.waiting_for
+        found.ready, state, bounded(reason, MAX_REASON), bounded(message, MAX_MESSAGE), found.row, evidence, found.waiting_for
     )
 
 
@@ -341,7 +341,7 @@ def _dependency(message: str, namespace: str) -> str:
     return name if before and name else ""
 
 
-def _bounded(words: str, longest: int) -> str:
+def bounded(words: str, longest: int) -> str:
     """Text from a cluster as a file may hold it: one line, printable, of bounded length."""
     if not words.isprintable():
         words = "".join(c if c.isprintable() else " " for c in words)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.decide.readiness import RULES, Verdict
 from reconciler.decide.report import name_blockers
 from reconciler.decide.shape import did_you_mean
+from reconciler.decide.sources import MAX_WORDS, said, stands
 from reconciler.loop.branches import MAIN, RESOLVED, Branches
 from reconciler.loop.judge import judge, told
 from reconciler.model.faults import Fault, Missing
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from reconciler.loop.judge import ClusterView, Limits
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.world.cluster import Clusters
-
-MAX_WORDS = 300
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ def _placed(lock: EnvironmentLock, package: Package, cluster: str, verdict: Verd
         cluster=cluster,
         verdict=verdict,
         rule=RULES[verdict.row],
-        conditions=tuple(_said(c) for c in facts.conditions.values()) if facts else (),
+        conditions=tuple(said(c) for c in facts.conditions.values()) if facts else (),
         installed={k: str(v)[:MAX_WORDS] for k, v in (newest or {}).items()},
         flux=_flux(lock.flux_namespace, package.application, cluster, clusters),
     )
@@ -131,25 +130,7 @@ def _flux(namespace: str, application: str, cluster: str, clusters: Clusters) ->
         sources = clusters.sources(cluster, namespace, application)
     except Fault as fault:
         return {"cannot be asked": fault.message}
-    return {name: _source(one) for name, one in sources.items()}
-
-
-def _source(one: Mapping[str, Any] | None) -> str:
-    if one is None:
-        return "is not there"
-    status = one.get("status") or {}
-    revision = (status.get("artifact") or {}).get("revision") or status.get("lastAppliedRevision") or "nothing yet"
-    said = [_said(c) for c in status.get("conditions") or [] if c.get("type") in {"Ready", "Stalled", "SourceVerified"}]
-    return _words(f"at {revision}; {'; '.join(said) or 'says nothing'}")
-
-
-def _said(condition: Mapping[str, Any]) -> str:
-    return _words(f"{condition.get('type')}={condition.get('status')} {condition.get('reason')}: {condition.get('message')}")
-
-
-def _words(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= MAX_WORDS else line[: MAX_WORDS - 3] + "..."
+    return {name: stands(one) for name, one in sources.items()}
 
 
 def _needs(

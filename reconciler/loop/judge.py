@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.decide.readiness import Entry, Verdict, assess
+from reconciler.loop.behind import SourceView
 
 if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock, Package
@@ -18,7 +19,7 @@ Sighting = tuple[str, str, str]
 Sightings = dict[Sighting, bool]
 
 
-class ClusterView(Protocol):
+class ClusterView(SourceView, Protocol):
     """What a pass needs of clusters; `world.cluster.Clusters` in earnest."""
 
     def ensure(self, context: str, *, wait: float = 0.0) -> None:

@@ -20,6 +20,7 @@ from reconciler.decide.marks import marks
 from reconciler.decide.page import page
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import Hitch, report, subject
+from reconciler.loop.behind import Behind
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
 from reconciler.loop.desire import Desired, Identity, desire, outside
 from reconciler.loop.judge import ClusterView, Limits, Sightings, judge, remember, sightings, told
@@ -123,6 +124,7 @@ class Reconciliation:
         self._decision: _Decision | None = None
         self._last: EnvironmentLock | None = None
         self._seen: Sightings = {}
+        self._behind = Behind(world.clusters)
 
     @property
     def clusters(self) -> frozenset[str]:
@@ -285,7 +287,7 @@ class Reconciliation:
         seen = remember(self._seen, told(self._branches.status()))
         verdicts = judge(lock, world.clusters, world.limits, committed=committed, now=time.time(), seen=seen)
         self._seen = remember(seen, sightings(lock, verdicts))
-        return verdicts
+        return self._behind.quoted(verdicts, lock.flux_namespace, age=time.time() - committed)
 
 
 def _as_before(before: _Decision | None, key: tuple[str, str], hitch: Hitch) -> Hitch:

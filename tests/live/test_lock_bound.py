@@ -519,6 +519,23 @@ def test_the_progress_deadline(stage: Stage, servers: Servers, tmp_path: Path) -
         stage.ready(commit)
 
 
+def test_why_nothing_comes_is_told_in_flux_s_words(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+    servers.publish(stage.prefix, blueprint(tmp_path / "1.0.0", "bp-shop"))
+    name = f"{stage.organization}-shop"
+    stage.connect()
+    stage.on.core.patch_namespaced_secret("environment", stage.namespace, {"stringData": {"password": "wrong"}})
+    with stage.running():
+        commit = stage.push(files(stage, **{name: ("bp-shop", "1.0.0")}))
+        status = stage.wait("told", lambda s: bool(s.applications) and "Flux: " in placement(s, name).message)
+        said = placement(status, name)
+        assert (said.ready, said.reason, said.state) == ("False", "AwaitingApply", "Installing")
+        assert "Flux: GitRepository/environment Ready=False GitOperationFailed: " in said.message
+        assert "wrong" not in said.message
+        good = {"stringData": {"password": servers.gitea.token}}
+        stage.on.core.patch_namespaced_secret("environment", stage.namespace, good)
+        stage.ready(commit)
+
+
 def test_killed_in_mid_flight(
     stage: Stage, servers: Servers, second_cluster: Cluster, second_apiserver: int, tmp_path: Path
 ) -> None:

@@ -120,6 +120,8 @@ class Fleet:
         self.ensured: list[tuple[str, float]] = []
         self.asked_to_look: list[tuple[str, str]] = []
         self.refuses_to_look: Fault | None = None
+        self.flux: dict[str, Mapping[str, Any] | None] = {}
+        self.asked_why: list[tuple[str, str, str]] = []
 
     def ensure(self, context: str, *, wait: float = 0.0) -> None:
         self.ensured.append((context, wait))
@@ -136,6 +138,12 @@ class Fleet:
         self.asked_to_look.append((context, namespace))
         if self.refuses_to_look is not None:
             raise self.refuses_to_look
+
+    def sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
+        self.asked_why.append((context, namespace, application))
+        if (failure := self.failures.get(context)) is not None:
+            raise Unavailable(failure.message)
+        return self.flux
 
     def run_all(self, lock: EnvironmentLock) -> None:
         """Let every cluster run what the lock says."""
