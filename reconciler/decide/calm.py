@@ -17,7 +17,7 @@ def only_looks(now: EnvironmentStatus, before: EnvironmentStatus) -> bool:
     return (
         (now.input, now.resolved, now.refused, now.problems) == (before.input, before.resolved, before.refused, before.problems)
         and [c for c in now.conditions if c.type != "Ready"] == [c for c in before.conditions if c.type != "Ready"]
-        and now != before
+        and now.applications != before.applications
         and all(a and b and _same(a, b) for a, b in zip_longest(now.applications, before.applications))
     )
 

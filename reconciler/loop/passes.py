@@ -7,14 +7,12 @@ commit is made only when its tree differs from the branch's.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
 
-from reconciler.decide.calm import only_looks
 from reconciler.decide.changes import message as resolved_message
 from reconciler.decide.marks import marks
 from reconciler.decide.page import page
@@ -24,6 +22,7 @@ from reconciler.loop.behind import Behind
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
 from reconciler.loop.desire import Desired, Identity, desire, outside
 from reconciler.loop.judge import ClusterView, Limits, Sightings, judge, remember, sightings, told
+from reconciler.loop.pace import Pace
 from reconciler.model.faults import Fault, Misconfigured, Rejected
 from reconciler.world import documents
 
@@ -117,8 +116,7 @@ class Reconciliation:
     def __init__(self, identity: Identity, repository: Repository, world: World, notices: Notices | None = None) -> None:
         self.identity = identity
         self._notices = notices
-        self._pushed_status = -math.inf
-        self._looked_since: float | None = None
+        self._pace = Pace(world.coalesce, world.patience)
         self._branches = Branches(repository)
         self._world = world
         self._decision: _Decision | None = None
@@ -163,31 +161,18 @@ class Reconciliation:
             pushed += self._push_resolved(main, decision)
         except Rejected as fault:
             decision.hitch = outside("Committed", fault)
+        pace, at_once = self._pace, look or bool(pushed) or wait > 0
+        if not at_once and (early := pace.early(time.monotonic())) is not None:
+            return Outcome(name, main, branches.head(RESOLVED), hitch=decision.hitch, again=early)
         status = self._status(main, decision.hitch, wait)
         again = None
         if status is not None:
-            again = self._hold(status, news=look or bool(pushed)) if not wait else None
+            again = pace.hold(status, branches.status(), time.monotonic(), news=at_once) if not wait else None
             if again is None:
                 pushed += self._push_status(status, look=look)
                 if self._notices is not None:
                     self._notices.post(main, marks(status))
         return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch, again)
-
-    def _hold(self, status: EnvironmentStatus, *, news: bool) -> float | None:
-        """Seconds to hold a status back; None when it is to be told now.
-
-        While a rollout moves, an Environment has few status commits, and that Flux looks again at what is well is none at all.
-        """
-        now, last = time.monotonic(), self._branches.status()
-        if last is not None and only_looks(status, last):
-            self._looked_since = now if self._looked_since is None else self._looked_since
-            left = self._looked_since + self._world.patience - now
-            if left > 0:
-                return left
-        else:
-            self._looked_since = None
-        left = 0.0 if news else self._pushed_status + self._world.coalesce - now
-        return left if left > 0 else None
 
     def _decide(self, main: str, *, look: bool) -> _Decision:
         """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
@@ -250,7 +235,7 @@ class Reconciliation:
                 self._confirm(files)
             return []
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
-        self._pushed_status = time.monotonic()
+        self._pace.pushed(time.monotonic())
         self._branches.push_status(files, f"{subject(status)}\n\n{trailers}", status)
         return [STATUS]
 

@@ -1,0 +1,68 @@
+"""When a status is told: at once, unless it is of a burst that goes on, or no news."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.calm import only_looks
+
+if TYPE_CHECKING:
+    from reconciler.model.status import EnvironmentStatus
+
+CALM: Final = 0.1
+"""How much of `coalesce` without a change means that a burst is over."""
+LONGEST: Final = 5
+"""How often `coalesce` after a commit the end of a burst is waited for; in a longer one people want to see something."""
+
+
+@dataclass
+class Pace:
+    """The pace of one Environment's status commits. Times are seconds of the monotonic clock.
+
+    The first change goes out at once. What follows is gathered: a commit a second at most, and none in the middle of a burst.
+
+    Attributes:
+        coalesce: seconds between two commits that only changes on a cluster ask for.
+        patience: seconds for which Flux may look again at what was ready before that is news.
+    """
+
+    coalesce: float = 1.0
+    patience: float = 3.0
+    _pushed: float = -math.inf
+    _not_before: float = -math.inf
+    _looks_since: float | None = None
+    _last: EnvironmentStatus | None = None
+
+    def pushed(self, now: float) -> None:
+        """Note that a status is being pushed."""
+        self._pushed, self._not_before = now, now + self.coalesce
+
+    def early(self, now: float) -> float | None:
+        """Seconds until it makes sense to see what runs; None when it does now."""
+        left = self._not_before - now
+        return left if left > 0 else None
+
+    def hold(self, status: EnvironmentStatus, told: EnvironmentStatus | None, now: float, *, news: bool) -> float | None:
+        """Seconds to hold a status back, after which to look at what runs once more; None when it is to be told now.
+
+        Args:
+            status: what would be told.
+            told: what was told last.
+            now: by the monotonic clock.
+            news: whether it is asked for by more than changes on a cluster.
+        """
+        moves, self._last = status != self._last, status
+        if told is not None and only_looks(status, told):
+            self._looks_since = now if self._looks_since is None else self._looks_since
+            left = self._looks_since + self.patience - now
+            if left > 0:
+                return left
+        else:
+            self._looks_since = None
+        over = not moves or now - self._pushed > LONGEST * self.coalesce
+        if news or status == told or over or not self.coalesce:
+            return None
+        self._not_before = now + CALM * self.coalesce
+        return CALM * self.coalesce
