@@ -15,8 +15,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reconciler.model.problem import Problem
-
 OK = 0
 REFUSED = 1
 USAGE = 2
@@ -26,8 +24,6 @@ EXIT_CODES = (
     "Exit codes: 0 all is well; 1 something is refused or not ready; 2 the command was used wrongly; "
     "3 something outside failed or the configuration cannot work."
 )
-
-_COLOURS = {"error": "bold red", "warning": "yellow"}
 
 
 class Format(StrEnum):
@@ -45,23 +41,12 @@ def print_json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False) + "\n")
 
 
-def print_problems(problems: Iterable[Problem]) -> None:
-    """Print problems, a line each, as compilers do, so that editors and terminals link them."""
-    console = _console()
-    for problem in problems:
-        word = f"[{_COLOURS[problem.severity]}]{problem.severity}[/]"
-        place = f"[bold]{_safe(problem.place)}[/]: " if problem.place else ""
-        hint = f"\n    [dim]{_safe(problem.hint)}[/]" if problem.hint and console.is_terminal else ""
-        tail = f"; {_safe(problem.hint)}" if problem.hint and not console.is_terminal else ""
-        console.print(f"{place}{word}: {_safe(problem.message)}{tail}{hint}", soft_wrap=True)
-
-
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table on a terminal, tab-separated lines in a pipe."""
-    console = _console()
+    console = terminal()
     if not console.is_terminal:
         for row in rows:
-            sys.stdout.write("\t".join(_plain(cell) for cell in row) + "\n")
+            sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
@@ -71,7 +56,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def say(text: str) -> None:
     """Print a line for people."""
-    _console().print(_safe(text), soft_wrap=True)
+    terminal().print(_safe(text), soft_wrap=True)
 
 
 def complain(text: str) -> None:
@@ -80,14 +65,16 @@ def complain(text: str) -> None:
     Console(stderr=True, highlight=False, emoji=False).print(f"[bold red]error[/]: {lines}", soft_wrap=True)
 
 
-def _console() -> Console:
+def terminal() -> Console:
+    """Standard output, whatever it is."""
     return Console(file=sys.stdout, highlight=False, emoji=False)
 
 
 def _safe(text: str) -> str:
     """Text of whoever wrote it for the console: no markup, no second line, nothing that a terminal would obey."""
-    return escape(_plain(text))
+    return escape(plain(text))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Text with what a terminal would obey written out: no control character, no change of direction, one line."""
     return "".join(c if c.isprintable() else " " if c in "\t\r\n" else c.encode("unicode_escape").decode() for c in text)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli import console, logs
-from reconciler.cli.once import FIRST_ANSWER, ConfigOption, chosen
-from reconciler.loop.assemble import Runtime, repository
-from reconciler.loop.branches import Branches
+from reconciler.cli import console
+from reconciler.cli.environment import opened
+from reconciler.cli.once import FIRST_ANSWER, ConfigOption
 from reconciler.loop.explain import Explanation, Placed
 from reconciler.loop.explain import explain as explained
-from reconciler.loop.settings import read_settings
-from reconciler.model.faults import Misconfigured
 
 if TYPE_CHECKING:
     from reconciler.decide.readiness import Verdict
@@ -32,20 +27,11 @@ def explain(
 
     Exit codes: 0 it is ready on all its placements; 1 it is not; 3 something outside failed, or there is no such Application.
     """
-    logs.configure(verbose=False)
     environment, _, name = application.rpartition("/")
     if not environment:
         raise typer.BadParameter("write it as ENV/APP, such as acme-prod/marketing-site")
-    runtime = Runtime(read_settings(config))
-    try:
-        targets = list(chosen(runtime.targets(), [environment]).values())
-        if len(targets) > 1:
-            raise Misconfigured(f"more than one Environment is called {environment}", "name it by owner/name")
-        with tempfile.TemporaryDirectory(prefix="reconciler-explain-") as folder:
-            branches = Branches(repository(targets[0], Path(folder)))
-            found = explained(branches, runtime.clusters, runtime.limits, name, wait=FIRST_ANSWER)
-    finally:
-        runtime.close()
+    with opened(config, environment) as here:
+        found = explained(here.branches, here.runtime.clusters, here.runtime.limits, name, wait=FIRST_ANSWER)
     if format_ is console.Format.json:
         console.print_json(_as_json(found))
     else:

@@ -8,11 +8,14 @@ import typer
 
 from reconciler.cli import console
 from reconciler.cli.explain import explain
+from reconciler.cli.graph import tree, why
+from reconciler.cli.import_ import app as import_
 from reconciler.cli.once import once
 from reconciler.cli.publish import publish
 from reconciler.cli.run import run
 from reconciler.cli.schemas import schemas
 from reconciler.cli.status import status
+from reconciler.cli.update import outdated, update
 from reconciler.cli.validate import validate
 from reconciler.model.faults import Fault
 
@@ -28,8 +31,9 @@ app = typer.Typer(
         + console.EXIT_CODES
     ),
 )
-for command in (validate, once, run, status, explain, publish, schemas):
+for command in (validate, once, run, status, explain, why, tree, outdated, update, publish, schemas):
     app.command()(command)
+app.add_typer(import_)
 
 
 def main() -> None:

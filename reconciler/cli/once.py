@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli import console, logs
+from reconciler.cli import console, logs, sarif
+from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, show_problems
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import Runtime, exclusive
-from reconciler.loop.desire import kind_of
+from reconciler.loop.desire import WANTED, kind_of
 from reconciler.loop.settings import read_settings
 from reconciler.model.faults import Fault, Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reconciler.cli.problems import Lines
     from reconciler.loop.passes import Outcome
     from reconciler.loop.targets import Target
+    from reconciler.world.git import Repository
 
+NO_MAIN = "the repository has no branch main; push one"
 FIRST_ANSWER = 40.0  # seconds a cluster may take; longer than its own time-outs
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=False)]
@@ -29,7 +36,7 @@ EnvironmentsArgument = Annotated[
 def once(
     config: ConfigOption,
     environments: EnvironmentsArgument = None,
-    format_: console.FormatOption = console.Format.text,
+    format_: ProblemFormatOption = ProblemFormat.text,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
 ) -> None:
     """Make one pass over each Environment: resolve what was pushed, look at what runs, commit both. Then stop.
@@ -42,14 +49,17 @@ def once(
         runtime = Runtime(settings)
         try:
             runtime.check()
-            results = {key: _pass(runtime, target) for key, target in chosen(runtime.targets(), environments).items()}
+            targets = chosen(runtime.targets(), environments)
+            results = {key: _pass(runtime, target) for key, target in targets.items()}
         finally:
             runtime.close()
-    if format_ is console.Format.json:
-        console.print_json([_as_json(key, result) for key, result in results.items()])
-    else:
-        for key, result in results.items():
-            _show(key, result)
+        if format_ is ProblemFormat.text:
+            for key, result in results.items():
+                _show(key, result, by_lines(_written(result, runtime.clone(targets[key]))))
+        elif format_ is ProblemFormat.json:
+            console.print_json([_as_json(key, result) for key, result in results.items()])
+        else:
+            console.print_json(sarif.sarif(_as_run(key, result) for key, result in results.items()))
     raise typer.Exit(max((_code(result) for result in results.values()), default=console.OK))
 
 
@@ -83,21 +93,44 @@ def _code(result: Outcome | Fault) -> int:
     return console.REFUSED if result.hitch.refused else console.OUTSIDE
 
 
-def _show(key: str, result: Outcome | Fault) -> None:
+def _written(result: Outcome | Fault, clone: Repository) -> Callable[[str], bytes | None]:
+    """What people wrote, by file, as the pass left it in the clone."""
+
+    @functools.cache
+    def files() -> Mapping[str, bytes]:
+        if isinstance(result, Fault) or result.main is None:
+            return {}
+        try:
+            return clone.read(result.main, WANTED).files
+        except Fault:  # the problems are told without excerpts, then
+            return {}
+
+    return lambda file: files().get(file)
+
+
+def _show(key: str, result: Outcome | Fault, lines: Lines) -> None:
     if isinstance(result, Fault):
         console.complain(f"{key}: {result}")
         return
     if result.main is None:
-        console.complain(f"{key}: the repository has no branch main; push one")
+        console.complain(f"{key}: {NO_MAIN}")
         return
     line = subject(result.status) if result.status else result.name
     console.say(f"{line} [{', '.join(result.pushed) + ' pushed' if result.pushed else 'nothing to push'}]")
-    if result.hitch is None:
-        return
-    if result.hitch.problems:
-        console.print_problems(result.hitch.problems)
-    else:
+    problems = (*(result.hitch.problems if result.hitch else ()), *result.warnings)
+    show_problems(problems, lines)
+    if result.hitch is not None and not result.hitch.problems:
         console.complain(f"{key}: {result.hitch.reason}: {result.hitch.message}")
+
+
+def _as_run(key: str, result: Outcome | Fault) -> dict[str, Any]:
+    """An Environment's run in SARIF; what is outside its files is a failure of the run, not a result."""
+    if isinstance(result, Fault) or result.main is None:
+        return sarif.run((), sarif.in_repository, about=key, failure=str(result) if isinstance(result, Fault) else NO_MAIN)
+    hitch = result.hitch
+    failure = f"{hitch.reason}: {hitch.message}" if hitch and not hitch.refused else ""
+    problems = (*(hitch.problems if hitch else ()), *result.warnings)
+    return sarif.run(problems, sarif.in_repository, about=key, failure=failure)
 
 
 def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
@@ -111,6 +144,6 @@ def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
         "pushed": list(result.pushed),
         "refused": bool(hitch and hitch.refused),
         "hitch": {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message} if hitch else None,
-        "problems": [p.model_dump() for p in hitch.problems] if hitch else [],
+        "problems": [p.model_dump() for p in (*(hitch.problems if hitch else ()), *result.warnings)],
         "status": result.status.model_dump(mode="json", by_alias=True, exclude_none=True) if result.status else None,
     }

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import console, logs
+from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.validate import has_errors
 from reconciler.loop.check import BLUEPRINT_FILE, blueprint_folder
 from reconciler.loop.publish import Published, Signer
@@ -49,7 +50,10 @@ def publish(
     checked = [(folder, *_checked(folder)) for folder in directories]
     problems = [problem for _, _, found, _ in checked for problem in found]
     if has_errors(problems):
-        console.print_problems(problems)
+        if format_ is console.Format.json:
+            console.print_json({"problems": [p.model_dump() for p in problems]})
+        else:
+            show_problems(problems, by_lines(on_disk))
         raise typer.Exit(console.REFUSED)
     client = Registry(plain_http={prefix.partition("/")[0]} if plain_http else (), credentials=credentials)
     program = Cosign(cosign, credentials=credentials)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from reconciler.cli import console
+from reconciler.cli import console, sarif
+from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, on_disk, show_problems
 from reconciler.decide.validate import has_errors
-from reconciler.loop.check import check
+from reconciler.loop.check import check, check_text, found
+from reconciler.world.documents import MAX_BYTES
+
+STDIN: Final = Path("-")
+STDIN_NAME: Final = "<stdin>"
 
 
 def validate(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...", help="An Environment's folder, a Blueprint's folder, or single files.", show_default=False
+            metavar="PATH...",
+            help="Folders of an Environment or a Blueprint, folders of such folders, single files, or - for standard input.",
+            show_default=False,
         ),
     ],
-    format_: console.FormatOption = console.Format.text,
+    format_: ProblemFormatOption = ProblemFormat.text,
 ) -> None:
     """Check documents before they are pushed or published: every problem at once, each with file:line:column.
 
@@ -27,13 +35,17 @@ def validate(
 
     Exit codes: 0 all valid, maybe with warnings; 1 there is an error.
 
-    Example: reconciler validate fixtures/environments/acme-prod fixtures/catalog/*
+    Example: reconciler validate fixtures/environments/acme-prod fixtures/catalog
     """
-    problems = [problem for path in paths for problem in check(path)]
-    if format_ is console.Format.json:
+    typed = sys.stdin.buffer.read(MAX_BYTES + 1) if STDIN in paths else b""
+    places = list(dict.fromkeys(place for path in paths for place in (found(path) if path != STDIN else (path,))))
+    problems = [p for place in places for p in (check(place) if place != STDIN else check_text(typed, STDIN_NAME))]
+    if format_ is ProblemFormat.json:
         console.print_json({"problems": [p.model_dump() for p in problems]})
+    elif format_ is ProblemFormat.sarif:
+        console.print_json(sarif.sarif([sarif.run(problems, sarif.seen_from(Path()))]))
     else:
-        console.print_problems(problems)
+        show_problems(problems, by_lines(lambda file: typed if file == STDIN_NAME else on_disk(file)))
         if not problems:
-            console.say(f"{len(paths)} checked, all valid")
+            console.say(f"{len(places)} checked, all valid")
     raise typer.Exit(console.REFUSED if has_errors(problems) else console.OK)

@@ -6,6 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.decide.configure import schema_fault
+from reconciler.decide.expressions import check
+from reconciler.decide.interpolation import check_values
 from reconciler.decide.versions import is_range, is_version
 from reconciler.model.blueprint import blueprint_name
 
@@ -49,10 +51,13 @@ def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
     for dependency in blueprint.spec.depends:
         if not is_range(dependency.version):
             yield f"its dependency {dependency.name} has {dependency.version!r}, which is not a version range"
-        if dependency.when is not None:
-            yield f"its dependency {dependency.name} has `when`, which is not evaluated yet"
-        if "{{" in str(dependency.values):
-            yield f"its dependency {dependency.name} has values with {{{{ }}}}, which are not evaluated yet"
+        if dependency.when is not None and (fault := check(dependency.when)) is not None:
+            yield f"its dependency {dependency.name} has a `when` that cannot be used: {fault}"
+        if dependency.values is not None and (fault := check_values(dependency.values)) is not None:
+            yield f"its dependency {dependency.name} has values that cannot be used: {fault}"
+    for blocked in blueprint.spec.upgrades.blocks:
+        if not is_range(blocked):  # it would silently block nothing
+            yield f"its upgrades.blocks has {blocked!r}, which is not a version range"
     yield from _doubles(blueprint)
     if (fault := schema_fault(blueprint)) is not None:
         yield fault

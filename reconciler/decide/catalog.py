@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.decide.charts import Chart
     from reconciler.model.blueprint import Blueprint
     from reconciler.model.lock import ChartPin, Evidence
 
@@ -26,6 +27,7 @@ class Verified:
         chart: the chart's layer.
         evidence: why it was trusted.
         warnings: what was odd about it, in sentences.
+        checks: its chart with values and schema, when it or a chart inside says what values it takes; None otherwise.
     """
 
     blueprint: Blueprint
@@ -33,6 +35,7 @@ class Verified:
     chart: ChartPin
     evidence: Evidence
     warnings: tuple[str, ...] = ()
+    checks: Chart | None = None
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,22 @@
 """An Application's values, checked against the Blueprint's configSchema.
 
-They are the schema's defaults, then the overlay for the size, then what the person wrote. The check is jsonschema-rs's: patterns
-run in linear time and no reference is ever fetched.
+They are the schema's defaults, then the overlay for the size, then what the requirers give, then what the person wrote; last the
+defaults of those forms (`oneOf`) that the values turn out to have.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any
 
-import jsonschema_rs
-
+from reconciler.decide.conform import complaints, schema_problem
+from reconciler.decide.defaults import defaults, fill_forms, merge
 from reconciler.decide.shape import did_you_mean
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from reconciler.decide.conform import Complaint
     from reconciler.decide.validate import Declared
     from reconciler.model.blueprint import Blueprint
     from reconciler.model.source import Source, Way
@@ -27,13 +27,8 @@ CONFIG: Way = ("spec", "config")
 def schema_fault(blueprint: Blueprint) -> str | None:
     """Why a Blueprint's configSchema cannot be used, in one sentence; None when it can."""
     schema = blueprint.spec.config_schema
-    if schema is None:
-        return None
-    try:
-        _validator(schema)
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        return f"its configSchema cannot be used: {str(error).splitlines()[0][:200]}"
-    return None
+    found = schema_problem(schema) if schema is not None else None
+    return f"its configSchema cannot be used: {found}" if found else None
 
 
 def values_of(
@@ -49,94 +44,43 @@ def values_of(
     Returns:
         The values, and the problems of the person's config (at its file's lines).
     """
+    values = unchecked_values(blueprint, declared, given)
+    schema, problems = blueprint.spec.config_schema, list[Problem]()
+    if declared is not None and (problem := _size_problem(blueprint, declared)) is not None:
+        problems.append(problem)
+    if schema is not None:
+        problems.extend(problem_of(one, declared.source if declared else None) for one in complaints(schema, values))
+    return values, tuple(problems)
+
+
+def unchecked_values(blueprint: Blueprint, declared: Declared | None, given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The values alone, unchecked; a size that the Blueprint does not have adds nothing. Arguments as for `values_of`."""
     schema = blueprint.spec.config_schema
-    values = _defaults(schema) if schema is not None else {}
-    problems: list[Problem] = []
+    values = defaults(schema) if schema is not None else {}
     if declared is not None and declared.application.spec.size is not None:
-        size = declared.application.spec.size
-        overlay = blueprint.spec.overlays.get(size)
-        if overlay is None:
-            hint = did_you_mean(size, blueprint.spec.overlays) or f"{blueprint.name} has no sizes; leave the field out"
-            message = f"{blueprint.name} has no size {size}"
-            problems.append(declared.source.problem("UnknownSize", message, ("spec", "size"), at_value=True, hint=hint))
-        merge(values, overlay or {})
+        merge(values, blueprint.spec.overlays.get(declared.application.spec.size, {}))
     for one in given:
         merge(values, one)
     if declared is not None:
         merge(values, declared.application.spec.config)
     if schema is not None:
-        problems.extend(_check(schema, values, declared.source if declared else None))
-    return values, tuple(problems)
-
-
-def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
-    """Lay new values over old ones in place: mappings key by key, everything else replaced whole (as Helm does)."""
-    for key, value in new.items():
-        old = into.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            merge(old, value)
-        else:
-            into[key] = copy.deepcopy(value)
-
-
-def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults that a schema's properties give, nested ones too; a property without any is left out."""
-    values: dict[str, Any] = {}
-    properties = schema.get("properties")
-    for key, part in (properties if isinstance(properties, dict) else {}).items():
-        if not isinstance(part, dict):
-            continue
-        if "default" in part:
-            values[key] = copy.deepcopy(part["default"])
-        elif nested := _defaults(part):
-            values[key] = nested
+        fill_forms(schema, values)
     return values
 
 
-def _never(uri: str) -> Any:
-    raise ValueError(f"the reference {uri} leads outside the schema and is not fetched")
+def problem_of(one: Complaint, source: Source | None) -> Problem:
+    """A complaint about values, at the line of the config that it is about; at none where nobody's file is to blame."""
+    message = f"{'.'.join(str(step) for step in ('config', *one.way))}: {one.words}"
+    if source is None:
+        return Problem(code="InvalidConfig", message=message, hint=one.hint)
+    return source.problem("InvalidConfig", message, (*CONFIG, *one.way), hint=one.hint, at_value=not one.at_key)
 
 
-def _validator(schema: Mapping[str, Any]) -> Any:
-    return jsonschema_rs.Draft202012Validator(
-        dict(schema),
-        retriever=_never,
-        validate_formats=True,
-        pattern_options=jsonschema_rs.RegexOptions(),
-        mask="the value",  # a value may be a secret, and this text is committed
+def _size_problem(blueprint: Blueprint, declared: Declared) -> Problem | None:
+    size = declared.application.spec.size
+    if size is None or size in blueprint.spec.overlays:
+        return None
+    hint = did_you_mean(size, blueprint.spec.overlays) or f"{blueprint.name} has no sizes; leave the field out"
+    return declared.source.problem(
+        "UnknownSize", f"{blueprint.name} has no size {size}", ("spec", "size"), at_value=True, hint=hint
     )
-
-
-def _check(schema: Mapping[str, Any], values: Mapping[str, Any], source: Source | None) -> Iterable[Problem]:
-    for error in _validator(schema).iter_errors(values):
-        way = _way(error.instance_path, values)
-        kind = error.kind
-        if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-            for key in kind.unexpected:
-                yield _problem(source, (*way, key), "is not a key that the Blueprint knows", _hint(schema, way, key))
-        else:
-            yield _problem(source, way, error.message[:300])
-
-
-def _way(path: Iterable[str | int], values: Any) -> Way:
-    """The validator's path; it takes keys of digits alone for indexes."""
-    way: Way = ()
-    for step in path:
-        is_key = isinstance(values, dict)
-        way = (*way, str(step) if is_key else step)
-        values = values.get(str(step)) if is_key else values[step]
-    return way
-
-
-def _hint(schema: Mapping[str, Any], way: Way, key: str) -> str:
-    part: Any = schema
-    for step in way:
-        part = part.get("properties", {}).get(step, {}) if isinstance(part, dict) else {}
-    return did_you_mean(key, part.get("properties", {})) if isinstance(part, dict) else ""
-
-
-def _problem(source: Source | None, way: Way, words: str, hint: str = "") -> Problem:
-    name = ".".join(str(step) for step in ("config", *way))
-    if source is None:  # the values are of a Blueprint's own making: no file of this person is to blame
-        return Problem(code="InvalidConfig", message=f"{name}: {words}", hint=hint)
-    return source.problem("InvalidConfig", f"{name}: {words}", (*CONFIG, *way), hint=hint, at_value=not hint)

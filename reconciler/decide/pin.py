@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.configure import values_of
+from reconciler.decide.charts import rejected
+from reconciler.decide.configure import problem_of, values_of
 from reconciler.decide.shape import did_you_mean
 from reconciler.decide.validate import is_reserved
 from reconciler.model.canonical import digest_of
@@ -14,12 +15,13 @@ from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requir
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.decide.provider import Choice
+    from reconciler.decide.needs import Choice
     from reconciler.decide.resolve import Resolution
     from reconciler.decide.validate import Declared, Wish
     from reconciler.model.problem import Problem
 
 MAX_NAME = 53  # a Helm release's name
+MODES = ("single-region", "active-active", "active-hotstandby")  # where a Blueprint names none; only the first is told apart
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
@@ -32,7 +34,8 @@ def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tup
         declared = wish.declared.get(name)
         given = [need.values for need in resolution.needs[name] if need.values]
         values, found = values_of(choice.verified.blueprint, declared, given)
-        problems.extend(found)
+        found = found or _rejected(choice, declared, values)
+        problems.extend(problem if problem.file else _blamed(wish, choice, problem) for problem in found)
         unnameable = _name_problem(wish, name, choice)
         if unnameable is not None:
             problems.append(unnameable)
@@ -46,6 +49,20 @@ def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tup
         flux_namespace=environment.spec.flux_namespace,
         packages=packages,
     ), ()
+
+
+def _rejected(choice: Choice, declared: Declared | None, values: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """What the chart itself has against the values."""
+    chart = choice.verified.checks
+    found = rejected(chart, values) if chart is not None else ()
+    return tuple(problem_of(one, declared.source if declared else None) for one in found)
+
+
+def _blamed(wish: Wish, choice: Choice, problem: Problem) -> Problem:
+    """A problem with the values of an Application that nobody declared, in the file from which the need for it came."""
+    source = wish.declared[choice.chain[0]].source
+    message = f"the dependency {choice.application}, of {choice.blueprint} {choice.version}: {problem.message}"
+    return source.problem(problem.code, message, ("spec", "blueprint"), hint=problem.hint)
 
 
 def _name_problem(wish: Wish, name: str, choice: Choice) -> Problem | None:
@@ -137,14 +154,15 @@ def _declared_clusters(wish: Wish, one: Declared, choice: Choice, problems: list
     blueprint = choice.verified.blueprint.name
     all_placements = wish.environment.spec.placements
     mode = asked.mode or rule.default
-    if asked.mode is not None and rule.modes and asked.mode not in rule.modes:
+    modes = rule.modes or MODES
+    if asked.mode is not None and asked.mode not in modes:
         problems.append(
             one.source.problem(
                 "InvalidPlacement",
                 f"{blueprint} cannot be placed {asked.mode}",
                 ("spec", "placement", "mode"),
                 at_value=True,
-                hint=did_you_mean(asked.mode, rule.modes),
+                hint=did_you_mean(asked.mode, modes),
             )
         )
     if asked.regions:

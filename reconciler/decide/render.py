@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.artifact import CHART_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from reconciler.model.environment import Environment
     from reconciler.model.lock import EnvironmentLock, Package
 
 LOCK_FILE = "environment.lock.yaml"
+CLUSTERS_FOLDER = "clusters"
+APPLICATION_LABEL = "openova.io/application"
 ENTRY_ANNOTATION = "catalyst.openova.io/entry"
 MANAGED_BY = {"app.kubernetes.io/managed-by": "catalyst-reconciler"}
 REMEDIATION_RETRIES = 3
@@ -55,8 +57,28 @@ def render(lock: EnvironmentLock, environment: Environment, around: Surroundings
     return files
 
 
+def doubles(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Objects that stand twice among a cluster's files: Flux would lay one over the other for ever.
+
+    Yields:
+        The Application that the second one is of, and a sentence that names both.
+    """
+    seen: dict[tuple[str, ...], str] = {}
+    for path, documents in sorted(tree.items()):
+        top, _, below = path.partition("/")
+        for document in (d for d in documents if top == CLUSTERS_FOLDER and "metadata" in d):
+            metadata, cluster = document["metadata"], below.partition("/")[0]
+            group = document["apiVersion"].rpartition("/")[0]
+            place = (cluster, group, document["kind"], metadata.get("namespace", ""), metadata["name"])
+            owner = metadata["labels"].get(APPLICATION_LABEL, path)
+            if place in seen:
+                name = "/".join(part for part in place[3:] if part)
+                yield owner, f"{document['kind']} {name} would be on {cluster} twice, for {seen[place]} and for {owner}"
+            seen[place] = owner
+
+
 def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, around: Surroundings) -> Tree:
-    folder = f"clusters/{cluster}"
+    folder = f"{CLUSTERS_FOLDER}/{cluster}"
     namespace = environment.spec.flux_namespace
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for package in packages:
@@ -114,7 +136,7 @@ def _labels(package: Package, environment: Environment, sovereign: str) -> dict[
         "openova.io/sovereign": sovereign,
         "openova.io/organization": environment.spec.organization,
         "openova.io/environment": environment.metadata.name,
-        "openova.io/application": package.application,
+        APPLICATION_LABEL: package.application,
         "openova.io/blueprint": package.blueprint,
         "openova.io/blueprint-version": package.version,
     }

@@ -1,8 +1,6 @@
-"""From a wish to one version of every Blueprint that it needs, by resolvelib's backtracking.
+"""From a wish to one version of every Blueprint that it needs.
 
-Rules (documents.md, "Dependencies"): a dependency without values is shared, one Application per Environment; with values it is
-dedicated; `bind` overrides both. The prior lock's version is tried first, so nothing moves that nobody asked to move; then the
-newest. A version that may not be used (no signature holds) is no candidate, and the refusal says what was passed over.
+Rules: documents.md, "Dependencies"; see `needs` for who needs what, and `candidates` for what can be chosen and in which order.
 """
 
 from __future__ import annotations
@@ -10,20 +8,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
-
-from reconciler.decide.provider import Choice, Need, Provider
-from reconciler.model.blueprint import blueprint_name
+from reconciler.decide.candidates import Candidates
+from reconciler.decide.catalog import PassedOver
+from reconciler.decide.conflict import Conflict
+from reconciler.decide.improve import keep, raise_, went_back
+from reconciler.decide.needs import Choice, Need, Needs, declared_need
+from reconciler.decide.search import Impossible, search
+from reconciler.decide.versions import fits, older
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.validate import Declared, Wish
+    from reconciler.decide.validate import Wish
     from reconciler.model.lock import Package
     from reconciler.model.problem import Problem
-
-MAX_ROUNDS = 20_000
 
 
 @dataclass(frozen=True)
@@ -34,92 +33,87 @@ class Resolution:
         choices: what each Application is to be.
         needs: every demand on each Application, sorted.
         edges: each Application's direct dependencies by name, sorted.
+        warnings: what is to be known of it, such as newer versions that were passed over.
     """
 
     choices: Mapping[str, Choice]
     needs: Mapping[str, tuple[Need, ...]]
     edges: Mapping[str, tuple[str, ...]]
+    warnings: tuple[Problem, ...] = ()
 
 
-def resolve(wish: Wish, prior: Mapping[str, Package], catalog: Catalog) -> tuple[Resolution | None, tuple[Problem, ...]]:
+def resolve(
+    wish: Wish, prior: Mapping[str, Package], catalog: Catalog, free: Collection[str] = ()
+) -> tuple[Resolution | None, tuple[Problem, ...]]:
     """Choose a version of everything.
 
     Args:
         wish: what people want.
         prior: the last lock's packages by Application; empty at first.
         catalog: what can be installed. Its Faults pass through.
+        free: Applications that may leave their locked version, since somebody asked to move them within their ranges.
 
     Returns:
         The resolution, or None with the problems.
     """
-    provider = Provider(wish, prior, catalog)
-    roots = [_declared_need(one) for _, one in sorted(wish.declared.items())]
-    hopeless = [problem for need in roots if (problem := provider.hopeless(need)) is not None]
+    candidates = Candidates(wish, prior, catalog, Needs(wish, prior), free)
+    roots = [declared_need(one) for _, one in sorted(wish.declared.items())]
+    conflict = Conflict(wish, candidates, catalog)
+    hopeless = [problem for need in roots if (problem := conflict.hopeless(need)) is not None]
     if hopeless:
         return None, tuple(hopeless)
     try:
-        result = Resolver(provider, BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS)
-    except ResolutionImpossible as impossible:
-        return None, provider.conflict([cause.requirement for cause in impossible.causes])
-    except ResolutionTooDeep:
-        source = next(iter(wish.declared.values())).source
-        hint = "narrow the ranges, or split the Environment"
-        return None, (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
-    choices = dict(sorted(result.mapping.items()))
-    resolution = _resolution(provider, roots, choices)
-    problems = (*_cycles(wish, resolution), *_unknown_binds(wish, resolution))
+        found = search(roots, candidates)
+    except Impossible as impossible:
+        return None, conflict.told(roots, impossible)
+    found = keep(found, roots, candidates, free)
+    if lost := [choice for choice in found.values() if choice.lost]:
+        return None, tuple(conflict.lost(choice) for choice in lost)
+    if went_back(found, candidates, _needs(found, roots, candidates)):
+        found = raise_(found, roots, candidates, free)
+    needs = _needs(found, roots, candidates)
+    edges = {name: tuple(sorted({n.application for n in candidates.needs.of(one)})) for name, one in found.items()}
+    resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, candidates)))
+    problems = tuple(_unknown_binds(wish, resolution))
     return (None, problems) if problems else (resolution, ())
 
 
-def _declared_need(one: Declared) -> Need:
-    wish = one.application.spec.blueprint
-    return Need(
-        application=one.name,
-        blueprint=blueprint_name(wish.name),
-        range=wish.version,
-        requirer=one.name,
-        written=one.source.file,
-        chain=(one.name,),
-        catalog=wish.catalog,
-    )
+def _needs(found: Mapping[str, Choice], roots: list[Need], candidates: Candidates) -> dict[str, tuple[Need, ...]]:
+    needs: dict[str, list[Need]] = {name: [] for name in found}
+    for need in (*roots, *(n for choice in found.values() for n in candidates.needs.of(choice))):
+        needs[need.application].append(need)
+    return {name: tuple(sorted(ns, key=lambda n: (n.requirer, n.written, n.range))) for name, ns in needs.items()}
 
 
-def _resolution(provider: Provider, roots: list[Need], choices: Mapping[str, Choice]) -> Resolution:
-    needs: dict[str, list[Need]] = {name: [] for name in choices}
-    for root in roots:
-        needs[root.application].append(root)
-    edges: dict[str, tuple[str, ...]] = {}
-    for name, choice in choices.items():
-        own = provider.get_dependencies(choice)
-        for need in own:
-            needs[need.application].append(need)
-        edges[name] = tuple(sorted({need.application for need in own}))
-    ordered = {name: tuple(sorted(ns, key=lambda n: (n.requirer, n.written, n.range))) for name, ns in needs.items()}
-    return Resolution(choices=choices, needs=ordered, edges=edges)
+def _warnings(
+    wish: Wish, found: Mapping[str, Choice], needs: Mapping[str, tuple[Need, ...]], candidates: Candidates
+) -> Iterator[Problem]:
+    """Newer versions in range that were passed over, and upgrades that leave the way their Blueprint names."""
+    for name, choice in found.items():
+        past = candidates.prior.get(name)
+        moved = past is not None and past.blueprint == choice.blueprint and past.version != choice.version
+        source = wish.declared[choice.chain[0]].source
+        way = ("spec", "blueprint")
+        if past is None or moved:
+            over = [o for o in _newer(choice, needs[name], candidates) if o.code != "Downgrade"]
+            for words in choice.verified.warnings:
+                message = f"{choice.blueprint} {choice.version}: {words}"
+                yield source.problem("OddBlueprint", message, way).model_copy(update={"severity": "warning"})
+            for one in over:
+                message = f"{choice.blueprint} {one.version} is passed over for {choice.version}: {one.reason}"
+                yield source.problem("PassedOver", message, way).model_copy(update={"severity": "warning"})
+        usual = choice.verified.blueprint.spec.upgrades.from_
+        if past is not None and moved and usual and not any(fits(past.version, r) for r in usual):
+            message = f"{name} goes from {past.version} to {choice.version}, which is made for upgrades from {', '.join(usual)}"
+            yield source.problem("UnusualUpgrade", message, way).model_copy(update={"severity": "warning"})
 
 
-def _cycles(wish: Wish, resolution: Resolution) -> Iterator[Problem]:
-    """The first cycle found, named whole: Flux would wait for ever on it."""
-    done: set[str] = set()
-    for start in resolution.edges:
-        path: list[str] = []
-        stack = [(start, iter(resolution.edges[start]))] if start not in done else []
-        path.extend(name for name, _ in stack)
-        while stack:
-            name, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                stack.pop()
-                path.pop()
-                done.add(name)
-            elif following in path:
-                cycle = [*path[path.index(following) :], following]
-                source = wish.declared[resolution.choices[following].chain[0]].source
-                yield source.problem("Cycle", f"these Applications need each other in a circle: {' -> '.join(cycle)}")
-                return
-            elif following not in done:
-                stack.append((following, iter(resolution.edges[following])))
-                path.append(following)
+def _newer(choice: Choice, needs: tuple[Need, ...], candidates: Candidates) -> Iterator[PassedOver]:
+    for one in candidates.tried(needs):
+        if isinstance(one, PassedOver) and older(choice.version, one.version):
+            yield one
+        elif isinstance(one, Choice) and one.version == choice.version:
+            return
 
 
 def _unknown_binds(wish: Wish, resolution: Resolution) -> Iterator[Problem]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import difflib
+import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from reconciler.model.source import Source, Way
 
 M = TypeVar("M", bound=BaseModel)
+
+_TYPES: Final[Mapping[str, str]] = {
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "list_type": "a list",
+    "path_type": "a path",
+}
+_TRUE: Final = frozenset({"true", "yes", "on"})
+_FALSE: Final = frozenset({"false", "no", "off"})
+_FITS: Final = 60  # characters of a value in a message
 
 
 def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M | None, tuple[Problem, ...]]:
@@ -49,17 +65,25 @@ def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M |
 
 
 def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) -> tuple[Problem, ...]:
-    """What pydantic found wrong, in our words and with places."""
-    return tuple(_problem(source, model, d) for d in error.errors(include_url=False, include_input=True))
+    """What pydantic found wrong, in our words and with places. A field that is only misspelt is not told as missing too."""
+    details = error.errors(include_url=False, include_input=True)
+    meant = {(*way[:-1], _near(str(way[-1]), _fields(model, way[:-1]))) for way in _ways(details, source, "extra_forbidden")}
+    told = (d for d in details if d["type"] != "missing" or _way(d, source) not in meant)
+    return tuple(_problem(source, model, d) for d in told)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or all of them when none is near and they are few."""
     words = sorted(known)
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    near = _near(word, words)
     if near:
-        return f"did you mean {near[0]}?"
+        return f"did you mean {near}?"
     return f"known: {', '.join(words)}" if 0 < len(words) <= 12 else ""  # noqa: PLR2004 - a list that fits the eye
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like another one; an empty string when none is."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)), "")
 
 
 def _remove(data: Any, way: Way) -> None:
@@ -77,40 +101,99 @@ def _way(detail: ErrorDetails, source: Source) -> Way:
     return way
 
 
+def _ways(details: Iterable[ErrorDetails], source: Source, kind: str) -> Iterable[Way]:
+    return (_way(detail, source) for detail in details if detail["type"] == kind)
+
+
 def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Problem:
     way = _way(detail, source)
     name = ".".join(str(step) for step in way) or "the document"
+    given = _shown(detail["input"])
     match detail["type"]:
         case "extra_forbidden":
             hint = did_you_mean(str(way[-1]), _fields(model, way[:-1]))
             return source.problem("UnknownField", f"unknown field {name}", way, hint=hint)
         case "missing":
             return source.problem("MissingField", f"{name} is required", way[:-1])
-        case "literal_error":
-            message = f"{name} is {_shown(detail['input'])}; it must be {detail['ctx']['expected']}"
-            return source.problem("InvalidValue", message, way, at_value=True)
-        case "string_pattern_mismatch":
-            message = f"{name} is {_shown(detail['input'])}; it must match {detail['ctx']['pattern']}"
-            return source.problem("InvalidValue", message, way, at_value=True)
-        case "string_type":
-            hint = "quote it" if isinstance(detail["input"], int | float) else ""
-            message = f"{name} must be a string, not {_shown(detail['input'])}"
+        case "model_type" | "dict_type":
+            fields = sorted(_fields(model, way)) if detail["type"] == "model_type" else []
+            hint = f"its fields are {', '.join(fields)}" if fields else ""
+            message = f"{name} must be a mapping of fields, not {_kind(detail['input'])}"  # the value may be a secret
             return source.problem("InvalidType", message, way, at_value=True, hint=hint)
         case "value_error":
-            return source.problem("InvalidValue", str(detail["ctx"]["error"]), way)
-        case "model_type" | "dict_type":
-            return source.problem("InvalidType", f"{name} must be a mapping of fields", way, at_value=True)
+            words = str(detail["ctx"]["error"])
+            return source.problem("InvalidValue", f"{name}: {words}" if way else words, way, at_value=True)
+        case kind if kind in _TYPES:
+            word, hint = _TYPES[kind], _another(kind, detail["input"])
+            return source.problem("InvalidType", f"{name} must be {word}, not {given}", way, at_value=True, hint=hint)
         case _:
-            message = detail["msg"][:1].lower() + detail["msg"][1:]
-            return source.problem("InvalidValue", f"{name}: {message}", way, at_value=True)
+            words, hint = _rule(detail, given)
+            return source.problem("InvalidValue", f"{name}{words}", way, at_value=True, hint=hint)
+
+
+def _rule(detail: ErrorDetails, given: str) -> tuple[str, str]:
+    """Which rule a value breaks, to be read after its name; and what would not."""
+    context, value = detail.get("ctx", {}), detail["input"]
+    match detail["type"]:
+        case "literal_error":
+            allowed = re.findall(r"'([^']*)'", context["expected"])
+            hint = f"did you mean {near}?" if len(allowed) > 1 and (near := _near(str(value), allowed)) else ""
+            return f" is {given}; it must be {context['expected']}", hint
+        case "string_pattern_mismatch":
+            return f" is {given}; it must match {context['pattern']}", _mended(str(value), context["pattern"])
+        case "string_too_long":
+            return f" has {len(value)} characters; at most {context['max_length']} are allowed", "shorten it"
+        case "too_short":
+            return f" must have at least {context['min_length']} item, not {context['actual_length']}", ""
+        case "greater_than_equal":
+            return f" is {given}; it must be at least {context['ge']:g}", ""
+        case "greater_than":
+            return f" is {given}; it must be more than {context['gt']:g}", ""
+        case "less_than_equal":
+            return f" is {given}; it must be at most {context['le']:g}", ""
+        case _:
+            return f": {detail['msg'][:1].lower()}{detail['msg'][1:]}", ""
+
+
+def _another(kind: str, value: Any) -> str:
+    """How the same would be written in the right type."""
+    match kind, value:
+        case _, None:
+            return "give it a value"
+        case "string_type", int() | float():
+            return "quote it"
+        case "bool_type", str() if value.lower() in _TRUE | _FALSE:
+            return f"write {'true' if value.lower() in _TRUE else 'false'}"
+        case "list_type", str() if len(value) <= _FITS:
+            return f"write [{value}]"
+        case _:
+            return ""
+
+
+def _mended(value: str, pattern: str) -> str:
+    """A hint with the value in small letters and hyphens, if that is allowed."""
+    if len(value) > _FITS:
+        return ""
+    better = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")
+    return f"write {better}" if re.fullmatch(pattern, better) else ""
 
 
 def _shown(value: Any) -> str:
     """A value as an error may show it: short, and only when it is a plain one."""
-    if isinstance(value, str | int | float | bool) or value is None:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
         text = repr(value)
-        return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
-    return f"a {type(value).__name__}"
+        return text if len(text) <= _FITS else text[: _FITS - 3] + "..."
+    return _kind(value)
+
+
+def _kind(value: Any) -> str:
+    """What sort of value it is, in YAML's words."""
+    if value is None:
+        return "null"
+    kinds = {str: "a string", bool: "true or false", int: "a number", float: "a number", list: "a list"}
+    return kinds.get(type(value), "a mapping")
 
 
 def _fields(model: type[BaseModel], way: Way) -> set[str]:

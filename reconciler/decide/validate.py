@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from reconciler.decide.placeholders import placeholders
+from reconciler.decide.secrets import secrets
 from reconciler.decide.shape import did_you_mean, shape
 from reconciler.decide.versions import is_range
 from reconciler.model.application import Application
@@ -64,12 +66,17 @@ def validate(sources: Mapping[str, Source]) -> tuple[Wish | None, tuple[Problem,
     environment = _environment(sources, problems)
     declared = _declared(sources, problems)
     if environment is not None:
-        rest = (p for one in declared.values() for p in _in_environment(one, environment, declared))
-        problems.extend(islice(rest, max(0, MAX_PROBLEMS - len(problems))))
+        _some(problems, (p for one in declared.values() for p in _in_environment(one, environment, declared)))
+    _some(problems, (p for _, one in sorted(sources.items()) for p in (*secrets(one), *placeholders(one))))
     ordered = in_order(problems)
     if environment is None or has_errors(ordered):
         return None, ordered
     return Wish(environment, declared), ordered
+
+
+def _some(problems: list[Problem], more: Iterable[Problem]) -> None:
+    """Add problems as long as they are not too many."""
+    problems.extend(islice(more, max(0, MAX_PROBLEMS - len(problems))))
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

@@ -6,7 +6,7 @@ Rule: a pre-release fits a range only when the range names a pre-release of that
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semantic_version import NpmSpec, Version
 
@@ -41,13 +41,29 @@ def is_range(text: str) -> bool:
 @lru_cache(maxsize=65536)
 def fits(version: str, range_: str) -> bool:
     """Whether a version is in a range; what is not a version or not a range fits nothing."""
-    return is_version(version) and is_range(range_) and bool(NpmSpec(range_).match(Version(version)))
+    if not is_version(version) or not is_range(range_):
+        return False
+    found = Version(version)
+    # The library lets pre-releases into a range that has an upper end alone, such as `<2`.
+    named = not found.prerelease or f"{found.truncate()}-" in range_
+    return named and bool(NpmSpec(range_).match(found))
 
 
 def newest_first(versions: Iterable[str]) -> tuple[str, ...]:
     """The versions among the words (tags may be anything), newest first, without doubles."""
-    return tuple(str(v) for v in sorted({Version(v) for v in versions if is_version(v)}, key=_precedence, reverse=True))
+    return _newest_first(tuple(versions))
 
 
-def _precedence(version: Version) -> tuple[object, str]:
-    return version.precedence_key, str(version)  # build metadata has no precedence; the text makes the order total
+def older(version: str, than: str) -> bool:
+    """Whether a version comes before another one; builds of one version are as old as each other. Both must be versions."""
+    return bool(_precedence(version)[0] < _precedence(than)[0])
+
+
+@lru_cache(maxsize=4096)
+def _newest_first(versions: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted({v for v in versions if is_version(v)}, key=_precedence, reverse=True))
+
+
+@lru_cache(maxsize=65536)
+def _precedence(version: str) -> tuple[Any, str]:
+    return Version(version).precedence_key, version  # build metadata has no precedence; the text makes the order total

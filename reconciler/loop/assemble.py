@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.decide.render import Surroundings
 from reconciler.loop.catalog import TrustedCatalog
+from reconciler.loop.claims import Claims
 from reconciler.loop.evidence import evidence
 from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
@@ -39,6 +40,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, *, on_change: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
+        self._claims = Claims()
         clusters = settings.clusters
         self._gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
         self._registry = Registry(
@@ -58,7 +60,7 @@ class Runtime:
             Cache(settings.state / "cache"),
             fresh=settings.intervals.retry,
         )
-        self._world = World(
+        self.world = World(
             catalog=catalog,
             clusters=self.clusters,
             policies=policies,
@@ -83,18 +85,23 @@ class Runtime:
         """
         targets(self.settings, None)
         self._cosign.version()
-        self._world.policies()
+        self.world.policies()
 
     def targets(self) -> dict[str, Target]:
         """The Environments there are now, by key. Raises a Fault."""
-        return targets(self.settings, self._gitea)
+        found = targets(self.settings, self._gitea)
+        self._claims.expect({target.label: target.identity for target in found.values()})
+        return found
 
     def reconciliation(self, target: Target) -> Reconciliation:
         """The passes over one Environment."""
-        clone = repository(target, self.settings.state / "clones")
         gitea, where = self._gitea, target.repository
         notices = Notices(gitea, where) if gitea is not None and where is not None else None
-        return Reconciliation(target.identity, clone, self._world, notices)
+        return Reconciliation(target.identity, self.clone(target), self.world, notices, self._claims.of(target.label))
+
+    def clone(self, target: Target) -> Repository:
+        """An Environment's repository, with what passes fetched of it."""
+        return repository(target, self.settings.state / "clones")
 
 
 def repository(target: Target, folder: Path) -> Repository:

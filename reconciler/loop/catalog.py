@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.decide.blueprints import faults
 from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.charts import hollow
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies, policy_digest
+from reconciler.loop.charts import chart_of
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.faults import Corrupt, Missing, Untrusted
@@ -153,17 +155,19 @@ class TrustedCatalog:
             raise Corrupt("it holds no Helm chart")
         archive = charts.read(self._blob(repository, chart_layer, MAX_CHART))
         blueprint, warnings = _blueprint(self._blueprint_source(repository, manifest, archive))
-        chart = load(archive.get("Chart.yaml", b""), "Chart.yaml")
-        if chart.problems or not isinstance(chart.data, dict):
-            raise Corrupt(f"its Chart.yaml cannot be read: {next(iter(chart.problems), 'not a mapping')}")
-        if against := faults(blueprint, chart.data, name, version):
+        metadata = load(archive.get("Chart.yaml", b""), "Chart.yaml")
+        if metadata.problems or not isinstance(metadata.data, dict):
+            raise Corrupt(f"its Chart.yaml cannot be read: {next(iter(metadata.problems), 'not a mapping')}")
+        chart, notes = chart_of(archive, metadata.data)
+        if against := (*faults(blueprint, metadata.data, name, version), *hollow(chart)):
             raise Corrupt("; ".join(against))
         return Verified(
             blueprint=blueprint,
             artifact=f"oci://{repository}@{digest}",
             chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type),
             evidence=evidence,
-            warnings=warnings,
+            warnings=(*warnings, *notes),
+            checks=chart if chart.has_schema else None,
         )
 
     def _blueprint_source(self, repository: str, manifest: Manifest, archive: Mapping[str, bytes]) -> Source:

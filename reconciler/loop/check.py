@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.decide.blueprints import blueprint_faults, faults
+from reconciler.decide.charts import hollow
+from reconciler.decide.placeholders import placeholders
+from reconciler.decide.secrets import secrets
 from reconciler.decide.shape import did_you_mean, kind_of, shape
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, in_order, validate
+from reconciler.loop.charts import chart_of
 from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
+from reconciler.model.faults import Fault
 from reconciler.model.problem import Problem
+from reconciler.model.source import Source
 from reconciler.model.trust import TrustPolicy
-from reconciler.world.documents import load, load_all
+from reconciler.world import charts
+from reconciler.world.documents import MAX_BYTES, load, load_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from pydantic import BaseModel
 
-    from reconciler.model.source import Source
-
 BLUEPRINT_FILE = "blueprint.yaml"
 _MODELS: dict[str, type[BaseModel]] = {m.__name__: m for m in (Environment, Application, Blueprint, TrustPolicy)}
+
+
+def found(path: Path) -> tuple[Path, ...]:
+    """What there is to check at a path: itself, or in a folder of folders every Environment's and Blueprint's, in order.
+
+    Links are not followed below the path, and hidden folders are left alone.
+    """
+    here: list[Path] = []
+    for top, folders, files in os.walk(path):
+        at = Path(top)
+        if {BLUEPRINT_FILE, ENVIRONMENT_FILE} & set(files) or (at == path and APPLICATIONS_FOLDER in folders):
+            here.append(at)
+            folders.clear()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return tuple(sorted(here)) or (path,)
 
 
 def check(path: Path) -> tuple[Problem, ...]:
@@ -31,12 +53,29 @@ def check(path: Path) -> tuple[Problem, ...]:
 
     Files are named as seen from where the program runs, so that an editor finds them.
     """
+    if path.is_dir():
+        return in_order(_folder(path))
+    text = _read(path)
+    return (text,) if isinstance(text, Problem) else check_text(text, str(path))
+
+
+def check_text(text: bytes, file: str) -> tuple[Problem, ...]:
+    """Everything wrong with the documents of one text, which problems call `file`."""
+    return in_order(_documents(text, file))
+
+
+def _read(path: Path) -> bytes | Problem:
+    """A file's text, or a little more than is read of any."""
     try:
-        if path.is_dir():
-            return in_order(_folder(path))
-        return in_order(_file(path))
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
     except OSError as error:
-        return (Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=str(error.filename or path)),)
+        return Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=str(path))
+
+
+def _load(path: Path) -> Source:
+    text = _read(path)
+    return Source(str(path), problems=(text,)) if isinstance(text, Problem) else load(text, str(path))
 
 
 def _folder(path: Path) -> Iterable[Problem]:
@@ -44,14 +83,15 @@ def _folder(path: Path) -> Iterable[Problem]:
         return blueprint_folder(path)[1]
     if (path / ENVIRONMENT_FILE).exists() or (path / APPLICATIONS_FOLDER).is_dir():
         return _environment(path)
-    message = f"holds neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}"
-    return (Problem(code="NothingToValidate", message=message, file=str(path)),)
+    message = f"holds neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}, and no folder in it does"
+    hint = "name the files to check"
+    return (Problem(code="NothingToValidate", message=message, file=str(path), hint=hint),)
 
 
 def _environment(path: Path) -> Iterable[Problem]:
     folder = path / APPLICATIONS_FOLDER
     files = [path / ENVIRONMENT_FILE, *sorted(folder.glob("*.yaml"))]
-    sources = {f.relative_to(path).as_posix(): load(f.read_bytes(), str(f)) for f in files if f.exists()}
+    sources = {f.relative_to(path).as_posix(): _load(f) for f in files if f.exists()}
     for problem in validate(sources)[1]:
         missing = problem.file == ENVIRONMENT_FILE and ENVIRONMENT_FILE not in sources
         yield problem.model_copy(update={"file": str(path / ENVIRONMENT_FILE)}) if missing else problem
@@ -63,34 +103,51 @@ def _environment(path: Path) -> Iterable[Problem]:
 
 def blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
     """A catalog folder's Blueprint, checked against its chart; its problems; and its Chart.yaml, parsed."""
-    source = load((path / BLUEPRINT_FILE).read_bytes(), str(path / BLUEPRINT_FILE))
+    source = _load(path / BLUEPRINT_FILE)
     blueprint, problems = shape(source, Blueprint)
     chart_file = path / "chart" / "Chart.yaml"
-    chart = load(chart_file.read_bytes() if chart_file.exists() else b"{}", str(chart_file))
+    chart = _load(chart_file) if chart_file.exists() else Source(str(chart_file), data={})
     if blueprint is None:
         return None, problems, chart
     if chart.problems:
         return None, (*problems, *chart.problems), chart
     fields = chart.data if isinstance(chart.data, dict) else {}
-    against = faults(blueprint, fields, blueprint.name, blueprint.version)
+    against = (*faults(blueprint, fields, blueprint.name, blueprint.version), *_hollow(path / "chart", fields))
     found = tuple(source.problem("InvalidBlueprint", one, ("spec",)) for one in against)
     return (None if found else blueprint), (*problems, *found), chart
 
 
-def _file(path: Path) -> Iterable[Problem]:
-    sources = load_all(path.read_bytes(), str(path))
+def _hollow(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
+    """What is wrong with a chart as it would be packed; a folder without one is told of by its missing Chart.yaml."""
+    if not folder.is_dir():
+        return ()
+    try:
+        return tuple(hollow(chart_of(charts.read(charts.pack(folder, "chart")), fields)[0]))
+    except Fault as fault:
+        return (fault.message,)
+
+
+def _documents(text: bytes, file: str) -> Iterable[Problem]:
+    sources = load_all(text, file)
     if not sources:
-        yield Problem(code="NotOneDocument", message="the file is empty", file=str(path), line=1, column=1)
+        yield Problem(code="NotOneDocument", message="the file is empty", file=file, line=1, column=1)
     for source in sources:
         if source.problems:
             yield from source.problems
             continue
         model = _MODELS.get(kind_of(source))
         if model is None:
-            message = f"the kind {kind_of(source)!r} is none that the reconciler reads"
-            yield source.problem("UnknownKind", message, ("kind",), at_value=True, hint=did_you_mean(kind_of(source), _MODELS))
+            yield _unknown_kind(source)
             continue
         document, problems = shape(source, model)
         yield from problems
+        if model is Application:
+            yield from (*secrets(source), *placeholders(source))
         if isinstance(document, Blueprint):
             yield from (source.problem("InvalidBlueprint", one, ("spec",)) for one in blueprint_faults(document))
+
+
+def _unknown_kind(source: Source) -> Problem:
+    kind = kind_of(source)
+    message = f"the kind {kind!r} is none that the reconciler reads" if kind else "the document does not say of which kind it is"
+    return source.problem("UnknownKind", message, ("kind",), at_value=True, hint=did_you_mean(kind, _MODELS))

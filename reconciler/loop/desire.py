@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.decide.pin import pin
-from reconciler.decide.render import Surroundings, render
+from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
 from reconciler.decide.report import Hitch
 from reconciler.decide.resolve import resolve
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
@@ -15,16 +16,22 @@ from reconciler.model.problem import Problem
 from reconciler.world import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from reconciler.decide.catalog import Catalog
     from reconciler.decide.report import Stage
+    from reconciler.decide.resolve import Resolution
     from reconciler.decide.validate import Wish
+    from reconciler.loop.claims import Place
     from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.source import Source
     from reconciler.world.git import Snapshot
 
 # What is read of a commit: nothing else in the repository is ours to look at.
 WANTED = (ENVIRONMENT_FILE, f"{APPLICATIONS_FOLDER}/*.yaml")
+
+
+_TAKEN_HINT = "give it another name; two repositories of one Environment cannot share what they install"
 
 
 @dataclass(frozen=True)
@@ -54,18 +61,40 @@ class Desired:
     files: Mapping[str, bytes]
     warnings: tuple[Problem, ...] = ()
 
+    @property
+    def digest(self) -> str:
+        """The lock file's digest."""
+        return "sha256:" + hashlib.sha256(self.files[LOCK_FILE]).hexdigest()
+
 
 def desire(
-    snapshot: Snapshot, identity: Identity, prior: EnvironmentLock | None, catalog: Catalog, around: Surroundings
+    snapshot: Snapshot,
+    identity: Identity,
+    prior: EnvironmentLock | None,
+    catalog: Catalog,
+    around: Surroundings,
+    take: Callable[[EnvironmentLock], Mapping[Place, str]],
+    *,
+    free: Collection[str] = (),
 ) -> Desired | Hitch:
-    """Decide on a commit. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing."""
-    sources = {file: documents.load(text, file) for file, text in snapshot.files.items()}
+    """Decide on a commit. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
+
+    Args:
+        snapshot: what people wrote.
+        identity: who the Environment must say it is.
+        prior: the last good lock.
+        catalog: what can be installed.
+        around: what rendering needs to know.
+        take: asks for the Namespaces that a lock needs, and gives those that another Environment holds (`loop.claims`).
+        free: Applications that somebody asked to move within their ranges.
+    """
+    sources = {file: documents.recall(text, file) for file, text in snapshot.files.items()}
     wish, problems = validate(sources)
     problems = in_order((*problems, *snapshot.problems, *(_identity(wish, identity) if wish else ())))
     if wish is None or has_errors(problems):
         return refusal("Valid", problems)
     try:
-        resolution, found = resolve(wish, {p.application: p for p in prior.packages} if prior else {}, catalog)
+        resolution, found = resolve(wish, {p.application: p for p in prior.packages} if prior else {}, catalog, free)
     except Fault as fault:
         return outside("Resolved", fault)
     if resolution is None:
@@ -74,7 +103,20 @@ def desire(
     if lock is None:
         return refusal("Resolved", in_order(found))
     tree = render(lock, wish.environment, around)
-    return Desired(lock, {path: documents.dump(*contents) for path, contents in tree.items()}, problems)
+    found = tuple(_problem(sources, wish, resolution, "Duplicate", one, words) for one, words in doubles(tree))
+    if found:
+        return refusal("Resolved", in_order(found))
+    try:
+        taken = take(lock)
+    except Fault as fault:
+        return outside("Resolved", fault)
+    if taken:
+        told = [
+            (place[1], f"the Namespace {place[1]} on {place[0]} is held by {other}") for place, other in sorted(taken.items())
+        ]
+        return refusal("Resolved", in_order(_problem(sources, wish, resolution, "Taken", *one) for one in told))
+    files = {path: documents.dump(*contents) for path, contents in tree.items()}
+    return Desired(lock, files, in_order((*problems, *resolution.warnings)))
 
 
 def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:
@@ -92,6 +134,18 @@ def outside(stage: Stage, fault: Fault) -> Hitch:
 def kind_of(fault: Fault) -> str:
     """The word for a Fault's kind: one of those in `model.faults`, whatever a module calls its own finer ones."""
     return next(kind.__name__ for kind in type(fault).__mro__ if Fault in kind.__bases__ or kind is Fault)
+
+
+def _problem(
+    sources: Mapping[str, Source], wish: Wish, resolution: Resolution, code: str, application: str, words: str
+) -> Problem:
+    """A problem with what an Application would be on a cluster, in the file from which it came."""
+    choice = resolution.choices.get(application)
+    if choice is None:  # the Namespace where Flux looks
+        return sources[ENVIRONMENT_FILE].problem(code, words, ("spec", "fluxNamespace"), hint=_TAKEN_HINT)
+    source = wish.declared[choice.chain[0]].source
+    way = ("metadata", "name") if application in wish.declared else ("spec", "blueprint")
+    return source.problem(code, words, way, at_value=application in wish.declared, hint=_TAKEN_HINT)
 
 
 def _identity(wish: Wish, identity: Identity) -> Iterable[Problem]:

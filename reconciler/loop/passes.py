@@ -20,6 +20,7 @@ from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import Hitch, report, subject
 from reconciler.loop.behind import Behind
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
+from reconciler.loop.claims import alone
 from reconciler.loop.desire import Desired, Identity, desire, outside
 from reconciler.loop.judge import ClusterView, Limits, Sightings, judge, remember, sightings, told
 from reconciler.loop.pace import Pace
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from reconciler.decide.readiness import Verdict
     from reconciler.decide.render import Surroundings
     from reconciler.decide.trust import Policies
+    from reconciler.loop.claims import Claim
     from reconciler.loop.notices import Notices
     from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.problem import Problem
     from reconciler.model.status import EnvironmentStatus
     from reconciler.world.git import Repository
 
@@ -79,6 +82,7 @@ class Outcome:
         pushed: the branches that were pushed.
         status: the status; None when it was not the time to say anything.
         hitch: what stands between `main` and `resolved`.
+        warnings: what is to be known of what was resolved.
         again: seconds after which to look at what runs once more, since a status was held back; None when none was.
     """
 
@@ -88,6 +92,7 @@ class Outcome:
     pushed: tuple[str, ...] = ()
     status: EnvironmentStatus | None = None
     hitch: Hitch | None = None
+    warnings: tuple[Problem, ...] = ()
     again: float | None = None
 
 
@@ -101,6 +106,7 @@ class _Decision:
         hitch: why there is nothing to commit.
         tree: the tree id that `resolved` should have; None with a hitch.
         files: that tree's files, until they are pushed.
+        warnings: what is to be known of it.
     """
 
     key: tuple[str, str]
@@ -108,13 +114,22 @@ class _Decision:
     hitch: Hitch | None = None
     tree: str | None = None
     files: Mapping[str, bytes] | None = None
+    warnings: tuple[Problem, ...] = ()
 
 
 class Reconciliation:
     """The passes over one Environment, one at a time."""
 
-    def __init__(self, identity: Identity, repository: Repository, world: World, notices: Notices | None = None) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        repository: Repository,
+        world: World,
+        notices: Notices | None = None,
+        claim: Claim | None = None,
+    ) -> None:
         self.identity = identity
+        self._claim = claim or alone(identity)
         self._notices = notices
         self._pace = Pace(world.coalesce, world.patience)
         self._branches = Branches(repository)
@@ -152,6 +167,7 @@ class Reconciliation:
         look = look or not branches.known
         if look:
             branches.look()
+            self._claim.hold(branches.lock() or self._last)
         main = branches.head(MAIN)
         if main is None:
             return Outcome(name, None)
@@ -163,7 +179,7 @@ class Reconciliation:
             decision.hitch = outside("Committed", fault)
         pace, at_once = self._pace, look or bool(pushed) or wait > 0
         if not at_once and (early := pace.early(time.monotonic())) is not None:
-            return Outcome(name, main, branches.head(RESOLVED), hitch=decision.hitch, again=early)
+            return Outcome(name, main, branches.head(RESOLVED), hitch=decision.hitch, warnings=decision.warnings, again=early)
         status = self._status(main, decision.hitch, wait)
         again = None
         if status is not None:
@@ -172,7 +188,7 @@ class Reconciliation:
                 pushed += self._push_status(status, look=look)
                 if self._notices is not None:
                     self._notices.post(main, marks(status))
-        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch, again)
+        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch, decision.warnings, again)
 
     def _decide(self, main: str, *, look: bool) -> _Decision:
         """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
@@ -191,10 +207,12 @@ class Reconciliation:
                 prior,
                 self._world.catalog,
                 self._world.surroundings(policies),
+                self._claim.take,
             )
             before, known = known, _Decision(key, time.monotonic())
             if isinstance(result, Desired):
-                self._last, known.files, known.tree = result.lock, result.files, self._branches.tree_of(result.files)
+                self._last, known.warnings = result.lock, result.warnings
+                known.files, known.tree = result.files, self._branches.tree_of(result.files)
             else:
                 known.hitch = _as_before(before, key, result)
             self._decision = known
@@ -219,6 +237,7 @@ class Reconciliation:
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
         message = resolved_message(self.identity.name, main, self._branches.lock(), self._last, digest)
         self._branches.push_resolved(files, message, self._last)
+        self._claim.hold(self._last)
         for cluster in sorted(self.clusters):
             try:
                 self._world.clusters.look_now(cluster, self._last.flux_namespace)

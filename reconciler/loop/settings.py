@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, V
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from reconciler.decide.shape import problems_of
+from reconciler.decide.shape import did_you_mean, problems_of
 from reconciler.model.faults import Misconfigured
 from reconciler.world.documents import load
 
@@ -159,6 +159,9 @@ def read_settings(file: Path) -> Settings:
     if source.problems:
         raise Misconfigured("\n".join(str(p) for p in source.problems))
     data = source.data if isinstance(source.data, dict) else {}
+    if misread := [key for key in data if key not in Settings.model_fields and _is_misread(key)]:
+        unknown = (source.problem("UnknownField", f"unknown field {key}", (key,), hint=_hint(key)) for key in misread)
+        raise Misconfigured("\n".join(str(p) for p in unknown))
     try:
         settings = Settings(**data)
     except ValidationError as error:
@@ -166,6 +169,15 @@ def read_settings(file: Path) -> Settings:
     except SettingsError as error:  # names the field alone
         raise Misconfigured(f"an environment variable cannot be read: {error}", "lists and parts are written as JSON") from None
     return _seen_from(file.resolve().parent, settings)
+
+
+def _is_misread(key: str) -> bool:
+    """Whether pydantic-settings would take an unknown field for an argument of its own, or for a field in other letters."""
+    return key.startswith("_") or key.lower() in Settings.model_fields
+
+
+def _hint(key: str) -> str:
+    return did_you_mean(key.lower().strip("_"), Settings.model_fields)
 
 
 def token_of(gitea: GiteaPart) -> str:

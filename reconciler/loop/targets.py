@@ -31,6 +31,11 @@ class Target:
     credentials: Credentials | None
     repository: str | None = None
 
+    @property
+    def label(self) -> str:
+        """How people tell its repository from others: owner/name, or the Environment's name for one that is elsewhere."""
+        return self.repository or self.identity.name
+
 
 def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
     """All Environments by key: the name of one that is configured, `owner/name` of one that is discovered.

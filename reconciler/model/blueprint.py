@@ -25,14 +25,53 @@ def short_name(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-class Dependency(Model):
+class Part(Model):
+    """A part of a Blueprint. As in Kubernetes, a known field that is null is one that is not given."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = {field.alias for field in cls.model_fields.values()}
+        return {key: value for key, value in data.items() if value is not None or key not in known}
+
+
+def _number_as_text(value: Any) -> Any:
+    # Not of a number with a point: `1.10` has lost its zero by now.
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+# A range such as `1` may come as a number.
+Range = Annotated[str, BeforeValidator(_number_as_text, json_schema_input_type=str | int)]
+
+
+def _scalar_as_text(value: Any) -> Any:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+# Nothing is decided by a label: `slot: 16` need not be quoted.
+Label = Annotated[str, BeforeValidator(_scalar_as_text, json_schema_input_type=str | int | float | bool)]
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str | int) else value
+
+
+# One range may stand without its list.
+Ranges = Annotated[list[Range], BeforeValidator(_as_list, json_schema_input_type=list[Range] | Range)]
+
+
+class Dependency(Part):
     """Another Blueprint that this one needs.
 
     With `values` it is dedicated (an own Application), without it is shared by all who need it.
     """
 
     blueprint: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
-    version: str = "*"
+    version: Range = "*"
     alias: str | None = None
     when: str | None = None
     values: dict[str, Any] | None = None
@@ -56,21 +95,21 @@ def _as_dependency(value: Any) -> Any:
 AnyDependency = Annotated[Dependency, BeforeValidator(_as_dependency, json_schema_input_type=Dependency | str)]
 
 
-class Source(Model):
+class Source(Part):
     """`manifests.source`: a chart or Kustomization that is not `./chart`."""
 
     kind: Literal["HelmChart", "Kustomize"]
     ref: str
 
 
-class Manifests(Model):
+class Manifests(Part):
     """Where a Blueprint's manifests lie, seen from its own folder."""
 
     chart: str | None = None
     source: Source | None = None
 
 
-class PlacementSchema(Model):
+class PlacementSchema(Part):
     """How a Blueprint may be placed."""
 
     modes: list[str] = []
@@ -79,41 +118,49 @@ class PlacementSchema(Model):
     default: str | None = None
 
 
-class Upgrades(Model):
+class Upgrades(Part):
     """Which versions may be left for this one: `blocks` forbids, `from` warns when it does not match."""
 
-    from_: Annotated[list[str], Field(alias="from")] = []
-    blocks: list[str] = []
+    from_: Annotated[Ranges, Field(alias="from")] = []
+    blocks: Ranges = []
 
 
-class BlueprintMetadata(Model):
+def _as_overlay(value: Any) -> Any:
+    return {} if value is None else value
+
+
+# A size that changes nothing may go without values.
+Overlay = Annotated[dict[str, Any], BeforeValidator(_as_overlay, json_schema_input_type=dict[str, Any] | None)]
+
+
+class BlueprintMetadata(Part):
     """`metadata` of a Blueprint."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
     version: str | None = None
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
+    labels: dict[str, Label] = {}
+    annotations: dict[str, Label] = {}
 
 
-class BlueprintSpec(Model):
+class BlueprintSpec(Part):
     """`spec` of a Blueprint."""
 
     version: str | None = None
     visibility: Literal["listed", "unlisted", "private"] | None = None
-    owner: dict[str, Any] | None = None
+    owner: Any = None  # for people; so are `outputs`, `rotation` and `observability`
     card: dict[str, Any] | None = None
     config_schema: dict[str, Any] | None = None
     placement_schema: PlacementSchema = PlacementSchema()
     manifests: Manifests | None = None
     depends: list[AnyDependency] = []
-    overlays: dict[str, dict[str, Any]] = {}
+    overlays: dict[str, Overlay] = {}
     upgrades: Upgrades = Upgrades()
-    outputs: dict[str, Any] | None = None
+    outputs: Any = None
     rotation: Any = None
-    observability: dict[str, Any] | None = None
+    observability: Any = None
 
 
-class Blueprint(Model):
+class Blueprint(Part):
     """Something that can be installed: a chart, its configuration's schema and what it needs."""
 
     api_version: Literal["catalyst.openova.io/v1alpha1", "catalyst.openova.io/v1"]

@@ -20,6 +20,29 @@ def _line(text: Any) -> Any:
 Line = Annotated[str, BeforeValidator(_line)]
 
 
+class Related(BaseModel):
+    """Another place that has to do with a problem, such as the other side of a conflict.
+
+    Attributes:
+        message: what that place says, in one sentence.
+        file: as a Problem's.
+        line: as a Problem's.
+        column: as a Problem's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    message: Line
+    file: Line = ""
+    line: int = 0
+    column: int = 0
+
+    @property
+    def place(self) -> str:
+        """As a Problem's."""
+        return _place(self.file, self.line, self.column)
+
+
 class Problem(BaseModel):
     """One thing wrong (or doubtful) in a file, said so that its author can mend it.
 
@@ -31,6 +54,7 @@ class Problem(BaseModel):
         column: column in the line, from 1; 0 when unknown.
         hint: what to do next; may be empty.
         severity: an error refuses the commit, a warning does not.
+        related: other places to look at, in the order to read them; left out where there is one line for a problem.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,15 +66,18 @@ class Problem(BaseModel):
     column: int = 0
     hint: Line = ""
     severity: Literal["error", "warning"] = "error"
+    related: tuple[Related, ...] = ()
 
     @property
     def place(self) -> str:
         """`file:line:column`, as editors and terminals link it; shorter where parts are unknown."""
-        if not self.line:
-            return self.file
-        return f"{self.file}:{self.line}:{self.column}" if self.column else f"{self.file}:{self.line}"
+        return _place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
         """Return the problem as one line: place, message, hint."""
         where = f"{self.place}: " if self.file else ""
         return f"{where}{self.message}" + (f"; {self.hint}" if self.hint else "")
+
+
+def _place(file: str, line: int, column: int) -> str:
+    return ":".join([file, *(str(number) for number in (line, column if line else 0) if number)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import stat
 import tarfile
 import zlib
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
 
 UNPACKED_LIMIT: Final = 32 << 20  # bytes of tar; the largest public charts have about 10 MB
 FILE_LIMIT: Final = 5000
+HEADER_LIMIT: Final = 4 * FILE_LIMIT  # of tar: for each file its own, one with its long name or times, and those of folders
+REMARK_LIMIT: Final = 2048  # bytes of a header's long name or times: Python's search through them takes the square of that
+REMARKS_LIMIT: Final = 1 << 20  # bytes of all of them
+MAX_NESTED: Final = 8  # charts in charts in charts
+_REMARKS: Final = frozenset(
+    {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+)
 _GZIP = 16 + zlib.MAX_WBITS
+_IS_DEPENDENCY: Final = re.compile(r"(?:charts/[^/._][^/]*/)*charts/[^/._][^/]*\.tgz")
 
 
 def pack(directory: Path, name: str) -> bytes:
@@ -58,17 +67,39 @@ def pack(directory: Path, name: str) -> bytes:
 def read(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
     """Read a chart archive: each file's content by its path below the chart's own folder (`Chart.yaml`).
 
+    Archives of dependencies (`charts/db-1.2.3.tgz`) are opened, as Helm does; their files stand below `charts/db-1.2.3.tgz/`.
+
     Args:
         archive: a gzipped tar.
-        limit: how many bytes it may have unpacked.
+        limit: how many bytes it may have unpacked, with all that is inside.
 
     Raises:
         Corrupt: it is no such archive, is too large, or holds anything but regular files in one folder.
     """
+    return _opened(archive, limit, MAX_NESTED)
+
+
+def _opened(archive: bytes, limit: int, depth: int) -> dict[str, bytes]:
+    files, left = _unpacked(archive, limit)
+    for path in sorted(files):
+        if not _IS_DEPENDENCY.fullmatch(path):
+            continue
+        if not depth:
+            raise Corrupt(f"the chart archive holds charts inside charts more than {MAX_NESTED} deep")
+        inner = _opened(files.pop(path), left, depth - 1)
+        left -= sum(len(text) for text in inner.values())
+        files |= {f"{path}/{below}": text for below, text in inner.items()}
+        if len(files) > FILE_LIMIT:
+            raise Corrupt("the chart archive holds too many files")
+    return files
+
+
+def _unpacked(archive: bytes, limit: int) -> tuple[dict[str, bytes], int]:
+    """An archive's files as they are, and how many bytes are left of the limit."""
     raw = _inflate(archive, limit)
     files, folders = dict[str, bytes](), set[str]()
     try:
-        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:") as tar:
+        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:", tarinfo=_counting_headers()) as tar:
             for member in tar:
                 folder, path = _place(member)
                 folders.add(folder)
@@ -78,13 +109,36 @@ def read(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
                 if content is not None:
                     files[path] = content.read()
             end = tar.offset
-    except (tarfile.TarError, ValueError, EOFError, OSError) as error:
+    except (tarfile.TarError, ValueError, EOFError, OSError, OverflowError, RecursionError) as error:
         raise Corrupt("the chart archive is no tar file") from error
     if raw[end:].strip(b"\0"):  # tarfile takes a broken header for the end
         raise Corrupt("the chart archive is damaged in the middle")
     if len(folders) != 1:
         raise Corrupt("the chart archive does not hold exactly one folder")
-    return files
+    return files, limit - len(raw)
+
+
+def _counting_headers() -> type[tarfile.TarInfo]:
+    """Headers of one archive (tarfile makes them by their class), which are refused when they are too many or too long."""
+
+    class Header(tarfile.TarInfo):
+        headers = 0
+        remarks = 0
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
+            """Read a header of 512 bytes, before anything that belongs to it is read."""
+            header = super().frombuf(buf, encoding, errors)
+            cls.headers += 1
+            if header.type in _REMARKS:
+                cls.remarks += header.size
+                if header.size > REMARK_LIMIT or cls.remarks > REMARKS_LIMIT:
+                    raise Corrupt("the chart archive holds names or attributes that are too long")
+            if cls.headers > HEADER_LIMIT:
+                raise Corrupt("the chart archive holds too many files and folders")
+            return header
+
+    return Header
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -7,7 +7,7 @@ The file is read each time a registry asks for credentials, so a rotated secret 
 from __future__ import annotations
 
 import base64
-import binascii
+import contextlib
 import json
 import re
 from dataclasses import dataclass
@@ -58,12 +58,10 @@ class Credentials:
 def _basic(entry: Mapping[str, Any]) -> str | None:
     """`Basic ...` of one entry: from `auth`, or from `username` and `password`."""
     auth, username, password = entry.get("auth"), entry.get("username"), entry.get("password")
-    if isinstance(auth, str) and auth:
-        try:
+    with contextlib.suppress(ValueError):  # no base64, or no characters: such an entry is none
+        if isinstance(auth, str) and auth:
             base64.b64decode(auth, validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        return f"Basic {auth}"
-    if isinstance(username, str) and isinstance(password, str):
-        return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
+            return f"Basic {auth}"
+        if isinstance(username, str) and isinstance(password, str):
+            return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
     return None

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import structlog
 import typer.main
 from typer.testing import CliRunner
 
-from reconciler.cli.console import print_problems, say
+from reconciler.cli.console import say
 from reconciler.cli.main import app
+from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.loop.assemble import exclusive
 from reconciler.model.faults import Fault
 from reconciler.model.problem import Problem
@@ -32,17 +32,7 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 FIXTURES = ROOT / "fixtures"
-COMMANDS = ("validate", "once", "run", "status", "explain", "publish", "schemas")
-
-
-@pytest.fixture(autouse=True)
-def _process_as_it_was() -> Iterator[None]:
-    """Commands set up logs and signals for their whole process, which here is that of all tests."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield
-    structlog.reset_defaults()
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+COMMANDS = ("validate", "once", "run", "status", "explain", "why", "tree", "outdated", "update", "import", "publish", "schemas")
 
 
 @pytest.fixture
@@ -50,9 +40,10 @@ def sovereign(tmp_path: Path) -> Sovereign:
     return Sovereign(tmp_path)
 
 
-def call(*arguments: str | Path) -> Result:
+def call(*arguments: str | Path, typed: str = "", terminal: bool = False) -> Result:
     """Run a command in this process, which is quicker than a new one. A Fault is what `main` makes exit code 3 of."""
-    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    env = {"FORCE_COLOR": "1" if terminal else None, "TERM": "dumb"}  # one that knows no colours
+    result = CliRunner().invoke(app, [str(a) for a in arguments], input=typed, env=env)
     if result.exception is not None and not isinstance(result.exception, (SystemExit, Fault)):
         raise result.exception
     return result
@@ -84,7 +75,9 @@ def test_the_program_itself_explains_them_all() -> None:
     assert set(COMMANDS) == set(typer.main.get_command(app).commands)  # type: ignore[attr-defined]  # it is a group
 
 
-@pytest.mark.parametrize("words", ["once", "validate", "nonsense", "once -c", "validate x --format xml"])
+@pytest.mark.parametrize(
+    "words", ["once", "validate", "nonsense", "once -c", "validate x --format xml", "schemas --format sarif"]
+)
 def test_wrong_use_is_exit_code_2(words: str) -> None:
     assert call(*words.split()).exit_code == 2
 
@@ -123,12 +116,68 @@ def test_problems_as_json(tmp_path: Path) -> None:
     assert json.loads(call("validate", FIXTURES / "environments" / "acme-stg", "--format", "json").stdout) == {"problems": []}
 
 
+def test_problems_as_sarif(tmp_path: Path) -> None:
+    (tmp_path / "environment.yaml").write_text("kind: [")
+    done = call("validate", tmp_path, "--format", "sarif")
+    assert done.exit_code == 1
+    (run,) = json.loads(done.stdout)["runs"]
+    (result,) = run["results"]
+    assert (result["ruleId"], result["level"]) == ("NotYaml", "error")
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == (tmp_path / "environment.yaml").as_uri()
+    good = json.loads(call("validate", FIXTURES / "environments" / "acme-stg", "--format", "sarif").stdout)
+    assert (good["version"], good["runs"][0]["results"]) == ("2.1.0", [])
+
+
+def test_a_terminal_gets_the_lines_and_a_summary(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(application("shop", more="  sice: small\n"))
+    done = call("validate", file, terminal=True)
+    assert f"error[UnknownField]: unknown field spec.sice\n --> {file}:6:3\n" in done.output
+    assert "\n6 |   sice: small\n  |   ^^^^\n  = help: did you mean size?\n" in done.output
+    assert done.output.endswith("\n1 error in 1 file\n")
+
+
+def test_a_folder_of_folders_is_checked_folder_by_folder(tmp_path: Path) -> None:
+    for name in ("a", "b", ".hidden"):
+        shutil.copytree(FIXTURES / "catalog" / "valkey", tmp_path / "catalog" / name)
+    shutil.copytree(FIXTURES / "environments" / "acme-prod", tmp_path / "acme-prod")
+    assert call("validate", tmp_path, tmp_path / "catalog", tmp_path / "catalog" / "a").output == "3 checked, all valid\n"
+    wrong = tmp_path / "catalog" / "b" / "blueprint.yaml"
+    wrong.write_text(wrong.read_text() + "extra: 1\n")
+    done = call("validate", tmp_path)
+    assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+    assert done.output.startswith(f"{wrong}:")
+
+
+def test_standard_input_is_a_file_of_any_kind() -> None:
+    typed = application("shop", more="  sice: small\n")
+    assert call("validate", "-", typed=application("shop")).output == "1 checked, all valid\n"
+    done = call("validate", "-", typed=typed)
+    assert done.output == "<stdin>:6:3: error: unknown field spec.sice; did you mean size?\n"
+    assert "6 |   sice: small\n" in call("validate", "-", typed=typed, terminal=True).output
+
+
+def test_one_file_that_cannot_be_read_hides_no_other_problem(tmp_path: Path) -> None:
+    (tmp_path / "applications" / "folder.yaml").mkdir(parents=True)
+    (tmp_path / "environment.yaml").write_text("kind: [")
+    done = call("validate", tmp_path)
+    assert done.exit_code == 1
+    assert f"{tmp_path}/applications/folder.yaml: error: cannot be read: Is a directory" in done.output
+    assert f"{tmp_path}/environment.yaml:1:8: error: not YAML" in done.output
+
+
+def test_of_a_file_that_never_ends_no_more_is_read_than_of_any() -> None:
+    done = call("validate", "/dev/zero")
+    assert done.exit_code == 1
+    assert "/dev/zero: error: the file is 1048577 bytes; at most 1048576 are read" in done.output
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
         ("empty.yaml", "", "the file is empty"),
         ("comment.yaml", "# nothing\n", "empty"),
-        ("list.yaml", "- a\n", "the kind '' is none that the reconciler reads"),
+        ("list.yaml", "- a\n", "the document does not say of which kind it is; known: Application, Blueprint, "),
         ("typo.yaml", "kind: Aplication\n", "did you mean Application?"),
         ("tab.yaml", "kind:\n\tx: 1\n", "not YAML"),
         ("latin.yaml", "kind: caf\u00e9\n", "is not UTF-8"),
@@ -182,7 +231,8 @@ def test_a_terminal_is_not_commanded_by_what_a_stranger_wrote(tmp_path: Path) ->
 
 
 def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    print_problems([Problem(code="X", message="a [link] \\[b] :key:", file="f[1].yaml", line=1, column=2, hint="[h]")])
+    one = Problem(code="X", message="a [link] \\[b] :key:", file="f[1].yaml", line=1, column=2, hint="[h]")
+    show_problems([one], by_lines(on_disk))
     say("one\ttwo\x07\x9b31m")
     assert capsys.readouterr().out == "f[1].yaml:1:2: error: a [link] \\[b] :key:; [h]\none two\\x07\\x9b31m\n"
 
@@ -230,6 +280,32 @@ def test_a_refusal_is_exit_code_1_with_its_lines(sovereign: Sovereign) -> None:
     shown = call("status", "-c", sovereign.config)
     assert shown.exit_code == 1
     assert "  applications/shop.yaml:5:39: 'latest!' is not a version range" in shown.stdout
+
+
+def test_a_refusal_shows_the_lines_that_were_pushed(sovereign: Sovereign) -> None:
+    sovereign.environment("acme-prod", files() | {"applications/shop.yaml": application("shop", version="latest!")})
+    done = call("once", "-c", sovereign.config, terminal=True)
+    assert done.exit_code == 1
+    assert "error[InvalidRange]: 'latest!' is not a version range\n --> applications/shop.yaml:5:39\n" in done.stdout
+    assert (
+        "\n5 |   blueprint: {name: bp-shop, version: latest!}\n  |                                       ^^^^^^^\n" in done.stdout
+    )
+
+
+def test_sarif_of_once_has_a_run_for_each_environment(sovereign: Sovereign) -> None:
+    shutil.rmtree(sovereign.environment("acme-gone", None))
+    sovereign.environment("acme-prod", files() | {"applications/shop.yaml": application("shop", version="latest!")})
+    sovereign.environment("acme-stg", files("shop"))
+    done = call("once", "-c", sovereign.config, "--format", "sarif")
+    assert done.exit_code == 3
+    runs = {run["automationDetails"]["id"]: run for run in json.loads(done.stdout)["runs"]}
+    gone, stg = runs["acme-gone"], runs["acme-stg"]
+    assert (gone["invocations"][0]["executionSuccessful"], gone["results"]) == (False, [])
+    (result,) = runs["acme-prod"]["results"]
+    assert result["ruleId"] == "InvalidRange"
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"] == {"uri": "applications/shop.yaml"}
+    assert runs["acme-prod"]["invocations"] == [{"executionSuccessful": True}]
+    assert {r["ruleId"] for r in stg["results"]} == {"NameMismatch"}
 
 
 def test_a_registry_that_is_away_is_exit_code_3(sovereign: Sovereign) -> None:
@@ -434,3 +510,5 @@ def test_publish_pushes_nothing_when_one_folder_is_wrong(tmp_path: Path) -> None
     assert done.exit_code == 1
     assert f"{tmp_path}/valkey/blueprint.yaml:" in done.output
     assert "its Chart.yaml says" in done.output
+    listed = call("publish", tmp_path / "valkey", "--registry", "127.0.0.1:1/openova", "--unsigned", "--format", "json")
+    assert [p["code"] for p in json.loads(listed.stdout)["problems"]] == ["InvalidBlueprint"]

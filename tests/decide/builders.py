@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.catalog import PassedOver, Verified
@@ -18,6 +19,7 @@ from reconciler.world.documents import load
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from reconciler.decide.charts import Chart
     from reconciler.decide.resolve import Resolution
     from reconciler.model.problem import Problem
     from reconciler.model.source import Source
@@ -99,6 +101,7 @@ class Shelf:
         blueprints: what is in it, in this order.
         untrusted: (name, version) of those whose signature does not hold.
         homes: further catalogs with their Blueprints.
+        charts: what the charts of some say about values, by the Blueprint's full name.
     """
 
     def __init__(
@@ -106,7 +109,9 @@ class Shelf:
         *blueprints: Blueprint,
         untrusted: Iterable[tuple[str, str]] = (),
         homes: Mapping[str, Sequence[Blueprint]] | None = None,
+        charts: Mapping[str, Chart] | None = None,
     ) -> None:
+        self._charts = charts or {}
         self._homes: dict[str, dict[str, dict[str, Blueprint]]] = {}
         self._untrusted = {(f"bp-{name}", version) for name, version in untrusted}
         for home, held in ({SHOP: blueprints} | dict(homes or {})).items():
@@ -122,7 +127,7 @@ class Shelf:
             return PassedOver(version, "InvalidBlueprint", "it is gone")
         if (name, version) in self._untrusted:
             return PassedOver(version, "Untrusted", "no signature holds")
-        found = verified(one, catalog)
+        found = replace(verified(one, catalog), checks=self._charts.get(name))
         return found if digest in {None, found.artifact.rpartition("@")[2]} else PassedOver(version, "Untrusted", "moved")
 
 

@@ -114,8 +114,14 @@ def test_drift_between_tag_chart_and_blueprint_is_a_fault(chart: dict[str, Any],
     [
         ({"manifests": {"source": {"kind": "Kustomize", "ref": "x"}}}, "only Helm charts"),
         ({"depends": [need("db", "banana")]}, "not a version range"),
-        ({"depends": [need("db", when="{{ .config.a }}")]}, "`when`"),
-        ({"depends": [need("db", values={"a": {"b": "{{ .config.a }}"}})]}, "values with {{ }}"),
+        (
+            {"depends": [need("db", when="{{ .confg.a }}")]},
+            "its dependency bp-db has a `when` that cannot be used: `.confg.a` reads confg, which does not exist; did you",
+        ),
+        (
+            {"depends": [need("db", values={"a": {"b": ["{{ .config. }}"]}})]},
+            "its dependency bp-db has values that cannot be used: a.b.0: `.config.` is not an expression in CEL: ",
+        ),
         ({"depends": [need("db", alias="x"), need("cache", alias="x")]}, "two of its dependencies are called x"),
         ({"depends": [need("db", alias="x", values={"a": 1}), need("db", alias="y", values={"a": 2})]}, "one name"),
         ({"configSchema": {"type": "banana"}}, "configSchema cannot be used"),
@@ -124,6 +130,11 @@ def test_drift_between_tag_chart_and_blueprint_is_a_fault(chart: dict[str, Any],
 def test_what_cannot_be_installed_is_a_fault(spec: dict[str, Any], words: str) -> None:
     (fault,) = blueprint_faults(blueprint("web", **spec))
     assert words in fault
+
+
+def test_expressions_are_no_fault() -> None:
+    depends = [need("db", when="{{ .config.db == 'own' }}", values={"name": "{{ .application.name }}"})]
+    assert list(blueprint_faults(blueprint("web", depends=depends))) == []
 
 
 def test_a_version_must_be_a_semantic_one() -> None:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.configure import merge, schema_fault, values_of
+from reconciler.decide.configure import schema_fault, unchecked_values, values_of
+from reconciler.decide.defaults import merge
 from tests.decide.builders import application, blueprint, wish
 
 if TYPE_CHECKING:
@@ -46,6 +47,34 @@ def test_nested_defaults_are_filled_in_where_there_are_any() -> None:
     assert values_of(one, None, [])[0] == {"tls": {"on": True}}
 
 
+def test_the_defaults_of_the_form_that_a_person_chose_are_filled_in_last() -> None:
+    embedded = {"properties": {"mode": {"const": "embedded"}, "size": {"default": "10Gi"}}, "required": ["mode"]}
+    external = {"properties": {"mode": {"const": "external"}, "port": {"default": 5432}}, "required": ["mode"]}
+    one = blueprint("web", configSchema=schema(postgres={"oneOf": [embedded, external]}))
+    values, problems = values_of(one, declared(config={"postgres": {"mode": "external"}}), [])
+    assert (values, problems) == ({"postgres": {"mode": "external", "port": 5432}}, ())
+    _, (problem,) = values_of(one, declared(config={"postgres": {"mode": "extern"}}), [])
+    assert (problem.place, problem.message, problem.hint) == (
+        "applications/web.yaml:14:13",
+        "config.postgres.mode: must be one of embedded, external",
+        "did you mean external?",
+    )
+
+
+def test_what_is_for_the_console_alone_is_carried_and_changes_nothing() -> None:
+    keys = {"type": "string", "default": "a", "x-catalyst-ui-widget": "select", "x-catalyst-ui-order": 1}
+    one = blueprint("web", configSchema=schema(a=keys) | {"x-catalyst-ui-layout": [["a"]]})
+    assert schema_fault(one) is None
+    assert values_of(one, declared(), []) == ({"a": "a"}, ())
+    assert one.spec.config_schema is not None
+    assert one.spec.config_schema["properties"]["a"] == keys
+
+
+def test_values_can_be_had_without_a_check() -> None:
+    one = blueprint("web", configSchema=schema(a={"type": "string", "default": "x"}), overlays={"small": {"b": 1}})
+    assert unchecked_values(one, declared(size="tiny", config={"c": 1}), [{"a": 2}]) == {"a": 2, "c": 1}
+
+
 def test_mappings_are_merged_and_all_else_is_replaced_whole() -> None:
     old: dict[str, Any] = {"map": {"a": 1, "b": 1}, "list": [1, 2], "word": "x", "gone": {"a": 1}}
     merge(old, {"map": {"b": 2, "c": 2}, "list": [3], "word": {"a": 1}, "gone": None})
@@ -73,9 +102,9 @@ def test_every_error_is_told_at_its_line() -> None:
     )
     _, problems = values_of(one, declared(config={"port": 10, "domain": 1, "domian": "a"}), [])
     assert {(p.place, p.message, p.hint) for p in problems} == {
-        ("applications/web.yaml:12:13", 'config: "x" is a required property', ""),
-        ("applications/web.yaml:13:12", "config.port: the value is greater than the maximum of 9", ""),
-        ("applications/web.yaml:14:14", 'config.domain: the value is not of type "string"', ""),
+        ("applications/web.yaml:12:13", "config.x: is required", ""),
+        ("applications/web.yaml:13:12", "config.port: must be at most 9", ""),
+        ("applications/web.yaml:14:14", "config.domain: must be a string", ""),
         ("applications/web.yaml:15:4", "config.domian: is not a key that the Blueprint knows", "did you mean domain?"),
     }
 
@@ -102,8 +131,8 @@ def test_every_error_is_told_at_its_line() -> None:
 @pytest.mark.parametrize("nest", [lambda v: v, lambda v: [v], lambda v: {"deep": v}], ids=["plain", "list", "mapping"])
 def test_no_message_repeats_the_offending_value(rule: Any, nest: Any) -> None:
     inner = {"items": rule, "additionalProperties": rule} | (rule if isinstance(rule, dict) else {})
-    one = blueprint("web", configSchema={"properties": {"password": rule if nest(1) == 1 else inner}})
-    _, problems = values_of(one, declared(config={"password": nest(CANARY)}), [])
+    one = blueprint("web", configSchema={"properties": {"motto": rule if nest(1) == 1 else inner}})
+    _, problems = values_of(one, declared(config={"motto": nest(CANARY)}), [])
     assert problems
     assert not [str(p) for p in problems if CANARY in str(p)]
 

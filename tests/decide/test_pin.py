@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.decide.charts import Chart
 from reconciler.decide.pin import entry_of
 from reconciler.model.lock import EnvironmentLock
 from tests.decide.builders import EVIDENCE, FSN, NBG, Shelf, application, blueprint, environment, locked, need, pinned, sha, wish
@@ -93,6 +94,15 @@ def test_a_placement_that_the_blueprint_does_not_allow_is_refused(
     assert words in message
 
 
+@pytest.mark.parametrize("modes", [{}, {"modes": ["single-region", "active-active"]}])
+def test_a_misspelt_mode_is_never_taken_for_every_region(modes: dict[str, Any]) -> None:
+    lock, problems = pinned(
+        wish(application("web", placement={"mode": "single-regoin"}), env=BOTH), Shelf(blueprint("web", placementSchema=modes))
+    )
+    assert lock is None
+    assert [(p.place, p.hint) for p in problems] == [("applications/web.yaml:13:12", "did you mean single-region?")]
+
+
 def test_what_nobody_declared_runs_wherever_someone_needs_it() -> None:
     shelf = Shelf(
         blueprint("a", depends=["mid"]), blueprint("b", depends=["db"]), blueprint("mid", depends=["db"]), blueprint("db")
@@ -129,6 +139,36 @@ def test_a_dependency_whose_name_will_not_do_is_refused_where_it_is_asked_for(
     shelf = Shelf(blueprint("x", depends=[dependency]), blueprint(dependency["blueprint"].removeprefix("bp-")))
     ((found, file, _),) = told(application(name, "bp-x"), shelf=shelf, env=environment(fluxNamespace="gitops"))
     assert (found, file) == (code, f"applications/{name}.yaml")
+
+
+CHART = Chart("web", values={"replicas": 1}, schema={"properties": {"replicas": {"maximum": 3}, "host": {"type": "string"}}})
+
+
+def test_what_the_chart_rejects_is_told_at_the_line_of_the_config() -> None:
+    shelf = Shelf(blueprint("web"), charts={"bp-web": CHART})
+    lock, problems = pinned(wish(application("web", config={"host": "x", "replicas": 9})), shelf)
+    assert lock is None
+    assert [(p.code, p.place, p.message) for p in problems] == [
+        ("InvalidConfig", "applications/web.yaml:14:16", "config.replicas: must be at most 3, says the chart web")
+    ]
+    assert locked(wish(application("web", config={"replicas": 3})), shelf)["web"].values == {"replicas": 3}
+
+
+def test_the_chart_is_asked_only_about_values_that_the_blueprint_accepts() -> None:
+    one = blueprint("web", configSchema={"properties": {"replicas": {"maximum": 5}}})
+    _, problems = pinned(wish(application("web", config={"replicas": 9})), Shelf(one, charts={"bp-web": CHART}))
+    assert [p.message for p in problems] == ["config.replicas: must be at most 5"]
+
+
+def test_values_that_a_chart_gets_from_blueprints_are_told_where_the_need_began() -> None:
+    shelf = Shelf(blueprint("app", depends=[need("web", values={"replicas": 9})]), blueprint("web"), charts={"bp-web": CHART})
+    _, problems = pinned(wish(application("app")), shelf)
+    assert [(p.place, p.message) for p in problems] == [
+        (
+            "applications/app.yaml:8:3",
+            "the dependency app-web, of bp-web 1.0.0: config.replicas: must be at most 3, says the chart web",
+        )
+    ]
 
 
 def test_all_problems_are_told_at_once() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.render import Surroundings, Tree, label_value, render
+from reconciler.decide.render import Surroundings, Tree, doubles, label_value, render
 from reconciler.model.environment import Environment
 from tests.decide.builders import FSN, NBG, environment, lock_of, package, sha
 
@@ -155,3 +155,24 @@ def test_every_label_is_one_that_kubernetes_takes(version: str, blueprint: str, 
     one = package("web", version=version, blueprint=blueprint, artifact=f"oci://a/b@{sha('x')}")
     for kind in objects(one, Surroundings(sovereign=sovereign, keys={})).values():
         assert all(LABEL.fullmatch(value) for value in kind["metadata"]["labels"].values())
+
+
+def test_nothing_that_is_rendered_stands_twice() -> None:
+    files = tree(package("web", placements=[FSN, NBG]), package("db", placements=[NBG]), env=environment(FSN, NBG))
+    assert list(doubles(files)) == []
+
+
+def test_an_object_that_stands_twice_is_told_with_both_applications() -> None:
+    files = dict(tree(package("web", placements=[FSN, NBG]), package("db"), env=environment(FSN, NBG)))
+    files[f"clusters/{NBG}/db.yaml"] = files[f"clusters/{FSN}/db.yaml"]  # the same on another cluster is no double
+    assert list(doubles(files)) == []
+    (namespace, source, release) = (dict(one) for one in files[f"clusters/{FSN}/db.yaml"])
+    other = {**namespace, "metadata": {**namespace["metadata"], "name": "web"}}
+    older = {**release, "apiVersion": "helm.toolkit.fluxcd.io/v2beta2"}
+    elsewhere = {**source, "metadata": {**source["metadata"], "namespace": "other"}}
+    foreign = {**release, "apiVersion": "example.com/v1"}
+    files[f"clusters/{FSN}/db.yaml"] = (namespace, source, release, other, older, elsewhere, foreign)
+    assert list(doubles(files)) == [
+        ("db", f"HelmRelease flux-system/db would be on {FSN} twice, for db and for db"),
+        ("web", f"Namespace web would be on {FSN} twice, for db and for web"),
+    ]

@@ -144,7 +144,7 @@ def test_trust_that_is_lost_blocks_and_moves_nobody() -> None:
     shelf = Shelf(*many("web", "1.0.0", "1.1.0"), untrusted=[("web", "1.0.0")])
     (problem,) = refused(wish(application("web")), shelf, prior(package("web", version="1.0.0")))
     assert problem.code == "Untrusted"
-    assert "locked to 1.0.0, which may no longer be used" in problem.message
+    assert "web is locked to bp-web 1.0.0, which may no longer be used" in problem.message
 
 
 def test_a_person_moves_away_from_a_version_that_lost_its_trust() -> None:
@@ -157,7 +157,7 @@ def test_where_no_trusted_version_is_left_the_refusal_says_what_was_passed_over(
     shelf = Shelf(*many("web", "1.0.0", "1.1.0", "2.0.0"), untrusted=[("web", "1.0.0"), ("web", "1.1.0")])
     code, place, text = only(refused(wish(application("web", version="^1")), shelf))
     assert (code, place) == ("Untrusted", "applications/web.yaml:10:15")
-    assert "found 3, in range 2, usable 0: 1.1.0: no signature holds; 1.0.0: no signature holds" in text
+    assert "found 3, in range 2, signed 0: 1.1.0: no signature holds; 1.0.0: no signature holds" in text
 
 
 def test_an_unknown_blueprint_is_told_at_its_name() -> None:
@@ -198,7 +198,7 @@ def test_a_conflict_names_every_requirer_with_its_range_and_chain() -> None:
     )
     code, place, text = only(refused(wish(application("web"), application("shop")), shelf))
     assert code == "Conflict"
-    assert place.startswith(("applications/shop.yaml:9", "applications/web.yaml:9"))
+    assert place.startswith(("applications/shop.yaml:10", "applications/web.yaml:10"))
     assert "shop needs bp-db ^2 (bp-shop@1.0.0)" in text
     assert "web -> api needs bp-db ^1 (bp-api@1.0.0)" in text
 
@@ -252,7 +252,7 @@ def test_the_locked_version_of_another_catalog_is_not_taken() -> None:
 def test_a_cycle_is_named_whole() -> None:
     shelf = Shelf(blueprint("web", depends=["api"]), blueprint("api", depends=["db"]), blueprint("db", depends=["api"]))
     code, place, text = only(refused(wish(application("web")), shelf))
-    assert (code, place) == ("Cycle", "applications/web.yaml:1:1")
+    assert (code, place) == ("Cycle", "applications/web.yaml:8:3")
     assert "api -> db -> api" in text
 
 

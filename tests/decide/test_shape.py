@@ -45,11 +45,11 @@ def test_every_problem_is_told_at_once_each_at_its_place() -> None:
     document, problems = shape(load(TEXT, "web.yaml"), Application)
     assert document is None
     assert lines(problems) == {
-        "web.yaml:3:18": "InvalidValue: metadata.name is 'Web'; it must match ^[a-z]([a-z0-9-]*[a-z0-9])?$",
+        "web.yaml:3:18": "InvalidValue: metadata.name is 'Web'; it must match ^[a-z]([a-z0-9-]*[a-z0-9])?$ (write web)",
         "web.yaml:5:3": "UnknownField: unknown field spec.blueprnt (did you mean blueprint?)",
         "web.yaml:6:3": "MissingField: spec.blueprint.version is required",
         "web.yaml:8:9": "InvalidType: spec.size must be a string, not 3 (quote it)",
-        "web.yaml:9:11": "InvalidType: spec.config must be a mapping of fields",
+        "web.yaml:9:11": "InvalidType: spec.config must be a mapping of fields, not a list",
     }
 
 
@@ -59,10 +59,51 @@ def test_a_file_that_could_not_be_read_gives_its_own_problems() -> None:
     assert [p.code for p in problems] == ["DuplicateKey"]
 
 
-@pytest.mark.parametrize("text", ["null", "[]", "7", "word", "---"])
-def test_what_is_no_mapping_is_told_so(text: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "what"), [("null", "null"), ("[]", "a list"), ("7", "a number"), ("word", "a string"), ("---", "null")]
+)
+def test_what_is_no_mapping_is_told_so(text: str, what: str) -> None:
     _, problems = shape(load(text.encode(), "web.yaml"), Application)
-    assert [(p.code, p.message) for p in problems] == [("InvalidType", "the document must be a mapping of fields")]
+    assert list(lines(problems).values()) == [
+        f"InvalidType: the document must be a mapping of fields, not {what} (its fields are apiVersion, kind, metadata, spec)"
+    ]
+
+
+def test_a_value_of_the_wrong_type_is_told_with_what_to_write_instead() -> None:
+    data = application("web", suspend="Yes", size=None, placement={"mode": "m", "regions": "fsn"}, bind={"db": "My_DB"})
+    data["spec"]["blueprint"] = "s3cr3t"
+    _, problems = shape(source(data), Application)
+    assert {(p.message, p.hint) for p in problems} == {
+        ("spec.blueprint must be a mapping of fields, not a string", "its fields are catalog, name, version"),
+        ("spec.placement.regions must be a list, not 'fsn'", "write [fsn]"),
+        ("spec.bind.db is 'My_DB'; it must match ^[a-z]([a-z0-9-]*[a-z0-9])?$", "write my-db"),
+        ("spec.suspend must be true or false, not 'Yes'", "write true"),
+    }
+
+
+def test_limits_and_choices_are_told_in_words() -> None:
+    data = environment(placements=[], envType="prd") | {"metadata": {"name": None}}
+    _, problems = shape(source(data), Environment)
+    assert {(p.message, p.hint) for p in problems} == {
+        ("metadata.name must be a string, not null", "give it a value"),
+        ("spec.envType is 'prd'; it must be 'prod', 'stg', 'uat', 'dev' or 'poc'", "did you mean prod?"),
+        ("spec.placements must have at least 1 item, not 0", ""),
+    }
+    assert lines(shape(source(application("w" * 54)), Application)[1]) == {
+        "file.yaml:5:11": "InvalidValue: metadata.name has 54 characters; at most 53 are allowed (shorten it)"
+    }
+    blueprint = blueprint_data("web", placementSchema={"minRegions": 0, "maxRegions": "2"})
+    assert [p.message for p in shape(source(blueprint), Blueprint)[1]] == [
+        "spec.placementSchema.minRegions is 0; it must be at least 1",
+        "spec.placementSchema.maxRegions must be a whole number, not '2'",
+    ]
+
+
+def test_a_misspelt_field_is_not_told_as_missing_too() -> None:
+    data = application("web") | {"metdata": {"name": "web"}}
+    del data["metadata"]
+    _, problems = shape(source(data), Application)
+    assert [(p.message, p.hint) for p in problems] == [("unknown field metdata", "did you mean metadata?")]
 
 
 def test_another_kind_or_version_is_refused_with_the_right_one() -> None:

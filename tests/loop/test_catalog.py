@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.charts import rejected
 from reconciler.decide.trust import Policies, policy_digest
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from reconciler.decide.charts import Chart
     from reconciler.world.registry import Registry
 
 HOME = "registry.example/openova"
@@ -30,6 +32,8 @@ OTHER = "registry.example/acme"
 BLUEPRINT = (
     "apiVersion: catalyst.openova.io/v1\nkind: Blueprint\nmetadata: {{name: {name}}}\nspec: {{version: {version}{more}}}\n"
 )
+TEMPLATE = {"templates/all.yaml": "kind: ConfigMap\n"}
+NEEDY = "name: shop\nversion: 1.0.0\ndependencies: [{name: db, version: 1.x.x}]\n"
 
 
 def key(word: str) -> str:
@@ -81,12 +85,14 @@ class Depot:
         layers: tuple[tuple[str, bytes], ...] = (),
         signers: tuple[str, ...] = ("release",),
         more: str = "",
+        files: dict[str, str] | None = None,
     ) -> str:
         document = BLUEPRINT.format(name=name, version=version, more=more) if blueprint is None else blueprint
-        files = {"Chart.yaml": chart_yaml or f"apiVersion: v2\nname: {name}\nversion: {version}\n"}
+        held = {"Chart.yaml": chart_yaml or f"apiVersion: v2\nname: {name}\nversion: {version}\n"}
+        held |= TEMPLATE if files is None else files
         if inside:
-            files["blueprint.yaml"] = document
-        content = [(CHART_TYPE, chart(files)), *layers]
+            held["blueprint.yaml"] = document
+        content = [(CHART_TYPE, chart(held)), *layers]
         if not inside:
             content.append((BLUEPRINT_TYPE, document.encode()))
         return self.put(f"{home}/{name}", version, tuple(content), signers)
@@ -237,6 +243,15 @@ def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Call
         ({"chart_yaml": "name: shop\nversion: 1.0.0\ntype: library\n"}, "library chart"),
         ({"chart_yaml": "- a\n"}, "its Chart.yaml cannot be read: not a mapping"),
         ({"chart_yaml": "a: ["}, "its Chart.yaml cannot be read"),
+        ({"files": {}}, "its chart installs nothing: it has no template that could render anything, and carries no chart"),
+        ({"files": {"templates/_helpers.tpl": "x", "templates/NOTES.txt": "x"}}, "its chart installs nothing"),
+        ({"files": {"templates/a.yaml": "{{- /* kind: A */ -}}\n---\n# kind: B\n\n"}}, "its chart installs nothing"),
+        ({"files": {"templates/tests/a.yaml": "kind: Pod"}}, "its chart installs nothing"),
+        ({"files": {"charts/README.md": "x", "charts/common/values.yaml": "x"}}, "its chart installs nothing"),
+        ({"files": {"charts/common/Chart.yaml": "name: common\ntype: library\n"}}, "carries library charts only"),
+        ({"chart_yaml": NEEDY}, "its chart is hollow: it declares db and does not carry it"),
+        ({"chart_yaml": NEEDY, "files": {}}, "its chart is hollow: it declares db"),
+        ({"files": {"requirements.yaml": "dependencies: [{name: db}]", **TEMPLATE}}, "its chart is hollow: it declares db"),
         ({"blueprint": "kind: ["}, "its blueprint.yaml is not valid"),
         ({"blueprint": "kind: Environment\n"}, "its blueprint.yaml is not valid"),
         ({"layers": ((BLUEPRINT_TYPE, b"x"),)}, "holds 2 layers of type"),
@@ -252,6 +267,114 @@ def test_a_signed_one_that_is_not_what_its_tag_says_is_passed_over(
     reason = passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
     assert reason.startswith("InvalidBlueprint: ")
     assert message in reason
+
+
+def test_what_installs_something_is_verified(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    db = {"charts/data/Chart.yaml": "name: db\nversion: 1.2.3\n", "charts/data/templates/a.yaml": "kind: A"}
+    for number, files in enumerate(
+        [
+            {"templates/deep/down/a.yaml": "kind: A"},
+            {"templates/a.yaml": "{{ include `common.all` . }}"},
+            {"templates/a.txt": "{{/* words */}}\nkind: A"},
+            {"crds/a.yaml": "kind: CustomResourceDefinition"},
+            db,
+        ]
+    ):
+        version = f"1.{number}.0"
+        chart_yaml = NEEDY.replace("1.0.0", version) if files is db else None
+        depot.publish(version, files=files, chart_yaml=chart_yaml)
+        found = shelf().get(HOME, "bp-shop", version, None)
+        assert isinstance(found, Verified), found
+        assert found.checks is None
+
+
+# What the chart says about values
+
+
+def checks(depot: Depot, catalog: TrustedCatalog, files: dict[str, str], chart_yaml: str | None = None) -> tuple[Verified, Chart]:
+    depot.publish("1.0.0", files=TEMPLATE | files, chart_yaml=chart_yaml)
+    found = catalog.get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified), found
+    assert found.checks is not None
+    return found, found.checks
+
+
+def test_a_schema_comes_with_the_charts_own_values(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    schema = '{"required": ["host"], "properties": {"port": {"type": "integer"}}}'
+    found, chart = checks(depot, shelf(), {"values.schema.json": schema, "values.yaml": "port: 80\nhost: x\n"})
+    assert (chart.name, chart.values, found.warnings) == ("bp-shop", {"port": 80, "host": "x"}, ())
+    assert list(rejected(chart, {"port": 81})) == []
+    assert [(one.way, one.words) for one in rejected(chart, {"port": "81", "host": None})] == [
+        (("host",), "is required, says the chart bp-shop"),
+        (("port",), "must be a whole number, says the chart bp-shop"),
+    ]
+
+
+def test_charts_inside_are_known_by_alias_with_their_switches(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    main = "{name: db, alias: main, condition: 'main.on, db.on', tags: [data]}"
+    needs = f"[{main}, {{name: db, alias: spare}}, {{name: mq, repository: x}}]"
+    _, chart = checks(
+        depot,
+        shelf(),
+        {
+            "charts/db/Chart.yaml": "name: db\n",
+            "charts/db/values.yaml": "size: 1\n",
+            "charts/db/values.schema.json": '{"properties": {"size": {"type": "integer"}}}',
+            "charts/mq/Chart.yaml": "name: mq\n",
+            "charts/lone/Chart.yaml": "name: lone\n",
+        },
+        NEEDY.replace("[{name: db, version: 1.x.x}]", needs),
+    )
+    assert [(one.name, one.condition, one.tags) for one in chart.inside] == [
+        ("main", ("main.on", "db.on"), ("data",)),
+        ("spare", (), ()),
+        ("mq", (), ()),
+        ("lone", (), ()),
+    ]
+    given = {"main": {"size": "a", "on": False}, "spare": {"size": "b"}, "db": {"size": "c"}}
+    assert [one.way for one in rejected(chart, given)] == [("spare", "size")]
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"values.schema.json": "{"}, "it is no JSON"),
+        ({"values.schema.json": "[" * 100_000}, "it is no JSON"),
+        ({"values.schema.json": "[]"}, "it is no mapping"),
+        ({"values.schema.json": '{"type": "banana"}'}, 'type: "banana" is not'),
+        ({"values.schema.json": '{"$ref": "https://evil.example/x.json"}'}, "is not fetched"),
+        ({"values.schema.json": '{"properties": {"a": {"pattern": "(?!a)"}}}'}, 'properties.a.pattern: "(?!a)" is not a'),
+    ],
+)
+def test_a_schema_that_cannot_be_used_is_left_to_helm(
+    depot: Depot, shelf: Callable[..., TrustedCatalog], files: dict[str, str], why: str
+) -> None:
+    depot.publish("1.0.0", files=TEMPLATE | files)
+    found = shelf().get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert found.checks is None
+    assert found.warnings[0].startswith("the values.schema.json of the chart bp-shop is left to Helm: ")
+    assert why in found.warnings[0]
+
+
+@pytest.mark.parametrize("where", ["values.yaml", "charts/db/values.yaml"])
+def test_values_that_cannot_be_read_are_all_left_to_helm(depot: Depot, shelf: Callable[..., TrustedCatalog], where: str) -> None:
+    files = {"values.schema.json": '{"required": ["db"]}', "charts/db/Chart.yaml": "name: db\n", where: "a: ["}
+    depot.publish("1.0.0", files=TEMPLATE | files)
+    found = shelf().get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert found.checks is None
+    (note,) = found.warnings
+    assert note.startswith("no values.schema.json is checked: the values.yaml of the chart ")
+
+
+def test_a_chart_that_imports_values_is_left_to_helm(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+    files = {"values.schema.json": "{}", "charts/db/Chart.yaml": "name: db\n"}
+    chart_yaml = NEEDY.replace("1.x.x", "1.x.x, import-values: [data]")
+    depot.publish("1.0.0", files=TEMPLATE | files, chart_yaml=chart_yaml)
+    found = shelf().get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified)
+    assert (found.checks, "imports values" in found.warnings[0]) == (None, True)
 
 
 def test_an_artifact_without_a_chart_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:

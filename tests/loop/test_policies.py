@@ -56,7 +56,7 @@ def test_a_missing_directory_says_so(tmp_path: Path) -> None:
     [
         ("kind: [", "bad.yaml:1:8: not YAML"),
         ("kind: TrustPolicy\n", "bad.yaml:1:1: "),
-        (policy("x", key="ssh-rsa AAAA"), "bad.yaml:8:5: not a PEM public key"),
+        (policy("x", key="ssh-rsa AAAA"), "bad.yaml:8:10: spec.authorities.0.key: not a PEM public key"),
         (policy("x").replace("artifacts", "artefacts"), "bad.yaml:5:3: unknown field spec.artefacts; did you mean artifacts?"),
         (policy("x").replace("TrustPolicy", "Environment"), "bad.yaml:2:7: kind is 'Environment'"),
     ],

@@ -86,10 +86,21 @@ def test_a_relative_name_of_the_file_makes_no_difference(write: Write, tmp_path:
 def test_every_problem_is_told_at_once_with_its_place(write: Write) -> None:
     text = LEAST + "workers: 0\nregistry: {timeout: soon}\ntrsut: {directory: x}\ncosign: {programm: /bin/cosign}\n"
     assert sorted(refused(write(text))) == [
-        "5:10: workers: input should be greater than or equal to 1",
-        "6:21: registry.timeout: input should be a valid number, unable to parse string as a number",
+        "5:10: workers is 0; it must be at least 1",
+        "6:21: registry.timeout must be a number, not 'soon'",
         "7:1: unknown field trsut; did you mean trust?",
         "8:10: unknown field cosign.programm; did you mean program?",
+    ]
+
+
+def test_limits_and_types_are_told_in_words(write: Write) -> None:
+    text = LEAST + "workers: 99\nclusters: {staleAfter: 0, progressDeadline: 99999, allowExec: si}\nregistry: {credentials: 3}\n"
+    assert sorted(refused(write(text))) == [
+        "5:10: workers is 99; it must be at most 64",
+        "6:24: clusters.staleAfter is 0; it must be more than 0",
+        "6:45: clusters.progressDeadline is 99999; it must be at most 86400",
+        "6:63: clusters.allowExec must be true or false, not 'si'",
+        "7:25: registry.credentials must be a path, not 3",
     ]
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from reconciler.loop.assemble import exclusive, repository
+from reconciler.loop.assemble import Runtime, exclusive, repository
 from reconciler.loop.desire import Identity
 from reconciler.loop.settings import Settings
 from reconciler.loop.targets import Target, targets
@@ -112,6 +112,19 @@ def test_one_without_a_place_is_named(part: dict[str, str]) -> None:
 def test_two_of_one_name_are_refused_rather_than_one_forgotten() -> None:
     with pytest.raises(Misconfigured, match="two Environments acme-prod"):
         found({"name": "acme-prod", "url": "file:///a"}, {"name": "acme-prod", "url": "file:///b"})
+
+
+def test_all_environments_of_a_process_share_what_they_claim(tmp_path: Path) -> None:
+    trust = {"directory": tmp_path}
+    named = [{"name": "acme-prod", "url": "file:///a"}, {"name": "acme-stg", "url": "file:///b"}]
+    runtime = Runtime(Settings(sovereign="demo", state=tmp_path, catalogs=[{"prefix": "x/y"}], trust=trust, environments=named))
+    try:
+        found = runtime.targets()
+        claims = {runtime.reconciliation(one)._claim for one in found.values()}
+    finally:
+        runtime.close()
+    assert {one._repository for one in claims} == set(runtime._claims._names) == {one.label for one in found.values()}
+    assert {one._claims for one in claims} == {runtime._claims}
 
 
 def test_clones_of_two_repositories_never_share_a_folder(tmp_path: Path) -> None:

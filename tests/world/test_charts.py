@@ -193,3 +193,54 @@ def test_a_broken_header_is_not_taken_for_the_end() -> None:
 def test_what_is_no_chart_is_refused(data: bytes) -> None:
     with pytest.raises(Corrupt):
         charts.read(data)
+
+
+# Charts inside
+
+
+def test_archives_of_dependencies_are_opened_wherever_helm_opens_them() -> None:
+    deepest = archive(member("mq/Chart.yaml", b"name: mq\n"))
+    inner = archive(member("db/Chart.yaml", b"name: db\n"), member("db/charts/mq-2.0.0.tgz", deepest))
+    outer = archive(
+        CHART,
+        member("shop/charts/db-1.0.0.tgz", inner),
+        member("shop/charts/ui/Chart.yaml", b"name: ui\n"),
+        member("shop/charts/ui/charts/mq.tgz", deepest),
+        member("shop/charts/_draft.tgz", b"not opened"),
+        member("shop/charts/ui/files/data.tgz", b"not opened"),
+        member("shop/files/data.tgz", b"not opened"),
+    )
+    assert charts.read(outer) == {
+        "Chart.yaml": b"name: shop\n",
+        "charts/db-1.0.0.tgz/Chart.yaml": b"name: db\n",
+        "charts/db-1.0.0.tgz/charts/mq-2.0.0.tgz/Chart.yaml": b"name: mq\n",
+        "charts/ui/Chart.yaml": b"name: ui\n",
+        "charts/ui/charts/mq.tgz/Chart.yaml": b"name: mq\n",
+        "charts/_draft.tgz": b"not opened",
+        "charts/ui/files/data.tgz": b"not opened",
+        "files/data.tgz": b"not opened",
+    }
+
+
+def test_charts_inside_count_towards_the_same_limit() -> None:
+    inner = archive(member("db/Chart.yaml", b"name: db\n"), member("db/big", bytes(60_000)))
+    many = [member(f"shop/charts/db{number}.tgz", inner) for number in range(4)]
+    assert len(charts.read(archive(CHART, *many), limit=400_000)) == 9
+    with pytest.raises(Corrupt, match="unpacks to more than"):
+        charts.read(archive(CHART, *many), limit=200_000)
+
+
+def test_a_chart_inside_is_trusted_no_more_than_the_outer_one() -> None:
+    inner = archive(member("db/../../etc/passwd", b"x"))
+    with pytest.raises(Corrupt, match="leads out of it"):
+        charts.read(archive(CHART, member("shop/charts/db.tgz", inner)))
+    with pytest.raises(Corrupt, match="no gzip file"):
+        charts.read(archive(CHART, member("shop/charts/db.tgz", b"no archive")))
+
+
+def test_charts_inside_charts_for_ever_end() -> None:
+    one = archive(CHART)
+    for _ in range(charts.MAX_NESTED + 1):
+        one = archive(CHART, member("shop/charts/shop.tgz", one))
+    with pytest.raises(Corrupt, match="more than 8 deep"):
+        charts.read(one)

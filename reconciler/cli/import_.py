@@ -1,0 +1,125 @@
+"""`reconciler import`: the way in, for people who run something else today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reconciler.cli import console
+from reconciler.cli.problems import by_lines, on_disk, show_problems
+from reconciler.decide.flux_import import Imported, import_flux
+from reconciler.decide.validate import has_errors
+from reconciler.loop.flux_kit import read, write
+from reconciler.model.problem import Problem
+
+# The group's own help tells exit codes too, as every command's does.
+app = typer.Typer(
+    name="import",
+    no_args_is_help=True,
+    help="Make an Environment's documents of what runs today.\n\n" + console.EXIT_CODES,
+)
+_PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `flux` a command of its own, though it is the only one."""
+
+
+@app.command()
+def flux(
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="A folder of HelmReleases and their sources.")
+    ],
+    placement: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLUSTER",
+            help="Where the Environment runs, such as hz-fsn-rtz-prod-acme; its name tells region, type and Organization. "
+            "Repeat it for more. Without it no environment.yaml is made.",
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="What Flux fills in for ${NAME}. Repeat it for more.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the documents here. Without it nothing is written.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over files that say something else.")] = False,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Turn HelmReleases into `applications/*.yaml` and an `environment.yaml`, and name all that could not be carried over.
+
+    Reads every *.yaml and *.yml below DIR, several documents in a file. Comments are not carried over. Errors are what must be
+    mended before the documents are pushed. A release that keeps its name and Namespace is taken over by the new HelmRelease: for
+    that, suspend the old one before it is deleted, else Flux uninstalls it.
+
+    Exit codes: 0 there are warnings at most; 1 there is an error, or a file is in the way; 2 the command was used wrongly;
+    3 the documents could not be written.
+
+    Example: reconciler import flux clusters/acme/kit --placement hz-fsn-rtz-prod-acme --set DOMAIN=acme.com --output acme-prod
+    """
+    imported = import_flux(read(directory, _pairs(set_ or [])), placement or [])
+    written, refused = write(imported.documents, output, force=force) if output else ((), ())
+    problems = (*imported.problems, *refused)
+    if format_ is console.Format.json:
+        console.print_json(_as_json(imported, written, problems))
+    else:
+        _show(imported, problems)
+        _show_end(imported, output, written, refused)
+    raise typer.Exit(console.REFUSED if has_errors(problems) else console.OK)
+
+
+def _pairs(words: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in words:
+        found = _PAIR.fullmatch(word)
+        if found is None:
+            raise typer.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--set")
+        pairs[found[1]] = found[2]
+    return pairs
+
+
+def _as_json(imported: Imported, written: tuple[str, ...], problems: tuple[Problem, ...]) -> dict[str, Any]:
+    return {
+        "applications": [
+            {
+                "name": one.name,
+                "helmRelease": one.release.key,
+                "blueprint": one.chart.blueprint,
+                "version": one.chart.version,
+                "file": one.file,
+            }
+            for one in imported.applications
+        ],
+        "left": list(imported.left),
+        "graph": {name: list(needs) for name, needs in imported.graph.items()},
+        "catalogs": list(imported.catalogs),
+        "documents": dict(imported.documents),
+        "written": list(written),
+        "problems": [p.model_dump() for p in problems],
+    }
+
+
+def _show(imported: Imported, problems: tuple[Problem, ...]) -> None:
+    rows = [
+        (one.file, one.chart.blueprint, one.chart.version, one.release.key, ", ".join(imported.graph[one.release.key]))
+        for one in imported.applications
+    ]
+    console.print_table(("File", "Blueprint", "Version", "HelmRelease", "Depends on"), rows)
+    show_problems(problems, by_lines(on_disk))
+
+
+def _show_end(imported: Imported, output: Path | None, written: tuple[str, ...], refused: tuple[Problem, ...]) -> None:
+    if imported.catalogs:
+        console.say(f"catalogs to configure: {', '.join(imported.catalogs)}")
+    if imported.left:
+        console.say(f"no Application was made of: {', '.join(imported.left)}")
+    made = f"{len(imported.applications)} Applications of {len(imported.graph)} HelmReleases"
+    if output is None:
+        console.say(f"{made}; nothing is written without --output DIR")
+    elif not refused:
+        console.say(f"{made}; {len(written)} files written to {output}, {len(imported.documents) - len(written)} as they were")

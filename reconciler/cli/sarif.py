@@ -1,0 +1,99 @@
+"""Problems as SARIF 2.1.0, which code review and editors read. Equal problems give equal bytes: no time, no identifier."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from reconciler.cli.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.model.problem import Problem, Related
+
+SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+TOOL: Final = "catalyst-reconciler"
+
+# From a problem's file to an address: relative to where the run's files lie, unless the file lies elsewhere.
+Address = Callable[[str], str]
+
+
+def sarif(runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The whole log."""
+    return {"$schema": SCHEMA, "version": "2.1.0", "runs": list(runs)}
+
+
+def run(problems: Sequence[Problem], address: Address, *, about: str = "", failure: str = "") -> dict[str, Any]:
+    """One run: what was found in one set of files.
+
+    Args:
+        problems: in the order to list them.
+        address: where their files are.
+        about: what the files are of, where a log has several runs.
+        failure: why the files could not be judged; empty when they were.
+    """
+    codes = sorted({problem.code for problem in problems})
+    invocation: dict[str, Any] = {"executionSuccessful": not failure}
+    if failure:
+        invocation["toolExecutionNotifications"] = [{"level": "error", "message": _message(failure)}]
+    return {
+        "tool": {"driver": {"name": TOOL, "version": version(TOOL), "rules": [_rule(code) for code in codes]}},
+        **({"automationDetails": {"id": about}} if about else {}),
+        "invocations": [invocation],
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(problem, codes.index(problem.code), address) for problem in problems],
+    }
+
+
+def in_repository(file: str) -> str:
+    """The address of a file that is named by its path in a repository."""
+    return quote(file)
+
+
+def seen_from(folder: Path) -> Address:
+    """Addresses of files on disk: relative to a folder for what lies in it."""
+    root = folder.absolute()
+
+    def address(file: str) -> str:
+        path = Path(os.path.normpath(root / file))
+        return quote(path.relative_to(root).as_posix()) if path.is_relative_to(root) else path.as_uri()
+
+    return address
+
+
+def _rule(code: str) -> dict[str, Any]:
+    return {"id": code, "shortDescription": _message(RULES[code])} if code in RULES else {"id": code}
+
+
+def _result(problem: Problem, index: int, address: Address) -> dict[str, Any]:
+    text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    result: dict[str, Any] = {
+        "ruleId": problem.code,
+        "ruleIndex": index,
+        "level": problem.severity,
+        "message": _message(text),
+    }
+    if problem.file:
+        result["locations"] = [_location(problem, address)]
+    if problem.related:
+        result["relatedLocations"] = [{**_location(one, address), "message": _message(one.message)} for one in problem.related]
+    return result
+
+
+def _location(place: Problem | Related, address: Address) -> dict[str, Any]:
+    if not place.file:
+        return {}
+    physical: dict[str, Any] = {"artifactLocation": {"uri": address(place.file)}}
+    if place.line:
+        physical["region"] = {"startLine": place.line, **({"startColumn": place.column} if place.column else {})}
+    return {"physicalLocation": physical}
+
+
+def _message(text: str) -> dict[str, str]:
+    """Plain text: braces doubled, or they would be placeholders (3.11.5), and no link that a stranger wrote (3.11.6)."""
+    return {"text": text.replace("{", "{{").replace("}", "}}").replace("](", "] (")}

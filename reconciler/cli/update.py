@@ -1,0 +1,110 @@
+"""`reconciler update` and `reconciler outdated`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli import console
+from reconciler.cli.environment import EnvironmentArgument, opened
+from reconciler.cli.once import ConfigOption
+from reconciler.cli.problems import by_lines, show_problems
+from reconciler.loop import update as updating
+
+if TYPE_CHECKING:
+    from reconciler.decide.report import Hitch
+    from reconciler.loop.update import Outdated
+
+
+def update(
+    environment: EnvironmentArgument,
+    config: ConfigOption,
+    applications: Annotated[
+        list[str] | None, typer.Argument(metavar="[APP...]", help="Only these Applications; all by default.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Move locked versions to the newest ones in their ranges, and commit that to `resolved`; all others stay where they are.
+
+    A pass never moves a version that nobody asked to move: this is how to ask. To leave a range, change it in the file.
+
+    Exit codes: 0 done, or nothing to do; 1 it is refused; 3 something outside failed.
+    """
+    with opened(config, environment) as here:
+        found = updating.update(here.target.identity, here.branches, here.runtime.world, applications or [], push=not dry_run)
+        files = here.branches.wanted_files().files
+    if format_ is console.Format.json:
+        console.print_json(
+            {
+                "changes": list(found.lines),
+                "commit": found.commit,
+                "warnings": [p.model_dump() for p in found.warnings],
+                **_hitch(found.hitch),
+            }
+        )
+    else:
+        for line in found.lines:
+            console.say(line)
+        show_problems([*found.warnings, *(found.hitch.problems if found.hitch else ())], by_lines(files.get))
+        _complain(environment, found.hitch)
+        if found.hitch is None:
+            said = f"committed to resolved as {found.commit[:10]}" if found.commit else "nothing was committed"
+            console.say(said if found.lines else "everything is in the newest version of its range")
+    raise typer.Exit(_code(found.hitch))
+
+
+def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: console.FormatOption = console.Format.text) -> None:
+    """Show what is not in its newest version: what `update` would do, and what only another range or a signature would.
+
+    Exit codes: 0 shown; 1 not everything can be updated together; 3 something outside failed.
+    """
+    with opened(config, environment) as here:
+        rows, hitch = updating.outdated(here.target.identity, here.branches, here.runtime.world)
+    if format_ is console.Format.json:
+        console.print_json({"outdated": [_as_json(one) for one in rows], **_hitch(hitch)})
+    else:
+        _show(rows)
+        _complain(environment, hitch)
+    raise typer.Exit(_code(hitch))
+
+
+def _show(rows: tuple[Outdated, ...]) -> None:
+    if not rows:
+        console.say("everything is in its newest version")
+        return
+    columns = ("APPLICATION", "BLUEPRINT", "LOCKED", "IN RANGE", "NEWEST", "WHY NOT")
+    console.print_table(
+        columns,
+        ((o.package.application, o.package.blueprint, o.package.version, o.in_range, o.newest, o.why_not) for o in rows),
+    )
+
+
+def _as_json(one: Outdated) -> dict[str, Any]:
+    return {
+        "application": one.package.application,
+        "blueprint": one.package.blueprint,
+        "locked": one.package.version,
+        "inRange": one.in_range,
+        "newest": one.newest,
+        "whyNot": one.why_not,
+    }
+
+
+def _hitch(hitch: Hitch | None) -> dict[str, Any]:
+    if hitch is None:
+        return {"hitch": None, "problems": []}
+    told = {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message}
+    return {"hitch": told, "problems": [p.model_dump() for p in hitch.problems]}
+
+
+def _complain(environment: str, hitch: Hitch | None) -> None:
+    if hitch is not None:
+        console.complain(f"{environment}: {hitch.reason}: {hitch.message}")
+
+
+def _code(hitch: Hitch | None) -> int:
+    if hitch is None:
+        return console.OK
+    return console.REFUSED if hitch.refused else console.OUTSIDE

@@ -1,0 +1,219 @@
+"""Which versions can be chosen for an Application, in which order, and why the others cannot.
+
+Rules (documents.md, "Dependencies"; trust.md, law 5): the locked version first, so that nothing moves that nobody asked to move;
+then the newest. No candidate is what may not be used (no signature holds), what `upgrades.blocks` keeps from being reached, and
+what is older than the locked version, unless a person asks for that. A locked version that lost its trust blocks; nothing moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.catalog import Catalog, PassedOver, Verified
+from reconciler.decide.expressions import ExpressionError
+from reconciler.decide.needs import Choice, Need, Needs
+from reconciler.decide.versions import fits, is_version, newest_first, older
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from reconciler.decide.validate import Wish
+    from reconciler.model.lock import Package
+
+
+@dataclass(frozen=True)
+class Search:
+    """What one search may choose of, besides what every search may: to see whether a better answer exists.
+
+    Attributes:
+        exactly: the version that some Applications must have.
+        at_least: the version that some must not be older than.
+        above: the version that some must be newer than.
+        without: versions that are left out, by Application.
+    """
+
+    exactly: Mapping[str, str] = field(default_factory=dict)
+    at_least: Mapping[str, str] = field(default_factory=dict)
+    above: Mapping[str, str] = field(default_factory=dict)
+    without: frozenset[tuple[str, str]] = frozenset()
+
+    def allows(self, application: str, version: str) -> bool:
+        """Whether it may choose a version."""
+        exactly, least, above = (m.get(application) for m in (self.exactly, self.at_least, self.above))
+        return (
+            (exactly is None or version == exactly)
+            and (least is None or not older(version, least))
+            and (above is None or older(above, version))
+            and (application, version) not in self.without
+        )
+
+
+ANY: Final = Search()
+
+
+class Candidates:
+    """The candidates of a wish.
+
+    Args:
+        wish: what people want.
+        prior: the last lock's packages by Application.
+        catalog: what can be installed.
+        needs: what choices need.
+        free: Applications whose locked version is not preferred, since somebody asked to move them.
+    """
+
+    def __init__(
+        self, wish: Wish, prior: Mapping[str, Package], catalog: Catalog, needs: Needs, free: Collection[str] = ()
+    ) -> None:
+        self.needs = needs
+        # A damaged lock costs only its preference.
+        self.prior = {
+            name: p for name, p in prior.items() if home_of(p) and p.digest.startswith("sha256:") and is_version(p.version)
+        }
+        self._wish = wish
+        self._catalog = catalog
+        self._free = free
+
+    def of(self, needs: Sequence[Need], search: Search = ANY) -> Iterator[Choice]:
+        """The choices that meet all of some Application's needs, the best first; each is looked at only when it is asked for."""
+        return (one for one in self.tried(needs, search) if isinstance(one, Choice))
+
+    def tried(self, needs: Sequence[Need], search: Search = ANY) -> Iterator[Choice | PassedOver]:
+        """As `of`, and what was passed over on the way."""
+        first = nearest(needs)
+        catalogs = {n.catalog for n in needs if n.catalog is not None}
+        if any(n.blueprint != first.blueprint or n.endless for n in needs) or len(catalogs) > 1:
+            return
+        wanted = next(iter(catalogs), None)
+        locked = self._locked(first, needs)
+        seen = None
+        if locked is not None and first.application not in self._free:
+            if search.allows(first.application, locked.version):
+                yield self._of_lock(first, locked)
+            if self._lost(locked):
+                return
+            seen = (home_of(locked), locked.version)
+        for home, version in self._listed(first.blueprint, wanted):
+            if (
+                (home, version) != seen
+                and search.allows(first.application, version)
+                and all(fits(version, n.range) for n in needs)
+            ):
+                yield self._tried(first, home, version)
+
+    def listed(self, need: Need) -> Mapping[str, Sequence[str]]:
+        """The catalogs that have what is needed, and its versions there, newest first."""
+        found = self._catalog.find(need.blueprint)
+        return {home: newest_first(found[home]) for home in found if need.catalog in {None, home}}
+
+    def known(self, blueprint: str) -> bool:
+        """Whether any catalog has a Blueprint."""
+        return bool(self._catalog.find(blueprint))
+
+    def step(self, need: Need, blocked: Collection[str]) -> str | None:
+        """A version on the way to those that cannot be reached from the locked one; None when there is none."""
+        past = self._past(need)
+        if past is None:
+            return None
+        for home, version in self._listed(need.blueprint, need.catalog):
+            if older(past.version, version) and version not in blocked:
+                here = self._catalog.get(home, need.blueprint, version, None)
+                beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked)
+                leads = any(isinstance(one, Verified) and _blocking(one, version) is None for one in beyond)
+                if leads and isinstance(here, Verified) and _blocking(here, past.version) is None:
+                    return version
+        return None
+
+    def _locked(self, first: Need, needs: Sequence[Need]) -> Package | None:
+        """The last lock's package of an Application, if it still meets all needs."""
+        locked = self._past(first)
+        wanted = {n.catalog for n in needs} - {None}
+        if locked is None or not wanted <= {home_of(locked)}:
+            return None
+        return locked if all(fits(locked.version, n.range) for n in needs) else None
+
+    def _lost(self, locked: Package) -> bool:
+        return isinstance(self._catalog.get(*_where(locked), locked.digest), PassedOver)
+
+    def _of_lock(self, first: Need, locked: Package) -> Choice | PassedOver:
+        """The locked version. When its trust is lost: the same one signed anew, else itself, to be refused by name."""
+        found = self._catalog.get(*_where(locked), locked.digest)
+        if isinstance(found, PassedOver):
+            again = self._catalog.get(*_where(locked), None)
+            if isinstance(again, PassedOver):
+                return _choice(first, locked.artifact, found, locked.version)
+            found = again
+        return self._checked(first, found, None)
+
+    def _past(self, first: Need) -> Package | None:
+        """The last lock's package of an Application, if it was of the same Blueprint."""
+        past = self.prior.get(first.application)
+        return past if past is not None and past.blueprint == first.blueprint else None
+
+    def _listed(self, blueprint: str, wanted: str | None) -> Iterator[tuple[str, str]]:
+        found = self._catalog.find(blueprint)
+        homes = [home for home in found if wanted in {None, home}]
+        if len(homes) == 1:  # a name found in two catalogs is nobody's until the Application says which
+            for version in newest_first(found[homes[0]]):
+                yield homes[0], version
+
+    def _tried(self, first: Need, home: str, version: str) -> Choice | PassedOver:
+        past = self._past(first)
+        if past is not None and older(version, past.version) and not self._asked_to_go_back(first, past):
+            return PassedOver(version, "Downgrade", f"it is older than the locked {past.version}, and nobody asked to go back")
+        digest = past.digest if past is not None and (home, version) == (home_of(past), past.version) else None
+        return self._checked(first, self._catalog.get(home, first.blueprint, version, digest), past)
+
+    def _asked_to_go_back(self, first: Need, past: Package) -> bool:
+        """Only a person's own range can ask for that: what a Blueprint needs may come with an upgrade of it."""
+        declared = self._wish.declared.get(first.application)
+        return declared is not None and not fits(past.version, declared.application.spec.blueprint.version)
+
+    def _checked(self, first: Need, found: Verified | PassedOver, past: Package | None) -> Choice | PassedOver:
+        if isinstance(found, PassedOver):
+            return found
+        blueprint = found.blueprint
+        if past is not None and past.version != blueprint.version:
+            blocking = _blocking(found, past.version)
+            if blocking is not None:
+                reason = f"its upgrades.blocks forbids to come from {blocking}, and {past.version} is locked"
+                return PassedOver(blueprint.version, "UpgradeBlocked", reason)
+        choice = _choice(first, found.artifact, found, blueprint.version)
+        try:
+            self.needs.of(choice)
+        except ExpressionError as error:
+            return PassedOver(blueprint.version, "InvalidExpression", str(error))
+        return choice
+
+
+def nearest(needs: Sequence[Need]) -> Need:
+    """The need that is nearest to a declared Application: by it the Application is told of."""
+    return needs[0] if len(needs) == 1 else min(needs, key=lambda n: (len(n.chain), n.chain))
+
+
+def _choice(first: Need, artifact: str, found: Verified | PassedOver, version: str) -> Choice:
+    return Choice(
+        application=first.application,
+        artifact=artifact,
+        found=found,
+        version=version,
+        blueprint=first.blueprint,
+        chain=first.chain if first.declared else (*first.chain, first.application),
+        lineage=first.lineage,
+        given=first.values,
+    )
+
+
+def home_of(package: Package) -> str:
+    """The catalog that a package came from."""
+    return package.artifact.removeprefix("oci://").rpartition("/")[0]
+
+
+def _blocking(found: Verified, version: str) -> str | None:
+    """The range by which a Blueprint's `upgrades.blocks` forbids to come to it from a version."""
+    return next((r for r in found.blueprint.spec.upgrades.blocks if fits(version, r)), None)
+
+
+def _where(package: Package) -> tuple[str, str, str]:
+    return home_of(package), package.blueprint, package.version

@@ -1,0 +1,86 @@
+"""What is needed whatever is chosen, and where that clashes: found without a search, where the search has too much to try.
+
+Every version of an Application that is surely there says which versions of its dependencies it could live with. What no version
+of theirs satisfies is left out, and so on until nothing changes. Where nothing is left of one, those that need it clash.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.versions import fits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.decide.candidates import Candidates, Search
+    from reconciler.decide.needs import Choice, Need
+
+MAX_LOOKS: Final = 20_000
+"""Times that an Application is looked at; what is not found until then is not found."""
+
+
+def clash(roots: Iterable[Need], candidates: Candidates, within: Search) -> tuple[Need, ...]:
+    """The needs on one Application that cannot be met together whatever else is chosen; empty when none were found."""
+    sure = _Sure(candidates, within)
+    for root in roots:
+        if found := sure.restrict([root]):
+            return found
+    return sure.settle()
+
+
+class _Sure:
+    def __init__(self, candidates: Candidates, within: Search) -> None:
+        self._candidates = candidates
+        self._within = within
+        self._left: dict[str, list[Choice]] = {}  # what may still be chosen of those that are surely there
+        self._by: dict[str, dict[str, Sequence[Need]]] = {}  # who restricts whom, and how
+        self._due: deque[str] = deque()
+
+    def restrict(self, needs: Sequence[Need]) -> tuple[Need, ...]:
+        """One requirer's needs on an Application, any of which may come true; returns a clash."""
+        name, requirer = needs[0].application, needs[0].requirer
+        if name not in self._left:
+            self._left[name] = [choice for need in needs for choice in self._candidates.of([need], self._within)]
+            self._left[name] = list({choice.artifact: choice for choice in self._left[name]}.values())
+            self._due.append(name)
+        self._by.setdefault(name, {})[requirer] = needs
+        left = [choice for choice in self._left[name] if any(_meets(choice, need) for need in needs)]
+        if len(left) < len(self._left[name]):
+            self._left[name] = left
+            self._due.append(name)
+            self._due.extend(self._by[name])
+        return () if left else tuple(needs[0] for needs in self._by[name].values())
+
+    def settle(self) -> tuple[Need, ...]:
+        for _ in range(MAX_LOOKS):
+            if not self._due:
+                break
+            name = self._due.popleft()
+            if name in self._left and (found := self._look(name)):
+                return found
+        return ()
+
+    def _look(self, name: str) -> tuple[Need, ...]:
+        of = {choice: self._candidates.needs.of(choice) for choice in self._left[name]}
+        alive = [choice for choice, needs in of.items() if all(self._could_be(need) for need in needs)]
+        if not alive:
+            failing = [n for needs in of.values() for n in needs if not self._could_be(n)]
+            most = min(failing, key=lambda n: (-sum(n.application == one.application for one in failing), n.application))
+            return self.restrict([n for n in failing if n.application == most.application])
+        self._left[name] = alive
+        shared = set.intersection(*({n.application for n in of[choice]} for choice in alive))
+        for target in sorted(shared):
+            needs = [n for choice in alive for n in of[choice] if n.application == target]
+            if found := self.restrict(needs):
+                return found
+        return ()
+
+    def _could_be(self, need: Need) -> bool:
+        left = self._left.get(need.application)
+        return left is None or any(_meets(choice, need) for choice in left)
+
+
+def _meets(choice: Choice, need: Need) -> bool:
+    return choice.blueprint == need.blueprint and fits(choice.version, need.range)

@@ -1,0 +1,116 @@
+"""The defaults that a JSON Schema gives: a thing that JSON Schema itself leaves to whoever reads it.
+
+Taken are the defaults of `properties`, nested ones too, in `allOf` and behind references inside the schema: they hold whatever
+the values are. Of several forms (`oneOf`, `anyOf`) those of the one form count that the values fit; where they fit several or
+none, nobody knows which is meant, and nothing is filled in. `if` is not looked at.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Final
+
+from reconciler.decide.conform import fits, schema_problem
+
+MAX_DEPTH: Final = 64  # of a schema that speaks of itself; no document is nested deeper
+_SHARED: Final = ("$defs", "definitions")
+
+
+def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+    """Lay new values over old ones in place: mappings key by key, everything else replaced whole (as Helm does)."""
+    for key, value in new.items():
+        old = into.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merge(old, value)
+        else:
+            into[key] = copy.deepcopy(value)
+
+
+def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What holds whatever the values are; a property without any default is left out."""
+    return _of(schema, schema, ())
+
+
+def fill_forms(schema: Mapping[str, Any], values: dict[str, Any]) -> None:
+    """Fill in, in place, the defaults of the forms that the values have, where nothing stands yet."""
+    _fill(schema, schema, values, 0)
+
+
+def _of(schema: Any, root: Mapping[str, Any], followed: tuple[str, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    if not isinstance(schema, Mapping) or len(followed) > MAX_DEPTH:
+        return values
+    reference = schema.get("$ref")
+    if isinstance(reference, str) and reference not in followed:
+        merge(values, _of(_behind(reference, root), root, (*followed, reference)))
+    for part in _list(schema, "allOf"):
+        merge(values, _of(part, root, followed))
+    for key, part in _properties(schema).items():
+        found = _default(part, root, followed)
+        if found is not None:
+            merge(values, {key: found[0]})
+    return values
+
+
+def _default(part: Any, root: Mapping[str, Any], followed: tuple[str, ...]) -> tuple[Any] | None:
+    """A property's default in a tuple of one, since None may be one."""
+    if not isinstance(part, Mapping):
+        return None
+    if "default" in part:
+        return (part["default"],)
+    reference = part.get("$ref")
+    if isinstance(reference, str) and reference not in followed:
+        behind = _behind(reference, root)
+        if isinstance(behind, Mapping) and "default" in behind:
+            return (behind["default"],)
+    nested = _of(part, root, followed)
+    return (nested,) if nested else None
+
+
+def _fill(schema: Any, root: Mapping[str, Any], values: dict[str, Any], depth: int) -> None:
+    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
+        return
+    for word in ("oneOf", "anyOf"):
+        forms = [f for f in (_filled(form, root, values) for form in _list(schema, word)) if f is not None]
+        if len(forms) == 1:
+            values.clear()
+            values.update(forms[0])
+    parts = [schema, *_list(schema, "allOf")]
+    if isinstance(reference := schema.get("$ref"), str):
+        parts.append(_behind(reference, root))
+    for part in parts:
+        if part is not schema:
+            _fill(part, root, values, depth + 1)
+        for key, inner in (_properties(part) if isinstance(part, Mapping) else {}).items():
+            if isinstance(values.get(key), dict):
+                _fill(inner, root, values[key], depth + 1)
+
+
+def _filled(form: Any, root: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The values with a form's defaults, when they have that form then."""
+    if not isinstance(form, Mapping):
+        return None
+    filled = _of(form, root, ())
+    merge(filled, values)
+    alone = {**{word: root[word] for word in _SHARED if word in root}, **form}  # where its references lead
+    return filled if schema_problem(alone) is None and fits(alone, filled) else None
+
+
+def _behind(reference: str, root: Mapping[str, Any]) -> Any:
+    """The part of a schema that a reference leads to; None when it leads elsewhere."""
+    part: Any = root
+    first, *steps = reference.split("/")
+    for step in steps if first == "#" else ["?"]:
+        part = part.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(part, Mapping) else None
+    return part
+
+
+def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = schema.get("properties")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _list(schema: Mapping[str, Any], word: str) -> list[Any]:
+    found = schema.get(word)
+    return found if isinstance(found, list) else []

@@ -1,0 +1,87 @@
+"""The smallest change that would help, tried before it is told: which version would do, or which dependency to give its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.candidates import Candidates
+from reconciler.decide.needs import Need, Needs, declared_need
+from reconciler.decide.search import Impossible, search
+from reconciler.model.blueprint import short_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reconciler.decide.catalog import Catalog
+    from reconciler.decide.validate import Wish
+
+MAX_TRIES: Final = 20
+MAX_STEPS: Final = 200_000
+
+
+class Repairs:
+    """Changes that would make a wish possible.
+
+    Args:
+        wish: what people want.
+        candidates: what can be chosen for it.
+        catalog: what can be installed.
+    """
+
+    def __init__(self, wish: Wish, candidates: Candidates, catalog: Catalog) -> None:
+        self._wish = wish
+        self._candidates = candidates
+        self._catalog = catalog
+
+    def first(self, roots: Sequence[Need], core: Sequence[Need], contested: Sequence[Need]) -> str:
+        """The first change that helps, in a sentence; empty when no single one of those that were tried does.
+
+        Args:
+            roots: all that people declared.
+            core: those of them that cannot be had together.
+            contested: the needs on the Application over which they clash.
+        """
+        # Who came last gives way first: what runs already was possible before.
+        order = sorted(core, key=lambda r: (r.application in self._candidates.prior, r.application))[:MAX_TRIES]
+        sentences = (*self._other_versions(roots, order), *self._own_dependencies(roots, contested))
+        return next((one for one in sentences if one), "")
+
+    def _other_versions(self, roots: Sequence[Need], order: Iterable[Need]) -> Iterator[str]:
+        for root in order:
+            widened = declared_need(self._wish.declared[root.application], range_="*")
+            trial = [widened if one is root else one for one in roots]
+            try:
+                found = search(trial, self._candidates, steps=MAX_STEPS)
+            except Impossible:
+                continue
+            source = self._wish.declared[root.application].source
+            place = source.problem("", "", ("spec", "blueprint", "version"), at_value=True).place
+            version = found[root.application].version
+            yield f"{root.blueprint} {version} for {root.application} would do, instead of {root.range} at {place}"
+
+    def _own_dependencies(self, roots: Sequence[Need], contested: Sequence[Need]) -> Iterator[str]:
+        for need in contested[:MAX_TRIES]:
+            declared = self._wish.declared.get(need.requirer)
+            if need.declared or declared is None:
+                continue
+            key, name = self._key(need), f"{need.requirer}-{short_name(need.blueprint)}"
+            if key is None or name in self._wish.declared or need.application == name:
+                continue
+            needs = Needs(self._wish, self._candidates.prior, {need.requirer: {key: name}})
+            candidates = Candidates(self._wish, self._candidates.prior, self._catalog, needs)
+            own = Need(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
+            try:
+                search([*roots, own], candidates, steps=MAX_STEPS)
+            except Impossible:
+                continue
+            yield (
+                f"give {need.requirer} its own: declare {name} of {need.blueprint} {need.range}, "
+                f"and set spec.bind.{key} to {name} in {declared.source.file}"
+            )
+
+    def _key(self, need: Need) -> str | None:
+        """The word by which the requirer's `bind` speaks of a dependency."""
+        declared = self._wish.declared[need.requirer]
+        blueprint = next((c.verified.blueprint for c in self._candidates.of([declared_need(declared)])), None)
+        depends = blueprint.spec.depends if blueprint else []
+        return next((d.key for d in depends if d.name == need.blueprint), None)

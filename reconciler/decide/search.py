@@ -1,0 +1,134 @@
+"""One search for a consistent choice: the plain answer where there is one, else resolvelib's backtracking."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Final
+
+from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+
+from reconciler.decide.candidates import ANY, Candidates, Search
+from reconciler.decide.certain import clash
+from reconciler.decide.provider import MAX_STEPS, Provider
+from reconciler.decide.straight import straight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.decide.needs import Choice, Need
+
+MAX_ROUNDS: Final = 20_000
+QUICK_STEPS: Final = 100_000
+MAX_DETOURS: Final = 64
+"""Searches for a choice without a circle."""
+
+
+class Impossible(Exception):  # noqa: N818 - it is an answer
+    """There is no consistent choice.
+
+    Attributes:
+        causes: the needs that clashed last; empty when the search was given up.
+    """
+
+    def __init__(self, causes: Sequence[Need] = ()) -> None:
+        super().__init__()
+        self.causes = tuple(causes)
+
+
+class Circular(Impossible):
+    """The only choices that were found have Applications that need each other in a circle.
+
+    Attributes:
+        found: the first of them.
+        circle: its circle, each needing the next, the first again at the end.
+    """
+
+    def __init__(self, found: Mapping[str, Choice], circle: Sequence[str]) -> None:
+        super().__init__()
+        self.found = found
+        self.circle = tuple(circle)
+
+
+def search(
+    roots: Sequence[Need], candidates: Candidates, within: Search = ANY, *, steps: int = MAX_STEPS
+) -> Mapping[str, Choice]:
+    """Choose a version of everything that the roots need.
+
+    Args:
+        roots: what is needed at first.
+        candidates: what can be chosen.
+        within: what this search may choose of.
+        steps: how much may be compared.
+
+    Raises:
+        Impossible: there is no such choice, or none was found in so many steps; see its subclass, too.
+    """
+    first: Circular | None = None
+    detours = deque([within])
+    for _ in range(MAX_DETOURS):
+        if not detours:
+            break
+        now = detours.popleft()
+        try:
+            found = _consistent(roots, candidates, now, steps)
+        except Impossible:
+            if first is None:
+                raise
+            continue
+        circle = _circle(found, candidates)
+        if not circle:
+            return found
+        # Without the circle, at least one of those in it is in another version.
+        first = first or Circular(found, circle)
+        for name in dict.fromkeys(circle):
+            detours.append(replace(now, without=now.without | {(name, found[name].version)}))
+    raise first or Impossible
+
+
+def possible(roots: Sequence[Need], candidates: Candidates, within: Search = ANY, *, steps: int = MAX_STEPS) -> bool:
+    """Whether there is a consistent choice; False also when none was found in so many steps."""
+    try:
+        search(roots, candidates, within, steps=steps)
+    except Impossible:
+        return False
+    return True
+
+
+def _consistent(roots: Sequence[Need], candidates: Candidates, within: Search, steps: int) -> Mapping[str, Choice]:
+    plain = straight(roots, candidates, within)
+    if plain is not None:
+        return plain
+    found = _resolvelib(roots, candidates, within, min(steps, QUICK_STEPS))
+    if found is None:  # before long searches, what can be seen without any
+        if causes := clash(roots, candidates, within):
+            raise Impossible(causes)
+        found = _resolvelib(roots, candidates, within, steps)
+    if found is None:
+        raise Impossible
+    # Once more in these versions, so that every choice is told of by who needs it now, and not by who did on the way.
+    fixed = Search(exactly={name: choice.version for name, choice in found.items()})
+    return straight(roots, candidates, fixed) or dict(sorted(found.items()))
+
+
+def _resolvelib(roots: Sequence[Need], candidates: Candidates, within: Search, steps: int) -> Mapping[str, Choice] | None:
+    """What resolvelib finds; None when it was too much. Raises Impossible."""
+    try:
+        return Resolver(Provider(candidates, within, steps), BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS).mapping
+    except ResolutionImpossible as impossible:
+        raise Impossible([cause.requirement for cause in impossible.causes]) from None
+    except ResolutionTooDeep:
+        return None
+
+
+def _circle(found: Mapping[str, Choice], candidates: Candidates) -> list[str]:
+    """Applications of which each needs the next, the first again at the end; empty when there are none."""
+    needed = {name: sorted({n.application for n in candidates.needs.of(choice)}) for name, choice in found.items()}
+    try:
+        TopologicalSorter(needed).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1][:0:-1]
+        start = circle.index(min(circle, key=lambda name: (len(found[name].chain), name)))
+        return [*circle[start:], *circle[:start], circle[start]]
+    return []

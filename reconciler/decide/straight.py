@@ -1,0 +1,90 @@
+"""The plain answer: each Application in its first candidate. Mostly that is the answer, and found fast."""
+
+from __future__ import annotations
+
+from collections import Counter
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.decide.candidates import Candidates, Search
+    from reconciler.decide.needs import Choice, Need
+
+MAX_CHANGES = 50  # of one Application's mind: those who go round in circles are left to the search
+
+
+def straight(roots: Iterable[Need], candidates: Candidates, search: Search) -> Mapping[str, Choice] | None:
+    """Choose every Application's first candidate under all needs on it, until nothing changes any more.
+
+    Returns:
+        The choices, which meet all needs; or None when it is not that simple.
+    """
+    found = _Choices(candidates, search)
+    for root in roots:
+        found.add(root)
+    return found.choices() if found.settle() else None
+
+
+class _Choices:
+    def __init__(self, candidates: Candidates, search: Search) -> None:
+        self._candidates = candidates
+        self._search = search
+        self._chosen: dict[str, Choice] = {}
+        self._needs: dict[str, dict[Need, None]] = {}  # in the order they came
+        self._roots: list[str] = []
+        self._due: list[tuple[int, str]] = []
+        self._changes: Counter[str] = Counter()
+
+    def add(self, root: Need) -> None:
+        self._roots.append(root.application)
+        self._demand([root])
+
+    def settle(self) -> bool:
+        while self._due:
+            _, name = heappop(self._due)
+            needs = list(self._needs.get(name, ()))
+            new = next(self._candidates.of(needs, self._search), None) if needs else None
+            if needs and new is None:
+                return False
+            old = self._chosen.get(name)
+            if _same(old, new):
+                continue
+            self._changes[name] += 1
+            if self._changes[name] > MAX_CHANGES:
+                return False
+            self._withdraw(old)
+            if new is None:
+                del self._chosen[name]
+            else:
+                self._chosen[name] = new
+                self._demand(self._candidates.needs.of(new))
+        return len(self._reached()) == len(self._chosen)  # else some need each other, and nobody needs them
+
+    def choices(self) -> Mapping[str, Choice]:
+        return dict(sorted(self._chosen.items()))
+
+    def _demand(self, needs: Iterable[Need]) -> None:
+        for need in needs:
+            self._needs.setdefault(need.application, {})[need] = None
+            heappush(self._due, (len(need.chain), need.application))
+
+    def _withdraw(self, old: Choice | None) -> None:
+        for need in self._candidates.needs.of(old) if old else ():
+            self._needs[need.application].pop(need, None)
+            heappush(self._due, (len(need.chain), need.application))
+
+    def _reached(self) -> set[str]:
+        reached, level = set(self._roots), list(self._roots)
+        while level:
+            needs = (need for name in level for need in self._candidates.needs.of(self._chosen[name]))
+            level = list({need.application for need in needs} - reached)
+            reached.update(level)
+        return reached
+
+
+def _same(old: Choice | None, new: Choice | None) -> bool:
+    if old is None or new is None:
+        return old is new
+    return (old, old.given, old.lineage) == (new, new.given, new.lineage)

@@ -1,0 +1,118 @@
+"""Moving locked versions within their ranges, when somebody asks for that; and what could be moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.decide.catalog import PassedOver
+from reconciler.decide.changes import changes, message
+from reconciler.decide.shape import did_you_mean
+from reconciler.decide.versions import newest_first
+from reconciler.loop.branches import MAIN, RESOLVED, Branches
+from reconciler.loop.claims import alone
+from reconciler.loop.desire import Desired, Identity, desire
+from reconciler.model.faults import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reconciler.decide.catalog import Catalog
+    from reconciler.decide.report import Hitch
+    from reconciler.loop.passes import World
+    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.problem import Problem
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update comes to.
+
+    Attributes:
+        lines: what changes, a line for each Application.
+        warnings: what is to be known of it.
+        hitch: why there is none.
+        commit: the new head of `resolved`; None when nothing changes, or nothing was to be pushed.
+    """
+
+    lines: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    hitch: Hitch | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True)
+class Outdated:
+    """A locked package that is not in the newest version there is.
+
+    Attributes:
+        package: as it is locked.
+        in_range: the version that an update would move it to.
+        newest: the newest version in its catalog; pre-releases count only for those who run one.
+        why_not: why the newest may not be used, if so.
+    """
+
+    package: Package
+    in_range: str
+    newest: str
+    why_not: str = ""
+
+
+def update(identity: Identity, branches: Branches, world: World, names: Collection[str], *, push: bool) -> Update:
+    """Move Applications to the newest versions in their ranges, and leave all others where they are.
+
+    Args:
+        identity: the Environment's.
+        branches: of the Environment; looked at here.
+        world: what passes know.
+        names: which Applications; empty for all.
+        push: commit it to `resolved`; else only say what would change.
+
+    Raises:
+        Missing: nothing is resolved yet, or there is no such Application.
+        Fault: the repository could not be read or written.
+    """
+    lock, result = _moved(identity, branches, world, names)
+    if not isinstance(result, Desired):
+        return Update(hitch=result)
+    lines = changes(lock, result.lock)
+    main = branches.head(MAIN)
+    if not push or not lines or main is None:
+        return Update(lines, result.warnings)
+    branches.push_resolved(result.files, message(identity.name, main, lock, result.lock, result.digest), result.lock)
+    return Update(lines, result.warnings, commit=branches.head(RESOLVED))
+
+
+def outdated(identity: Identity, branches: Branches, world: World) -> tuple[tuple[Outdated, ...], Hitch | None]:
+    """What is not in its newest version, and why all of it cannot be updated together, if so. Raises as `update` does."""
+    lock, result = _moved(identity, branches, world, ())
+    moved = {p.application: p.version for p in result.lock.packages} if isinstance(result, Desired) else {}
+    found = [_outdated(p, moved.get(p.application, p.version), world.catalog) for p in lock.packages]
+    rows = tuple(one for one in found if one.package.version != one.newest or one.in_range != one.package.version)
+    return rows, None if isinstance(result, Desired) else result
+
+
+def _moved(
+    identity: Identity, branches: Branches, world: World, names: Collection[str]
+) -> tuple[EnvironmentLock, Desired | Hitch]:
+    branches.look()
+    lock = branches.lock()
+    if lock is None:
+        raise Missing("nothing is resolved yet", "see `reconciler status`")
+    known = [p.application for p in lock.packages]
+    for name in names:
+        if name not in known:
+            raise Missing(f"{identity.name} has no Application {name}", did_you_mean(name, known))
+    around = world.surroundings(world.policies())
+    return lock, desire(
+        branches.wanted_files(), identity, lock, world.catalog, around, alone(identity).take, free=set(names or known)
+    )
+
+
+def _outdated(package: Package, in_range: str, catalog: Catalog) -> Outdated:
+    home = package.artifact.removeprefix("oci://").rpartition("/")[0]
+    versions = newest_first(catalog.find(package.blueprint).get(home, ()))
+    stable = [v for v in versions if "-" not in v] if "-" not in package.version else list(versions)
+    newest = stable[0] if stable else package.version
+    found = catalog.get(home, package.blueprint, newest, None) if newest != package.version else None
+    return Outdated(package, in_range, newest, found.reason if isinstance(found, PassedOver) else "")

@@ -1,0 +1,210 @@
+"""Problems for tools: what SARIF 2.1.0 requires, and nothing that differs from run to run."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.cli.rules import RULES
+from reconciler.cli.sarif import in_repository, run, sarif, seen_from
+from reconciler.model.problem import Problem, Related
+from tests.cli.places import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PROBLEMS = (
+    Problem(code="UnknownField", message="unknown field a", file="b c/é.yaml", line=3, column=5, hint="did you mean b?"),
+    Problem(code="Conflict", message="m", file="a.yaml", line=1, severity="warning"),
+    Problem(
+        code="Conflict",
+        message="two ranges",
+        file="a.yaml",
+        related=(
+            Related(message="this one", file="a.yaml", line=2, column=7),
+            Related(message="and a Blueprint's"),
+        ),
+    ),
+    Problem(code="NotInTheTable", message="no file"),
+)
+
+
+def check(log: dict[str, Any]) -> None:
+    """What the specification says of the objects that are written here (by section of SARIF 2.1.0)."""
+    assert log["version"] == "2.1.0"  # 3.13.2
+    assert log["$schema"].endswith("/sarif-schema-2.1.0.json")
+    for one in log["runs"]:  # 3.13.4
+        driver = one["tool"]["driver"]  # 3.14.6, 3.18.2
+        assert driver["name"]  # 3.19.8
+        ids = [rule["id"] for rule in driver["rules"]]  # 3.49.3
+        assert len(ids) == len(set(ids))
+        assert all(rule.get("shortDescription", {"text": "x"})["text"] for rule in driver["rules"])  # 3.12.3
+        assert one["columnKind"] in {"utf16CodeUnits", "unicodeCodePoints"}  # 3.14.17
+        for invocation in one["invocations"]:
+            assert isinstance(invocation["executionSuccessful"], bool)  # 3.20.14
+            assert all(note["message"]["text"] for note in invocation.get("toolExecutionNotifications", []))  # 3.58.5
+        for result in one["results"]:
+            assert result["message"]["text"]  # 3.27.11
+            assert result["level"] in {"none", "note", "warning", "error"}  # 3.27.10
+            assert ids[result["ruleIndex"]] == result["ruleId"]  # 3.27.5, 3.27.6
+            for place in (*result.get("locations", []), *result.get("relatedLocations", [])):
+                if "physicalLocation" in place:
+                    uri = place["physicalLocation"]["artifactLocation"]["uri"]  # 3.4.3
+                    assert re.fullmatch(r"[A-Za-z0-9._~:/%-]+", uri)
+                    region = place["physicalLocation"].get("region", {"startLine": 1})
+                    assert region["startLine"] >= 1  # 3.30.5
+                    assert region.get("startColumn", 1) >= 1  # 3.30.6
+
+
+def test_a_log_is_what_the_specification_requires() -> None:
+    log = sarif([run(PROBLEMS, in_repository, about="acme-prod"), run((), in_repository, failure="the registry is away")])
+    check(log)
+    assert log["runs"][0]["tool"]["driver"] == {
+        "name": "catalyst-reconciler",
+        "version": version("catalyst-reconciler"),
+        "rules": [
+            {"id": "Conflict", "shortDescription": {"text": RULES["Conflict"]}},
+            {"id": "NotInTheTable"},
+            {"id": "UnknownField", "shortDescription": {"text": RULES["UnknownField"]}},
+        ],
+    }
+    assert log["runs"][0]["automationDetails"] == {"id": "acme-prod"}
+    assert log["runs"][1]["invocations"] == [
+        {
+            "executionSuccessful": False,
+            "toolExecutionNotifications": [{"level": "error", "message": {"text": "the registry is away"}}],
+        }
+    ]
+    assert (log["runs"][1]["results"], "automationDetails" in log["runs"][1]) == ([], False)
+
+
+def test_a_result_says_what_where_how_bad_and_what_to_do() -> None:
+    first, second, third, fourth = run(PROBLEMS, in_repository)["results"]
+    assert first == {
+        "ruleId": "UnknownField",
+        "ruleIndex": 2,
+        "level": "error",
+        "message": {"text": "unknown field a; did you mean b?"},
+        "locations": [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": "b%20c/%C3%A9.yaml"},
+                    "region": {"startLine": 3, "startColumn": 5},
+                }
+            }
+        ],
+    }
+    assert second["level"] == "warning"
+    assert second["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
+    assert third["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "a.yaml"}}}]
+    assert third["relatedLocations"] == [
+        {
+            "physicalLocation": {"artifactLocation": {"uri": "a.yaml"}, "region": {"startLine": 2, "startColumn": 7}},
+            "message": {"text": "this one"},
+        },
+        {"message": {"text": "and a Blueprint's"}},
+    ]
+    assert "locations" not in fourth
+
+
+def test_equal_problems_give_equal_bytes() -> None:
+    one, two = (json.dumps(sarif([run(PROBLEMS, in_repository)])) for _ in range(2))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("must match ^[a-z]{2,31}$", "must match ^[a-z]{{2,31}}$"),
+        ("see [here](https://evil.example)", "see [here] (https://evil.example)"),
+        ("{0}", "{{0}}"),
+    ],
+)
+def test_a_message_holds_no_placeholder_and_no_link(text: str, written: str) -> None:
+    (result,) = run([Problem(code="Any", message=text)], in_repository)["results"]
+    assert result["message"]["text"] == written
+
+
+def test_files_are_addressed_from_where_the_program_runs(tmp_path: Path) -> None:
+    address = seen_from(tmp_path / "here")
+    assert address("a/b.yaml") == "a/b.yaml"
+    assert address("./x/../b #.yaml") == "b%20%23.yaml"
+    assert address(str(tmp_path / "here" / "c.yaml")) == "c.yaml"
+    assert address("../d.yaml") == (tmp_path / "d.yaml").as_uri()
+    assert address("<stdin>") == "%3Cstdin%3E"
+
+
+# Every code has a rule
+
+
+def test_every_code_in_the_source_tree_has_a_rule_and_no_rule_is_left_over() -> None:
+    used = codes()
+    assert sorted(used - set(RULES)) == []
+    assert sorted(set(RULES) - used) == []
+
+
+def test_a_rule_is_one_plain_sentence() -> None:
+    for code, text in RULES.items():
+        assert re.fullmatch(r"[A-Z][A-Za-z0-9]+", code)
+        assert re.fullmatch(r"[A-Z](?!.*\. ).*\.", text)
+        assert not set("{}[]") & set(text)
+
+
+def codes() -> set[str]:
+    """Every word that the source tree gives as a problem's code: in a call, or by way of a variable called `code`."""
+    trees = [ast.parse(file.read_text()) for file in sorted((ROOT / "reconciler").rglob("*.py"))]
+    makers: dict[str, set[int]] = {}
+    for name, position in (maker for tree in trees for maker in _makers(tree)):
+        makers.setdefault(name, set()).add(position)
+    return {code for tree in trees for code in _codes(tree, makers)}
+
+
+def _makers(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Functions and classes that take a text called `code`, and at which position (without self)."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            arguments = [(a.arg, a.annotation) for a in node.args.args if a.arg != "self"]
+        elif isinstance(node, ast.ClassDef):
+            fields = (part for part in node.body if isinstance(part, ast.AnnAssign))
+            arguments = [(f.target.id, f.annotation) for f in fields if isinstance(f.target, ast.Name)]
+        else:
+            continue
+        for position, (name, kind) in enumerate(arguments):
+            if name == "code" and isinstance(kind, ast.Name) and kind.id == "str":
+                yield node.name, position
+
+
+def _codes(tree: ast.Module, makers: dict[str, set[int]]) -> Iterator[str]:
+    tables = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            given = [k.value for k in node.keywords if k.arg == "code"]
+            for position in makers.get(name, ()):
+                given += node.args[position : position + 1]
+            yield from (word for value in given if name in makers for word in _words(value, tables))
+        elif isinstance(node, ast.Assign) and any(
+            isinstance(part, ast.Name) and part.id == "code" for target in node.targets for part in ast.walk(target)
+        ):
+            yield from _words(node.value, tables)
+
+
+def _words(value: ast.AST, tables: dict[str, ast.expr]) -> Iterator[str]:
+    """The words that look like codes in an expression, and in the tables that it names."""
+    for part in ast.walk(value):
+        if isinstance(part, ast.Constant) and isinstance(part.value, str) and re.fullmatch(r"[A-Z][A-Za-z0-9]+", part.value):
+            yield part.value
+        elif isinstance(part, ast.Name) and part.id in tables:
+            yield from _words(tables[part.id], {})
