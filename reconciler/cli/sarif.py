@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from reconciler import __version__
 from reconciler.cli.rules import RULES
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run(problems: Sequence[Problem], address: Address, *, about: str = "", failu
     if failure:
         invocation["toolExecutionNotifications"] = [{"level": "error", "message": _message(failure)}]
     return {
-        "tool": {"driver": {"name": TOOL, "version": version(TOOL), "rules": [_rule(code) for code in codes]}},
+        "tool": {"driver": {"name": TOOL, "version": __version__, "rules": [_rule(code) for code in codes]}},
         **({"automationDetails": {"id": about}} if about else {}),
         "invocations": [invocation],
         "columnKind": "unicodeCodePoints",

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler import __version__
 from reconciler.cli.rules import RULES
 from reconciler.cli.sarif import in_repository, run, sarif, seen_from
 from reconciler.model.problem import Problem, Related
@@ -67,7 +67,7 @@ def test_a_log_is_what_the_specification_requires() -> None:
     check(log)
     assert log["runs"][0]["tool"]["driver"] == {
         "name": "catalyst-reconciler",
-        "version": version("catalyst-reconciler"),
+        "version": __version__,
         "rules": [
             {"id": "Conflict", "shortDescription": {"text": RULES["Conflict"]}},
             {"id": "NotInTheTable"},
