@@ -43,8 +43,7 @@ def test_a_condition_brings_a_dependency_along_and_its_values_are_filled_in(stag
     stage.push({"environment.yaml": stage.environment(), "applications/blog.yaml": stage.application("blog", "bp-site", "^1")})
     stage.once()
     assert set(packages(stage)) == {"blog"}
-    file = {"applications/blog.yaml": stage.application("blog", "bp-site", "^1", config={"db": "own"})}
-    stage.push(file)
+    stage.push({"applications/blog.yaml": stage.application("blog", "bp-site", "^1", config={"db": "own"})})
     stage.once()
     found = packages(stage)
     assert found["blog"]["dependsOn"] == ["blog-db"]
