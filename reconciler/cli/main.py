@@ -7,6 +7,7 @@ import sys
 import typer
 
 from reconciler.cli import console
+from reconciler.cli.audit import audit
 from reconciler.cli.explain import explain
 from reconciler.cli.graph import tree, why
 from reconciler.cli.import_ import app as import_
@@ -31,7 +32,7 @@ app = typer.Typer(
         + console.EXIT_CODES
     ),
 )
-for command in (validate, once, run, status, explain, why, tree, outdated, update, publish, schemas):
+for command in (validate, once, run, status, explain, audit, why, tree, outdated, update, publish, schemas):
     app.command()(command)
 app.add_typer(import_)
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 RULES: Final[Mapping[str, str]] = {
     "AmbiguousBlueprint": "A Blueprint name that is in more than one catalog belongs to none until the Application says which.",
+    "ArtifactDiffers": "What a lock says of an artifact must be what the artifact is.",
     "BadName": "A file's name must be one that every file system can hold.",
     "BadTree": "A commit must be one that git itself could have written.",
     "Boolean": "A word that older YAML takes for true or false is a string in YAML 1.2.",
@@ -20,6 +21,7 @@ RULES: Final[Mapping[str, str]] = {
     "Duplicate": "A name must be given once.",
     "DuplicateKey": "A key must stand once in its mapping.",
     "EnvironmentMissing": "The repository of an Environment must have an environment.yaml at its top.",
+    "EntryDiffers": "A package's entry must be the digest over what a cluster is to run of it.",
     "FileExists": "A file that says something else is written over only when that is asked for.",
     "IgnoredFile": "A document is read only from a file whose name ends in .yaml.",
     "InvalidBlueprint": "A Blueprint must be whole, agree with its chart, and be one that can be installed.",
@@ -57,7 +59,9 @@ RULES: Final[Mapping[str, str]] = {
     "PassedOver": "A newer version that fits but cannot be used is passed over.",
     "OddBlueprint": "A Blueprint or its chart has something that could not be checked, or that nobody reads.",
     "PlaintextSecret": "A secret must not stand in plain text in a repository.",
+    "PolicyChanged": "A package must have been locked under the trust policies that it is audited against.",
     "ReservedName": "Some names belong to the platform.",
+    "SignatureGone": "The signature that a lock names must still be there.",
     "Submodule": "A document must be a plain file, not a submodule.",
     "Symlink": "A document must be a plain file, not a symbolic link.",
     "Taken": "A Namespace on a cluster belongs to one Environment.",
@@ -67,6 +71,7 @@ RULES: Final[Mapping[str, str]] = {
     "TooManyDocuments": "A file must not hold more documents than are read.",
     "TooManyFiles": "A repository must not hold more files than are read.",
     "TooManyParts": "A file must not consist of more parts than are read.",
+    "TreeDiffers": "What Flux reads must be what the lock makes, and nothing else.",
     "UnexpectedFile": "A name that is read as a folder must not be a file.",
     "UnexpectedFolder": "A folder must not stand where only files are read.",
     "UnknownAlias": "An alias must refer to an anchor before it.",

@@ -6,7 +6,6 @@ of theirs satisfies is left out, and so on until nothing changes. Where nothing 
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.versions import fits
@@ -36,7 +35,7 @@ class _Sure:
         self._within = within
         self._left: dict[str, list[Choice]] = {}  # what may still be chosen of those that are surely there
         self._by: dict[str, dict[str, Sequence[Need]]] = {}  # who restricts whom, and how
-        self._due: deque[str] = deque()
+        self._due: dict[str, None] = {}  # in the order they came, each once
 
     def restrict(self, needs: Sequence[Need]) -> tuple[Need, ...]:
         """One requirer's needs on an Application, any of which may come true; returns a clash."""
@@ -44,20 +43,20 @@ class _Sure:
         if name not in self._left:
             self._left[name] = [choice for need in needs for choice in self._candidates.of([need], self._within)]
             self._left[name] = list({choice.artifact: choice for choice in self._left[name]}.values())
-            self._due.append(name)
+            self._due[name] = None
         self._by.setdefault(name, {})[requirer] = needs
         left = [choice for choice in self._left[name] if any(_meets(choice, need) for need in needs)]
         if len(left) < len(self._left[name]):
             self._left[name] = left
-            self._due.append(name)
-            self._due.extend(self._by[name])
+            self._due |= dict.fromkeys((name, *self._by[name]))
         return () if left else tuple(needs[0] for needs in self._by[name].values())
 
     def settle(self) -> tuple[Need, ...]:
         for _ in range(MAX_LOOKS):
             if not self._due:
                 break
-            name = self._due.popleft()
+            name = next(iter(self._due))
+            del self._due[name]
             if name in self._left and (found := self._look(name)):
                 return found
         return ()

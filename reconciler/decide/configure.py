@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.conform import complaints, schema_problem
-from reconciler.decide.defaults import defaults, fill_forms, merge
+from reconciler.decide.defaults import TooMuch, defaults, fill_forms, merge
 from reconciler.decide.shape import did_you_mean
 from reconciler.model.problem import Problem
 
@@ -27,7 +27,14 @@ CONFIG: Way = ("spec", "config")
 def schema_fault(blueprint: Blueprint) -> str | None:
     """Why a Blueprint's configSchema cannot be used, in one sentence; None when it can."""
     schema = blueprint.spec.config_schema
-    found = schema_problem(schema) if schema is not None else None
+    if schema is None:
+        return None
+    found = schema_problem(schema)
+    if found is None:
+        try:
+            defaults(schema)
+        except TooMuch as error:
+            found = str(error)
     return f"its configSchema cannot be used: {found}" if found else None
 
 

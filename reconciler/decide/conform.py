@@ -6,15 +6,16 @@ allowed, and never repeat a value, since it may be a secret and the words are co
 
 from __future__ import annotations
 
-import difflib
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from reconciler.decide.shape import did_you_mean
+from reconciler.decide.schema_size import MAX_PARTS, is_too_much
+from reconciler.decide.shape import did_you_mean, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED: Final = 12  # allowed values that are listed; more do not fit a line
 MAX_WORD: Final = 80
+MAX_COMPLAINTS: Final = 200  # more than anybody reads; to look for the nearest known key costs time
 _TYPES: Final = {
     "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "a mapping",
     "array": "a list", "null": "null",
@@ -71,6 +73,8 @@ class Complaint:
 
 def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
     """Why a schema cannot be used, in a few words; None when it can. What a schema says is no secret."""
+    if is_too_much(schema):
+        return f"its references come to more than {MAX_PARTS} parts"
     try:
         _validator(schema, default, mask=None)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
@@ -83,7 +87,7 @@ def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> st
 def complaints(
     schema: Mapping[str, Any], values: Any, *, default: str = "2020-12", who: str = "the Blueprint"
 ) -> Iterator[Complaint]:
-    """All that is wrong with values.
+    """All that is wrong with values, or the first MAX_COMPLAINTS things.
 
     Args:
         schema: a usable one (`schema_problem`).
@@ -91,8 +95,8 @@ def complaints(
         default: the draft that counts when the schema names none: `2020-12` or `7`.
         who: whose schema it is, for the words about unknown keys.
     """
-    for error in _validator(schema, default).iter_errors(values):
-        yield from _said(error, schema, values, who)
+    errors = _validator(schema, default).iter_errors(values)
+    yield from islice((one for error in errors for one in _said(error, schema, values, who)), MAX_COMPLAINTS)
 
 
 def fits(schema: Mapping[str, Any], values: Any) -> bool:
@@ -204,8 +208,8 @@ def _one_of(way: Way, options: list[Any], value: Any) -> Complaint:
         words = f"must be one of {', '.join(shown[:MAX_LISTED])} and {len(shown) - MAX_LISTED} more"
     else:
         words = f"must be one of {', '.join(shown)}" if len(shown) > 1 else f"must be {', '.join(shown)}"
-    near = difflib.get_close_matches(value, [o for o in options if isinstance(o, str)], n=1) if isinstance(value, str) else []
-    return Complaint(way, words, f"did you mean {near[0]}?" if near else "")
+    near = nearest(value, [o for o in options if isinstance(o, str)]) if isinstance(value, str) else ""
+    return Complaint(way, words, f"did you mean {near}?" if near else "")
 
 
 def _shown(option: Any) -> str:

@@ -7,14 +7,37 @@ none, nobody knows which is meant, and nothing is filled in. `if` is not looked 
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.decide.conform import fits, schema_problem
 
 MAX_DEPTH: Final = 64  # of a schema that speaks of itself; no document is nested deeper
+MAX_STEPS: Final = 100_000  # parts of a schema that are looked at: parts that speak of each other have ways without number
+MAX_NESTED: Final = 128
+_FORM_STEPS: Final = 1_000  # what it costs to try a form
 _SHARED: Final = ("$defs", "definitions")
+
+
+class TooMuch(ValueError):  # noqa: N818 - it is what it says
+    """To collect the defaults of a schema would take too long."""
+
+
+@dataclass
+class _Root:
+    """A whole schema, and how much of it may still be looked at."""
+
+    schema: Mapping[str, Any]
+    left: int = MAX_STEPS
+
+    def spend(self, steps: int, depth: int = 0) -> None:
+        """Go on, or raise TooMuch."""
+        self.left -= steps
+        if self.left < 0 or depth > MAX_NESTED:
+            raise TooMuch(f"it takes more than {MAX_STEPS} steps, or {MAX_NESTED} into each other, to collect its defaults")
 
 
 def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
@@ -28,49 +51,61 @@ def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
 
 
 def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What holds whatever the values are; a property without any default is left out."""
-    return _of(schema, schema, ())
+    """What holds whatever the values are; a property without any default is left out.
+
+    Raises:
+        TooMuch: there are too many.
+    """
+    return _of(schema, _Root(schema))
 
 
 def fill_forms(schema: Mapping[str, Any], values: dict[str, Any]) -> None:
-    """Fill in, in place, the defaults of the forms that the values have, where nothing stands yet."""
-    _fill(schema, schema, values, 0)
+    """Fill in, in place, the defaults of the forms that the values have, where nothing stands yet; at most MAX_STEPS far."""
+    with contextlib.suppress(TooMuch):
+        _fill(schema, _Root(schema), values, 0)
 
 
-def _of(schema: Any, root: Mapping[str, Any], followed: tuple[str, ...]) -> dict[str, Any]:
+def _of(schema: Any, root: _Root, followed: tuple[str, ...] = (), depth: int = 0) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if not isinstance(schema, Mapping) or len(followed) > MAX_DEPTH:
         return values
+    root.spend(1, depth)
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference not in followed:
-        merge(values, _of(_behind(reference, root), root, (*followed, reference)))
+        merge(values, _of(_behind(reference, root.schema), root, (*followed, reference), depth + 1))
     for part in _list(schema, "allOf"):
-        merge(values, _of(part, root, followed))
+        merge(values, _of(part, root, followed, depth + 1))
     for key, part in _properties(schema).items():
-        found = _default(part, root, followed)
+        found = _default(part, root, followed, depth + 1)
         if found is not None:
             merge(values, {key: found[0]})
     return values
 
 
-def _default(part: Any, root: Mapping[str, Any], followed: tuple[str, ...]) -> tuple[Any] | None:
+def _default(part: Any, root: _Root, followed: tuple[str, ...], depth: int) -> tuple[Any] | None:
     """A property's default in a tuple of one, since None may be one."""
     if not isinstance(part, Mapping):
         return None
-    if "default" in part:
-        return (part["default"],)
-    reference = part.get("$ref")
-    if isinstance(reference, str) and reference not in followed:
-        behind = _behind(reference, root)
-        if isinstance(behind, Mapping) and "default" in behind:
-            return (behind["default"],)
-    nested = _of(part, root, followed)
+    holder, reference = part, part.get("$ref")
+    if "default" not in part and isinstance(reference, str) and reference not in followed:
+        holder = _behind(reference, root.schema)
+    if isinstance(holder, Mapping) and "default" in holder:
+        root.spend(_parts(holder["default"]))
+        return (holder["default"],)
+    nested = _of(part, root, followed, depth)
     return (nested,) if nested else None
 
 
-def _fill(schema: Any, root: Mapping[str, Any], values: dict[str, Any], depth: int) -> None:
+def _parts(data: Any) -> int:
+    """Of how many mappings, lists and scalars something consists."""
+    inner = data.values() if isinstance(data, Mapping) else data if isinstance(data, list) else ()
+    return 1 + sum(map(_parts, inner))
+
+
+def _fill(schema: Any, root: _Root, values: dict[str, Any], depth: int) -> None:
     if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
         return
+    root.spend(1)
     for word in ("oneOf", "anyOf"):
         forms = [f for f in (_filled(form, root, values) for form in _list(schema, word)) if f is not None]
         if len(forms) == 1:
@@ -78,7 +113,7 @@ def _fill(schema: Any, root: Mapping[str, Any], values: dict[str, Any], depth: i
             values.update(forms[0])
     parts = [schema, *_list(schema, "allOf")]
     if isinstance(reference := schema.get("$ref"), str):
-        parts.append(_behind(reference, root))
+        parts.append(_behind(reference, root.schema))
     for part in parts:
         if part is not schema:
             _fill(part, root, values, depth + 1)
@@ -87,13 +122,14 @@ def _fill(schema: Any, root: Mapping[str, Any], values: dict[str, Any], depth: i
                 _fill(inner, root, values[key], depth + 1)
 
 
-def _filled(form: Any, root: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any] | None:
+def _filled(form: Any, root: _Root, values: Mapping[str, Any]) -> dict[str, Any] | None:
     """The values with a form's defaults, when they have that form then."""
     if not isinstance(form, Mapping):
         return None
-    filled = _of(form, root, ())
+    root.spend(_FORM_STEPS)
+    filled = _of(form, root)
     merge(filled, values)
-    alone = {**{word: root[word] for word in _SHARED if word in root}, **form}  # where its references lead
+    alone = {**{word: root.schema[word] for word in _SHARED if word in root.schema}, **form}  # where its references lead
     return filled if schema_problem(alone) is None and fits(alone, filled) else None
 
 

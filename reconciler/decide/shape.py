@@ -8,6 +8,7 @@ import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from reconciler.model.source import Source, Way
 
 M = TypeVar("M", bound=BaseModel)
+
+MAX_TOLD: Final = 200  # problems of one document: more than anybody reads
+MAX_WORD: Final = 64  # characters of a word that may be a known one misspelt
+MAX_KNOWN: Final = 1_000  # words that one is compared with
 
 _TYPES: Final[Mapping[str, str]] = {
     "string_type": "a string",
@@ -65,9 +70,12 @@ def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M |
 
 
 def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) -> tuple[Problem, ...]:
-    """What pydantic found wrong, in our words and with places. A field that is only misspelt is not told as missing too."""
-    details = error.errors(include_url=False, include_input=True)
-    meant = {(*way[:-1], _near(str(way[-1]), _fields(model, way[:-1]))) for way in _ways(details, source, "extra_forbidden")}
+    """What pydantic found wrong (the first MAX_TOLD things), in our words and with places.
+
+    A field that is only misspelt is not told as missing too.
+    """
+    details = error.errors(include_url=False, include_input=True)[:MAX_TOLD]
+    meant = {(*way[:-1], nearest(str(way[-1]), _fields(model, way[:-1]))) for way in _ways(details, source, "extra_forbidden")}
     told = (d for d in details if d["type"] != "missing" or _way(d, source) not in meant)
     return tuple(_problem(source, model, d) for d in told)
 
@@ -75,15 +83,18 @@ def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known word, or all of them when none is near and they are few."""
     words = sorted(known)
-    near = _near(word, words)
+    near = nearest(word, words)
     if near:
         return f"did you mean {near}?"
     return f"known: {', '.join(words)}" if 0 < len(words) <= 12 else ""  # noqa: PLR2004 - a list that fits the eye
 
 
-def _near(word: str, known: Iterable[str]) -> str:
-    """The known word that is most like another one; an empty string when none is."""
-    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)), "")
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is most like another one; an empty string when none is, or when to look would take too long."""
+    words = sorted(islice((w for w in known if len(w) <= MAX_WORD), MAX_KNOWN + 1))
+    if len(word) > MAX_WORD or len(words) > MAX_KNOWN:
+        return ""
+    return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), "")
 
 
 def _remove(data: Any, way: Way) -> None:
@@ -137,7 +148,7 @@ def _rule(detail: ErrorDetails, given: str) -> tuple[str, str]:
     match detail["type"]:
         case "literal_error":
             allowed = re.findall(r"'([^']*)'", context["expected"])
-            hint = f"did you mean {near}?" if len(allowed) > 1 and (near := _near(str(value), allowed)) else ""
+            hint = f"did you mean {near}?" if len(allowed) > 1 and (near := nearest(str(value), allowed)) else ""
             return f" is {given}; it must be {context['expected']}", hint
         case "string_pattern_mismatch":
             return f" is {given}; it must match {context['pattern']}", _mended(str(value), context["pattern"])

@@ -56,7 +56,7 @@ def newest_first(versions: Iterable[str]) -> tuple[str, ...]:
 
 def older(version: str, than: str) -> bool:
     """Whether a version comes before another one; builds of one version are as old as each other. Both must be versions."""
-    return bool(_precedence(version)[0] < _precedence(than)[0])
+    return bool(Version(version).truncate("prerelease") < Version(than).truncate("prerelease"))
 
 
 @lru_cache(maxsize=4096)

@@ -57,7 +57,7 @@ class Runtime:
             policies,
             self._registry,
             partial(evidence, self._registry, self._cosign),
-            Cache(settings.state / "cache"),
+            Cache(settings.state / "cache", settings.cache.size),
             fresh=settings.intervals.retry,
         )
         self.world = World(

@@ -32,7 +32,7 @@ LEGACY_LIMIT = 64  # signatures in one old `.sig` manifest
 _BUNDLE_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\.v0\.\d)?\+json(;version=0\.\d)?")
 _BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 _LEGACY_TYPE = re.compile(r"application/vnd\.dev\.cosign\.simplesigning\.v1\+json")
-_LEGACY_SIGNATURE = "dev.cosignproject.cosign/signature"
+LEGACY_SIGNATURE = "dev.cosignproject.cosign/signature"
 
 
 @dataclass(frozen=True)
@@ -167,10 +167,10 @@ def _add_legacy(found: Signatures, registry: Registry) -> None:
     except Missing:
         return
     layers = registry.manifest(found.repository, tagged).layers
-    usable = [layer for layer in layers if _LEGACY_SIGNATURE in layer.annotations and _is_usable(layer, _LEGACY_TYPE)]
+    usable = [layer for layer in layers if LEGACY_SIGNATURE in layer.annotations and _is_usable(layer, _LEGACY_TYPE)]
     for layer in usable[:LEGACY_LIMIT]:
         content = registry.blob(found.repository, layer, limit=BUNDLE_LIMIT)
-        found.candidates.append(Signature(tagged, content, layer.annotations[_LEGACY_SIGNATURE]))
+        found.candidates.append(Signature(tagged, content, layer.annotations[LEGACY_SIGNATURE]))
     found.passed_over += len(layers) - len(usable[:LEGACY_LIMIT])
 
 

@@ -6,10 +6,21 @@ that the configuration names; relative paths are seen from the configuration fil
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ByteSize,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
@@ -19,6 +30,7 @@ from reconciler.world.documents import load
 
 P = TypeVar("P", bound=BaseModel)
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+LEAST_CACHE = 64 * 1024 * 1024  # bytes: any chart that is accepted fits in twice
 
 
 def _text(value: Any) -> Any:
@@ -29,6 +41,15 @@ def _text(value: Any) -> Any:
 
 
 Secret = Annotated[SecretStr | None, BeforeValidator(_text, json_schema_input_type=SecretStr | None)]
+
+
+def _enough(value: Any, read: ValidatorFunctionWrapHandler) -> ByteSize:
+    """A cache's size; a small one is more likely a unit that was forgotten."""
+    with contextlib.suppress(ValidationError):
+        size: ByteSize = read(value)
+        if size >= LEAST_CACHE:
+            return size
+    raise ValueError("it must be a number with its unit, such as 512MiB or 1GiB, and at least 64MiB")
 
 
 class Part(BaseModel):
@@ -71,6 +92,12 @@ class RegistryPart(Part):
 
     credentials: Path | None = None
     timeout: Seconds = 15
+
+
+class CachePart(Part):
+    """Artifacts that were fetched, kept below `state`: the bytes that they may take there, such as `1GiB`."""
+
+    size: Annotated[ByteSize, WrapValidator(_enough)] = ByteSize(1024 * 1024 * 1024)
 
 
 class TrustPart(Part):
@@ -127,6 +154,7 @@ class Settings(BaseSettings):
     catalogs: Annotated[list[CatalogPart], Field(min_length=1)]
     trust: TrustPart
     registry: RegistryPart = RegistryPart()
+    cache: CachePart = CachePart()
     cosign: CosignPart = CosignPart()
     clusters: ClustersPart = ClustersPart()
     flux: FluxPart = FluxPart()

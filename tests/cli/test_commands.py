@@ -32,7 +32,21 @@ if TYPE_CHECKING:
     from typer.testing import Result
 
 FIXTURES = ROOT / "fixtures"
-COMMANDS = ("validate", "once", "run", "status", "explain", "why", "tree", "outdated", "update", "import", "publish", "schemas")
+COMMANDS = (
+    "validate",
+    "once",
+    "run",
+    "status",
+    "explain",
+    "audit",
+    "why",
+    "tree",
+    "outdated",
+    "update",
+    "import",
+    "publish",
+    "schemas",
+)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.versions import fits, is_range, is_version, newest_first
+from reconciler.decide.versions import fits, is_range, is_version, newest_first, older
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,24 @@ def test_the_newest_version_is_first_and_other_tags_are_passed_over() -> None:
 @given(st.permutations(["1.0.0", "1.0.0+b", "1.0.0+a", "1.0.0-rc", "0.9.0"]))
 def test_the_order_of_versions_does_not_depend_on_that_of_tags(tags: list[str]) -> None:
     assert newest_first(tags) == ("1.0.0+b", "1.0.0+a", "1.0.0", "1.0.0-rc", "0.9.0")
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "answer"),
+    [
+        ("1.2.3", "1.2.4", True),
+        ("1.2.4", "1.2.3", False),
+        ("1.2.3-rc.1", "1.2.3", True),
+        ("1.2.3-rc.2", "1.2.3-rc.10", True),
+        ("1.2.3", "1.2.3+build.7", False),
+        ("1.2.3+build.7", "1.2.3", False),
+    ],
+)
+def test_builds_of_one_version_are_as_old_as_each_other(one: str, two: str, answer: bool) -> None:
+    assert older(one, two) is answer
+
+
+@pytest.mark.parametrize("range_", ["<2", "<=2.0.0", "<1.1.0 || <2", "*"])
+def test_a_range_that_names_no_pre_release_takes_none(range_: str) -> None:
+    assert not fits("2.0.0-rc.1", range_)
+    assert not fits("1.1.0-rc.1", range_)

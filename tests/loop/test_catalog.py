@@ -156,7 +156,7 @@ def shelf(depot: Depot, tmp_path: Path) -> Callable[..., TrustedCatalog]:
     def make(*policies: TrustPolicy, homes: tuple[str, ...] = (HOME, OTHER), fresh: float = 60.0, **extra: Any) -> TrustedCatalog:
         ask = extra.get("ask", lambda: Policies(policies or (policy("openova", "release"),)))
         registry = cast("Registry", depot)
-        return TrustedCatalog(homes, ask, registry, depot.prove, Cache(tmp_path / "cache"), fresh=fresh)
+        return TrustedCatalog(homes, ask, registry, depot.prove, Cache(tmp_path / "cache", 1 << 20), fresh=fresh)
 
     return make
 

@@ -62,6 +62,17 @@ def test_the_least_configuration_is_enough(write: Write, tmp_path: Path) -> None
     assert str(settings.cosign.program) == "cosign"
 
 
+@pytest.mark.parametrize(("said", "size"), [("1GiB", 1 << 30), ("64 MiB", 64 << 20), ("200000000", 200_000_000)])
+def test_a_size_has_a_unit(write: Write, said: str, size: int) -> None:
+    assert read_settings(write(f"{LEAST}cache: {{size: {said}}}\n")).cache.size == size
+
+
+@pytest.mark.parametrize("said", ["512", "64Mi", "63MiB", "-1", "all", "true", "null", "[1]"])
+def test_a_size_that_can_hardly_be_meant_is_refused(write: Write, said: str) -> None:
+    why = "it must be a number with its unit, such as 512MiB or 1GiB, and at least 64MiB"
+    assert refused(write(f"{LEAST}cache: {{size: {said}}}\n")) == [f"5:15: cache.size: {why}"]
+
+
 def test_paths_are_seen_from_the_files_folder(write: Write, tmp_path: Path) -> None:
     settings = read_settings(
         write(

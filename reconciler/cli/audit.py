@@ -1,0 +1,205 @@
+"""`reconciler audit`."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli import console, logs
+from reconciler.cli.environment import opened
+from reconciler.cli.problems import by_lines, show_problems
+from reconciler.decide.render import LOCK_FILE
+from reconciler.loop.assemble import repository
+from reconciler.loop.audit import Audit, Row, in_folder, in_repository
+from reconciler.loop.audit import audit as audited
+from reconciler.loop.desire import kind_of
+from reconciler.loop.kept import Kept, Saving, Store
+from reconciler.loop.policies import read_policies
+from reconciler.loop.settings import Settings, read_settings
+from reconciler.model.faults import Fault, Misconfigured
+from reconciler.world.cosign import Cosign
+from reconciler.world.git import Repository, Snapshot
+from reconciler.world.registry import Registry
+
+if TYPE_CHECKING:
+    from reconciler.decide.trust import Policies
+
+_SHORT = len("sha256:") + 12  # of a digest, in a table
+
+
+@dataclass(frozen=True)
+class _Means:
+    """What every audit needs. `config` is where Environments are looked up; None when only folders can be named."""
+
+    config: Path | None
+    policies: Policies
+    store: Store
+    cosign: Cosign
+
+
+def audit(
+    where: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PATH|ENV...", help="A clone, a checked-out `resolved`, or with -c an Environment.", show_default=False
+        ),
+    ],
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")] = None,
+    trust: Annotated[Path | None, typer.Option(metavar="DIR", help="TrustPolicy documents, without -c.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the evidence that was fetched there.")] = None,
+    bundles: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Take evidence from where --save put it; ask no registry.", exists=True)
+    ] = None,
+    plain_http: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Without -c: a registry without TLS.")] = None,
+    credentials: Annotated[Path | None, typer.Option(metavar="FILE", help="Without -c: a docker config.json.")] = None,
+    cosign: Annotated[Path | None, typer.Option(metavar="PROGRAM", help="Without -c: the cosign program.")] = None,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Check what is resolved again, trusting nobody: every file is what the lock makes, every signature named there holds.
+
+    Reads `resolved` and the trust policies, and nothing that the reconciler remembers. The registry is asked only for what the
+    lock names by digest: each artifact's manifest, its signature's manifest, and the signature.
+
+    With cosign alone, on a file that --save kept (named by its digest, which JSON calls `bundle`) and an artifact's HEX digits:
+    cosign verify-blob-attestation --key KEY --bundle FILE --type https://sigstore.dev/cosign/sign/v1 --digest HEX
+    --digestAlg sha256 --insecure-ignore-tlog
+
+    Exit codes: 0 there is no gap; 1 there is one; 3 something outside failed, so that it cannot be told.
+
+    Example: reconciler audit ./acme-prod --trust ./trust
+    """
+    logs.configure(verbose=False)
+    if (config is None) is (trust is None):
+        raise typer.BadParameter("give either -c FILE or --trust DIR")
+    if config is not None and (plain_http or credentials or cosign):
+        raise typer.BadParameter("with -c, registry and cosign are as configured")
+    if save is not None and bundles is not None:
+        raise typer.BadParameter("give either --save or --bundles")
+    settings = read_settings(config) if config else None
+    registry = _registry(settings, plain_http or [], credentials)
+    try:
+        program = Cosign(settings.cosign.program, timeout=settings.cosign.timeout) if settings else Cosign(cosign or "cosign")
+        program.version()
+        store: Store = Kept(bundles) if bundles else Saving(registry, Kept(save)) if save else registry
+        directory = settings.trust.directory if settings else trust or Path()
+        means = _Means(config, read_policies(directory), store, program)
+        results = {one: _audit(one, means) for one in dict.fromkeys(where)}
+    finally:
+        registry.close()
+    if format_ is console.Format.json:
+        console.print_json([_as_json(one, result) for one, (_, result) in results.items()])
+    else:
+        for one, (snapshot, result) in results.items():
+            _show(one, snapshot, result)
+    raise typer.Exit(max(_code(result) for _, result in results.values()))
+
+
+def _registry(settings: Settings | None, plain_http: list[str], credentials: Path | None) -> Registry:
+    if settings is None:
+        return Registry(plain_http=plain_http, credentials=credentials)
+    hosts = {c.prefix.partition("/")[0] for c in settings.catalogs if c.plain_http}
+    return Registry(plain_http=hosts, credentials=settings.registry.credentials, timeout=settings.registry.timeout)
+
+
+def _audit(where: str, means: _Means) -> tuple[Snapshot, Audit]:
+    snapshot = Snapshot("", {}, ())
+    try:
+        snapshot = _snapshot(where, means.config)
+    except Fault as fault:
+        return snapshot, Audit("", "", (), (), fault)
+    return snapshot, audited(snapshot, means.policies, means.store, means.cosign)
+
+
+def _snapshot(where: str, config: Path | None) -> Snapshot:
+    """What is resolved at a folder, or in an Environment when there is no such folder."""
+    folder = Path(where)
+    if (folder / LOCK_FILE).is_file():
+        return in_folder(folder)
+    with _repository(folder, config) as found:
+        return in_repository(found)
+
+
+@contextlib.contextmanager
+def _repository(folder: Path, config: Path | None) -> Iterator[Repository]:
+    """A git repository at a folder, or an Environment's, in a clone of its own."""
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as own:
+        if folder.is_dir():
+            yield Repository(Path(own) / "clone", str(folder.resolve()))
+        elif config is None:
+            raise Misconfigured(f"there is no folder {folder}", "an Environment can be named with -c FILE")
+        else:
+            with opened(config, str(folder)) as here:
+                yield repository(here.target, Path(own))
+
+
+def _code(result: Audit) -> int:
+    if result.fault is not None:
+        return console.OUTSIDE
+    return console.REFUSED if result.gaps else console.OK
+
+
+def _show(where: str, snapshot: Snapshot, result: Audit) -> None:
+    commit = f" at {result.commit[:10]}" if result.commit else ""
+    if result.environment:
+        console.say(f"{result.environment}{commit}, {where}: {_summary(result)}")
+    console.print_table(
+        ("APPLICATION", "ARTIFACT", "AUTHORITY", "SIGNATURE", "RESULT"),
+        (
+            (
+                row.package.application,
+                _short(row.package.artifact.removeprefix("oci://")),
+                row.package.evidence.authority,
+                _short(row.package.evidence.signature),
+                _result(row),
+            )
+            for row in result.rows
+        ),
+    )
+    show_problems(result.gaps, by_lines(snapshot.files.get))
+    if result.fault is not None:
+        console.complain(f"{where}: {result.fault}")
+
+
+def _summary(result: Audit) -> str:
+    gaps = f"gaps: {len(result.gaps)}" if result.gaps else "no gap"
+    left = sum(not row.judged for row in result.rows)
+    return f"packages: {len(result.rows)}, {gaps}" + (f", signatures not checked: {left}" if left else "")
+
+
+def _result(row: Row) -> str:
+    codes = [*dict.fromkeys(problem.code for problem in row.problems), *([] if row.judged else ["not checked"])]
+    return ", ".join(codes) or "ok"
+
+
+def _short(reference: str) -> str:
+    """A reference whose digest is shortened, for people's eyes: the whole of it is in the lock and in JSON."""
+    head, at, digest = reference.rpartition("@")
+    return f"{head}{at}{digest[:_SHORT]}"
+
+
+def _as_json(where: str, result: Audit) -> dict[str, Any]:
+    return {
+        "where": where,
+        "environment": result.environment,
+        "commit": result.commit,
+        "ok": _code(result) == console.OK,
+        "packages": [
+            {
+                "application": row.package.application,
+                "artifact": row.package.artifact,
+                **row.package.evidence.model_dump(mode="json", by_alias=True),
+                "bundle": row.bundle,
+                "judged": row.judged,
+                "problems": [p.model_dump() for p in row.problems],
+            }
+            for row in result.rows
+        ],
+        "problems": [p.model_dump() for p in result.problems],
+        "fault": {"kind": kind_of(result.fault), "message": str(result.fault)} if result.fault else None,
+    }

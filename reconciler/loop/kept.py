@@ -1,0 +1,86 @@
+"""Where the evidence is that a lock names by digest: in a registry, or in a folder to which it was saved before."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.model.faults import Corrupt, Misconfigured, Missing
+from reconciler.world.manifest import digest_of
+from reconciler.world.manifest import manifest as read_manifest
+from reconciler.world.registry import MANIFEST_LIMIT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.world.manifest import Descriptor, Manifest
+
+
+class Store(Protocol):
+    """Where evidence is: a `Registry`, or a folder. Raises Faults; of them Missing and Corrupt are findings."""
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        """The manifest with this digest."""
+
+    def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        """The content with this digest and size, of at most `limit` bytes."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A folder of evidence, in which a file is called by its content's digest: `sha256sum` tells what it should be called."""
+
+    folder: Path
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        """As a registry would give it."""
+        return read_manifest(self._read(digest, MANIFEST_LIMIT), digest, f"the manifest {repository}@{digest}")
+
+    def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        """As a registry would give it."""
+        del repository
+        return self._read(blob.digest, limit)
+
+    def keep(self, content: bytes) -> None:
+        """Write a file; raises Misconfigured when it cannot be written."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._file(digest_of(content)).write_bytes(content)
+        except OSError as error:
+            raise Misconfigured(f"evidence cannot be saved in {self.folder}: {error.strerror}") from None
+
+    def _read(self, digest: str, limit: int) -> bytes:
+        file = self._file(digest)
+        try:
+            with file.open("rb") as stream:
+                content = stream.read(limit + 1)
+        except FileNotFoundError:
+            raise Missing(f"there is no {file}") from None
+        except OSError as error:
+            raise Misconfigured(f"{file} cannot be read: {error.strerror}") from None
+        if digest_of(content) != digest:
+            raise Corrupt(f"{file} is not what its name says")
+        return content
+
+    def _file(self, digest: str) -> Path:
+        return self.folder / f"{digest.replace(':', '-')}.json"
+
+
+@dataclass(frozen=True)
+class Saving:
+    """A store of which everything that was asked for is kept."""
+
+    store: Store
+    kept: Kept
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        """As the store gives it."""
+        found = self.store.manifest(repository, digest)
+        self.kept.keep(found.raw)
+        return found
+
+    def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        """As the store gives it."""
+        content = self.store.blob(repository, blob, limit=limit)
+        self.kept.keep(content)
+        return content
