@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED: Final = 12  # allowed values that are listed; more do not fit a line
 MAX_WORD: Final = 80
+_REQUIRED: Final = "is required"
 MAX_COMPLAINTS: Final = 200  # more than anybody reads; to look for the nearest known key costs time
 _TYPES: Final = {
     "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "a mapping",
@@ -63,12 +64,14 @@ class Complaint:
         words: what is wrong, to follow the key's name: `must be at most 9`.
         hint: what to do; may be empty.
         at_key: whether the key itself is wrong rather than its value.
+        meant: the known key of which this one is a misspelling; may be empty.
     """
 
     way: Way
     words: str
     hint: str = ""
     at_key: bool = False
+    meant: str = ""
 
 
 def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
@@ -96,7 +99,9 @@ def complaints(
         who: whose schema it is, for the words about unknown keys.
     """
     errors = _validator(schema, default).iter_errors(values)
-    yield from islice((one for error in errors for one in _said(error, schema, values, who)), MAX_COMPLAINTS)
+    said = list(islice((one for error in errors for one in _said(error, schema, values, who)), MAX_COMPLAINTS))
+    meant = {(*one.way[:-1], one.meant) for one in said if one.meant}
+    yield from (one for one in said if one.words != _REQUIRED or one.way not in meant)  # it is there, only misspelt
 
 
 def fits(schema: Mapping[str, Any], values: Any) -> bool:
@@ -129,7 +134,7 @@ def _said(error: ValidationError, schema: Mapping[str, Any], values: Any, who: s
         case Kind.FalseSchema() if error.schema_path[-1:] == ["additionalProperties"]:  # where no key at all is known
             yield from _unknown(way, _at(values, way), (), who)
         case Kind.Required():
-            yield Complaint((*way, kind.property), "is required")
+            yield Complaint((*way, kind.property), _REQUIRED)
         case Kind.Enum():
             yield _one_of(way, kind.options, _at(values, way))
         case Kind.AnyOf() | Kind.OneOfNotValid():
@@ -142,8 +147,10 @@ def _said(error: ValidationError, schema: Mapping[str, Any], values: Any, who: s
 
 
 def _unknown(way: Way, keys: Iterable[str], known: Iterable[str], who: str) -> Iterator[Complaint]:
+    names = sorted(known)
     for key in keys:
-        yield Complaint((*way, key), f"is not a key that {who} knows", did_you_mean(key, known), at_key=True)
+        meant = nearest(key, names)
+        yield Complaint((*way, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, meant=meant)
 
 
 def _words(kind: Any) -> str:

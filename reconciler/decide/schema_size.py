@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import unquote
 
 MAX_PARTS: Final = 100_000  # with every reference written out; a validator looks at most of them for each value
 _SHARED: Final = frozenset({"$defs", "definitions"})  # they count where something refers to them
+_NAMES: Final = ("$id", "$anchor", "$dynamicAnchor")
 _REFERENCES: Final = ("$ref", "$dynamicRef", "$recursiveRef")
 _DATA: Final = frozenset({"const", "default", "enum", "examples"})  # these hold values, not schemas
 
@@ -21,7 +23,7 @@ def is_too_much(schema: Mapping[str, Any]) -> bool:
 
 class _Weighing:
     def __init__(self, root: Mapping[str, Any]) -> None:
-        self._named: dict[str, Any] = {"#": root}
+        self._named: dict[str, list[Any]] = {"": [root]}
         self._weights: dict[int, int] = {}  # by identity: parts of `root` live as long as this does
         self._name(root)
 
@@ -38,24 +40,36 @@ class _Weighing:
         if isinstance(part, list):
             return sum(self.weight(inner) for inner in part)
         inside = sum(self.weight(inner) for key, inner in part.items() if key not in _SHARED and key not in _DATA)
-        behind = sum(self.weight(self._behind(part[word])) for word in _REFERENCES if isinstance(part.get(word), str))
-        return 1 + inside + behind
+        references = [part[word] for word in _REFERENCES if isinstance(part.get(word), str)]
+        return 1 + inside + sum(self.weight(found) for one in references for found in self._behind(one))
 
     def _name(self, part: Any) -> None:
         """Note under which names parts can be referred to, other than by their way."""
         if isinstance(part, Mapping):
-            for word, mark in (("$id", ""), ("$anchor", "#"), ("$dynamicAnchor", "#")):
+            for word in _NAMES:
                 if isinstance(name := part.get(word), str):
-                    self._named.setdefault(mark + name, part)
+                    self._named.setdefault(_last(name) if word == "$id" else f"#{name}", []).append(part)
         for inner in part.values() if isinstance(part, Mapping) else part if isinstance(part, list) else ():
             self._name(inner)
 
-    def _behind(self, reference: str) -> Any:
-        """The part that a reference leads to; None when it leads outside, where the validator refuses it."""
-        base, _, fragment = reference.partition("#")
+    def _behind(self, reference: str) -> list[Any]:
+        """The parts that a reference may lead to; what leads outside is for the validator to refuse."""
+        base, _, fragment = unquote(reference).partition("#")
         if fragment and not fragment.startswith("/"):
-            return self._named.get(f"#{fragment}")
-        part = self._named.get(base or "#")
-        for step in fragment.split("/")[1:]:
-            part = part.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(part, Mapping) else None
-        return part
+            return self._named.get(f"#{fragment}", [])
+        return [_at(part, fragment) for part in self._named.get(_last(base), [])]
+
+
+def _last(address: str) -> str:
+    """The end of an address, by which it is known whatever it is relative to; several may have one end, and all count then."""
+    return [step for step in address.lower().split("#")[0].split("/") if step not in {".", ".."}][-1]
+
+
+def _at(part: Any, pointer: str) -> Any:
+    for step in pointer.split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(part, list):
+            part = part[int(key)] if key.isdecimal() and int(key) < len(part) else None
+        else:
+            part = part.get(key) if isinstance(part, Mapping) else None
+    return part

@@ -112,3 +112,16 @@ def test_keys_for_the_console_are_let_through() -> None:
     schema = {"type": "string", "x-catalyst-ui-widget": "textarea", "x-catalyst-ui-order": 3, "x-catalyst-ui-group": {"a": [1]}}
     assert schema_problem({"properties": {"a": schema}, "x-catalyst-ui-layout": []}) is None
     assert said(schema, 1) == ["a must be a string"]
+
+
+def test_a_required_key_that_is_only_misspelt_is_told_once() -> None:
+    rule = {
+        "type": "object",
+        "required": ["domain", "title"],
+        "properties": {"domain": {}, "title": {}},
+        "additionalProperties": False,
+    }
+    assert sorted(said(rule, {"domian": "acme.com"})) == [
+        "a.domian is not a key that the Blueprint knows; did you mean domain?",
+        "a.title is required",
+    ]

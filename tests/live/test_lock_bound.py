@@ -357,7 +357,7 @@ def test_values_that_change_elsewhere(shop: Shop) -> None:
         release = shop.release
         assert release["metadata"]["generation"] == release["status"]["observedGeneration"] == generation
         edit_deployment(stage, shop.name, _ANYWHERE)
-        eventually(lambda: shop.settled, "installed with the values from elsewhere")
+        eventually(lambda: shop.settled, "installed with the values from elsewhere", seconds=150)
         some_passes(stage)
         assert flux_ready(shop.release)[0] == "True"
         assert not ready_since(stage, before), "whatever Flux makes of them, they are not the lock's"
