@@ -53,9 +53,10 @@ def raise_(
 
 def _try(roots: Sequence[Need], candidates: Candidates, within: Search) -> Mapping[str, Choice] | None:
     try:
-        return search(roots, candidates, within, steps=MAX_STEPS)
+        better = search(roots, candidates, within, steps=MAX_STEPS)
     except Impossible:
         return None
+    return None if any(choice.lost for choice in better.values()) else better
 
 
 def _kept(found: Mapping[str, Choice], candidates: Candidates, free: Collection[str]) -> dict[str, str]:
