@@ -7,7 +7,8 @@ from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Final
 
-from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep, Resolver
+from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep
+from resolvelib.resolvers import Resolution
 
 from reconciler.decide.candidates import ANY, Candidates, Search
 from reconciler.decide.certain import clash
@@ -115,11 +116,17 @@ def _consistent(roots: Sequence[Need], candidates: Candidates, within: Search, s
 def _resolvelib(roots: Sequence[Need], candidates: Candidates, within: Search, steps: int) -> Mapping[str, Choice] | None:
     """What resolvelib finds; None when it was too much. Raises Impossible."""
     try:
-        return Resolver(Provider(candidates, within, steps), BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS).mapping
+        # Not by its Resolver, which never comes back from a circle when it looks what is connected.
+        found = Resolution(Provider(candidates, within, steps), BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS).mapping
     except ResolutionImpossible as impossible:
         raise Impossible([cause.requirement for cause in impossible.causes]) from None
     except ResolutionTooDeep:
         return None
+    reached, level = set[str](), {root.application for root in roots}
+    while level:
+        reached |= level
+        level = {n.application for name in level for n in candidates.needs.of(found[name])} - reached
+    return {name: found[name] for name in reached}
 
 
 def _circle(found: Mapping[str, Choice], candidates: Candidates) -> list[str]:

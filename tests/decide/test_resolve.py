@@ -360,3 +360,15 @@ def test_the_order_of_files_and_tags_does_not_count(held: list[Blueprint], asked
     order.shuffle(mixed)
     again = resolve(Wish(wanted.environment, dict[str, Declared](mixed)), {}, Shelf(*mixed_held))
     assert again == resolve(wanted, {}, Shelf(*held))
+
+
+def test_a_circle_that_only_a_search_finds_is_told_as_one() -> None:
+    shelf = Shelf(
+        *many("b", "1.0.0", "1.2.3", depends=["c", "d"]),
+        blueprint("b", "1.2.0", depends=[need("d", "^1"), "c", "e"]),
+        blueprint("b", "1.2.3+build.7", depends=[need("c", "^1")]),
+        blueprint("c", "2.0.0"),
+        *many("d", "1.0.0", "1.2.0", "2.0.0", depends=["e"]),
+        blueprint("e", depends=[need("b", alias="back")]),
+    )
+    assert only(refused(wish(application("own0", "bp-b")), shelf))[0] == "Cycle"
