@@ -3,25 +3,56 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from typing import Any, Final
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command, get_group
 
 from reconciler.cli import console
-from reconciler.cli.audit import audit
-from reconciler.cli.explain import explain
-from reconciler.cli.graph import tree, why
-from reconciler.cli.import_ import app as import_
-from reconciler.cli.once import once
-from reconciler.cli.publish import publish
-from reconciler.cli.run import run
-from reconciler.cli.schemas import schemas
-from reconciler.cli.status import status
-from reconciler.cli.update import outdated, update
-from reconciler.cli.validate import validate
 from reconciler.model.faults import Fault
+
+# The module of each command, in the order of the help; `import` is a group of its own.
+_MODULES: Final = {
+    "validate": "validate",
+    "once": "once",
+    "run": "run",
+    "status": "status",
+    "explain": "explain",
+    "audit": "audit",
+    "why": "graph",
+    "tree": "graph",
+    "outdated": "update",
+    "update": "update",
+    "publish": "publish",
+    "schemas": "schemas",
+    "import": "import_",
+}
+
+
+class _OnDemand(TyperGroup):
+    """Imports a command's module when it is asked for: `validate` runs in editors and hooks, and needs no Kubernetes client."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - typer's signature
+        """The names of all commands."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - typer's signature
+        """A command by name; None when there is none."""
+        if cmd_name not in _MODULES:
+            return None
+        module = import_module(f"reconciler.cli.{_MODULES[cmd_name]}")
+        if isinstance(group := getattr(module, "app", None), typer.Typer):
+            return get_group(group)
+        alone = typer.Typer(add_completion=False)
+        alone.command(cmd_name)(getattr(module, cmd_name))
+        return get_command(alone)
+
 
 app = typer.Typer(
     name="reconciler",
+    cls=_OnDemand,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,9 +63,11 @@ app = typer.Typer(
         + console.EXIT_CODES
     ),
 )
-for command in (validate, once, run, status, explain, audit, why, tree, outdated, update, publish, schemas):
-    app.command()(command)
-app.add_typer(import_)
+
+
+@app.callback()
+def _group() -> None:
+    """What all commands have in common: nothing yet."""
 
 
 def main() -> None:

@@ -51,7 +51,9 @@ def update(
         _complain(environment, found.hitch)
         if found.hitch is None:
             said = f"committed to resolved as {found.commit[:10]}" if found.commit else "nothing was committed"
-            console.say(said if found.lines else "everything is in the newest version of its range")
+            console.say(
+                said if found.lines else f"nothing can be moved; `reconciler outdated {environment}` shows what is held back"
+            )
     raise typer.Exit(_code(found.hitch))
 
 

@@ -74,6 +74,7 @@ class Candidates:
         self._wish = wish
         self._catalog = catalog
         self._free = free
+        self._fitting: dict[tuple[str, str | None, str | None, frozenset[str]], tuple[tuple[str, str], ...]] = {}
 
     def of(self, needs: Sequence[Need], search: Search = ANY) -> Iterator[Choice]:
         """The choices that meet all of some Application's needs, the best first; each is looked at only when it is asked for."""
@@ -87,20 +88,21 @@ class Candidates:
             return
         wanted = next(iter(catalogs), None)
         locked = self._locked(first, needs)
-        seen = None
-        if locked is not None and first.application not in self._free:
+        stays = first.application not in self._free
+        if locked is not None and stays:
+            here = self._of_lock(first, locked)
             if search.allows(first.application, locked.version):
-                yield self._of_lock(first, locked)
-            if self._lost(locked):
+                yield here
+            if here.lost:
                 return
-            seen = (home_of(locked), locked.version)
-        for home, version in self._listed(first.blueprint, wanted):
-            if (
-                (home, version) != seen
-                and search.allows(first.application, version)
-                and all(fits(version, n.range) for n in needs)
-            ):
+        for home, version in self._in_range(first.blueprint, wanted, locked, frozenset(n.range for n in needs)):
+            if not search.allows(first.application, version):
+                continue
+            if locked is None or (home, version) != (home_of(locked), locked.version):
                 yield self._tried(first, home, version)
+            elif not stays:
+                here = self._of_lock(first, locked)
+                yield here.lost or here
 
     def listed(self, need: Need) -> Mapping[str, Sequence[str]]:
         """The catalogs that have what is needed, and its versions there, newest first."""
@@ -111,19 +113,18 @@ class Candidates:
         """Whether any catalog has a Blueprint."""
         return bool(self._catalog.find(blueprint))
 
-    def step(self, need: Need, blocked: Collection[str]) -> str | None:
-        """A version on the way to those that cannot be reached from the locked one; None when there is none."""
+    def steps(self, need: Need, blocked: Collection[str]) -> Iterator[str]:
+        """The versions on the way to those that cannot be reached from the locked one, the newest first; no pre-releases."""
         past = self._past(need)
         if past is None:
-            return None
-        for home, version in self._listed(need.blueprint, need.catalog):
-            if older(past.version, version) and version not in blocked:
+            return
+        for home, version in self._listed(need.blueprint, need.catalog, None):
+            if older(past.version, version) and version not in blocked and fits(version, "*"):
                 here = self._catalog.get(home, need.blueprint, version, None)
-                beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked)
+                beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked if older(version, one))
                 leads = any(isinstance(one, Verified) and _blocking(one, version) is None for one in beyond)
                 if leads and isinstance(here, Verified) and _blocking(here, past.version) is None:
-                    return version
-        return None
+                    yield version
 
     def _locked(self, first: Need, needs: Sequence[Need]) -> Package | None:
         """The last lock's package of an Application, if it still meets all needs."""
@@ -133,37 +134,46 @@ class Candidates:
             return None
         return locked if all(fits(locked.version, n.range) for n in needs) else None
 
-    def _lost(self, locked: Package) -> bool:
-        return isinstance(self._catalog.get(*_where(locked), locked.digest), PassedOver)
-
-    def _of_lock(self, first: Need, locked: Package) -> Choice | PassedOver:
-        """The locked version. When its trust is lost: the same one signed anew, else itself, to be refused by name."""
+    def _of_lock(self, first: Need, locked: Package) -> Choice:
+        """The locked version. When it may not be used any more: the same one signed anew, else itself, to be refused by name."""
         found = self._catalog.get(*_where(locked), locked.digest)
         if isinstance(found, PassedOver):
             again = self._catalog.get(*_where(locked), None)
-            if isinstance(again, PassedOver):
-                return _choice(first, locked.artifact, found, locked.version)
-            found = again
-        return self._checked(first, found, None)
+            found = found if isinstance(again, PassedOver) else again
+        checked = self._checked(first, found, None)
+        return checked if isinstance(checked, Choice) else _choice(first, locked.artifact, checked, locked.version)
 
     def _past(self, first: Need) -> Package | None:
         """The last lock's package of an Application, if it was of the same Blueprint."""
         past = self.prior.get(first.application)
         return past if past is not None and past.blueprint == first.blueprint else None
 
-    def _listed(self, blueprint: str, wanted: str | None) -> Iterator[tuple[str, str]]:
+    def _in_range(
+        self, blueprint: str, wanted: str | None, locked: Package | None, ranges: frozenset[str]
+    ) -> tuple[tuple[str, str], ...]:
+        """Those of `_listed` that fit all ranges, looked for once: a search asks again and again."""
+        key = (blueprint, wanted, locked.artifact if locked else None, ranges)
+        if key not in self._fitting:
+            listed = self._listed(blueprint, wanted, locked)
+            self._fitting[key] = tuple(one for one in listed if all(fits(one[1], range_) for range_ in ranges))
+        return self._fitting[key]
+
+    def _listed(self, blueprint: str, wanted: str | None, locked: Package | None) -> Iterator[tuple[str, str]]:
+        """Each version with its catalog, the newest first; what is locked is among them even where it is listed no more."""
         found = self._catalog.find(blueprint)
         homes = [home for home in found if wanted in {None, home}]
-        if len(homes) == 1:  # a name found in two catalogs is nobody's until the Application says which
-            for version in newest_first(found[homes[0]]):
-                yield homes[0], version
+        # A name found in two catalogs is nobody's until the Application says which.
+        listed = dict.fromkeys(found[homes[0]], homes[0]) if len(homes) == 1 else {}
+        if locked is not None:
+            listed[locked.version] = home_of(locked)
+        for version in newest_first(listed):
+            yield listed[version], version
 
     def _tried(self, first: Need, home: str, version: str) -> Choice | PassedOver:
         past = self._past(first)
         if past is not None and older(version, past.version) and not self._asked_to_go_back(first, past):
             return PassedOver(version, "Downgrade", f"it is older than the locked {past.version}, and nobody asked to go back")
-        digest = past.digest if past is not None and (home, version) == (home_of(past), past.version) else None
-        return self._checked(first, self._catalog.get(home, first.blueprint, version, digest), past)
+        return self._checked(first, self._catalog.get(home, first.blueprint, version, None), past)
 
     def _asked_to_go_back(self, first: Need, past: Package) -> bool:
         """Only a person's own range can ask for that: what a Blueprint needs may come with an upgrade of it."""

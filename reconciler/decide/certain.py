@@ -6,6 +6,7 @@ of theirs satisfies is left out, and so on until nothing changes. Where nothing 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.versions import fits
@@ -41,8 +42,10 @@ class _Sure:
         """One requirer's needs on an Application, any of which may come true; returns a clash."""
         name, requirer = needs[0].application, needs[0].requirer
         if name not in self._left:
-            self._left[name] = [choice for need in needs for choice in self._candidates.of([need], self._within)]
-            self._left[name] = list({choice.artifact: choice for choice in self._left[name]}.values())
+            all_ = dict.fromkeys(choice for need in needs for choice in self._candidates.of([need], self._within))
+            if any(choice.lost for choice in all_):
+                return ()  # it holds back alone who does not ask to move away: with further needs there may be others
+            self._left[name] = list(all_)
             self._due[name] = None
         self._by.setdefault(name, {})[requirer] = needs
         left = [choice for choice in self._left[name] if any(_meets(choice, need) for need in needs)]
@@ -66,8 +69,9 @@ class _Sure:
         alive = [choice for choice, needs in of.items() if all(self._could_be(need) for need in needs)]
         if not alive:
             failing = [n for needs in of.values() for n in needs if not self._could_be(n)]
-            most = min(failing, key=lambda n: (-sum(n.application == one.application for one in failing), n.application))
-            return self.restrict([n for n in failing if n.application == most.application])
+            often = Counter(n.application for n in failing)
+            most = min(often, key=lambda application: (-often[application], application))
+            return self.restrict([n for n in failing if n.application == most])
         self._left[name] = alive
         shared = set.intersection(*({n.application for n in of[choice]} for choice in alive))
         for target in sorted(shared):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -51,7 +52,7 @@ class Conflict:
         if isinstance(impossible, Circular):
             return (self._circle(impossible),)
         if not impossible.causes:
-            source = next(iter(self._wish.declared.values())).source
+            source = min(self._wish.declared.items())[1].source
             hint = "narrow the ranges, or split the Environment"
             return (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
         core = self._core(roots, impossible.causes)
@@ -60,7 +61,7 @@ class Conflict:
         problem = self._no_candidate([alone]) if alone is not None else self._clash(core, needs)
         repair = self._repairs.first(roots, core, needs)
         hint = "; ".join(filter(None, (repair, problem.hint))) or "to ask for another version of one of these alone does not help"
-        return (problem.model_copy(update={"hint": hint, "related": self._asked(core)}),)
+        return (Problem.model_validate({**dict(problem), "hint": hint, "related": self._asked(core[:MAX_SHOWN])}),)
 
     def lost(self, choice: Choice) -> Problem:
         """The problem of a locked version that may not be used any more, and that nothing asks to move away from."""
@@ -121,7 +122,10 @@ class Conflict:
         demands = _demands(needs)
         shown = "; ".join(demands[:MAX_SHOWN])
         more = f"; and {len(demands) - MAX_SHOWN} more" if len(demands) > MAX_SHOWN else ""
-        message = f"no one version of {first.application} suits all who need it: {shown}{more}; {self._funnel(needs)}"
+        if all(n.blueprint == first.blueprint for n in needs):
+            message = f"no one version of {first.application} suits all who need it: {shown}{more}; {self._funnel(needs)}"
+        else:
+            message = f"{first.application} cannot be of more than one Blueprint: {shown}{more}"
         newest = next((r for r in core if r.application not in self._candidates.prior), core[0])
         return self._wish.declared[newest.application].source.problem("Conflict", message, _VERSION, at_value=True)
 
@@ -184,7 +188,8 @@ class Conflict:
                 file = f"applications/{need.application}.yaml"
                 return f"to go back on purpose, declare it: {file} with a range that leaves out {past.version}"
             case "UpgradeBlocked":
-                step = self._candidates.step(need, [one.version for one in over if one.code == "UpgradeBlocked"])
+                steps = self._candidates.steps(need, [one.version for one in over if one.code == "UpgradeBlocked"])
+                step = next((v for v in steps if not need.declared or self._possible([replace(need, range=v)])), None)
                 return f"go to {step} first" if step else "see the Blueprint's notes on how to get there"
             case _:
                 return ""
@@ -211,7 +216,7 @@ def _demands(needs: Iterable[Need]) -> list[str]:
 
 
 def _newest(versions: Sequence[str], range_: str) -> str:
-    early = next((v for v in versions if "-" in v and fits(v.partition("-")[0], range_)), None)
+    early = next((v for v in versions if not fits(v, "*") and fits(v.partition("-")[0], range_)), None)
     if early is not None:
         return f"{early} is a pre-release, which only a range that names one takes, such as ^{early}"
     return f"the newest are {', '.join(versions[:3])}"

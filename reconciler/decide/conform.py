@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from reconciler.decide.schema_size import MAX_PARTS, is_too_much
+from reconciler.decide.schema_work import is_too_much
 from reconciler.decide.shape import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ MAX_LISTED: Final = 12  # allowed values that are listed; more do not fit a line
 MAX_WORD: Final = 80
 _REQUIRED: Final = "is required"
 MAX_COMPLAINTS: Final = 200  # more than anybody reads; to look for the nearest known key costs time
+TOO_MUCH: Final = "would take too long to check: references and forms multiply"
 _TYPES: Final = {
     "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "a mapping",
     "array": "a list", "null": "null",
@@ -76,8 +77,8 @@ class Complaint:
 
 def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
     """Why a schema cannot be used, in a few words; None when it can. What a schema says is no secret."""
-    if is_too_much(schema):
-        return f"its references come to more than {MAX_PARTS} parts"
+    if is_too_much(schema, {}):
+        return TOO_MUCH
     try:
         _validator(schema, default, mask=None)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
@@ -98,6 +99,9 @@ def complaints(
         default: the draft that counts when the schema names none: `2020-12` or `7`.
         who: whose schema it is, for the words about unknown keys.
     """
+    if is_too_much(schema, values):
+        yield Complaint((), TOO_MUCH, "nest less")
+        return
     errors = _validator(schema, default).iter_errors(values)
     said = list(islice((one for error in errors for one in _said(error, schema, values, who)), MAX_COMPLAINTS))
     meant = {(*one.way[:-1], one.meant) for one in said if one.meant}
@@ -105,8 +109,8 @@ def complaints(
 
 
 def fits(schema: Mapping[str, Any], values: Any) -> bool:
-    """Whether values are as a usable schema says; draft 2020-12 when it names none."""
-    return bool(_validator(schema, "2020-12").is_valid(values))
+    """Whether values are as a usable schema says; draft 2020-12 when it names none. What is too much to check does not fit."""
+    return not is_too_much(schema, values) and bool(_validator(schema, "2020-12").is_valid(values))
 
 
 def _never(uri: str) -> Any:

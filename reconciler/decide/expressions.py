@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 import re
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-import cel
 
 from reconciler.decide.shape import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import cel
 
     from reconciler.model.environment import Environment
 
@@ -30,7 +31,6 @@ FUNCTIONS: Final = frozenset({"contains", "double", "endsWith", "int", "size", "
 # The library expands these before it tells us what an expression calls. Between name and bracket it allows space and comments.
 _GOES_THROUGH: Final = re.compile(r"\b(all|exists|existsOne|exists_one|filter|map)(?:\s|//[^\n]*\n)*\(")
 _SYNTAX: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?(.*?)(?: expecting \{.*)?$", re.MULTILINE)
-_NUMBER_TEXT: Final = cel.compile("string(number)")
 _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping"}
 
 Scope: TypeAlias = "Mapping[str, Any]"
@@ -129,7 +129,7 @@ def parses(text: str) -> bool:
 
 def number_text(number: float) -> str:
     """A number as CEL's `string()` writes it."""
-    return str(_NUMBER_TEXT.execute({"number": number}))
+    return str(_number_text().execute({"number": number}))
 
 
 def kind(value: Any) -> str:
@@ -153,6 +153,17 @@ def _bare(text: str) -> str:
     return text[2:-2].strip() if text.startswith("{{") and text.endswith("}}") else text
 
 
+@lru_cache(maxsize=1)
+def _number_text() -> cel.Program:
+    return _compile("string(number)")
+
+
+def _compile(text: str) -> cel.Program:
+    """Import the library when there is an expression at all: it brings a command line that takes longer than all of ours."""
+    program: cel.Program = import_module("cel").compile(text)
+    return program
+
+
 def _program(text: str) -> cel.Program | str:
     """The program, or why there is none."""
     return _compiled(text) if len(text) <= MAX_LENGTH else f"it is longer than {MAX_LENGTH} characters"
@@ -161,7 +172,7 @@ def _program(text: str) -> cel.Program | str:
 @lru_cache(maxsize=4096)
 def _compiled(text: str) -> cel.Program | str:
     try:
-        return cel.compile(text)
+        return _compile(text)
     except ValueError as error:
         found = _SYNTAX.search(str(error))
         where = f": {found[3]} in line {found[1]}, character {found[2]}" if found else ""

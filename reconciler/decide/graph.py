@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.model.lock import EnvironmentLock, Package, Requirer
 
@@ -41,14 +41,13 @@ def tree(lock: EnvironmentLock) -> list[Row]:
     packages = {p.application: p for p in lock.packages}
     needed = {name for p in lock.packages for name in p.depends_on}
     roots = [p for p in lock.packages if p.application not in needed]
-    seen: set[str] = set()
-    return [row for root in roots for row in _below(Row(0, root), packages, seen)][:MAX_ROWS]
+    return _rows([Row(0, root) for root in roots], lambda row: _below(row, packages))
 
 
 def why(lock: EnvironmentLock, application: str) -> list[Row]:
     """An Application, and below it whoever needs it, up to what people declared. Raises KeyError when it is not there."""
     packages = {p.application: p for p in lock.packages}
-    return list(_above(Row(0, packages[application]), packages, set()))[:MAX_ROWS]
+    return _rows([Row(0, packages[application])], lambda row: _above(row, packages))
 
 
 def mermaid(lock: EnvironmentLock) -> str:
@@ -62,26 +61,32 @@ def mermaid(lock: EnvironmentLock) -> str:
     return "\n".join(["flowchart LR", *nodes, *edges, ""])
 
 
-def _below(row: Row, packages: Mapping[str, Package], seen: set[str]) -> Iterator[Row]:
-    name = row.package.application
-    if name in seen and row.package.depends_on:
-        yield Row(row.depth, row.package, row.requirer, again=True)
-        return
-    seen.add(name)
-    yield row
-    for below in row.package.depends_on:
-        if (package := packages.get(below)) is not None:
-            requirer = next((r for r in package.required_by if r.application == name), None)
-            yield from _below(Row(row.depth + 1, package, requirer), packages, seen)
+def _rows(first: Sequence[Row], following: Callable[[Row], Sequence[Row]]) -> list[Row]:
+    """Rows, each followed by those that hang on it; where one stands again, they are left out."""
+    found: list[Row] = []
+    seen: set[str] = set()
+    waiting = list(reversed(first))  # not by recursion: a chain may be longer than that can be deep
+    while waiting and len(found) < MAX_ROWS:
+        row = waiting.pop()
+        more = following(row)
+        again = bool(more) and row.package.application in seen
+        seen.add(row.package.application)
+        found.append(replace(row, again=again))
+        if not again:
+            waiting.extend(reversed(more))
+    return found
 
 
-def _above(row: Row, packages: Mapping[str, Package], seen: set[str]) -> Iterator[Row]:
+def _below(row: Row, packages: Mapping[str, Package]) -> list[Row]:
+    found = []
+    for name in row.package.depends_on:
+        if (package := packages.get(name)) is not None:
+            requirer = next((r for r in package.required_by if r.application == row.package.application), None)
+            found.append(Row(row.depth + 1, package, requirer))
+    return found
+
+
+def _above(row: Row, packages: Mapping[str, Package]) -> list[Row]:
     name = row.package.application
-    if name in seen:
-        yield Row(row.depth, row.package, row.requirer, again=True)
-        return
-    seen.add(name)
-    yield row
-    for one in row.package.required_by:
-        if one.application != name and (package := packages.get(one.application)) is not None:
-            yield from _above(Row(row.depth + 1, package, one), packages, seen)
+    by = [one for one in row.package.required_by if one.application != name]
+    return [Row(row.depth + 1, packages[one.application], one) for one in by if one.application in packages]

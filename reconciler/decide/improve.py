@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.candidates import Candidates, Search
-from reconciler.decide.search import Impossible, search
+from reconciler.decide.search import Impossible, TooDeep, search
 from reconciler.decide.versions import fits
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def keep(
         kept = _kept(found, candidates, free)
         if name in kept or name not in found:
             continue
-        better = _try(roots, candidates, Search(exactly=kept | {name: candidates.prior[name].version}))
+        try:
+            better = _try(roots, candidates, Search(exactly=kept | {name: candidates.prior[name].version}))
+        except TooDeep:  # so would be the next tries
+            break
         if better is not None and (kept | {name: ""}).keys() <= _kept(better, candidates, free).keys():
             found = better
     return found
@@ -44,7 +47,10 @@ def raise_(
         kept = _kept(found, candidates, free)
         while name in found and name not in kept:
             least = {other: choice.version for other, choice in found.items() if other not in kept and other != name}
-            better = _try(roots, candidates, Search(exactly=kept, at_least=least, above={name: found[name].version}))
+            try:
+                better = _try(roots, candidates, Search(exactly=kept, at_least=least, above={name: found[name].version}))
+            except TooDeep:  # so would be the next tries
+                return found
             if better is None or better.keys() != found.keys():
                 break
             found = better
@@ -54,6 +60,8 @@ def raise_(
 def _try(roots: Sequence[Need], candidates: Candidates, within: Search) -> Mapping[str, Choice] | None:
     try:
         better = search(roots, candidates, within, steps=MAX_STEPS)
+    except TooDeep:
+        raise
     except Impossible:
         return None
     return None if any(choice.lost for choice in better.values()) else better

@@ -80,8 +80,8 @@ class Choice:
     version: str = field(compare=False)
     blueprint: str = field(compare=False)
     chain: tuple[str, ...] = field(compare=False)
-    lineage: tuple[str, ...] = field(default=(), compare=False)
-    given: Mapping[str, Any] | None = field(default=None, compare=False)
+    lineage: tuple[str, ...] = ()
+    given: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
     def lost(self) -> PassedOver | None:
@@ -123,11 +123,11 @@ class Needs:
         self._wish = wish
         self._prior = prior
         self._binds = binds or {}
-        self._known: dict[tuple[str, str, tuple[str, ...]], tuple[Need, ...]] = {}
+        self._known: dict[tuple[Choice, tuple[str, ...]], tuple[Need, ...]] = {}
 
     def of(self, choice: Choice) -> tuple[Need, ...]:
         """What a choice needs in turn. Raises ExpressionError when one of its expressions has no answer."""
-        key = (choice.application, choice.artifact, choice.chain)
+        key = (choice, choice.chain)
         if key not in self._known and choice.lost:
             self._known[key] = tuple(self._as_locked(choice))
         if key not in self._known:
@@ -177,6 +177,14 @@ class Needs:
             return bound[dependency.key]
         short = short_name(dependency.name)
         return short if dependency.values is None else f"{application}-{short}"
+
+
+def unknown_binds(wish: Wish, found: Mapping[str, Choice]) -> Iterator[tuple[Declared, str, Verified]]:
+    """Each key of people's `bind`s that the version chosen for their Application has no dependency of, with that version."""
+    for name, one in sorted(wish.declared.items()):
+        verified = found[name].verified
+        keys = {dependency.key for dependency in verified.blueprint.spec.depends}
+        yield from ((one, key, verified) for key in one.application.spec.bind if key not in keys)
 
 
 def _has_expressions(choice: Choice) -> bool:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 from resolvelib import AbstractProvider, ResolutionTooDeep
 
 from reconciler.decide.needs import Choice, Need
+from reconciler.decide.straight import MAX_CHOICES
 from reconciler.decide.versions import fits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.decide.candidates import Candidates, Search
 
+CHOICE_STEPS = 10  # that to make a choice takes
 MAX_STEPS = 5_000_000  # of comparing a need with a choice: what a round costs grows with the number of Applications
 
 
@@ -51,20 +53,34 @@ class Provider(AbstractProvider[Need, Choice, str]):
         requirements: Mapping[str, Iterator[Need]],
         incompatibilities: Mapping[str, Iterator[Choice]],
     ) -> Any:
-        """The choices that meet all needs of an Application, asked for one by one as resolvelib tries them."""
+        """The choices that meet all needs of an Application, asked for one by one as resolvelib tries them.
+
+        Raises ResolutionTooDeep when there are too many Applications.
+        """
         needs = list(requirements[identifier])
         if needs:
             self._any[identifier] = replace(needs[0], range="*", catalog=None)
+            if len(self._any) > MAX_CHOICES:
+                raise ResolutionTooDeep(0)
         else:  # nobody needs it any more, but resolvelib still wants to choose it; the result leaves it out
             needs = [self._any[identifier]]
         excluded = {choice.artifact for choice in incompatibilities[identifier]}
-        return lambda: (choice for choice in self._candidates.of(needs, self._search) if choice.artifact not in excluded)
+        return lambda: self._choices(needs, excluded)
+
+    def _choices(self, needs: Sequence[Need], excluded: Collection[str]) -> Iterator[Choice]:
+        for choice in self._candidates.of(needs, self._search):
+            self._spend(CHOICE_STEPS)
+            if choice.artifact not in excluded:
+                yield choice
+
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            raise ResolutionTooDeep(0)
 
     def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
         """Whether a choice meets a need; raises ResolutionTooDeep when there was too much to compare."""
-        self._left -= 1
-        if self._left < 0:
-            raise ResolutionTooDeep(0)
+        self._spend(1)
         return requirement.blueprint == candidate.blueprint and fits(candidate.version, requirement.range)
 
     def get_dependencies(self, candidate: Choice) -> Iterable[Need]:

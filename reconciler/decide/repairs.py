@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.candidates import Candidates
-from reconciler.decide.needs import Need, Needs, declared_need
+from reconciler.decide.needs import Need, Needs, declared_need, unknown_binds
+from reconciler.decide.pin import MAX_NAME
 from reconciler.decide.search import Impossible, search
+from reconciler.decide.validate import is_reserved
 from reconciler.model.blueprint import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reconciler.decide.catalog import Catalog
+    from reconciler.decide.needs import Choice
     from reconciler.decide.validate import Wish
 
 MAX_TRIES: Final = 20
@@ -49,10 +52,8 @@ class Repairs:
     def _other_versions(self, roots: Sequence[Need], order: Iterable[Need]) -> Iterator[str]:
         for root in order:
             widened = declared_need(self._wish.declared[root.application], range_="*")
-            trial = [widened if one is root else one for one in roots]
-            try:
-                found = search(trial, self._candidates, steps=MAX_STEPS)
-            except Impossible:
+            found = self._found([widened if one is root else one for one in roots], self._candidates)
+            if found is None:
                 continue
             source = self._wish.declared[root.application].source
             place = source.problem("", "", ("spec", "blueprint", "version"), at_value=True).place
@@ -67,21 +68,31 @@ class Repairs:
             key, name = self._key(need), f"{need.requirer}-{short_name(need.blueprint)}"
             if key is None or name in self._wish.declared or need.application == name:
                 continue
+            if len(name) > MAX_NAME or is_reserved(name):
+                continue
             needs = Needs(self._wish, self._candidates.prior, {need.requirer: {key: name}})
             candidates = Candidates(self._wish, self._candidates.prior, self._catalog, needs)
             own = Need(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
-            try:
-                search([*roots, own], candidates, steps=MAX_STEPS)
-            except Impossible:
+            found = self._found([*roots, own], candidates)
+            if found is None or all(d.key != key for d in found[need.requirer].verified.blueprint.spec.depends):
                 continue
             yield (
                 f"give {need.requirer} its own: declare {name} of {need.blueprint} {need.range}, "
                 f"and set spec.bind.{key} to {name} in {declared.source.file}"
             )
 
+    def _found(self, roots: Sequence[Need], candidates: Candidates) -> Mapping[str, Choice] | None:
+        """A choice that would not be refused for something else; None when there is none, or none was found soon."""
+        try:
+            found = search(roots, candidates, steps=MAX_STEPS)
+        except Impossible:
+            return None
+        refused = any(choice.lost for choice in found.values()) or any(unknown_binds(self._wish, found))
+        return None if refused else found
+
     def _key(self, need: Need) -> str | None:
         """The word by which the requirer's `bind` speaks of a dependency."""
         declared = self._wish.declared[need.requirer]
-        blueprint = next((c.verified.blueprint for c in self._candidates.of([declared_need(declared)])), None)
-        depends = blueprint.spec.depends if blueprint else []
+        first = next(self._candidates.of([declared_need(declared)]), None)
+        depends = first.verified.blueprint.spec.depends if first is not None and not first.lost else []
         return next((d.key for d in depends if d.name == need.blueprint), None)

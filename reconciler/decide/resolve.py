@@ -12,7 +12,7 @@ from reconciler.decide.candidates import Candidates
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.conflict import Conflict
 from reconciler.decide.improve import keep, raise_, went_back
-from reconciler.decide.needs import Choice, Need, Needs, declared_need
+from reconciler.decide.needs import Choice, Need, Needs, declared_need, unknown_binds
 from reconciler.decide.search import Impossible, search
 from reconciler.decide.versions import fits, older
 
@@ -66,15 +66,15 @@ def resolve(
         found = search(roots, candidates)
     except Impossible as impossible:
         return None, conflict.told(roots, impossible)
-    found = keep(found, roots, candidates, free)
     if lost := [choice for choice in found.values() if choice.lost]:
         return None, tuple(conflict.lost(choice) for choice in lost)
+    found = keep(found, roots, candidates, free)
     if went_back(found, candidates, _needs(found, roots, candidates)):
         found = raise_(found, roots, candidates, free)
     needs = _needs(found, roots, candidates)
     edges = {name: tuple(sorted({n.application for n in candidates.needs.of(one)})) for name, one in found.items()}
     resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, candidates)))
-    problems = tuple(_unknown_binds(wish, resolution))
+    problems = tuple(_unknown_binds(wish, found))
     return (None, problems) if problems else (resolution, ())
 
 
@@ -116,13 +116,8 @@ def _newer(choice: Choice, needs: tuple[Need, ...], candidates: Candidates) -> I
             return
 
 
-def _unknown_binds(wish: Wish, resolution: Resolution) -> Iterator[Problem]:
-    for name, one in wish.declared.items():
-        blueprint = resolution.choices[name].verified.blueprint
-        keys = {dependency.key for dependency in blueprint.spec.depends}
-        for key in one.application.spec.bind:
-            if key not in keys:
-                known = f"it has {', '.join(sorted(keys))}" if keys else "it has none"
-                yield one.source.problem(
-                    "UnknownDependency", f"{blueprint.name} has no dependency {key}; {known}", ("spec", "bind", key)
-                )
+def _unknown_binds(wish: Wish, found: Mapping[str, Choice]) -> Iterator[Problem]:
+    for one, key, verified in unknown_binds(wish, found):
+        keys = sorted({dependency.key for dependency in verified.blueprint.spec.depends})
+        message = f"{verified.blueprint.name} has no dependency {key}; it has {', '.join(keys) or 'none'}"
+        yield one.source.problem("UnknownDependency", message, ("spec", "bind", key))

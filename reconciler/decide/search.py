@@ -13,7 +13,7 @@ from resolvelib.resolvers import Resolution
 from reconciler.decide.candidates import ANY, Candidates, Search
 from reconciler.decide.certain import clash
 from reconciler.decide.provider import MAX_STEPS, Provider
-from reconciler.decide.straight import straight
+from reconciler.decide.straight import TooMany, straight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,12 +30,16 @@ class Impossible(Exception):  # noqa: N818 - it is an answer
     """There is no consistent choice.
 
     Attributes:
-        causes: the needs that clashed last; empty when the search was given up.
+        causes: the needs that clashed last; a subclass may have none.
     """
 
     def __init__(self, causes: Sequence[Need] = ()) -> None:
         super().__init__()
         self.causes = tuple(causes)
+
+
+class TooDeep(Impossible):
+    """None was found in as much as may be compared."""
 
 
 class Circular(Impossible):
@@ -64,7 +68,7 @@ def search(
         steps: how much may be compared.
 
     Raises:
-        Impossible: there is no such choice, or none was found in so many steps; see its subclass, too.
+        Impossible: there is no such choice, or none was found in so many steps; see its subclasses, too.
     """
     first: Circular | None = None
     detours = deque([within])
@@ -74,9 +78,11 @@ def search(
         now = detours.popleft()
         try:
             found = _consistent(roots, candidates, now, steps)
-        except Impossible:
+        except Impossible as impossible:
             if first is None:
                 raise
+            if isinstance(impossible, TooDeep):
+                break
             continue
         circle = _circle(found, candidates)
         if not circle:
@@ -85,7 +91,7 @@ def search(
         first = first or Circular(found, circle)
         for name in dict.fromkeys(circle):
             detours.append(replace(now, without=now.without | {(name, found[name].version)}))
-    raise first or Impossible
+    raise first or TooDeep
 
 
 def possible(roots: Sequence[Need], candidates: Candidates, within: Search = ANY, *, steps: int = MAX_STEPS) -> bool:
@@ -98,7 +104,10 @@ def possible(roots: Sequence[Need], candidates: Candidates, within: Search = ANY
 
 
 def _consistent(roots: Sequence[Need], candidates: Candidates, within: Search, steps: int) -> Mapping[str, Choice]:
-    plain = straight(roots, candidates, within)
+    try:
+        plain = straight(roots, candidates, within)
+    except TooMany:
+        raise TooDeep from None
     if plain is not None:
         return plain
     found = _resolvelib(roots, candidates, within, min(steps, QUICK_STEPS))
@@ -107,7 +116,7 @@ def _consistent(roots: Sequence[Need], candidates: Candidates, within: Search, s
             raise Impossible(causes)
         found = _resolvelib(roots, candidates, within, steps)
     if found is None:
-        raise Impossible
+        raise TooDeep
     # Once more in these versions, so that every choice is told of by who needs it now, and not by who did on the way.
     fixed = Search(exactly={name: choice.version for name, choice in found.items()})
     return straight(roots, candidates, fixed) or dict(sorted(found.items()))

@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from reconciler.decide.candidates import Candidates, Search
     from reconciler.decide.needs import Choice, Need
 
+MAX_CHOICES = 5_000  # those that bring along their own, which bring along their own, are soon without number
 MAX_CHANGES = 50  # of one Application's mind: those who go round in circles are left to the search
+
+
+class TooMany(Exception):  # noqa: N818 - it is an answer
+    """More than MAX_CHOICES Applications are needed."""
 
 
 def straight(roots: Iterable[Need], candidates: Candidates, search: Search) -> Mapping[str, Choice] | None:
@@ -20,6 +25,9 @@ def straight(roots: Iterable[Need], candidates: Candidates, search: Search) -> M
 
     Returns:
         The choices, which meet all needs; or None when it is not that simple.
+
+    Raises:
+        TooMany: there is no end of them.
     """
     found = _Choices(candidates, search)
     for root in roots:
@@ -49,7 +57,7 @@ class _Choices:
             if needs and new is None:
                 return False
             old = self._chosen.get(name)
-            if _same(old, new):
+            if old == new:
                 continue
             self._changes[name] += 1
             if self._changes[name] > MAX_CHANGES:
@@ -59,6 +67,8 @@ class _Choices:
                 del self._chosen[name]
             else:
                 self._chosen[name] = new
+                if len(self._chosen) > MAX_CHOICES:
+                    raise TooMany
                 self._demand(self._candidates.needs.of(new))
         return len(self._reached()) == len(self._chosen)  # else some need each other, and nobody needs them
 
@@ -82,9 +92,3 @@ class _Choices:
             level = list({need.application for need in needs} - reached)
             reached.update(level)
         return reached
-
-
-def _same(old: Choice | None, new: Choice | None) -> bool:
-    if old is None or new is None:
-        return old is new
-    return (old, old.given, old.lineage) == (new, new.given, new.lineage)

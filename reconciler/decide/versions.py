@@ -33,7 +33,7 @@ def is_range(text: str) -> bool:
         return False
     try:
         NpmSpec(text)
-    except ValueError:
+    except (ValueError, AttributeError):  # the latter where a hyphen lacks an end, as in `1 - <`
         return False
     return True
 

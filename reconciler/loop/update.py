@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.changes import changes, message
 from reconciler.decide.shape import did_you_mean
-from reconciler.decide.versions import newest_first
+from reconciler.decide.versions import fits, newest_first
 from reconciler.loop.branches import MAIN, RESOLVED, Branches
 from reconciler.loop.claims import alone
 from reconciler.loop.desire import Desired, Identity, desire
@@ -111,8 +111,8 @@ def _moved(
 
 def _outdated(package: Package, in_range: str, catalog: Catalog) -> Outdated:
     home = package.artifact.removeprefix("oci://").rpartition("/")[0]
-    versions = newest_first(catalog.find(package.blueprint).get(home, ()))
-    stable = [v for v in versions if "-" not in v] if "-" not in package.version else list(versions)
-    newest = stable[0] if stable else package.version
+    listed = catalog.find(package.blueprint).get(home, ())
+    counted = [v for v in listed if fits(v, "*")] if fits(package.version, "*") else listed
+    newest = newest_first((*counted, package.version))[0]
     found = catalog.get(home, package.blueprint, newest, None) if newest != package.version else None
     return Outdated(package, in_range, newest, found.reason if isinstance(found, PassedOver) else "")

@@ -1,6 +1,7 @@
 """YAML in and out: YAML 1.2, with places, within hard limits.
 
-`yaml_quick` reads what is plain; ruamel.yaml, which is slow and knows all of YAML 1.2, reads the rest and says what is wrong.
+`yaml_quick` reads what is plain; ruamel.yaml (`yaml_careful`), which is slow and knows all of YAML 1.2, reads the rest and says
+what is wrong.
 
 Text from people and registries is read to plain data only: no tags of its own, no merge keys, no timestamps (a date
 stays the string it is), no duplicate keys. What is written is read alike by YAML 1.1 and 1.2 parsers, since Flux's is the former.
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
-from reconciler.world import yaml_careful, yaml_quick
+from reconciler.world import yaml_quick
 from reconciler.world.recent import Recent
-from reconciler.world.yaml_careful import Limits, Refused
+from reconciler.world.yaml_limits import Limits, Refused
 from reconciler.world.yaml_writer import write
 
 if TYPE_CHECKING:
@@ -102,5 +103,7 @@ def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterat
         raise Refused(Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")) from None
     found = yaml_quick.read(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
     if found is None:
+        from reconciler.world import yaml_careful  # noqa: PLC0415 - ruamel.yaml takes time to import, and most texts are plain
+
         return yaml_careful.read(decoded, file, Limits(max_bytes, MAX_DEPTH, max_parts))
     return (Source(file=file, data=data, places=places) for data, places in found)

@@ -1,4 +1,4 @@
-"""Plain YAML, read fast: thirty times as fast as `documents` reads what is not plain.
+"""Plain YAML, read fast: in a fifteenth of the time that `yaml_careful` takes.
 
 libyaml (by PyYAML) splits a text into events, in C. It knows YAML 1.1, so it is asked only about what both versions read alike,
 and has no say in what a scalar means. Whatever it refuses, whatever is beyond a limit, and all that is doubtful (a tag, an
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 # Where libyaml and YAML 1.2 part: white space and line ends that only one of them knows, ...
 _ODD: Final = re.compile(r"[^\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_DOUBTFUL_KEYS: Final = frozenset({"", "<<"})  # an empty key has no certain place; a merge key is refused, with words
 # ... directives and the end of a document, ...
-_LINES: Final = ("\n%", "\n...")
+_LINES: Final = re.compile(r"(?:\A|\n)(?:%|\.\.\.)")
 # ... a value right behind a quoted key, and block scalars that begin with a remark or an empty line.
 _INSIDE: Final = re.compile(r"""["']:(?![ \n])|[|>][-+0-9]*(?:#|(?: +#.*| *)\n *\n)""")
+_DOUBTFUL_KEYS: Final = frozenset({"", "<<"})  # an empty key has no certain place; a merge key is refused, with words
 
 
 class _Doubt(Exception):  # noqa: N818 - no error: the other reader decides
@@ -49,7 +49,7 @@ def read(text: str, *, max_depth: int, max_parts: int) -> list[tuple[Any, dict[W
         max_depth: how deep parts may be nested.
         max_parts: how many mappings, lists and scalars all documents together may have.
     """
-    if _ODD.search(text) or _INSIDE.search(text) or any(start in f"\n{text}" for start in _LINES):
+    if _ODD.search(text) or _INSIDE.search(text) or _LINES.search(text):
         return None
     try:
         return _Reading(text, max_depth, max_parts).documents()

@@ -76,3 +76,10 @@ def test_a_graph_with_a_million_ways_through_it_is_drawn_all_the_same() -> None:
     ]
     assert len(tree(lock_of(*packages))) < 100
     assert len(why(lock_of(*packages), "l19-a")) < 100
+
+
+def test_a_chain_may_be_longer_than_python_recurses() -> None:
+    names = [f"n{number:04}" for number in range(2000)]
+    packages = [package(a, depends_on=[b], required_by=[by(x)]) for x, a, b in zip(names, names[1:], names[2:], strict=False)]
+    assert len(tree(lock_of(*packages))) == len(packages)
+    assert len(why(lock_of(*packages), packages[-1].application)) == len(packages)

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.shape import did_you_mean, kind_of, shape
+from reconciler.decide.shape import MAX_TOLD, did_you_mean, kind_of, shape
 from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.problem import Problem
 from reconciler.model.trust import TrustPolicy
-from reconciler.world.documents import load
+from reconciler.world.documents import dump, load
 from tests.decide.builders import application, blueprint_data, environment, source
 
 if TYPE_CHECKING:
@@ -204,3 +204,19 @@ def test_anything_in_the_place_of_a_field_gives_a_document_or_an_error(
     for model in (Application, Environment, Blueprint):
         document, problems = shape(load(json.dumps(changed).encode(), "f.yaml"), model, lenient=lenient)
         assert (document is None) == any(p.severity == "error" for p in problems)
+
+
+@pytest.mark.timeout(60)
+def test_mistakes_without_number_are_told_in_part() -> None:
+    data = application("shop")
+    data["spec"] |= {f"sise{n}": n for n in range(20_000)}
+    document, problems = shape(load(dump(data), "shop.yaml"), Application)
+    assert document is None
+    assert len(problems) == MAX_TOLD
+
+
+@pytest.mark.timeout(60)
+def test_a_hint_is_not_looked_for_for_ever() -> None:
+    assert did_you_mean("ab" * 200_000, ["ba" * 200_000, "c"] * 20) == ""
+    assert did_you_mean("abc", [f"abc{n}" for n in range(100_000)]) == ""
+    assert did_you_mean("shopp-7", [f"shop-{n}" for n in range(500)]) == "did you mean shop-7?"

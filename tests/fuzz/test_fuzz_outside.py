@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -146,9 +147,19 @@ def test_a_damaged_configuration(text: bytes) -> None:
         read_settings(path)
 
 
+@pytest.mark.parametrize(
+    "line", [b"_cli_parse_args: true", b"__pydantic_self__: 1", b"_env_file: x", b"Workers: 4", b"workeRs: 4"]
+)
+def test_the_configuration_has_no_field_that_only_pydantic_settings_knows(line: bytes) -> None:
+    text = SETTINGS.replace(b"workers: 4", line)
+    with file("reconciler.yaml", text) as path, pytest.raises(Misconfigured, match=r"reconciler.yaml:5:1: unknown field"):
+        read_settings(path)
+
+
 RANGES = st.text("0123456789.-+xX*^~<>=| avrc", max_size=40) | pieces() | st.integers(0, 10**5000).map(lambda n: f"{n:x}.1.1")
 
 
+@example("1.0.0", "0 - <")
 @example("1" * 5000 + ".0.0", "*")
 @FUZZ
 @given(RANGES, RANGES)

@@ -8,7 +8,7 @@ from hypothesis import given
 
 from reconciler.world import yaml_careful, yaml_quick
 from reconciler.world.documents import MAX_DEPTH, MAX_PARTS, load, load_all
-from reconciler.world.yaml_careful import Limits, Refused
+from reconciler.world.yaml_limits import Limits, Refused
 from tests.fuzz.mutations import FUZZ, mutated, pieces, seeds
 
 if TYPE_CHECKING:

@@ -37,8 +37,9 @@ def test_a_pass_killed_anywhere_is_finished_by_the_next_without_a_double_commit(
         reconciliation(start).run(wait=1)
         commit(origin, "main", files() | {"applications/shop.yaml": application("shop", version="1.0.0")})
     shutil.copytree(start, tmp_path / "whole")
-    calls, *pushed = map(int, mortal(tmp_path).split())
-    last = (pushed[-1] + calls) // 2  # how many calls there are at the very end differs by a few
+    _, *pushed = map(int, mortal(tmp_path).split())
+    # A pass makes a few calls more or less each time: only the last point may lie behind its end, which is as good.
+    last = pushed[-1] - 10
     spread = {1 + number * (last - 1) // (POINTS - 1) for number in range(POINTS)}
     points = sorted(spread | {(pushed[0] + pushed[-1]) // 2, pushed[0], pushed[-1]})
     for point in points:

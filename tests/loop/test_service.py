@@ -64,7 +64,7 @@ def sovereign() -> Sovereign:
     return Sovereign()
 
 
-def eventually(what: Callable[[], object], seconds: float = 15) -> None:
+def eventually(what: Callable[[], object], seconds: float = 60) -> None:
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, "it did not come to that"

@@ -112,3 +112,9 @@ def test_outdated_says_what_an_update_would_do_and_what_it_would_not(stage: Stag
 def test_nothing_is_outdated_in_the_newest_versions(stage: Stage) -> None:
     asked(stage)
     assert outdated(stage.identity, branches(stage), world(stage)) == ((), None)
+
+
+def test_outdated_knows_a_build_from_a_pre_release(stage: Stage) -> None:
+    stage.shelf.put(verified("bp-shop", "1.2.0+build-7"))
+    rows, _ = outdated(stage.identity, branches(stage), world(stage))
+    assert [(o.package.application, o.newest) for o in rows] == [("shop", "1.2.0+build-7"), ("site", "1.2.0+build-7")]

@@ -11,7 +11,7 @@ import yaml as yaml11  # type: ignore[import-untyped]
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.world.documents import MAX_BYTES, dump, load, load_all
+from reconciler.world.documents import MAX_BYTES, MAX_DOCUMENTS, dump, load, load_all, recall
 
 if TYPE_CHECKING:
     from reconciler.model.problem import Problem
@@ -141,6 +141,10 @@ def test_every_part_has_the_place_of_its_key_and_of_its_value() -> None:
         ('a: "\\ud800"\n', "NotUnicode", (1, 4)),
         ('"\\udfff": 1\n', "NotUnicode", (1, 1)),
         ("%YAML 1.1\n---\na: no\n", "NotYaml", (2, 1)),
+        ("%YAML 1.0\n---\na: 1\n", "NotYaml", (1, 1)),
+        ("%YAML 3.0\n---\na: 1\n", "NotYaml", (1, 1)),
+        ("a: 1\n%YAML 1.0\n---\nb: 1\n", "NotYaml", (2, 1)),
+        ("a:\n%YAML 1.7\n---\n  b:\n  c: 1\n", "NotYaml", (2, 1)),
         ("%TAG ! tag:x,2020:\n---\na: 1\n", "NotYaml", (2, 1)),
         (f"%YAML {'9' * 5000}.1\n---\na: 1\n", "NotYaml", (1, 1)),
     ],
@@ -206,6 +210,31 @@ def test_all_documents_of_a_file_are_read_and_one_bad_one_refuses_it() -> None:
     assert [s.data for s in load_all(b"a: 1\n---\nb: 2\n", "f")] == [{"a": 1}, {"b": 2}]
     assert [s.problems[0].code for s in load_all(b"a: 1\n---\nb: 2\nb: 3\n", "f")] == ["DuplicateKey"]
     assert load_all(b"", "f") == ()
+
+
+def test_a_file_of_too_many_documents_is_refused_where_they_become_too_many() -> None:
+    assert len(load_all(b"a: 1\n---\n" * (MAX_DOCUMENTS - 1) + b"a: 1\n", "f")) == MAX_DOCUMENTS
+    (refused,) = load_all(b"a: 1\n---\n" * MAX_DOCUMENTS + b"a: 1\n", "f")
+    assert [(p.code, p.line) for p in refused.problems] == [("TooManyDocuments", 2 * MAX_DOCUMENTS + 1)]
+
+
+@pytest.mark.parametrize("text", [b"a: [x]\n", b"a: &x [x]\nb: *x\n", b"a: [x\n"], ids=["plain", "not plain", "refused"])
+def test_what_is_recalled_is_what_was_read(text: bytes) -> None:
+    first = recall(text, "f.yaml")
+    assert first == load(text, "f.yaml")
+    assert recall(bytes(bytearray(text)), "f.yaml") is first
+    assert recall(text, "g.yaml").file == "g.yaml"
+    assert recall(text + b" ", "f.yaml") is not first
+
+
+@pytest.mark.parametrize("text", ["a: 1 # plain\n", "a: !!str 1\n"], ids=["plain", "not plain"])
+def test_limits_hold_whichever_way_a_text_is_read(text: str) -> None:
+    for count, refused in ((97, False), (98, True)):
+        read = load(f"{text}b: [{'x,' * count}]\n".encode(), "f", max_parts=100)
+        assert [p.code for p in read.problems] == ["TooManyParts"] * refused
+    for depth, refused in ((64, False), (65, True)):
+        read = load(f"{text}b: {'[' * depth}{']' * depth}\n".encode(), "f")
+        assert [p.code for p in read.problems] == ["TooDeep"] * refused
 
 
 @example(1e-05)
