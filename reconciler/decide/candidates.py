@@ -109,6 +109,10 @@ class Candidates:
         found = self._catalog.find(need.blueprint)
         return {home: newest_first(found[home]) for home in found if need.catalog in {None, home}}
 
+    def versions(self, blueprint: str) -> Sequence[str]:
+        """All versions of a Blueprint in any catalog, newest first."""
+        return newest_first({version for found in self._catalog.find(blueprint).values() for version in found})
+
     def known(self, blueprint: str) -> bool:
         """Whether any catalog has a Blueprint."""
         return bool(self._catalog.find(blueprint))

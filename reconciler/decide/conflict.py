@@ -71,7 +71,9 @@ class Conflict:
         where = f"{choice.application}{via} is locked to {choice.blueprint} {choice.version}"
         way = ("spec", "blueprint", "name") if via else _VERSION
         source = self._wish.declared[choice.chain[0]].source
-        hint = "what runs is left running; to move, ask for a range without this version"
+        listed = self._candidates.versions(choice.blueprint)
+        asking = self._repairs.asking(choice, (v for v in listed if v != choice.version))
+        hint = f"what runs is left running; {f'to move away, {asking}' if asking else 'no other version of it alone would do'}"
         return source.problem(code, f"{where}, which may no longer be used: {reason}", way, at_value=True, hint=hint)
 
     def _circle(self, circular: Circular) -> Problem:
@@ -182,11 +184,10 @@ class Conflict:
 
     def _way_out(self, need: Need, over: Sequence[PassedOver]) -> str:
         """What a person can do who wants one of the versions that were passed over."""
-        past = self._candidates.prior.get(need.application)
         match over[0].code:
-            case "Downgrade" if past is not None:
-                file = f"applications/{need.application}.yaml"
-                return f"to go back on purpose, declare it: {file} with a range that leaves out {past.version}"
+            case "Downgrade":
+                asking = self._repairs.asking(need, (one.version for one in over if one.code == "Downgrade"))
+                return f"to go back on purpose, {asking}" if asking else ""
             case "UpgradeBlocked":
                 steps = self._candidates.steps(need, [one.version for one in over if one.code == "UpgradeBlocked"])
                 step = next((v for v in steps if not need.declared or self._possible([replace(need, range=v)])), None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.candidates import Candidates
 from reconciler.decide.needs import Need, Needs, declared_need, unknown_binds
 from reconciler.decide.pin import MAX_NAME
 from reconciler.decide.search import Impossible, search
-from reconciler.decide.validate import is_reserved
+from reconciler.decide.validate import Declared, Wish, is_reserved
+from reconciler.model.application import ApplicationMetadata, ApplicationSpec, BlueprintWish
 from reconciler.model.blueprint import short_name
 
 if TYPE_CHECKING:
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
 
     from reconciler.decide.catalog import Catalog
     from reconciler.decide.needs import Choice
-    from reconciler.decide.validate import Wish
 
 MAX_TRIES: Final = 20
 MAX_STEPS: Final = 200_000
@@ -48,6 +50,38 @@ class Repairs:
         order = sorted(core, key=lambda r: (r.application in self._candidates.prior, r.application))[:MAX_TRIES]
         sentences = (*self._other_versions(roots, order), *self._own_dependencies(roots, contested))
         return next((one for one in sentences if one), "")
+
+    def asking(self, one: Need | Choice, versions: Iterable[str]) -> str:
+        """The first of some versions that would do if a person asked for it alone, in a few words; empty when none does.
+
+        Args:
+            one: whose; what is dedicated to somebody cannot be declared.
+            versions: which, the best first.
+        """
+        if one.lineage or is_reserved(one.application):
+            return ""
+        for version in islice(versions, MAX_TRIES):
+            wish = self._asked(one, version)
+            prior = self._candidates.prior
+            roots = [declared_need(d) for _, d in sorted(wish.declared.items())]
+            if self._found(roots, Candidates(wish, prior, self._catalog, Needs(wish, prior))) is not None:
+                file = f"applications/{one.application}.yaml"
+                if one.application in self._wish.declared:
+                    return f"ask for {one.blueprint} {version} in {file}"
+                return f"declare it: {file} with {one.blueprint} {version}"
+        return ""
+
+    def _asked(self, one: Need | Choice, version: str) -> Wish:
+        """The wish, with one Application declared in exactly one version."""
+        declared = self._wish.declared.get(one.application, self._wish.declared[one.chain[0]])
+        application = declared.application
+        if one.application in self._wish.declared:
+            wanted = application.spec.blueprint.model_copy(update={"version": version})
+            changed = application.model_copy(update={"spec": application.spec.model_copy(update={"blueprint": wanted})})
+        else:
+            spec = ApplicationSpec(blueprint=BlueprintWish(name=one.blueprint, version=version))
+            changed = application.model_copy(update={"metadata": ApplicationMetadata(name=one.application), "spec": spec})
+        return replace(self._wish, declared={**self._wish.declared, one.application: Declared(changed, declared.source)})
 
     def _other_versions(self, roots: Sequence[Need], order: Iterable[Need]) -> Iterator[str]:
         for root in order:

@@ -5,6 +5,7 @@ Rule: a pre-release fits a range only when the range names a pre-release of that
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
 
 MAX_RANGE = 256  # characters: what a person can still mean
 
+# What npm reads too, and the library does not: `>= 1.2`, `~> 1.2`, `^v1.2`.
+_LOOSE = re.compile(r"(?<=~)>|(?<=[<>=^~])\s+(?=[\dvxX*])|(?<![^\s<>=^~|])v(?=\d)")
+
 
 @lru_cache(maxsize=4096)
 def is_version(text: str) -> bool:
     """Whether the text is a full semantic version."""
+    # The library takes digits of any script, and a line break at the end.
+    if not text.isascii() or not text.isprintable():
+        return False
     try:
         Version(text)
     except ValueError:
@@ -29,10 +36,10 @@ def is_version(text: str) -> bool:
 @lru_cache(maxsize=4096)
 def is_range(text: str) -> bool:
     """Whether the text is a version range: `^1.2`, `~1.2`, `1.x`, `>=1 <2`, `1.2 - 1.4`, `a || b`, `*` or one version."""
-    if len(text) > MAX_RANGE:
+    if len(text) > MAX_RANGE or not text.isascii() or not text.isprintable():
         return False
     try:
-        NpmSpec(text)
+        _spec(text)
     except (ValueError, AttributeError):  # the latter where a hyphen lacks an end, as in `1 - <`
         return False
     return True
@@ -46,7 +53,11 @@ def fits(version: str, range_: str) -> bool:
     found = Version(version)
     # The library lets pre-releases into a range that has an upper end alone, such as `<2`.
     named = not found.prerelease or f"{found.truncate()}-" in range_
-    return named and bool(NpmSpec(range_).match(found))
+    return named and bool(_spec(range_).match(found))
+
+
+def _spec(range_: str) -> NpmSpec:
+    return NpmSpec(_LOOSE.sub("", range_))
 
 
 def newest_first(versions: Iterable[str]) -> tuple[str, ...]:

@@ -215,8 +215,7 @@ MESSAGES = [
             ),
             (
                 "  hint: give shop its own: declare shop-db of bp-db ~1.2, and set spec.bind.db to shop-db in "
-                "applications/shop.yaml; to go back on purpose, declare it: applications/db.yaml with a range that "
-                "leaves out 1.5.0"
+                "applications/shop.yaml; to go back on purpose, declare it: applications/db.yaml with bp-db 1.2.0"
             ),
             ("  applications/shop.yaml:10:15: shop asks for bp-shop *"),
         ],
@@ -256,7 +255,7 @@ MESSAGES = [
                 "applications/web.yaml:9:12: error[Untrusted]: db (through web) is locked to bp-db 1.0.0, which may "
                 "no longer be used: no signature holds"
             ),
-            ("  hint: what runs is left running; to move, ask for a range without this version"),
+            ("  hint: what runs is left running; to move away, declare it: applications/db.yaml with bp-db 1.1.0"),
         ],
         id="lost trust",
     ),

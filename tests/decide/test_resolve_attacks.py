@@ -70,6 +70,38 @@ def test_no_repair_leads_to_a_version_that_lost_its_trust() -> None:
     assert "1.0.0 for web would do" not in problem.hint
 
 
+def test_the_way_from_a_version_that_lost_its_trust_is_told_and_leads_away() -> None:
+    db = many("db", "1.0.0", "1.1.0", "1.2.0")
+    web = blueprint("web", depends=[need("db", "<1.2.0")])
+    shelf = Shelf(web, *db, untrusted=[("db", "1.0.0")])
+    before = lock(web=web, db=db[0])
+    (by_another,) = refused(wish(application("web")), shelf, before)
+    assert by_another.hint.endswith("declare it: applications/db.yaml with bp-db 1.1.0")
+    assert versions(resolved(wish(application("web"), application("db", version="1.1.0")), shelf, before))["db"] == "1.1.0"
+    (by_a_person,) = refused(wish(application("web"), application("db")), shelf, before)
+    assert by_a_person.hint.endswith("to move away, ask for bp-db 1.1.0 in applications/db.yaml")
+
+
+def test_no_way_is_told_from_a_version_that_lost_its_trust_where_there_is_none() -> None:
+    db = many("db", "1.0.0", "1.1.0")
+    web = blueprint("web", depends=[need("db", "1.0.0")])
+    (problem,) = refused(wish(application("web")), Shelf(web, *db, untrusted=[("db", "1.0.0")]), lock(web=web, db=db[0]))
+    assert problem.hint == "what runs is left running; no other version of it alone would do"
+
+
+def test_the_way_back_is_told_where_it_leads_back() -> None:
+    db = many("db", "1.2.0", "1.5.0")
+    shop = blueprint("shop", depends=[need("db", "~1.2")])
+    web, strict = blueprint("web", depends=["db"]), blueprint("web", depends=[need("db", "^1.5")])
+    wanted = (application("web"), application("shop"))
+    (problem,) = refused(wish(*wanted), Shelf(web, shop, *db), lock(web=web, db=db[1]))
+    assert problem.hint.endswith("to go back on purpose, declare it: applications/db.yaml with bp-db 1.2.0")
+    back = resolved(wish(*wanted, application("db", version="1.2.0")), Shelf(web, shop, *db), lock(web=web, db=db[1]))
+    assert versions(back)["db"] == "1.2.0"
+    (problem,) = refused(wish(*wanted), Shelf(strict, shop, *db), lock(web=strict, db=db[1]))
+    assert "go back" not in problem.hint
+
+
 def test_no_repair_leads_to_a_version_without_a_dependency_that_is_bound() -> None:
     web = [blueprint("web", "1.0.0"), blueprint("web", "2.0.0", depends=[need("db", "^2")])]
     wanted = wish(application("web", version="^2", bind={"db": "x"}), application("x", "bp-db", "^1"))

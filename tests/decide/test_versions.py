@@ -21,6 +21,9 @@ from reconciler.decide.versions import fits, is_range, is_version, newest_first,
         ("1.2 - 1.4", ["1.2.0", "1.4.9"], ["1.5.0"]),
         ("1.x || >=3.1.0", ["1.0.0", "3.1.0"], ["2.0.0", "3.0.0"]),
         ("1.3.0", ["1.3.0"], ["1.3.1"]),
+        (">= 1.2 < 2", ["1.2.0", "1.99.0"], ["1.1.9", "2.0.0"]),
+        ("~> 1.2", ["1.2.0", "1.2.9"], ["1.3.0", "1.1.9"]),
+        ("^v1.2 || v3.x", ["1.2.0", "3.9.0"], ["2.0.0", "4.0.0"]),
     ],
 )
 def test_a_range_holds_the_versions_that_npm_says(range_: str, inside: list[str], outside: list[str]) -> None:
@@ -47,6 +50,8 @@ def test_build_metadata_does_not_keep_a_version_out_of_a_range() -> None:
     [
         "latest",
         "banana",
+        "1.2.3\n",
+        "1.2.\u0663",
         "^",
         ">",
         "1.2.3.4",
