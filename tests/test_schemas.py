@@ -54,6 +54,19 @@ def test_it_accepts_every_fixture(file: str, pattern: str) -> None:
         assert errors == []
 
 
+def test_an_authority_has_either_a_key_or_an_identity() -> None:
+    schema = validator("TrustPolicy.json")
+    key = {"key": "-----BEGIN PUBLIC KEY-----"}
+    keyless = {"keyless": {"issuer": "https://a", "subject": "https://b", "trustedRoot": "root.json"}}
+
+    def valid(authority: dict[str, Any]) -> bool:
+        spec = {"artifacts": ["*"], "authorities": [{"name": "a", **authority}]}
+        head = {"apiVersion": "catalyst.openova.io/v1alpha1", "kind": "TrustPolicy", "metadata": {"name": "p"}}
+        return bool(schema.is_valid({**head, "spec": spec}))
+
+    assert [valid(one) for one in (key, keyless, {}, key | keyless)] == [True, True, False, False]
+
+
 def test_it_refuses_what_its_model_refuses() -> None:
     schema = validator("Application.json")
     good = {

@@ -15,16 +15,16 @@ from reconciler.cli import console, logs
 from reconciler.cli.environment import opened
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.decide.render import LOCK_FILE
-from reconciler.loop.assemble import repository
+from reconciler.loop.assemble import policy_source, registries, repository
 from reconciler.loop.audit import Audit, Row, in_folder, in_repository
 from reconciler.loop.audit import audit as audited
-from reconciler.loop.desire import kind_of
 from reconciler.loop.kept import Kept, Saving, Store
 from reconciler.loop.policies import read_policies
 from reconciler.loop.settings import Settings, read_settings
-from reconciler.model.faults import Fault, Misconfigured
+from reconciler.model.faults import Fault, Misconfigured, kind_of
 from reconciler.world.cosign import Cosign
 from reconciler.world.git import Repository, Snapshot
+from reconciler.world.mirrors import Mirrored
 from reconciler.world.registry import Registry
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def audit(
     Reads `resolved` and the trust policies, and nothing that the reconciler remembers. The registry is asked only for what the
     lock names by digest: each artifact's manifest, its signature's manifest, and the signature.
 
-    With cosign alone, on a file that --save kept (named by its digest, which JSON calls `bundle`) and an artifact's HEX digits:
+    With cosign alone, on a file that --save kept (named by its digest, which JSON has in `bundles`) and an artifact's HEX digits:
     cosign verify-blob-attestation --key KEY --bundle FILE --type https://sigstore.dev/cosign/sign/v1 --digest HEX
     --digestAlg sha256 --insecure-ignore-tlog
 
@@ -87,8 +87,9 @@ def audit(
         program = Cosign(settings.cosign.program, timeout=settings.cosign.timeout) if settings else Cosign(cosign or "cosign")
         program.version()
         store: Store = Kept(bundles) if bundles else Saving(registry, Kept(save)) if save else registry
-        directory = settings.trust.directory if settings else trust or Path()
-        means = _Means(config, read_policies(directory), store, program)
+        with contextlib.ExitStack() as closing:
+            policies = policy_source(settings, closing)() if settings else read_policies(trust or Path())
+        means = _Means(config, policies, store, program)
         results = {one: _audit(one, means) for one in dict.fromkeys(where)}
     finally:
         registry.close()
@@ -100,11 +101,10 @@ def audit(
     raise typer.Exit(max(_code(result) for _, result in results.values()))
 
 
-def _registry(settings: Settings | None, plain_http: list[str], credentials: Path | None) -> Registry:
+def _registry(settings: Settings | None, plain_http: list[str], credentials: Path | None) -> Mirrored:
     if settings is None:
-        return Registry(plain_http=plain_http, credentials=credentials)
-    hosts = {c.prefix.partition("/")[0] for c in settings.catalogs if c.plain_http}
-    return Registry(plain_http=hosts, credentials=settings.registry.credentials, timeout=settings.registry.timeout)
+        return Mirrored(Registry(plain_http=plain_http, credentials=credentials), {})
+    return registries(settings)
 
 
 def _audit(where: str, means: _Means) -> tuple[Snapshot, Audit]:
@@ -154,8 +154,8 @@ def _show(where: str, snapshot: Snapshot, result: Audit) -> None:
             (
                 row.package.application,
                 _short(row.package.artifact.removeprefix("oci://")),
-                row.package.evidence.authority,
-                _short(row.package.evidence.signature),
+                ", ".join(dict.fromkeys(one.authority for one in row.package.evidence)),
+                ", ".join(dict.fromkeys(_short(one.signature) for one in row.package.evidence)),
                 _result(row),
             )
             for row in result.rows
@@ -193,8 +193,8 @@ def _as_json(where: str, result: Audit) -> dict[str, Any]:
             {
                 "application": row.package.application,
                 "artifact": row.package.artifact,
-                **row.package.evidence.model_dump(mode="json", by_alias=True),
-                "bundle": row.bundle,
+                "evidence": [one.model_dump(mode="json", by_alias=True) for one in row.package.evidence],
+                "bundles": row.bundles,
                 "judged": row.judged,
                 "problems": [p.model_dump() for p in row.problems],
             }

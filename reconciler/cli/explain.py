@@ -46,7 +46,10 @@ def _show(found: Explanation) -> None:
     console.say("locked")
     console.say(f"  {package.blueprint} {package.version}  {package.artifact}")
     console.say(f"  entry      {package.entry}")
-    console.say(f"  signature  {package.evidence.signature} by {package.evidence.authority}")
+    for evidence in package.evidence:
+        console.say(f"  signature  {evidence.signature} by {evidence.authority} (policy {evidence.policy})")
+        for attested in evidence.attestations:
+            console.say(f"  attested   {attested.predicate_type} by {attested.authority}, {attested.signature}")
     for one in package.required_by:
         console.say(f"  wanted by  {one.application} {one.range} ({one.in_})")
     console.say("commits")

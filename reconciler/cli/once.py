@@ -12,9 +12,9 @@ from reconciler.cli import console, logs, sarif
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, show_problems
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import Runtime, exclusive
-from reconciler.loop.desire import WANTED, kind_of
+from reconciler.loop.desire import WANTED
 from reconciler.loop.settings import read_settings
-from reconciler.model.faults import Fault, Misconfigured
+from reconciler.model.faults import Fault, Misconfigured, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -13,7 +13,7 @@ from reconciler.cli import console, logs
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.validate import has_errors
 from reconciler.loop.check import BLUEPRINT_FILE, blueprint_folder
-from reconciler.loop.publish import Published, Signer
+from reconciler.loop.publish import Published, SigningKey
 from reconciler.loop.publish import publish as publish_folder
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.faults import Misconfigured
@@ -57,7 +57,7 @@ def publish(
         raise typer.Exit(console.REFUSED)
     client = Registry(plain_http={prefix.partition("/")[0]} if plain_http else (), credentials=credentials)
     program = Cosign(cosign, credentials=credentials)
-    signer = Signer.load(program, key, os.environ.get(PASSWORD, "")) if key else None
+    signer = SigningKey.load(program, key, os.environ.get(PASSWORD, "")) if key else None
     results: list[Published] = []
     for folder, blueprint, _, chart in checked:
         if blueprint is None:

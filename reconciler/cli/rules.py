@@ -35,6 +35,7 @@ RULES: Final[Mapping[str, str]] = {
     "InvalidValue": "A field's value must be one of those that the field allows.",
     "LeftOut": "Not all that a release says can be carried over.",
     "MergeKey": "Merge keys (<<) are not part of YAML 1.2.",
+    "MissingFile": "A file that a document names must be there.",
     "MissingField": "A required field must be given.",
     "Moves": "A release that changes its name or Namespace is installed anew.",
     "NameChanged": "An imported Application may need another name than its release had.",

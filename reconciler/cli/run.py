@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 from typing import TYPE_CHECKING, Annotated
@@ -43,13 +44,12 @@ def run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    with exclusive(settings.state):
-        service: Service
+    service: Service
 
-        def on_change(context: str) -> None:
-            service.cluster_changed(context)
+    def on_change(context: str) -> None:
+        service.cluster_changed(context)
 
-        runtime = Runtime(settings, on_change=on_change)
+    with exclusive(settings.state), contextlib.closing(Runtime(settings, on_change=on_change)) as runtime:
         runtime.check()
         service = Service(
             runtime.targets,
@@ -62,6 +62,5 @@ def run(
         log.info("running", state=str(settings.state), workers=settings.workers)
         stop.wait()
         ended = service.stop(GRACE)
-        runtime.close()
-        log.info("stopped", abandoned=not ended)
+    log.info("stopped", abandoned=not ended)
     raise typer.Exit(console.OK)

@@ -15,10 +15,9 @@ from reconciler.cli.once import ConfigOption, EnvironmentsArgument, chosen
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import repository
 from reconciler.loop.branches import MAIN, Branches
-from reconciler.loop.desire import kind_of
 from reconciler.loop.settings import read_settings, token_of
 from reconciler.loop.targets import targets
-from reconciler.model.faults import Fault
+from reconciler.model.faults import Fault, kind_of
 from reconciler.world.gitea import Gitea
 
 if TYPE_CHECKING:

@@ -16,17 +16,18 @@ from typing import TYPE_CHECKING, Any
 from reconciler.decide.helmrelease import mapping, text
 from reconciler.decide.pin import entry_of
 from reconciler.decide.render import CLUSTERS_FOLDER, LOCK_FILE, Surroundings, Tree, render
-from reconciler.decide.trust import policy_digest
 from reconciler.model.base import API_VERSION, Metadata
 from reconciler.model.environment import Environment, EnvironmentSpec, Placement
 from reconciler.model.problem import Problem
+from reconciler.model.trust import PREDICATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.decide.trust import Policies
-    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.lock import EnvironmentLock, Evidence, Package
     from reconciler.model.source import Source, Way
+    from reconciler.model.trust import Severity, Signer, TrustPolicy
 
     Read = Callable[[str], Sequence[Source]]  # the documents of a file of the tree; none when there is no such file
     Write = Callable[..., bytes]  # documents as the reconciler writes them
@@ -42,6 +43,25 @@ class Gap:
     way: Way
 
 
+@dataclass(frozen=True)
+class Proof:
+    """One signature or attestation that a lock names.
+
+    Attributes:
+        signer: who must have made it.
+        manifest: digest of the manifest that holds it.
+        predicate_type: cosign's for signatures, or the attestation's.
+        way: where in its package it is named.
+        most: the worst that a vulnerability scan may have found; None for all others.
+    """
+
+    signer: Signer
+    manifest: str
+    predicate_type: str
+    way: Way
+    most: Severity | None = None
+
+
 _WORD = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _ARTIFACT = re.compile(rf"oci://([A-Za-z0-9.:\[\]-]*[.:][A-Za-z0-9.:\[\]-]*(?:/{_WORD})+)@(sha256:[0-9a-f]{{64}})")
 _FITS = 90  # characters of a value in a message
@@ -53,11 +73,23 @@ def place_of(package: Package) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def key_of(package: Package, policies: Policies) -> str | None:
-    """The public key (PEM) of the authority that the lock names, as the policies that cover the artifact have it."""
-    place = place_of(package)
-    covering = policies.covering(place[0]) if place else ()
-    return next((a.key for p in covering for a in p.spec.authorities if a.name == package.evidence.authority), None)
+def proofs(package: Package, policies: Policies) -> Iterator[Proof]:
+    """All that cosign has to judge of a package: what its evidence names, by the authorities as the policies at hand have them.
+
+    What names a policy or an authority that is not there is told by `of_lock`, and cannot be judged.
+    """
+    for number, evidence in enumerate(package.evidence):
+        policy = policies.named(evidence.policy)
+        signers = {a.name: policies.signer(a) for a in policy.spec.authorities} if policy else {}
+        way: Way = ("evidence", number)
+        if evidence.authority in signers:
+            yield Proof(signers[evidence.authority], evidence.signature, PREDICATE, (*way, "signature"))
+        most = {a.predicate_type: a.max_severity for a in policy.spec.attestations} if policy else {}
+        for index, one in enumerate(evidence.attestations):
+            if one.authority in signers:
+                where = (*way, "attestations", index, "signature")
+                limit = most.get(one.predicate_type)
+                yield Proof(signers[one.authority], one.signature, one.predicate_type, where, limit)
 
 
 def of_lock(source: Source, lock: EnvironmentLock, policies: Policies) -> Iterator[Finding]:
@@ -98,21 +130,35 @@ def _of_policies(package: Package, policies: Policies) -> Iterator[Gap]:
     place = place_of(package)
     if place is None:
         return
-    covering, authority = policies.covering(place[0]), package.evidence.authority
+    covering = {p.metadata.name: p for p in policies.covering(place[0])}
     if not covering:
         yield Gap("Untrusted", f"no trust policy at hand covers {place[0]}", ("artifact",))
         return
-    names = ", ".join(sorted(p.metadata.name for p in covering))
-    known = key_of(package, policies) is not None
-    if not known:
-        yield Gap("Untrusted", f"{authority} is no authority of {names}", ("evidence", "authority"))
-    if policy_digest(covering) != package.evidence.policy:
-        yield Gap("PolicyChanged", f"this was locked under other trust policies than {names} as at hand", ("evidence", "policy"))
-        return
-    for policy in covering:
-        if known and authority not in {a.name for a in policy.spec.authorities}:
-            message = f"{policy.metadata.name} covers the artifact too, and the lock names no signature for it"
-            yield Gap("Untrusted", message, ("evidence", "authority"))
+    for number, evidence in enumerate(package.evidence):
+        policy = covering.get(evidence.policy)
+        if policy is None:
+            message = f"no trust policy {evidence.policy} at hand covers {place[0]}"
+            yield Gap("PolicyChanged", message, ("evidence", number, "policy"))
+        else:
+            yield from _of_evidence(evidence, policy, policies, ("evidence", number))
+    for name in sorted(covering.keys() - {evidence.policy for evidence in package.evidence}):
+        yield Gap("Untrusted", f"{name} covers the artifact too, and the lock holds no evidence for it", ("evidence",))
+
+
+def _of_evidence(evidence: Evidence, policy: TrustPolicy, policies: Policies, way: Way) -> Iterator[Gap]:
+    name, authorities = policy.metadata.name, {a.name for a in policy.spec.authorities}
+    if policies.digest_of(policy) != evidence.policy_digest:
+        yield Gap("PolicyChanged", f"this was locked under another {name} than the one at hand", (*way, "policyDigest"))
+    if evidence.authority not in authorities:
+        yield Gap("Untrusted", f"{evidence.authority} is no authority of {name}", (*way, "authority"))
+    for index, one in enumerate(evidence.attestations):
+        if one.authority not in authorities:
+            message = f"{one.authority} is no authority of {name}"
+            yield Gap("Untrusted", message, (*way, "attestations", index, "authority"))
+    attested = {one.predicate_type for one in evidence.attestations}
+    for wanted in policy.spec.attestations:
+        if wanted.predicate_type not in attested:
+            yield Gap("Untrusted", f"{name} wants {wanted.predicate_type} attested, and the lock names no such attestation", way)
 
 
 def tree_of(lock: EnvironmentLock, clusters: Iterable[str], read: Read, keys: Mapping[str, str]) -> Tree:

@@ -25,7 +25,7 @@ class Verified:
         blueprint: its document; name and version agree with the reference, the tag and the chart.
         artifact: `oci://host/repository@sha256:...`.
         chart: the chart's layer.
-        evidence: why it was trusted.
+        evidence: why it was trusted, by each policy that covers it.
         warnings: what was odd about it, in sentences.
         checks: its chart with values and schema, when it or a chart inside says what values it takes; None otherwise.
     """
@@ -33,7 +33,7 @@ class Verified:
     blueprint: Blueprint
     artifact: str
     chart: ChartPin
-    evidence: Evidence
+    evidence: list[Evidence]
     warnings: tuple[str, ...] = ()
     checks: Chart | None = None
 

@@ -83,8 +83,8 @@ def _cluster(cluster: str, packages: Iterable[Package], environment: Environment
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for package in packages:
         files[f"{package.application}.yaml"] = _objects(package, environment, around)
-        authority = package.evidence.authority
-        if authority in around.keys:
+        authority = _checked_by_flux(package, around)
+        if authority is not None:
             files[f"trust/{authority}.yaml"] = (_trust(authority, around.keys[authority], namespace),)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
@@ -92,6 +92,11 @@ def _cluster(cluster: str, packages: Iterable[Package], environment: Environment
         "resources": sorted(files),
     }
     return {f"{folder}/{name}": documents for name, documents in {**files, "kustomization.yaml": (kustomization,)}.items()}
+
+
+def _checked_by_flux(package: Package, around: Surroundings) -> str | None:
+    """The authority whose key Flux checks the artifact by once more, where one signed with a key."""
+    return next((one.authority for one in package.evidence if one.authority in around.keys), None)
 
 
 def _trust(authority: str, key: str, namespace: str) -> dict[str, Any]:
@@ -161,8 +166,9 @@ def _source(package: Package, around: Surroundings) -> dict[str, Any]:
         spec["insecure"] = True
     if around.pull_secrets and host in around.pull_secrets:
         spec["secretRef"] = {"name": around.pull_secrets[host]}
-    if package.evidence.authority in around.keys:
-        spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_name(package.evidence.authority)}}
+    authority = _checked_by_flux(package, around)
+    if authority is not None:
+        spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_name(authority)}}
     return spec
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
 from reconciler.decide.helmrelease import text
+from reconciler.decide.standing import Standing
+from reconciler.model.faults import kind_of
 from reconciler.model.status import (
     ApplicationStatus,
     Condition,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 MAX_PROBLEMS: Final = 50
 MAX_EVIDENCE: Final = 128
+MAX_LOST: Final = 8
 # From the most to the least urgent: what an Application's state is when its placements differ.
 _URGENCY: Final[tuple[State, ...]] = (
     "Failed", "Degraded", "Unknown", "Paused", "PendingApproval", "Installing", "Updating", "Running",
@@ -38,6 +41,7 @@ _PROGRESS: Final = frozenset({"Installing", "Updating"})
 
 Verdicts = Mapping[tuple[str, str], "Verdict"]
 Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
+STANDS: Final = Standing()
 _STAGES: Final[tuple[Stage, ...]] = ("Valid", "Resolved", "Trusted", "Committed")
 
 
@@ -46,7 +50,8 @@ class Hitch:
     """Where a pass over `main`'s head ended before its end.
 
     Attributes:
-        stage: the condition that does not hold, or of which it is not known whether it does.
+        stage: the condition that does not hold, or of which it is not known whether it does; `Trusted` when what is resolved
+            from this very commit lost its trust.
         refused: True when the commit itself is at fault; False when something outside kept it from being judged.
         reason: a stable word.
         message: for people.
@@ -61,7 +66,13 @@ class Hitch:
 
 
 def report(
-    name: str, main: str, resolved: str | None, lock: EnvironmentLock | None, verdicts: Verdicts, hitch: Hitch | None
+    name: str,
+    main: str,
+    resolved: str | None,
+    lock: EnvironmentLock | None,
+    verdicts: Verdicts,
+    hitch: Hitch | None,
+    standing: Standing = STANDS,
 ) -> EnvironmentStatus:
     """Put together the status.
 
@@ -72,6 +83,7 @@ def report(
         lock: the last good lock.
         verdicts: by Application and cluster, one for each placement in the lock.
         hitch: why `main`'s head is not what is resolved, if so.
+        standing: whether what is locked is still trusted.
     """
     settled = name_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
@@ -80,9 +92,9 @@ def report(
         metadata=StatusMetadata(name=name),
         input=main,
         resolved=resolved,
-        refused=main if hitch and hitch.refused else None,
+        refused=main if hitch and hitch.refused and hitch.stage != "Trusted" else None,
         problems=[ProblemLine(place=p.place, message=f"{p.message}; {p.hint}" if p.hint else p.message) for p in problems],
-        conditions=[*_commit_conditions(lock, hitch), _ready(applications, settled)],
+        conditions=[*_commit_conditions(lock, hitch, standing), _ready(applications, settled)],
         applications=applications,
     )
 
@@ -107,17 +119,19 @@ def subject(status: EnvironmentStatus) -> str:
     return f"{name}: {summary}" if stuck is None or not total else f"{name}: {summary}, {stuck.reason}"
 
 
-def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Iterable[Condition]:
+def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None, standing: Standing) -> Iterable[Condition]:
     """Valid, Admitted, Resolved, Trusted, Committed: up to the hitch they hold, after it nothing is known of this commit."""
     good = {
         "Valid": ("Validated", "all documents are valid"),
         "Resolved": ("Resolved", f"{len(lock.packages) if lock else 0} packages are pinned by digest"),
-        "Trusted": ("Verified", "the signature of every package held when it was pinned; the evidence is in the lock"),
+        "Trusted": ("Verified", "every package is trusted as the policies ask; the evidence is in the lock"),
         "Committed": ("Committed", "the resolved branch holds the result"),
     }
-    reached = _STAGES.index(hitch.stage) if hitch else len(_STAGES)
+    reached = _STAGES.index(hitch.stage) if hitch and hitch.stage != "Trusted" else len(_STAGES)
     for index, stage in enumerate(_STAGES):
-        if hitch and index == reached:
+        if stage == "Trusted" and (condition := _trust(standing)) is not None:
+            yield condition
+        elif hitch and index == reached:
             yield Condition(
                 type=stage, status="False" if hitch.refused else "Unknown", reason=hitch.reason, message=hitch.message
             )
@@ -140,6 +154,21 @@ def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None) -> Ite
                 reason="NotEvaluated",
                 message="EnvironmentPolicy documents are not evaluated",
             )
+
+
+def _trust(standing: Standing) -> Condition | None:
+    """What is to be said of what is locked; None when all of it is still trusted."""
+    lost = standing.lost
+    if lost:
+        more = f"; and {len(lost) - MAX_LOST} more" if len(lost) > MAX_LOST else ""
+        message = f"{'; '.join(lost[:MAX_LOST])}{more}; what runs is left running"
+        return Condition(type="Trusted", status="False", reason="Untrusted", message=message)
+    if standing.said is not None:
+        return standing.said
+    if standing.fault is not None:
+        kind = kind_of(standing.fault)
+        return Condition(type="Trusted", status="Unknown", reason=kind, message=f"cannot be checked again: {standing.fault}")
+    return None
 
 
 def name_blockers(verdicts: Verdicts) -> Verdicts:

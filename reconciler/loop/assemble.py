@@ -7,29 +7,32 @@ import fcntl
 import hashlib
 import os
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from reconciler.decide.render import Surroundings
+from reconciler.loop.blobs import CachedBlobs
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.loop.claims import Claims
-from reconciler.loop.evidence import evidence
 from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.loop.passes import Reconciliation, World
-from reconciler.loop.policies import PolicyFiles
+from reconciler.loop.policies import PolicyFiles, PolicyRepository
 from reconciler.loop.settings import token_of
-from reconciler.loop.targets import Target, targets
+from reconciler.loop.targets import Target, system_repository, targets
+from reconciler.loop.vouch import vouch
 from reconciler.model.faults import Misconfigured
 from reconciler.world.cache import Cache
 from reconciler.world.cluster import Clusters
 from reconciler.world.cosign import Cosign
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Gitea
+from reconciler.world.mirrors import Mirrored
 from reconciler.world.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from reconciler.decide.trust import Policies
     from reconciler.loop.settings import Settings
@@ -43,22 +46,24 @@ class Runtime:
         self._claims = Claims()
         clusters = settings.clusters
         self._gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
-        self._registry = Registry(
-            plain_http=_plain_http(settings), credentials=settings.registry.credentials, timeout=settings.registry.timeout
-        )
+        mirrored = registries(settings)
+        self._registry = mirrored.registry
         self._cosign = Cosign(settings.cosign.program, timeout=settings.cosign.timeout, credentials=settings.registry.credentials)
         self.limits = Limits(clusters.stale_after, clusters.progress_deadline)
         self.clusters = Clusters(
             clusters.directory, stale_after=clusters.stale_after, allow_exec=clusters.allow_exec, on_change=on_change
         )
-        policies = PolicyFiles(settings.trust.directory)
+        self._closing = contextlib.ExitStack()
+        policies = policy_source(settings, self._closing)
+        blobs = CachedBlobs(mirrored.blob, Cache(settings.state / "cache", settings.cache.size))
         catalog = TrustedCatalog(
             [c.prefix for c in settings.catalogs],
             policies,
-            self._registry,
-            partial(evidence, self._registry, self._cosign),
-            Cache(settings.state / "cache", settings.cache.size),
+            mirrored,
+            partial(vouch, self._registry, mirrored.places, blobs, self._cosign),
+            blobs,
             fresh=settings.intervals.retry,
+            reverify=settings.trust.reverify_interval,
         )
         self.world = World(
             catalog=catalog,
@@ -68,6 +73,7 @@ class Runtime:
             limits=self.limits,
             retry=settings.intervals.retry,
             confirm=settings.intervals.confirm,
+            reverify=settings.trust.reverify_interval,
         )
 
     def close(self) -> None:
@@ -76,6 +82,7 @@ class Runtime:
         self._registry.close()
         if self._gitea is not None:
             self._gitea.close()
+        self._closing.close()
 
     def check(self) -> None:
         """See whether what every pass needs is there: cosign, trust policies, a place for each Environment named.
@@ -102,6 +109,33 @@ class Runtime:
     def clone(self, target: Target) -> Repository:
         """An Environment's repository, with what passes fetched of it."""
         return repository(target, self.settings.state / "clones")
+
+
+def registries(settings: Settings) -> Mirrored:
+    """The registries and their mirrors, as configured."""
+    hosts = settings.registry.hosts
+    mirrors = {one.host: one.mirrors for one in hosts if one.mirrors}
+    client = Registry(
+        plain_http=_plain_http(settings),
+        authorities={one.host: one.ca for one in hosts if one.ca is not None},
+        token_hosts={one.host: one.token_hosts for one in hosts},
+        replaceable={*mirrors, *(prefix.partition("/")[0] for prefixes in mirrors.values() for prefix in prefixes)},
+        credentials=settings.registry.credentials,
+        timeout=settings.registry.timeout,
+    )
+    return Mirrored(client, mirrors)
+
+
+def policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable[[], Policies]:
+    """Where the trust policies come from; a clone of the system repository goes when `closing` is closed."""
+    system = system_repository(settings)
+    if system is None:
+        return PolicyFiles(settings.trust.directory or Path())
+    # not below `state`, which a command that only reads shares with the service
+    folder = closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True))
+    return PolicyRepository(
+        repository(system, Path(folder)), every=settings.intervals.poll, stands=settings.trust.reverify_interval
+    )
 
 
 def repository(target: Target, folder: Path) -> Repository:
@@ -135,7 +169,8 @@ def exclusive(state: Path) -> Iterator[None]:
 
 
 def _plain_http(settings: Settings) -> frozenset[str]:
-    return frozenset(c.prefix.partition("/")[0] for c in settings.catalogs if c.plain_http)
+    catalogs = {c.prefix.partition("/")[0] for c in settings.catalogs if c.plain_http}
+    return frozenset(catalogs | {one.host for one in settings.registry.hosts if one.plain_http})
 
 
 def _surroundings(settings: Settings, policies: Policies) -> Surroundings:

@@ -1,32 +1,35 @@
 """Auditing a commit of `resolved`: made for people who do not trust us, so it needs nothing of what we remember.
 
-What is read is the tree, the trust policies, and for each package three pieces of evidence that follow from its lock by digest:
-the artifact's manifest, the signature's manifest, and the signature in it. Where they come from does not matter, since a digest
-tells what they must be; nothing is looked up, and no tag is asked. A registry has them, and so has a folder that an earlier audit
-filled: then no registry is asked. cosign alone judges the signature.
+What is read is the tree, the trust policies, and for each package the evidence that follows from its lock by digest: the
+artifact's manifest, and for each signature and attestation its manifest and its content. Where they come from does not matter,
+since a digest tells what they must be; nothing is looked up, and no tag is asked. A registry has them, and so has a folder that
+an earlier audit filled: then no registry is asked. cosign alone judges signatures.
 """
 
 from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
-from reconciler.decide.audit import Gap, key_of, of_lock, of_tree, place_of, problem_of, tree_of
+from reconciler.decide.audit import Gap, Proof, of_lock, of_tree, place_of, problem_of, proofs, tree_of
 from reconciler.decide.render import CLUSTERS_FOLDER, LOCK_FILE
+from reconciler.decide.scans import too_bad
 from reconciler.decide.shape import shape
 from reconciler.loop.branches import RESOLVED
-from reconciler.loop.evidence import BUNDLE_LIMIT, LEGACY_LIMIT, LEGACY_SIGNATURE
-from reconciler.model.faults import Corrupt, Fault, Misconfigured, Missing
-from reconciler.model.lock import ChartPin, EnvironmentLock, Evidence, Package
+from reconciler.loop.evidence import Judge, candidate, held
+from reconciler.loop.vouch import scan_of
+from reconciler.model.faults import Corrupt, Fault, Misconfigured, Missing, Untrusted
+from reconciler.model.lock import ChartPin, EnvironmentLock, Package
 from reconciler.model.problem import Problem
+from reconciler.model.trust import PREDICATE
 from reconciler.world.documents import MAX_OWN_PARTS, dump, load, load_all
 from reconciler.world.git import Limits, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reconciler.decide.trust import Policies
     from reconciler.loop.kept import Store
@@ -36,16 +39,6 @@ if TYPE_CHECKING:
 LIMITS = Limits(file=32 << 20, total=256 << 20, entries=100_000)  # for 1,000 Applications on tens of clusters
 
 
-class Judge(Protocol):
-    """What of cosign is needed (`world.cosign.Cosign`)."""
-
-    def verify_bundle(self, bundle: bytes, digest: str, public_key: str) -> bool:
-        """Whether a bundle is a signature of `digest` by this key."""
-
-    def verify_legacy(self, payload: bytes, signature: str, digest: str, public_key: str) -> bool:
-        """Whether an old signature over a payload is one of `digest` by this key."""
-
-
 @dataclass(frozen=True)
 class Row:
     """One package, audited.
@@ -53,13 +46,13 @@ class Row:
     Attributes:
         package: as it is locked.
         problems: all that is wrong with it, on its clusters too.
-        bundle: digest of the signature itself, when it holds.
+        bundles: digests of the signatures and attestations themselves, when they hold, by those of their manifests.
         judged: whether the signature could be looked at; False after a fault of the store or of cosign.
     """
 
     package: Package
     problems: tuple[Problem, ...]
-    bundle: str | None
+    bundles: Mapping[str, str]
     judged: bool
 
 
@@ -89,10 +82,10 @@ class Audit:
 
 @dataclass(frozen=True)
 class _Judgement:
-    """What is wrong with a package's evidence, and the digest of the signature that holds."""
+    """What is wrong with a package's evidence, and the digests of what holds, by those of their manifests."""
 
     gaps: tuple[Gap, ...] = ()
-    bundle: str | None = None
+    bundles: Mapping[str, str] = field(default_factory=dict)
 
 
 def in_folder(folder: Path) -> Snapshot:
@@ -164,66 +157,68 @@ def _rows(
     source: Source,
     lock: EnvironmentLock,
     policies: Policies,
-    judge: Callable[[tuple[str, str], ChartPin, Evidence, str], _Judgement],
+    judge: Callable[[tuple[str, str], ChartPin, tuple[Proof, ...]], _Judgement],
 ) -> tuple[list[Row], Fault | None]:
     """A row for each package, with what is wrong with its evidence alone; nobody is asked any more after a fault."""
     rows: list[Row] = []
     fault = None
     for index, package in enumerate(lock.packages):
-        place, key = place_of(package), key_of(package, policies)
+        place, named = place_of(package), tuple(proofs(package, policies))
         judgement = None
-        if place is not None and key is not None and fault is None:
+        if place is not None and named and fault is None:
             try:
-                judgement = judge(place, package.chart, package.evidence, key)
+                judgement = judge(place, package.chart, named)
             except Fault as error:
                 fault = error
         told = judgement or _Judgement()
         found = tuple(problem_of(gap, source, index) for gap in told.gaps)
-        # without an artifact or a key there is nothing to judge, and that is told elsewhere
-        rows.append(Row(package, found, told.bundle, judged=judgement is not None or place is None or key is None))
+        # without an artifact or an authority there is nothing to judge, and that is told elsewhere
+        rows.append(Row(package, found, told.bundles, judged=judgement is not None or place is None or not named))
     return rows, fault
 
 
 def _with(row: Row, problems: Sequence[Problem]) -> Row:
-    return Row(row.package, (*problems, *row.problems), row.bundle, row.judged)
+    return Row(row.package, (*problems, *row.problems), row.bundles, row.judged)
 
 
-def _judge(store: Store, cosign: Judge, place: tuple[str, str], chart: ChartPin, evidence: Evidence, key: str) -> _Judgement:
-    """Look at the three pieces of evidence of one package. Raises Faults other than Missing and Corrupt."""
+def _judge(store: Store, cosign: Judge, place: tuple[str, str], chart: ChartPin, named: tuple[Proof, ...]) -> _Judgement:
+    """Look at all the evidence of one package. Raises Faults other than Missing, Corrupt and Untrusted."""
     repository, digest = place
     gaps: list[Gap] = []
+    bundles: dict[str, str] = {}
     try:
         layers = {(layer.digest, layer.media_type) for layer in store.manifest(repository, digest).layers}
         if (chart.digest, chart.media_type) not in layers:
             gaps.append(Gap("ArtifactDiffers", "the artifact has no such chart", ("chart", "digest")))
     except (Missing, Corrupt) as error:
         gaps.append(Gap("ArtifactDiffers", error.message, ("artifact",)))
-    bundle, at = None, ("evidence", "signature")
-    try:
-        bundle = _holding(store, cosign, place, evidence.signature, key)
-        if bundle is None:
-            message = f"this is no signature of {digest} by the key of {evidence.authority}"
-            gaps.append(Gap("Untrusted", message, at))
-    except (Missing, Corrupt) as error:
-        gaps.append(Gap("SignatureGone", f"the signature cannot be had: {error.message}", at))
-    return _Judgement(tuple(gaps), bundle)
+    for proof in named:
+        try:
+            bundle = _holding(store, cosign, place, proof)
+            if bundle is not None:
+                bundles[proof.manifest] = bundle
+            else:
+                what = "signature" if proof.predicate_type == PREDICATE else f"attestation of {proof.predicate_type}"
+                gaps.append(Gap("Untrusted", f"this is no {what} of {digest} by {proof.signer.name}", proof.way))
+        except (Missing, Corrupt) as error:
+            gaps.append(Gap("SignatureGone", f"the signature cannot be had: {error.message}", proof.way))
+        except Untrusted as error:
+            gaps.append(Gap("Untrusted", error.message, proof.way))
+    return _Judgement(tuple(gaps), bundles)
 
 
-def _holding(store: Store, cosign: Judge, place: tuple[str, str], signature: str, key: str) -> str | None:
-    """The digest of the content in a signature's manifest that is a signature by this key; None when nothing is.
+def _holding(store: Store, cosign: Judge, place: tuple[str, str], proof: Proof) -> str | None:
+    """The digest of the content in a manifest that is what a lock names it for; None when nothing is.
 
-    What a layer says of its type is not asked: cosign judges its content, within limits of its own.
+    Raises Untrusted for a vulnerability scan that holds and found too much.
     """
     repository, digest = place
-    usable = [layer for layer in store.manifest(repository, signature).layers if layer.size <= BUNDLE_LIMIT]
-    for layer in usable[:LEGACY_LIMIT]:
-        content = store.blob(repository, layer, limit=BUNDLE_LIMIT)
-        legacy = layer.annotations.get(LEGACY_SIGNATURE)
-        if legacy is None:
-            holds = cosign.verify_bundle(content, digest, key)
-        else:
-            holds = cosign.verify_legacy(content, legacy, digest, key)
-        if holds:
+    for layer in held(store.manifest(repository, proof.manifest), proof.predicate_type):
+        one = candidate(proof.manifest, layer, store.blob(repository, layer, limit=layer.size))
+        if one.holds(cosign, digest, proof.signer, proof.predicate_type):
+            words = too_bad(scan_of(one, proof.predicate_type), proof.most) if proof.most is not None else None
+            if words is not None:
+                raise Untrusted(words)
             return layer.digest
     return None
 

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.blueprints import faults
 from reconciler.decide.catalog import PassedOver, Verified
 from reconciler.decide.charts import hollow
 from reconciler.decide.shape import shape
-from reconciler.decide.trust import Policies, policy_digest
 from reconciler.loop.charts import chart_of
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.faults import Corrupt, Missing, Untrusted
-from reconciler.model.lock import ChartPin, Evidence
+from reconciler.model.faults import Corrupt, Denied, Missing, Unavailable, Untrusted
+from reconciler.model.lock import ChartPin
 from reconciler.world import charts
 from reconciler.world.documents import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from reconciler.decide.trust import Policies
+    from reconciler.loop.blobs import Blobs
+    from reconciler.loop.vouch import Vouch
+    from reconciler.model.lock import Evidence
     from reconciler.model.source import Source
-    from reconciler.model.trust import TrustPolicy
-    from reconciler.world.cache import Cache
-    from reconciler.world.manifest import Descriptor, Manifest
-    from reconciler.world.registry import Registry
+    from reconciler.world.manifest import Manifest
+    from reconciler.world.mirrors import Mirrored
 
 MAX_CHART = 32 * 1024 * 1024
 MAX_BLUEPRINT = 1024 * 1024
-
-
-class Prove(Protocol):
-    """How one authority's signature on an artifact is checked: `loop.evidence.evidence` with a registry and a cosign."""
-
-    def __call__(self, repository: str, digest: str, public_key: str) -> str:
-        """Return the digest of the signature that holds, or raise Untrusted or another Fault."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,15 @@ class Listing:
     at: float
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What was found of an artifact, when, and from when on it is looked at anew; by the monotonic clock."""
+
+    found: Verified | PassedOver
+    at: float
+    due: float
+
+
 class TrustedCatalog:
     """Implements `decide.catalog.Catalog` for all threads of a process.
 
@@ -55,31 +59,35 @@ class TrustedCatalog:
         prefixes: the configured catalogs.
         policies: the trust policies; an answer is remembered only as long as they stay the same.
         registry: where artifacts are.
-        prove: the signature check.
-        cache: blobs by digest, on disk.
-        fresh: seconds for which a list of tags counts.
+        vouch: the signature check.
+        blobs: fetches content, or has it already.
+        fresh: seconds for which a list of tags, what a tag points at, and a refusal count.
+        reverify: seconds after which, at the latest, an artifact is held against the policies again.
     """
 
     def __init__(
         self,
         prefixes: Sequence[str],
         policies: Callable[[], Policies],
-        registry: Registry,
-        prove: Prove,
-        cache: Cache,
+        registry: Mirrored,
+        vouch: Vouch,
+        blobs: Blobs,
         *,
         fresh: float = 60.0,
+        reverify: float = 3600.0,
     ) -> None:
         self._prefixes = tuple(prefixes)
         self._policies = policies
         self._registry = registry
-        self._prove = prove
-        self._cache = cache
+        self._vouch = vouch
+        self._blobs = blobs
         self._fresh = fresh
+        self._reverify = reverify
         self._lock = threading.Lock()
         self._listings: dict[str, Listing] = {}
-        self._verified: dict[tuple[str, str, str], Verified] = {}
-        self._under = ""  # the digest of the policies under which the signatures of `_verified` held
+        self._digests: dict[tuple[str, str], tuple[str, float]] = {}
+        self._answers: dict[tuple[str, str, str], _Answer] = {}
+        self._under = ""  # the digest of the policies under which `_answers` were found
 
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
         """The catalogs that have a Blueprint, and its versions there; remembered for a short while."""
@@ -94,30 +102,66 @@ class TrustedCatalog:
         return listing.found
 
     def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
-        """One version, its signature checked now or before under the same policies."""
+        """One version, held against the policies now or not long ago.
+
+        While the registry or cosign give no answer, an earlier one stands for as long again as it would have stood.
+        """
         if catalog not in self._prefixes:
             return PassedOver(version, "Untrusted", f"{catalog} is not a catalog of this Sovereign")
         repository = f"{catalog}/{name}"
         policies = self._policies()
-        under = policies.digest
         try:
-            digest = digest or self._registry.resolve(repository, _tag(version))
-            key = (repository, digest, version)
-            with self._lock:
-                known = self._verified.get(key) if under == self._under else None
-            if known is not None:
-                return known
-            evidence = self._evidence(repository, digest, policies)
-            verified = self._read(repository, name, version, digest, evidence)
+            digest = digest or self._resolve(repository, version)
+        except (Corrupt, Missing) as fault:
+            return PassedOver(version, "InvalidBlueprint", fault.message)
+        key = (repository, digest, version)
+        with self._lock:
+            known = self._answers.get(key) if policies.digest == self._under else None
+        if known is not None and time.monotonic() < known.due:
+            return known.found
+        try:
+            found = self._judged(key, name, policies, known)
+        except (Unavailable, Denied):
+            if known is None or time.monotonic() > known.due + self._reverify:
+                raise
+            return known.found
+        self._remember(key, found, policies.digest)
+        return found
+
+    def _judged(self, key: tuple[str, str, str], name: str, policies: Policies, known: _Answer | None) -> Verified | PassedOver:
+        repository, digest, version = key
+        try:
+            evidence = self._vouch(repository, digest, policies)
+            if known is not None and isinstance(known.found, Verified):  # a digest's content does not change
+                return replace(known.found, evidence=evidence)
+            return self._read(repository, name, version, digest, evidence)
         except Untrusted as fault:
             return PassedOver(version, "Untrusted", fault.message)
         except (Corrupt, Missing) as fault:
             return PassedOver(version, "InvalidBlueprint", fault.message)
+
+    def _remember(self, key: tuple[str, str, str], found: Verified | PassedOver, under: str) -> None:
+        now = time.monotonic()
+        # spread, so that not all that was found at the start is due at once
+        stands = self._reverify * random.uniform(0.8, 1.0) if isinstance(found, Verified) else self._fresh  # noqa: S311
         with self._lock:
             if under != self._under:
-                self._verified, self._under = {}, under
-            self._verified[key] = verified
-        return verified
+                self._answers, self._under = {}, under
+            if key not in self._answers:  # what nobody asks for any more must not pile up
+                self._answers = {k: one for k, one in self._answers.items() if one.due + self._reverify > now}
+            self._answers[key] = _Answer(found, now, now + stands)
+
+    def _resolve(self, repository: str, version: str) -> str:
+        """What a version's tag points at, or did a short while ago: all of one decision speaks of the same."""
+        now, key = time.monotonic(), (repository, version)
+        with self._lock:
+            digest, at = self._digests.get(key, ("", 0.0))
+        if not digest or now - at > self._fresh:
+            digest = self._registry.resolve(repository, _tag(version))
+            with self._lock:
+                self._digests = {k: one for k, one in self._digests.items() if now - one[1] <= self._fresh}
+                self._digests[key] = (digest, now)
+        return digest
 
     def _list(self, name: str) -> dict[str, tuple[str, ...]]:
         found = {}
@@ -130,30 +174,12 @@ class TrustedCatalog:
                 found[prefix] = versions
         return found
 
-    def _evidence(self, repository: str, digest: str, policies: Policies) -> Evidence:
-        covering = policies.covering(repository)
-        if not covering:
-            raise Untrusted(f"no trust policy covers {repository}")
-        proofs = [self._proof(repository, digest, policy) for policy in covering]
-        authority, signature = proofs[0]
-        return Evidence(authority=authority, policy=policy_digest(covering), signature=signature)
-
-    def _proof(self, repository: str, digest: str, policy: TrustPolicy) -> tuple[str, str]:
-        """The first authority of a policy whose signature holds."""
-        refusals = []
-        for authority in policy.spec.authorities:
-            try:
-                return authority.name, self._prove(repository, digest, authority.key)
-            except Untrusted as fault:
-                refusals.append(f"{authority.name}: {fault.message}")
-        raise Untrusted(f"the policy {policy.metadata.name} is not met: {'; '.join(refusals)}")
-
-    def _read(self, repository: str, name: str, version: str, digest: str, evidence: Evidence) -> Verified:
+    def _read(self, repository: str, name: str, version: str, digest: str, evidence: list[Evidence]) -> Verified:
         manifest = self._registry.manifest(repository, digest)
         chart_layer = _only(manifest, CHART_TYPE, f"{repository}@{digest}")
         if chart_layer is None:
             raise Corrupt("it holds no Helm chart")
-        archive = charts.read(self._blob(repository, chart_layer, MAX_CHART))
+        archive = charts.read(self._blobs(repository, chart_layer, limit=MAX_CHART))
         blueprint, warnings = _blueprint(self._blueprint_source(repository, manifest, archive))
         metadata = load(archive.get("Chart.yaml", b""), "Chart.yaml")
         if metadata.problems or not isinstance(metadata.data, dict):
@@ -174,17 +200,10 @@ class TrustedCatalog:
         """Where a Blueprint is found, in order: a layer of its own; the chart archive; else it is refused."""
         layer = _only(manifest, BLUEPRINT_TYPE, f"{repository}@{manifest.digest}")
         if layer is not None:
-            return load(self._blob(repository, layer, MAX_BLUEPRINT), "blueprint.yaml")
+            return load(self._blobs(repository, layer, limit=MAX_BLUEPRINT), "blueprint.yaml")
         if "blueprint.yaml" in archive:
             return load(archive["blueprint.yaml"], "blueprint.yaml")
         raise Corrupt("it holds no blueprint.yaml, neither as a layer nor in its chart")
-
-    def _blob(self, repository: str, layer: Descriptor, limit: int) -> bytes:
-        data = self._cache.get(layer.digest)
-        if data is None:
-            data = self._registry.blob(repository, layer, limit=limit)
-            self._cache.put(data)
-        return data
 
 
 def _only(manifest: Manifest, media_type: str, what: str) -> Any:

@@ -11,7 +11,7 @@ from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
 from reconciler.decide.report import Hitch
 from reconciler.decide.resolve import resolve
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
-from reconciler.model.faults import Fault
+from reconciler.model.faults import Fault, kind_of
 from reconciler.model.problem import Problem
 from reconciler.world import documents
 
@@ -129,11 +129,6 @@ def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:
 def outside(stage: Stage, fault: Fault) -> Hitch:
     """A Hitch for something outside the commit, after which it is tried again."""
     return Hitch(stage, refused=False, reason=kind_of(fault), message=str(fault))
-
-
-def kind_of(fault: Fault) -> str:
-    """The word for a Fault's kind: one of those in `model.faults`, whatever a module calls its own finer ones."""
-    return next(kind.__name__ for kind in type(fault).__mro__ if Fault in kind.__bases__ or kind is Fault)
 
 
 def _problem(

@@ -1,7 +1,7 @@
-"""Evidence: which signature in the registry proves that an authority signed a digest.
+"""Evidence: what a registry holds to vouch for a digest, signatures and attestations, not yet judged.
 
-The signatures are fetched here, each byte checked and bounded, so that *unsigned* is told from *unavailable*: a registry
-that does not answer raises `Unavailable` and never looks like a missing signature. cosign then judges each one alone.
+It is fetched here, each byte checked and bounded, so that *unsigned* is told from *unavailable*: a registry that does not
+answer raises `Unavailable` and never looks like a missing signature. cosign then judges each piece alone.
 
 Whoever can push to a repository can add signatures to it. What is too large, compressed or of another kind is therefore
 passed over, not refused: rubbish must not hide a good signature. Two things are beyond that: more than 64 referrers,
@@ -13,41 +13,76 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.model.faults import Corrupt, Missing, Untrusted
-from reconciler.world.cosign import PREDICATE
+from reconciler.model.trust import PREDICATE
+from reconciler.world.old_signatures import SIGNATURE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
-    from reconciler.world.cosign import Cosign
-    from reconciler.world.manifest import Descriptor
+    from reconciler.loop.blobs import Blobs
+    from reconciler.model.trust import Signer
+    from reconciler.world.manifest import Descriptor, Manifest
     from reconciler.world.registry import Registry
 
-BUNDLE_LIMIT = 1 << 20  # bytes; a signature's bundle has less than one kilobyte, a large SBOM's has megabytes
-LEGACY_LIMIT = 64  # signatures in one old `.sig` manifest
+BUNDLE_LIMIT: Final = 1 << 20  # bytes; a signature's bundle has less than ten kilobytes
+ATTESTATION_LIMIT: Final = 16 << 20  # bytes; a large SBOM has megabytes
+LEGACY_LIMIT: Final = 64  # layers of one old `.sig` or `.att` manifest
 
 # Listed, so that compressed ones are not among them: a megabyte can inflate to gigabytes in cosign.
 _BUNDLE_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\.v0\.\d)?\+json(;version=0\.\d)?")
 _BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 _LEGACY_TYPE = re.compile(r"application/vnd\.dev\.cosign\.simplesigning\.v1\+json")
-LEGACY_SIGNATURE = "dev.cosignproject.cosign/signature"
+_LEGACY_ATTESTATION = re.compile(r"application/vnd\.dsse\.envelope\.v1\+json")
+
+
+class Judge(Protocol):
+    """Who says whether a signature holds (`world.cosign.Cosign`)."""
+
+    def verify_bundle(self, bundle: bytes, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
+        """Whether a bundle is a signature of `digest` by this signer, or an attestation of another predicate type."""
+
+    def verify_legacy(self, payload: bytes, annotations: Mapping[str, str], digest: str, signer: Signer) -> bool:
+        """Whether an old signature over a payload is one of `digest` by this signer."""
+
+    def verify_legacy_attestation(
+        self, envelope: bytes, annotations: Mapping[str, str], digest: str, signer: Signer, predicate_type: str
+    ) -> bool:
+        """Whether an old attestation is one of `digest` by this signer, of this predicate type."""
 
 
 @dataclass(frozen=True)
-class Signature:
-    """One candidate, not yet judged.
+class Candidate:
+    """One signature or attestation, not yet judged.
 
     Attributes:
         manifest: digest of the manifest that holds it: what a lock's evidence names.
-        content: a Sigstore bundle, or the payload of an old signature.
-        legacy: the old signature over the payload, base64; None for a bundle.
+        content: a Sigstore bundle; or the payload of an old signature, or an old attestation's envelope.
+        annotations: those of an old one's layer; None for a bundle.
     """
 
     manifest: str
     content: bytes
-    legacy: str | None = None
+    annotations: Mapping[str, str] | None = None
+
+    def holds(self, judge: Judge, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
+        """Whether it is a signer's signature of a digest, or an attestation of another predicate type."""
+        if self.annotations is None:
+            return judge.verify_bundle(self.content, digest, signer, predicate_type)
+        if predicate_type == PREDICATE:
+            return judge.verify_legacy(self.content, self.annotations, digest, signer)
+        return judge.verify_legacy_attestation(self.content, self.annotations, digest, signer, predicate_type)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """A bundle that is there, of which its manifest says which predicate it holds: a word that saves work and proves nothing."""
+
+    manifest: str
+    layer: Descriptor
+    predicate_type: str | None
 
 
 @dataclass
@@ -55,6 +90,8 @@ class Signatures:
     """All that the registry holds to vouch for one artifact.
 
     Attributes:
+        registry: where it is.
+        blobs: fetches content of it.
         repository: `host/path`.
         digest: the artifact's.
         candidates: signatures to judge.
@@ -63,116 +100,151 @@ class Signatures:
         damaged: what was wrong with the last one whose content was not what its digest promised.
     """
 
+    registry: Registry = field(repr=False)
+    blobs: Blobs = field(repr=False)
     repository: str
     digest: str
-    candidates: list[Signature] = field(default_factory=list)
+    candidates: list[Candidate] = field(default_factory=list)
     attestations: int = 0
     passed_over: int = 0
     damaged: Corrupt | None = None
+    _claims: list[_Claim] = field(default_factory=list)
 
-    def prove(self, cosign: Cosign, public_key: str) -> str | None:
-        """Return the digest of the manifest whose signature is by `public_key` (PEM), or None when none is."""
-        for candidate in self.candidates:
-            if _holds(cosign, candidate, self.digest, public_key):
-                return candidate.manifest
-        return None
+    @property
+    def artifact(self) -> str:
+        """`host/path@sha256:...`."""
+        return f"{self.repository}@{self.digest}"
+
+    def prove(self, judge: Judge, signer: Signer) -> str | None:
+        """Return the digest of the manifest whose signature is by `signer`, or None when none is."""
+        return next((one.manifest for one in self.candidates if one.holds(judge, self.digest, signer)), None)
+
+    def attested(self, predicate_type: str) -> Iterator[Candidate]:
+        """The attestations that may be of a predicate type; each is fetched only when it is asked for.
+
+        Raises Faults as `collect` does.
+        """
+        for claim in self._claims:
+            if claim.predicate_type in {None, predicate_type}:
+                content = self._content(claim.layer, ATTESTATION_LIMIT)
+                if content is not None:
+                    yield Candidate(claim.manifest, content)
+        for manifest, layer in self._legacy("att", _LEGACY_ATTESTATION, ATTESTATION_LIMIT):
+            content = self._content(layer, ATTESTATION_LIMIT)
+            if content is not None:
+                yield Candidate(manifest, content, layer.annotations)
 
     def refusal(self) -> Untrusted | Corrupt:
-        """Say why nothing here proves anything, after `prove` found nothing for any accepted key.
+        """Say why nothing here proves anything, after `prove` found nothing for any accepted signer.
 
         Untrusted, or Corrupt when one could not be read: it might have been the one.
         """
         if self.damaged is not None:
             return self.damaged
-        artifact = f"{self.repository}@{self.digest}"
         ignored = f"; {self.passed_over} not usable: too large, compressed, unknown or gone" if self.passed_over else ""
         if self.candidates:
             return Untrusted(
-                f"{artifact} is signed, but by no accepted key (signatures: {len(self.candidates)}{ignored})",
+                f"{self.artifact} is signed, but by no accepted key (signatures: {len(self.candidates)}{ignored})",
                 "have an authority of the trust policy sign it, or let the Sovereign add its signer's key there",
             )
         hint = "sign it with `cosign sign`, or publish it with `reconciler publish --key`"
         if self.attestations:
             return Untrusted(
-                f"{artifact} has no signature, only attestations, which are none ({self.attestations}{ignored})", hint
+                f"{self.artifact} has no signature, only attestations, which are none ({self.attestations}{ignored})", hint
             )
-        return Untrusted(f"{artifact} has no signature{ignored}", hint)
+        return Untrusted(f"{self.artifact} has no signature{ignored}", hint)
+
+    def add_bundle(self, referrer: str) -> None:
+        """Add one referrer, if it is one plain bundle of acceptable size.
+
+        The predicate type that its manifest may name is unsigned and only saves work and words: a bundle that passes for a
+        signature here is judged by what is signed in it.
+        """
+        manifest = self.registry.manifest(self.repository, referrer)
+        if len(manifest.layers) != 1 or not _is_usable(manifest.layers[0], _BUNDLE_TYPE, ATTESTATION_LIMIT):
+            self.passed_over += 1
+            return
+        claimed, layer = manifest.annotations.get(_BUNDLE_PREDICATE), manifest.layers[0]
+        if claimed != PREDICATE:
+            self._claims.append(_Claim(referrer, layer, claimed))
+        if claimed not in {None, PREDICATE}:
+            self.attestations += 1
+        elif layer.size > BUNDLE_LIMIT:
+            self.passed_over += 1
+        else:
+            content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
+            self.candidates.append(Candidate(referrer, content))
+
+    def add_legacy(self) -> None:
+        """Add the signatures under the tag `sha256-<hex>.sig`."""
+        for manifest, layer in self._legacy("sig", _LEGACY_TYPE, BUNDLE_LIMIT):
+            if SIGNATURE not in layer.annotations:
+                self.passed_over += 1
+                continue
+            content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
+            self.candidates.append(Candidate(manifest, content, layer.annotations))
+
+    def step(self, step: Callable[[], None]) -> None:
+        """Do one step; what is gone or damaged must not hide the others."""
+        try:
+            step()
+        except Missing:  # a fallback tag may list what was deleted
+            self.passed_over += 1
+        except Corrupt as error:
+            self.damaged = error
+
+    def _content(self, layer: Descriptor, limit: int) -> bytes | None:
+        found: list[bytes] = []
+        self.step(lambda: found.append(self.blobs(self.repository, layer, limit=limit)))
+        return found[0] if found else None
+
+    def _legacy(self, suffix: str, media_type: re.Pattern[str], limit: int) -> list[tuple[str, Descriptor]]:
+        """The usable layers under an old tag, each with the digest of the manifest."""
+        try:
+            tagged = self.registry.resolve(self.repository, f"{self.digest.replace(':', '-')}.{suffix}")
+        except Missing:
+            return []
+        layers = self.registry.manifest(self.repository, tagged).layers
+        usable = [layer for layer in layers if _is_usable(layer, media_type, limit)][:LEGACY_LIMIT]
+        self.passed_over += len(layers) - len(usable)
+        return [(tagged, layer) for layer in usable]
 
 
-def collect(registry: Registry, repository: str, digest: str) -> Signatures:
+def collect(registry: Registry, repository: str, digest: str, blobs: Blobs | None = None) -> Signatures:
     """Fetch the signatures of an artifact, new bundles first, then those under the old `.sig` tag.
+
+    Args:
+        registry: where they are.
+        repository: `host/path`.
+        digest: the artifact's.
+        blobs: fetches the content that manifests name; the registry itself when there is no other way.
 
     Raises:
         Missing: there is no such artifact.
         Unavailable, Denied, Corrupt: what a registry may do (`world.registry`).
     """
     registry.manifest(repository, digest)  # an artifact that is not there is not an unsigned one
-    found = Signatures(repository, digest)
+    found = Signatures(registry, blobs or registry.blob, repository, digest)
     for referrer in registry.referrers(repository, digest):
-        _add(found, partial(_add_bundle, found, registry, referrer.digest))
-    _add(found, partial(_add_legacy, found, registry))
+        found.step(partial(found.add_bundle, referrer.digest))
+    found.step(found.add_legacy)
     return found
 
 
-def evidence(registry: Registry, cosign: Cosign, repository: str, digest: str, public_key: str) -> str:
-    """Return the digest of the manifest that holds a signature of `digest` by `public_key` (PEM).
+def held(manifest: Manifest, predicate_type: str) -> Iterator[Descriptor]:
+    """The layers of a manifest that a lock names which may hold what it is named for.
 
-    Raises:
-        Untrusted: there is none; the message tells unsigned, only attested, and signed by another apart.
-        Missing, Unavailable, Denied, Corrupt: the registry; also Unavailable and Misconfigured: cosign.
+    What a layer says of its type is not asked, since cosign judges its content, within limits of its own.
     """
-    signatures = collect(registry, repository, digest)
-    proof = signatures.prove(cosign, public_key)
-    if proof is None:
-        raise signatures.refusal()
-    return proof
+    limit = BUNDLE_LIMIT if predicate_type == PREDICATE else ATTESTATION_LIMIT
+    return (layer for layer in manifest.layers[:LEGACY_LIMIT] if layer.size <= limit)
 
 
-def _holds(cosign: Cosign, candidate: Signature, digest: str, public_key: str) -> bool:
-    if candidate.legacy is None:
-        return cosign.verify_bundle(candidate.content, digest, public_key)
-    return cosign.verify_legacy(candidate.content, candidate.legacy, digest, public_key)
+def candidate(manifest: str, layer: Descriptor, content: bytes) -> Candidate:
+    """A layer's content as the signature or attestation that it is."""
+    old = SIGNATURE in layer.annotations or _LEGACY_ATTESTATION.fullmatch(layer.media_type)
+    return Candidate(manifest, content, layer.annotations if old else None)
 
 
-def _add(found: Signatures, step: Callable[[], None]) -> None:
-    """Do one step; one that is gone or damaged must not hide the others."""
-    try:
-        step()
-    except Missing:  # a fallback tag may list what was deleted
-        found.passed_over += 1
-    except Corrupt as error:
-        found.damaged = error
-
-
-def _add_bundle(found: Signatures, registry: Registry, referrer: str) -> None:
-    """Add one referrer, if it is one plain bundle of acceptable size.
-
-    The predicate type that its manifest may name is unsigned and only saves work and words: a bundle that passes for a
-    signature here is judged by what is signed in it.
-    """
-    manifest = registry.manifest(found.repository, referrer)
-    if len(manifest.layers) != 1 or not _is_usable(manifest.layers[0], _BUNDLE_TYPE):
-        found.passed_over += 1
-    elif manifest.annotations.get(_BUNDLE_PREDICATE, PREDICATE) != PREDICATE:
-        found.attestations += 1
-    else:
-        content = registry.blob(found.repository, manifest.layers[0], limit=BUNDLE_LIMIT)
-        found.candidates.append(Signature(referrer, content))
-
-
-def _add_legacy(found: Signatures, registry: Registry) -> None:
-    """Add the signatures under the tag `sha256-<hex>.sig`."""
-    try:
-        tagged = registry.resolve(found.repository, f"{found.digest.replace(':', '-')}.sig")
-    except Missing:
-        return
-    layers = registry.manifest(found.repository, tagged).layers
-    usable = [layer for layer in layers if LEGACY_SIGNATURE in layer.annotations and _is_usable(layer, _LEGACY_TYPE)]
-    for layer in usable[:LEGACY_LIMIT]:
-        content = registry.blob(found.repository, layer, limit=BUNDLE_LIMIT)
-        found.candidates.append(Signature(tagged, content, layer.annotations[LEGACY_SIGNATURE]))
-    found.passed_over += len(layers) - len(usable[:LEGACY_LIMIT])
-
-
-def _is_usable(layer: Descriptor, media_type: re.Pattern[str]) -> bool:
-    return layer.size <= BUNDLE_LIMIT and media_type.fullmatch(layer.media_type) is not None
+def _is_usable(layer: Descriptor, media_type: re.Pattern[str], limit: int) -> bool:
+    return layer.size <= limit and media_type.fullmatch(layer.media_type) is not None

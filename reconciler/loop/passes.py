@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -24,7 +24,8 @@ from reconciler.loop.claims import alone
 from reconciler.loop.desire import Desired, Identity, desire, outside
 from reconciler.loop.judge import ClusterView, Limits, Sightings, judge, remember, sightings, told
 from reconciler.loop.pace import Pace
-from reconciler.model.faults import Fault, Misconfigured, Rejected
+from reconciler.loop.standing import Watch
+from reconciler.model.faults import Fault, Rejected
 from reconciler.world import documents
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from reconciler.decide.catalog import Catalog
     from reconciler.decide.readiness import Verdict
     from reconciler.decide.render import Surroundings
+    from reconciler.decide.standing import Standing
     from reconciler.decide.trust import Policies
     from reconciler.loop.claims import Claim
     from reconciler.loop.notices import Notices
@@ -51,12 +53,13 @@ class World:
     Attributes:
         catalog: what can be installed.
         clusters: what runs.
-        policies: reads the trust policies as they stand now; raises Misconfigured.
+        policies: reads the trust policies as they stand now; raises a Fault.
         surroundings: what rendering needs to know, under some policies.
         limits: within which observations are judged.
         retry: seconds after which a refused commit's Blueprints are looked for again.
         confirm: seconds after which a status that did not change is confirmed.
         coalesce: seconds between two status commits that only changes on a cluster ask for.
+        reverify: seconds for which the last word on what is locked counts, while it cannot be looked at.
         patience: seconds for which Flux may look again at what was ready before that is news.
     """
 
@@ -68,6 +71,7 @@ class World:
     retry: float = 60.0
     confirm: float = 300.0
     coalesce: float = 1.0
+    reverify: float = 3600.0
     patience: float = 3.0
 
 
@@ -102,6 +106,7 @@ class _Decision:
 
     Attributes:
         key: `main`'s head and the policies' digest.
+        standing: whether what was locked was still trusted.
         at: when, by the monotonic clock.
         hitch: why there is nothing to commit.
         tree: the tree id that `resolved` should have; None with a hitch.
@@ -110,6 +115,7 @@ class _Decision:
     """
 
     key: tuple[str, str]
+    standing: Standing
     at: float
     hitch: Hitch | None = None
     tree: str | None = None
@@ -136,6 +142,7 @@ class Reconciliation:
         self._world = world
         self._decision: _Decision | None = None
         self._last: EnvironmentLock | None = None
+        self._watch = Watch(world.catalog, world.reverify)
         self._seen: Sightings = {}
         self._behind = Behind(world.clusters)
 
@@ -192,15 +199,21 @@ class Reconciliation:
 
     def _decide(self, main: str, *, look: bool) -> _Decision:
         """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
+        # Should nobody be able to read what is on `resolved`, nothing moves that this process knows the version of.
+        prior = self._branches.lock() or self._last
         try:
             policies = self._world.policies()
-        except Misconfigured as fault:
-            return _Decision((main, ""), time.monotonic(), outside("Valid", fault))
-        key = (main, policies.digest)
+        except Fault as fault:
+            self._watch.blind(fault)
+            return _Decision((main, ""), self._watch.standing, time.monotonic(), outside("Valid", fault))
+        if look and prior is not None:
+            told = self._branches.status()
+            same = told is not None and told.resolved == self._branches.head(RESOLVED)
+            self._watch.look(prior, told.condition("Trusted") if told is not None and same else None)
+        key, standing = (main, policies.digest), self._watch.standing
         known = self._decision
-        if known is None or known.key != key or self._due(known, look=look):
-            # Should nobody be able to read what is on `resolved`, nothing moves that this process knows the version of.
-            prior = self._last = self._branches.lock() or self._last
+        if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
+            self._last = prior
             result = desire(
                 self._branches.wanted_files(),
                 self.identity,
@@ -209,13 +222,15 @@ class Reconciliation:
                 self._world.surroundings(policies),
                 self._claim.take,
             )
-            before, known = known, _Decision(key, time.monotonic())
+            before, known = known, _Decision(key, standing, time.monotonic())
             if isinstance(result, Desired):
                 self._last, known.warnings = result.lock, result.warnings
                 known.files, known.tree = result.files, self._branches.tree_of(result.files)
             else:
                 known.hitch = _as_before(before, key, result)
             self._decision = known
+        elif standing.fault is None:
+            known.standing = standing
         return known
 
     def _due(self, decision: _Decision, *, look: bool) -> bool:
@@ -269,19 +284,29 @@ class Reconciliation:
         if hitch is not None and self._says_nothing(hitch, main, lock):
             log.warning("not checked again", environment=self.identity.name, why=hitch.message)
             hitch = None
+        if hitch is not None and hitch.stage == "Resolved" and self._watch.standing.lost and self._is_resolved(main):
+            hitch = replace(hitch, stage="Trusted")  # nothing new is refused: what is resolved lost its trust
         for patience in sorted({0.0, wait}):  # they all begin before any of them is waited for
             for cluster in sorted(self.clusters):
                 self._world.clusters.ensure(cluster, wait=patience)
         verdicts = self._verdicts(lock) if lock else {}
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
-        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch)
+        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch, self._watch.standing)
 
     def _says_nothing(self, hitch: Hitch, main: str, lock: EnvironmentLock | None) -> bool:
         """Whether this very commit is resolved already: that it cannot be judged again just now says nothing about it."""
         if hitch.refused or hitch.stage == "Committed" or lock is None:
             return False
-        return self._branches.input_of_resolved() == main
+        return self._is_resolved(main)
+
+    def _is_resolved(self, main: str) -> bool:
+        """Whether what is on `resolved` is what this very commit came to, be it from one before that came to the same."""
+        told, head = self._branches.status(), self._branches.head(RESOLVED)
+        if self._branches.input_of_resolved() == main:
+            return True
+        accepted = told is not None and (told.input, told.refused, told.resolved) == (main, None, head)
+        return told is not None and accepted and told.condition("Committed").status == "True"
 
     def _verdicts(self, lock: EnvironmentLock) -> dict[tuple[str, str], Verdict]:
         # What people took away was not "removed by somebody", should they ever want it again.

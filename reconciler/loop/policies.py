@@ -1,20 +1,35 @@
-"""The Sovereign's TrustPolicy documents, from a directory."""
+"""The Sovereign's TrustPolicy documents, from a directory or from its system repository."""
 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+import time
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+import structlog
 
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies
-from reconciler.model.faults import Misconfigured
+from reconciler.loop.branches import MAIN
+from reconciler.model.faults import Denied, Misconfigured, Missing, Unavailable
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.documents import load_all
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from reconciler.model.problem import Problem
+    from reconciler.model.trust import Authority
+    from reconciler.world.git import Repository, Snapshot
+
+FOLDER: Final = "trust"  # in the system repository
+MAX_ROOT: Final = 1 << 20  # bytes of a trusted root; Sigstore's own has seven thousand
+_ROOT: Final = ".json"
+_READ: Final = frozenset({".yaml", ".yml", _ROOT})
+
+log = structlog.get_logger()
 
 
 class PolicyFiles:
@@ -34,9 +49,146 @@ class PolicyFiles:
             return self._known[1]
 
 
+class PolicyRepository:
+    """The policies in the folder `trust` at the head of a repository's `main`, which Environments' authors cannot write.
+
+    Safe for use by several threads: one of them looks, the others go on with what is known.
+
+    Args:
+        repository: the Sovereign's system repository.
+        every: seconds between looks.
+        stands: seconds for which what is known counts while the repository cannot be read.
+    """
+
+    def __init__(self, repository: Repository, *, every: float, stands: float) -> None:
+        self._repository = repository
+        self._every, self._stands = every, stands
+        self._lock = threading.Lock()
+        self._head = ""
+        self._known: Policies | Misconfigured | None = None
+        self._looked = 0.0
+        self._tried = 0.0
+
+    def __call__(self) -> Policies:
+        """The policies as they stood at the last look.
+
+        Raises:
+            Misconfigured: they cannot be used (`policies_of`), or there is no such branch.
+            Fault: the repository could not be read for a long time, or never.
+        """
+        known = self._known
+        if self._lock.acquire(blocking=known is None):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
+        known = self._known
+        if isinstance(known, Policies):
+            return known
+        raise known or Unavailable("the trust policies were not read yet")
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._known is not None and now - self._tried < self._every:
+            return
+        self._tried = now
+        try:
+            self._read()
+        except (Unavailable, Denied, Missing) as fault:
+            if self._known is None or now - self._looked > self._stands:
+                raise
+            log.warning("trust policies cannot be looked at", why=str(fault))
+        else:
+            self._looked = now
+
+    def _read(self) -> None:
+        head = self._repository.heads().get(MAIN)
+        if head is None:
+            self._head, self._known = "", Misconfigured(f"{self._repository.name} has no branch {MAIN} with trust policies")
+        elif head != self._head:
+            self._repository.fetch({MAIN: head})
+            snapshot = self._repository.read(head, [f"{FOLDER}/*"])
+            self._head, self._known = head, _policies_at(snapshot)
+
+
+def _policies_at(snapshot: Snapshot) -> Policies | Misconfigured:
+    if snapshot.problems:
+        return Misconfigured("\n".join(str(p) for p in snapshot.problems))
+    try:
+        files = {PurePosixPath(path): text for path, text in snapshot.files.items()}
+        return policies_of({path.name: text for path, text in files.items() if path.suffix in _READ})
+    except Misconfigured as fault:
+        return fault
+
+
+def read_policies(directory: Path) -> Policies:
+    """The policies of a directory: every `*.yaml`, and the trusted roots that they name.
+
+    Raises:
+        Misconfigured: as `policies_of`; or a file cannot be read.
+    """
+    try:
+        return policies_of({file.name: file.read_bytes() for file in _files(directory)})
+    except OSError as error:
+        raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
+
+
+def policies_of(files: Mapping[str, bytes]) -> Policies:
+    """The policies in some files, by name.
+
+    Raises:
+        Misconfigured: a document is not a TrustPolicy, a name is given twice, one authority's name stands for two signers, or a
+            trusted root is not there. A broken policy stops new decisions rather than widening them.
+    """
+    policies: list[TrustPolicy] = []
+    problems: list[Problem] = []
+    for name, text in sorted(files.items()):
+        if name.endswith(_ROOT):
+            continue
+        for source in load_all(text, name):
+            policy, found = shape(source, TrustPolicy)
+            problems.extend(found)
+            if policy is not None:
+                policies.append(policy)
+                problems.extend(
+                    source.problem("MissingFile", f"there is no {root} beside the policies", ("spec", "authorities"))
+                    for root in _roots(policy)
+                    if root not in files
+                )
+    if problems:
+        raise Misconfigured("\n".join(str(p) for p in problems))
+    _check_names(policies)
+    return Policies(tuple(policies), {root: _text(root, files[root]) for policy in policies for root in _roots(policy)})
+
+
+def _check_names(policies: list[TrustPolicy]) -> None:
+    names = [p.metadata.name for p in policies]
+    for name in names:
+        if names.count(name) > 1:
+            raise Misconfigured(f"there are two trust policies {name}", "give each a name of its own")
+    known: dict[str, Authority] = {}
+    for authority in (a for p in policies for a in p.spec.authorities):
+        if known.setdefault(authority.name, authority) != authority:
+            hint = "give each signer a name of its own"
+            raise Misconfigured(f"the authority {authority.name} stands for two different signers", hint)
+
+
+def _roots(policy: TrustPolicy) -> Iterator[str]:
+    return (a.keyless.trusted_root for a in policy.spec.authorities if a.keyless is not None)
+
+
+def _text(name: str, content: bytes) -> str:
+    try:
+        if len(content) <= MAX_ROOT:
+            return content.decode()
+    except UnicodeDecodeError:
+        pass
+    raise Misconfigured(f"the trusted root {name} is larger than {MAX_ROOT} bytes, or no text")
+
+
 def _files(directory: Path) -> list[Path]:
-    """The files that hold policies; half-written ones have other names."""
-    return sorted(p for p in directory.iterdir() if p.suffix in {".yaml", ".yml"})
+    """The files that hold policies and trusted roots; half-written ones have other names."""
+    return sorted(p for p in directory.iterdir() if p.suffix in _READ)
 
 
 def _fingerprint(directory: Path) -> object:
@@ -45,31 +197,3 @@ def _fingerprint(directory: Path) -> object:
         return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found]
     except OSError as error:
         raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
-
-
-def read_policies(directory: Path) -> Policies:
-    """Read every `*.yaml` of a directory.
-
-    Raises:
-        Misconfigured: a file is not a TrustPolicy, or one authority name stands for two keys. A broken policy stops new
-            decisions rather than widening them.
-    """
-    policies: list[TrustPolicy] = []
-    problems: list[Problem] = []
-    try:
-        texts = [(file, file.read_bytes()) for file in _files(directory)]
-    except OSError as error:
-        raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
-    for file, text in texts:
-        for source in load_all(text, file.name):
-            policy, found = shape(source, TrustPolicy)
-            problems.extend(found)
-            if policy is not None:
-                policies.append(policy)
-    if problems:
-        raise Misconfigured("\n".join(str(p) for p in problems))
-    keys: dict[str, str] = {}
-    for authority in (a for p in policies for a in p.spec.authorities):
-        if keys.setdefault(authority.name, authority.key) != authority.key:
-            raise Misconfigured(f"the authority {authority.name} has two different keys", "give each key a name of its own")
-    return Policies(tuple(policies))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.loop.evidence import collect
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
 from reconciler.model.faults import Missing, Rejected
+from reconciler.model.trust import Signer
 from reconciler.world import charts
 from reconciler.world.manifest import MANIFEST_TYPE, describe, digest_of
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Signer:
+class SigningKey:
     """Who signs.
 
     Attributes:
@@ -38,7 +39,7 @@ class Signer:
     public_key: str
 
     @classmethod
-    def load(cls, cosign: Cosign, key: Path, password: str) -> Signer:
+    def load(cls, cosign: Cosign, key: Path, password: str) -> SigningKey:
         """Read a private key file. Takes a third of a second, as signing does: the key is encrypted slowly by design."""
         return cls(key, password, cosign.public_key(key, password))
 
@@ -71,7 +72,7 @@ def publish(
     prefix: str,
     registry: Registry,
     cosign: Cosign,
-    signer: Signer | None,
+    signer: SigningKey | None,
 ) -> Published:
     """Publish a catalog folder `{blueprint.yaml, chart/}` as `<prefix>/<name>:<version>`, and sign it.
 
@@ -129,15 +130,16 @@ def push_artifact(
     return published, False
 
 
-def _sign(registry: Registry, cosign: Cosign, repository: str, digest: str, signer: Signer) -> tuple[bool, str | None]:
+def _sign(registry: Registry, cosign: Cosign, repository: str, digest: str, signer: SigningKey) -> tuple[bool, str | None]:
     """Sign unless it is signed by that key; return whether a signature was added, and where it is, read back."""
-    before = collect(registry, repository, digest).prove(cosign, signer.public_key)
+    holder = Signer("publisher", key=signer.public_key)
+    before = collect(registry, repository, digest).prove(cosign, holder)
     if before is not None:
         return False, before
     plain_http = registry.is_plain_http(repository)
     cosign.sign(f"{repository}@{digest}", signer.key, password=signer.password, plain_http=plain_http)
     signatures = collect(registry, repository, digest)
-    proof = signatures.prove(cosign, signer.public_key)
+    proof = signatures.prove(cosign, holder)
     if proof is None:
         raise signatures.refusal()
     return True, proof

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from reconciler.loop.desire import kind_of
 from reconciler.loop.queue import Item, Queue
-from reconciler.model.faults import Fault, Moved
+from reconciler.model.faults import Fault, Moved, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ByteSize,
@@ -20,6 +21,7 @@ from pydantic import (
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
@@ -30,6 +32,8 @@ from reconciler.world.documents import load
 
 P = TypeVar("P", bound=BaseModel)
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+_HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?$"
+_PREFIX = _HOST[:-1] + r"(/[a-z0-9._-]+)*$"
 LEAST_CACHE = 64 * 1024 * 1024  # bytes: any chart that is accepted fits in twice
 
 
@@ -79,6 +83,14 @@ class EnvironmentPart(Part):
     repository: str | None = None
 
 
+def _named_once(hosts: list[HostPart]) -> list[HostPart]:
+    """Hosts, each with all that is said of it in one place."""
+    names = [one.host for one in hosts]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} stands there twice; say all of it once")
+    return hosts
+
+
 class CatalogPart(Part):
     """A catalog: an OCI prefix such as `registry.example/openova`, under which Blueprints are `bp-<name>`."""
 
@@ -87,11 +99,26 @@ class CatalogPart(Part):
     pull_secret: str | None = None
 
 
+class HostPart(Part):
+    """A registry's host, or a mirror's.
+
+    `mirrors`: prefixes `host[/path]` that stand for it, asked before it is; `tokenHosts`: other hosts that issue its tokens and
+    may be sent its credentials; `ca`: a PEM file with the only certificate authorities it is believed by.
+    """
+
+    host: Annotated[str, Field(pattern=_HOST)]
+    mirrors: list[Annotated[str, Field(pattern=_PREFIX)]] = []
+    token_hosts: list[Annotated[str, Field(pattern=_HOST)]] = []
+    ca: Path | None = None
+    plain_http: bool = False
+
+
 class RegistryPart(Part):
     """How registries are spoken to. `credentials` is a docker config.json."""
 
     credentials: Path | None = None
     timeout: Seconds = 15
+    hosts: Annotated[list[HostPart], AfterValidator(_named_once)] = []
 
 
 class CachePart(Part):
@@ -101,9 +128,23 @@ class CachePart(Part):
 
 
 class TrustPart(Part):
-    """Where TrustPolicy documents lie: a directory that only the Sovereign can write."""
+    """Where TrustPolicy documents lie, which only the Sovereign can write.
 
-    directory: Path
+    Either `directory`; or `repository`, owner/name on Gitea, in whose folder `trust` they are. `reverifyInterval`: seconds after
+    which every locked artifact is held against them again, whether or not they changed.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["directory"]}, {"required": ["repository"]}]})
+
+    directory: Path | None = None
+    repository: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] | None = None
+    reverify_interval: Seconds = 3600
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Self:
+        if (self.directory is None) == (self.repository is None):
+            raise ValueError("trust policies lie either in a directory or in a repository")
+        return self
 
 
 class CosignPart(Part):
@@ -233,4 +274,6 @@ def _seen_from(folder: Path, part: P) -> P:
             changes[name] = folder / value
         elif isinstance(value, Part):
             changes[name] = _seen_from(folder, value)
+        elif isinstance(value, list):
+            changes[name] = [_seen_from(folder, one) if isinstance(one, Part) else one for one in value]
     return part.model_copy(update=changes)

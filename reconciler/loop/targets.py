@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.loop.desire import Identity
-from reconciler.loop.settings import token_of
+from reconciler.loop.settings import EnvironmentPart, token_of
 from reconciler.model.faults import Misconfigured
 from reconciler.world.git import Credentials
 
 if TYPE_CHECKING:
-    from reconciler.loop.settings import EnvironmentPart, Settings
+    from reconciler.loop.settings import Settings
     from reconciler.world.gitea import Gitea
 
 
@@ -57,6 +57,15 @@ def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
             key = f"{remote.owner}/{remote.name}"
             found[key] = Target(Identity(remote.name, remote.owner), remote.clone_url, _credentials(settings), key)
     return found
+
+
+def system_repository(settings: Settings) -> Target | None:
+    """Where the trust policies are, when they are in a repository; raises Misconfigured when no Gitea is configured."""
+    if settings.trust.repository is None:
+        return None
+    if settings.gitea is None:
+        raise Misconfigured("trust.repository is on a Gitea, and none is configured", "configure gitea, or trust.directory")
+    return _named(EnvironmentPart(name="trust", repository=settings.trust.repository), settings)
 
 
 def _named(part: EnvironmentPart, settings: Settings) -> Target:

@@ -67,3 +67,8 @@ class Rejected(Fault):
 
 class Misconfigured(Fault):
     """The reconciler's own configuration or installation cannot work."""
+
+
+def kind_of(fault: Fault) -> str:
+    """The word for a Fault's kind: one of those above, whatever a module calls its own finer ones."""
+    return next(kind.__name__ for kind in type(fault).__mro__ if Fault in kind.__bases__ or kind is Fault)

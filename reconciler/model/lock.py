@@ -26,22 +26,33 @@ class Requirer(Model):
     in_: Annotated[str, Field(alias="in")]
 
 
-class Evidence(Model):
-    """Why the artifact was trusted: enough to check it again with cosign alone.
+class Attested(Model):
+    """An attestation that a policy asks for: by which authority, and the digest of the attestation's own manifest."""
 
-    `policy` is the digest of the TrustPolicy documents that matched, `signature` that of the signature's own manifest.
+    predicate_type: str
+    authority: str
+    signature: Digest
+
+
+class Evidence(Model):
+    """Why one TrustPolicy holds for the artifact: enough to check it again with cosign alone.
+
+    `policy` is its name, `policyDigest` that of its document and of the trusted roots it names, `signature` that of the
+    signature's own manifest.
     """
 
+    policy: str
+    policy_digest: Digest
     authority: str
-    policy: Digest
     signature: Digest
+    attestations: list[Attested] = []
 
 
 class Package(Model):
     """One Application, resolved.
 
     `entry` is a digest over what the cluster is to run (artifact, values, dependsOn, placements, suspend), and over
-    nothing else: readiness is bound to it.
+    nothing else: readiness is bound to it. `evidence` has one for each policy that covers the artifact.
     """
 
     application: ApplicationName
@@ -52,7 +63,7 @@ class Package(Model):
     placements: list[ClusterName]
     depends_on: list[str] = []
     required_by: list[Requirer] = []
-    evidence: Evidence
+    evidence: Annotated[list[Evidence], Field(min_length=1)]
     values: dict[str, Any] = {}
     suspend: bool = False
     entry: Digest

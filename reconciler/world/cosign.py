@@ -1,4 +1,4 @@
-"""cosign, run as a program: is this a signature by that key, and sign this.
+"""cosign, run as a program: is this a signature or an attestation by that signer, and sign this.
 
 The only module that knows `sh`. Verification is offline: the caller fetches a signature through `world.registry`, byte
 by byte checked and bounded, and cosign judges that file alone. So cosign needs no credentials, meets no registry, cannot
@@ -11,8 +11,6 @@ are limited. Its exit code is zero or it is not: the number and the text say not
 
 from __future__ import annotations
 
-import base64
-import binascii
 import contextlib
 import json
 import re
@@ -28,21 +26,30 @@ from typing import TYPE_CHECKING, Final
 import sh
 
 from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.model.trust import PREDICATE, Signer
+from reconciler.world.demands import NO_ROOT, Demands, demands_of, signer_flags, unreadable_root
+from reconciler.world.old_signatures import SIGNATURE, attestation_bundle, signature_bundle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 OLDEST: Final = (3, 0, 6)
-PREDICATE: Final = "https://sigstore.dev/cosign/sign/v1"  # what tells a signature from any other attestation
 
 _MEMORY = 512 << 20  # bytes of data a cosign may have; a usual verification takes 65 MB
 _NEAR = 0.9  # of the time-out: a "no" that took longer than this may mean "no time"
 _BUFFERS = 64  # of 4096 bytes, the last ones, are kept of each output stream
 _LEGACY_TYPE = "cosign container image signature"
 
-# An empty signing config and trusted root: no transparency log, no time stamps, nothing to look up on the internet.
+# An empty signing config: no transparency log, no time stamps, nothing to look up on the internet.
 _SIGNING_CONFIG = '{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}'
-_TRUSTED_ROOT = '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
+
+# A good signature of nothing: whoever cannot see that it is one cannot read the trusted root beside it.
+_PROBE_KEY = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE7gX78CUr7ZxDw36lvMo8ahgHCeb2
+OksvUMEH+csrsF8cN0JkDtASyWlAjyShjwSWvzv6IYVQeWdIwwoSFuXkeA==
+-----END PUBLIC KEY-----
+"""
+_PROBE_SIGNATURE = "MEQCIAGLU/v1mso2a0UneBnBcnMF9wXIwI4XhlUF4THHF6iSAiBS24Z8hdjICrn7eOt3q9M8uHB+W3MAP8h2R57fHThK8w=="
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class Cosign:
         self._timeout = timeout
         self._credentials = credentials
         self._version: tuple[int, int, int] | None = None
+        self._readable: set[str] = set()  # trusted roots that cosign has read
 
     def version(self) -> tuple[int, int, int]:
         """Return the program's version; asked once, and before anything else is asked of it."""
@@ -79,46 +87,34 @@ class Cosign:
                 self._version = self._ask_version(home)
         return self._version
 
-    def verify_bundle(self, bundle: bytes, digest: str, public_key: str) -> bool:
-        """Whether a Sigstore bundle is a signature of `digest` by the holder of `public_key` (PEM).
+    def verify_bundle(self, bundle: bytes, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
+        """Whether a Sigstore bundle is a signature of `digest` by `signer`, or an attestation of another predicate type.
 
-        An attestation is no signature: the signed statement's predicate type must be cosign's `sign/v1`, and the digest
-        must be among its subjects. No transparency log is asked: the key is the authority.
+        An attestation is no signature: the signed statement's predicate type must be the one that is asked for, and the digest
+        must be among its subjects. Raises Misconfigured, as all that verifies, when the signer's key or trusted root is none.
         """
-        self.version()
-        with _home() as home:
-            (home / "bundle.json").write_bytes(bundle)
-            outcome = self._run(
-                home,
-                "verify-blob-attestation",
-                f"--key={_key_file(home, public_key)}",
-                f"--bundle={home / 'bundle.json'}",
-                f"--type={PREDICATE}",
-                f"--digest={digest.removeprefix('sha256:')}",
-                "--digestAlg=sha256",
-                "--insecure-ignore-tlog",
-            )
-        return outcome.code == 0
+        told = (f"--type={predicate_type}", f"--digest={digest.removeprefix('sha256:')}", "--digestAlg=sha256")
+        return self._accepts(signer, bundle, "verify-blob-attestation", *told)
 
-    def verify_legacy(self, payload: bytes, signature: str, digest: str, public_key: str) -> bool:
-        """Whether an old signature (a layer of a `.sig` tag and its annotation) is one of `digest` by `public_key`.
+    def verify_legacy(self, payload: bytes, annotations: Mapping[str, str], digest: str, signer: Signer) -> bool:
+        """Whether an old signature (a layer of a `.sig` tag and its annotations) is one of `digest` by `signer`.
 
         cosign judges the signature over the payload; only a payload that is signed is read, for the digest it names.
         """
-        self.version()
-        with _home() as home:
-            (home / "payload.json").write_bytes(payload)
-            (home / "signature").write_text(signature, encoding="ascii", errors="replace")
-            outcome = self._run(
-                home,
-                "verify-blob",
-                f"--key={_key_file(home, public_key)}",
-                f"--signature={home / 'signature'}",
-                "--new-bundle-format=false",
-                "--insecure-ignore-tlog",
-                str(home / "payload.json"),
-            )
-        return outcome.code == 0 and _claimed_digest(payload) == digest
+        bundle = signature_bundle(payload, annotations, demands_of(signer))
+        holds = bundle is not None and self._accepts(signer, bundle, "verify-blob", payload=payload)
+        return holds and _claimed_digest(payload) == digest
+
+    def verify_legacy_attestation(
+        self, envelope: bytes, annotations: Mapping[str, str], digest: str, signer: Signer, predicate_type: str
+    ) -> bool:
+        """Whether an old attestation (a layer of an `.att` tag and its annotations) is one of `digest` by `signer`.
+
+        False for two that cosign 2 could make: one with several signatures, and, where a signed time is demanded, one whose time
+        stamp is over the whole envelope; in a bundle it is over the signature.
+        """
+        bundle = attestation_bundle(envelope, annotations, demands_of(signer))
+        return bundle is not None and self.verify_bundle(bundle, digest, signer, predicate_type)
 
     def sign(self, reference: str, key: Path, *, password: str, plain_http: bool) -> None:
         """Sign `host/repository@sha256:...` with a private key file and push the signature next to it.
@@ -129,7 +125,7 @@ class Cosign:
         self.version()
         with _home() as home:
             (home / "config.json").write_text(_SIGNING_CONFIG, encoding="utf-8")
-            (home / "root.json").write_text(_TRUSTED_ROOT, encoding="utf-8")
+            (home / "root.json").write_text(NO_ROOT, encoding="utf-8")
             if self._credentials is not None:
                 (home / ".docker").mkdir()
                 (home / ".docker" / "config.json").symlink_to(self._credentials.absolute())
@@ -170,6 +166,29 @@ class Cosign:
                 f"cosign cannot read the key {key}: {_last_line(outcome.err)}", "check the key file and its password"
             )
         return outcome.out.decode("ascii", "replace")
+
+    def _accepts(self, signer: Signer, bundle: bytes, command: str, *arguments: str, payload: bytes | None = None) -> bool:
+        """Whether cosign accepts a bundle as the signer's; `payload` is what it signs, when that is not in it."""
+        self.version()
+        with _home() as home:
+            flags = [*signer_flags(home, signer), f"--bundle={home / 'bundle.json'}", *arguments]
+            (home / "bundle.json").write_bytes(bundle)
+            if payload is not None:
+                (home / "payload").write_bytes(payload)
+                flags.append(str(home / "payload"))
+            accepted = self._run(home, command, *flags).code == 0
+        if not accepted and not signer.key:
+            self._check_root(signer)
+        return accepted
+
+    def _check_root(self, signer: Signer) -> None:
+        """Raise Misconfigured when cosign cannot read a trusted root: it says no to everything then, and not why."""
+        if signer.root not in self._readable:
+            bundle = signature_bundle(b"", {SIGNATURE: _PROBE_SIGNATURE}, Demands()) or b""
+            probe = Signer(signer.name, key=_PROBE_KEY, root=signer.root)
+            if not self._accepts(probe, bundle, "verify-blob", payload=b""):
+                raise unreadable_root(signer, "cannot be read by cosign")
+            self._readable.add(signer.root)
 
     def _ask_version(self, home: Path) -> tuple[int, int, int]:
         outcome = self._run(home, "version", "--json")
@@ -253,18 +272,6 @@ def _home() -> Iterator[Path]:
     """A private directory for one run."""
     with TemporaryDirectory(prefix="cosign-", ignore_cleanup_errors=True) as name:
         yield Path(name)
-
-
-def _key_file(home: Path, public_key: str) -> Path:
-    """Write a public key to a file. What is no key is refused here: cosign would call it a bad signature."""
-    match = re.fullmatch(r"\s*-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----\s*", public_key)
-    try:
-        base64.b64decode("".join(match[1].split()) if match else "?", validate=True)
-    except binascii.Error:
-        raise Misconfigured("a trust policy's key is no PEM public key", "use the contents of cosign.pub") from None
-    path = home / "key.pub"
-    path.write_text(public_key, encoding="ascii")
-    return path
 
 
 def _claimed_digest(payload: bytes) -> str | None:

@@ -10,6 +10,7 @@ Sources: OCI distribution and image specifications 1.1. Raw manifest bytes are k
 from __future__ import annotations
 
 import re
+import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
@@ -29,10 +30,13 @@ from reconciler.world.manifest import (
     items,
 )
 from reconciler.world.manifest import manifest as read_manifest
-from reconciler.world.registry_http import Transport, join
+from reconciler.world.registry_hosts import Hosts
+from reconciler.world.registry_http import Transport
+from reconciler.world.registry_silences import Silences
+from reconciler.world.registry_urls import join, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from reconciler.world.manifest import Descriptor, Manifest
@@ -59,21 +63,35 @@ class Registry:
 
     Args:
         plain_http: hosts spoken to without TLS.
+        authorities: PEM files of the certificate authorities by which single hosts are believed.
+        token_hosts: by host, other hosts that issue its tokens and may be sent its credentials.
+        replaceable: hosts that are left alone for a while when they do not answer, since others have the same.
         credentials: a docker `config.json`; None for anonymous access.
         timeout: seconds to connect, and without a byte; a whole answer may take four times that.
         attempts: how often a request is sent before `Unavailable` is raised.
+        clock: seconds on the monotonic clock.
     """
 
     def __init__(
         self,
         *,
         plain_http: Collection[str] = (),
+        authorities: Mapping[str, Path] | None = None,
+        token_hosts: Mapping[str, Collection[str]] | None = None,
+        replaceable: Collection[str] = (),
         credentials: Path | None = None,
         timeout: float = 15.0,
         attempts: int = 3,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._plain_http = frozenset(plain_http)
-        self._transport = Transport(plain_http=self._plain_http, credentials=credentials, timeout=timeout, attempts=attempts)
+        self._hosts = Hosts(frozenset(plain_http), authorities or {}, token_hosts or {})
+        self._transport = Transport(
+            hosts=self._hosts,
+            silences=Silences(replaceable, clock),
+            credentials=credentials,
+            timeout=timeout,
+            attempts=attempts,
+        )
 
     def close(self) -> None:
         """Close idle connections."""
@@ -81,7 +99,7 @@ class Registry:
 
     def is_plain_http(self, repository: str) -> bool:
         """Whether this repository's host is spoken to without TLS."""
-        return repository.partition("/")[0] in self._plain_http
+        return repository.partition("/")[0] in self._hosts.plain_http
 
     def tags(self, repository: str) -> tuple[str, ...]:
         """Return all tags in the registry's order, at most 10,000; what is no tag by the specification is left out."""
@@ -103,14 +121,14 @@ class Registry:
 
     def resolve(self, repository: str, tag: str) -> str:
         """Return the digest that a tag names now, computed from the manifest's bytes, not taken from a header."""
-        return digest_of(self._manifest_bytes(repository, tag))
+        return self._manifest(repository, tag).digest
 
     def manifest(self, repository: str, digest: str) -> Manifest:
         """Return the image manifest with this digest; an index of several is `Corrupt`, as no artifact of ours."""
         what = f"the manifest {repository}@{digest}"
-        raw = self._manifest_bytes(repository, digest)
-        _verify(raw, digest, what)
-        return read_manifest(raw, digest, what)
+        answer = self._manifest(repository, digest)
+        _verify(answer, digest, what)
+        return read_manifest(answer.body, digest, what)
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         """Return a blob whole; refused before it is fetched when it is said to be larger than `limit` bytes."""
@@ -118,11 +136,11 @@ class Registry:
         if blob.size > limit:
             raise Corrupt(f"{what}: {blob.size} bytes where at most {limit} are accepted")
         url = self._url(_container(repository).get_blob_url(_checked_digest(blob.digest)))
-        data = self._transport.request("GET", url, what, limit=blob.size).body
-        if len(data) != blob.size:
-            raise Corrupt(f"{what}: {len(data)} bytes where the manifest says {blob.size}")
-        _verify(data, blob.digest, what)
-        return data
+        answer = self._transport.request("GET", url, what, limit=blob.size)
+        if len(answer.body) != blob.size:
+            raise Corrupt(f"{what}: {len(answer.body)} bytes where the manifest says {blob.size}")
+        _verify(answer, blob.digest, what)
+        return answer.body
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """Return what refers to a manifest (signatures, attestations), at most 64; empty when nothing does.
@@ -162,15 +180,15 @@ class Registry:
 
     def _url(self, path: str) -> str:
         host, _, rest = path.partition("/")
-        return f"{self._transport.base(host)}/{rest}"
+        return f"{self._hosts.base(host)}/{rest}"
 
-    def _manifest_bytes(self, repository: str, reference: str) -> bytes:
+    def _manifest(self, repository: str, reference: str) -> Answer:
         """Fetch a manifest by digest or tag, as it is stored."""
         by_digest = reference.startswith("sha256:")
         what = f"the manifest {repository}{'@' if by_digest else ':'}{reference}"
         checked = _checked_digest(reference) if by_digest else _checked_tag(reference)
         url = self._url(_container(repository).manifest_url(checked))
-        return self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": _ACCEPT}).body
+        return self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": _ACCEPT})
 
     def _referrer_entries(self, repository: str, digest: str, what: str) -> list[Any]:
         """Fetch the entries of the referrers index: from the API in one page, else from the fallback tag."""
@@ -183,7 +201,7 @@ class Registry:
             raw = answer.body
         except Missing:
             try:
-                raw = self._manifest_bytes(repository, digest.replace(":", "-"))
+                raw = self._manifest(repository, digest.replace(":", "-")).body
             except Missing:
                 return []
         return items(document(raw, what), "manifests", what)
@@ -192,7 +210,7 @@ class Registry:
         """Upload in one piece: POST for a place, PUT to it. The place must be the registry's own."""
         answer = self._transport.request("POST", url, what, limit=65536, data=b"")
         place = join(url, answer.headers.get("Location", ""), what)
-        if answer.status != HTTPStatus.ACCEPTED or _origin(place) != _origin(url):
+        if answer.status != HTTPStatus.ACCEPTED or origin(place) != origin(url):
             raise Rejected(f"{what}: the registry offers no place of its own to upload to")
         place += ("&" if urlsplit(place).query else "?") + urlencode({"digest": digest})
         headers = {"Content-Type": "application/octet-stream"}
@@ -218,16 +236,12 @@ def _checked_tag(tag: str) -> str:
     return tag
 
 
-def _verify(data: bytes, digest: str, what: str) -> None:
-    if (found := digest_of(data)) != digest:
+def _verify(answer: Answer, digest: str, what: str) -> None:
+    if answer.digest != digest:
         raise Corrupt(
-            f"{what}: the registry sends other content ({found})",
+            f"{what}: the registry sends other content ({answer.digest})",
             "its storage is damaged or something between rewrites answers; push the artifact again",
         )
-
-
-def _origin(url: str) -> tuple[str, str]:
-    return urlsplit(url).scheme, urlsplit(url).netloc
 
 
 def _next(answer: Answer, url: str, what: str) -> str | None:
@@ -236,6 +250,6 @@ def _next(answer: Answer, url: str, what: str) -> str | None:
     if match is None:
         return None
     following = join(url, match[1], what)
-    if _origin(following) != _origin(url):
+    if origin(following) != origin(url):
         raise Corrupt(f"{what}: the next page is said to be on another host")
     return following

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from reconciler.model.faults import Denied, Missing, Rejected, Unavailable
+from reconciler.world.registry_urls import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,11 +22,19 @@ _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 @dataclass(frozen=True)
 class Answer:
-    """A registry's answer, read to its end: `body` is complete and within the limit that was asked for."""
+    """A registry's answer, read to its end.
+
+    Attributes:
+        status: of HTTP.
+        headers: by name, in any letters.
+        body: complete, and within the limit that was asked for.
+        digest: `sha256:...` of the body, computed while it arrived.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    digest: str
 
 
 class Passing(Unavailable):
@@ -37,9 +45,8 @@ class Passing(Unavailable):
         self.wait = wait
 
 
-def host_of(url: str) -> str:
-    """The host and port of a URL, fit for a message: no user, no password, no control characters."""
-    return re.sub(r"[^A-Za-z0-9.:\[\]-]", "?", urlsplit(url).netloc.rpartition("@")[2])[:255] or "nowhere"
+class Silent(Passing):
+    """Nothing came, or not all of it in time: it is asking that costs time here, not the answer."""
 
 
 def accept(method: str, what: str, url: str, answer: Answer) -> Answer:
@@ -78,13 +85,13 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def backoff(error: Exception) -> bool | float:
-    """Tell stamina whether, and after how long, to try again."""
+def backoff(error: Exception, left: float) -> bool | float:
+    """Tell stamina whether, and after how long, to try again, when so many seconds are left for all attempts."""
     if not isinstance(error, Passing):
         return False
     if error.wait is None:
-        return True
-    return error.wait if error.wait <= _LONGEST_WAIT else False
+        return left > 0
+    return error.wait if error.wait <= min(_LONGEST_WAIT, left) else False
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Registry credentials, as docker keeps them in `config.json`.
+"""Registry credentials, as docker keeps them in `config.json`, and where a token may be had for them.
 
 The file is read each time a registry asks for credentials, so a rotated secret needs no restart. Credential helpers
 (`credsStore`, `credHelpers`) are programs named by a file: they are never run.
@@ -12,11 +12,16 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 
-from reconciler.model.faults import Misconfigured
+from requests.utils import parse_dict_header
+
+from reconciler.model.faults import Denied, Misconfigured
+from reconciler.world.registry_answers import json_object
+from reconciler.world.registry_urls import host_of, join, origin
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
 
@@ -65,3 +70,36 @@ def _basic(entry: Mapping[str, Any]) -> str | None:
         if isinstance(username, str) and isinstance(password, str):
             return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
     return None
+
+
+def token_url(challenge: str, asked: str, what: str, elsewhere: Collection[str]) -> str:
+    """Where a registry wants a token to be fetched (RFC 7235, distribution's token protocol).
+
+    Args:
+        challenge: what `WWW-Authenticate` says after `Bearer`.
+        asked: the registry's URL that was asked.
+        what: the thing asked for, for messages.
+        elsewhere: origins other than the registry's own that may be asked for a token.
+
+    Raises:
+        Denied: it is at another place, which would see the credentials.
+        Corrupt: it is no address.
+    """
+    parameters = parse_dict_header(challenge)
+    realm = join(asked, str(parameters.get("realm") or ""), what)
+    if origin(realm) not in {origin(asked), *elsewhere}:
+        host, other = host_of(asked), host_of(realm)
+        raise Denied(
+            f"{what}: {host} wants us to fetch a token from {other}; credentials go to the registry's own host only",
+            f"if {other} issues its tokens, over https, list it under registry.hosts: {{host: {host}, tokenHosts: [{other}]}}",
+        )
+    query = urlencode({key: str(parameters[key]) for key in ("service", "scope") if parameters.get(key)})
+    base = realm.partition("#")[0]
+    return base + ("&" if urlsplit(base).query else "?") + query if query else base
+
+
+def token_in(body: bytes) -> str | None:
+    """The token that a token server sends; None when it is none that may stand in a header."""
+    answer = json_object(body)
+    token = answer.get("token") or answer.get("access_token")
+    return token if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) else None

@@ -3,69 +3,71 @@
 What `world.registry` says about repositories and digests becomes requests here. The rules, each met by an incident:
 
 - plain http only to hosts that the configuration lists; a redirect never leads from https to http;
-- credentials and tokens go to the registry's own host only, and a token is asked for at no other host than that
-  (`WWW-Authenticate: Bearer realm=` may name any), so a registry that lies learns nothing;
-- a connect and a read time-out, a deadline over a whole body, and a limit on its size;
+- a host with a certificate authority of its own is believed by that alone, and no other host is believed by it;
+- credentials and tokens go to the registry's own host, and a token is asked for there or at hosts that the configuration lists
+  for it (`WWW-Authenticate: Bearer realm=` may name any), so a registry that lies learns nothing;
+- a connect and a read time-out, a deadline over a whole answer (`world.registry_wire`) and over all attempts, and a limit on
+  the size; what is compressed on the way is refused, as it has no size before it is read;
 - only what may pass by itself is tried again, with jitter, and `Retry-After` is honoured up to ten seconds;
-- `.netrc` and proxy variables are not consulted.
+- `.netrc`, proxy variables and cookies are not consulted.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import requests
 import stamina
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.utils import parse_dict_header
 
 from reconciler.model.faults import Corrupt, Denied, Unavailable
-from reconciler.world.registry_answers import Answer, Passing, accept, backoff, host_of, json_object
-from reconciler.world.registry_auth import Credentials
+from reconciler.world.recent import Recent
+from reconciler.world.registry_answers import Answer, Passing, Silent, accept, backoff
+from reconciler.world.registry_auth import Credentials, token_in, token_url
+from reconciler.world.registry_urls import host_of, join, origin
+from reconciler.world.registry_wire import PATIENCE, bounded_session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
+
+    from reconciler.world.registry_hosts import Hosts
+    from reconciler.world.registry_silences import Silences
 
 _CHUNK = 65536
 _REDIRECTS = 5
 _TOKEN_LIMIT = 65536
+_TOKENS = 1000  # are remembered: people choose the names of repositories
 _ERROR_LIMIT = 65536
-_BODY_PATIENCE = 4  # a whole body may take this many times the read time-out
 
 
 class Transport:
     """One pool of connections to registries, shared by all threads.
 
     Args:
-        plain_http: the hosts (`host` or `host:port`) spoken to without TLS.
+        hosts: the rules for single hosts.
+        silences: which hosts are left alone for a while.
         credentials: a docker `config.json`; None for anonymous access.
-        timeout: seconds to connect, and seconds without a byte; a whole body may take four times that.
-        attempts: how often a request is sent before `Unavailable` is raised.
+        timeout: seconds to connect, and seconds without a byte. A whole answer may take four times that, and nothing is sent
+            any more for a request after as long.
+        attempts: how often a request is sent before `Unavailable` is raised; a host that was silent before is asked once.
     """
 
-    def __init__(self, *, plain_http: Collection[str], credentials: Path | None, timeout: float, attempts: int) -> None:
-        self._plain_http = frozenset(plain_http)
+    def __init__(self, *, hosts: Hosts, silences: Silences, credentials: Path | None, timeout: float, attempts: int) -> None:
+        self._hosts = hosts
+        self._silences = silences
         self._credentials = Credentials(credentials)
         self._timeout = timeout
+        self._patience = PATIENCE * timeout
         self._attempts = attempts
-        self._tokens: dict[tuple[str, str], str] = {}
-        self._session = requests.Session()
-        self._session.trust_env = False  # no .netrc: it would send a person's passwords to whoever asks
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        for scheme in ("https://", "http://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=16))
-
-    def base(self, host: str) -> str:
-        """The URL that everything of this registry starts with, such as `https://ghcr.io`."""
-        return f"{'http' if host in self._plain_http else 'https'}://{host}"
+        self._tokens = Recent[str](_TOKENS)
+        self._session = bounded_session()
 
     def close(self) -> None:
         """Close idle connections."""
@@ -89,24 +91,32 @@ class Transport:
             Missing: 404.
             Denied: 401 or 403, or the registry wants a token from another host.
             Rejected: another 4xx in answer to a write.
-            Corrupt: the answer is longer than `limit`.
+            Corrupt: the answer is longer than `limit`, or compressed.
             Unavailable: anything else, after the last attempt.
+            Misconfigured: the credentials or the host's certificate authority cannot be read.
         """
-        passing = stamina.retry_context(
-            on=backoff, attempts=self._attempts, timeout=None, wait_initial=0.1, wait_max=2.0, wait_jitter=0.2
-        )
-        for attempt in passing:
-            with attempt:
-                return self._authorized(_Call(method, url, what, limit, dict(headers or {}), data))
+        call = _Call(method, url, what, limit, dict(headers or {}), data, time.monotonic() + self._patience)
+        with self._silences.asking(urlsplit(url).netloc, what) as again:
+            passing = stamina.retry_context(
+                on=lambda error: backoff(error, call.deadline - time.monotonic()),
+                attempts=1 if again else self._attempts,
+                timeout=None,
+                wait_initial=0.1,
+                wait_max=2.0,
+                wait_jitter=0.2,
+            )
+            for attempt in passing:
+                with attempt:
+                    return self._authorized(call)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def _authorized(self, call: _Call) -> Answer:
         """Send with the token of last time; when the registry asks for one, get it and send once more."""
-        key = (call.origin, call.scope)
+        key = (origin(call.url), call.scope)
         answer = self._follow(call, self._tokens.get(key))
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            challenge = answer.headers.get("WWW-Authenticate", "")
-            self._tokens[key] = authorization = self._answer_challenge(call, challenge)
+            authorization = self._answer_challenge(call, answer.headers.get("WWW-Authenticate", ""))
+            self._tokens.put(key, authorization, 1)
             answer = self._follow(call, authorization)
         return accept(call.method, call.what, call.url, answer)
 
@@ -114,10 +124,10 @@ class Transport:
         """Send, following redirects of reads; the authorization stays with the registry's own host."""
         url = call.url
         for _ in range(_REDIRECTS):
-            headers = dict(call.headers)
-            if authorization and _origin(url) == call.origin:
-                headers["Authorization"] = authorization
-            answer = self._once(call, url, headers)
+            at_home = origin(url) == origin(call.url)
+            answer = self._once(call, url, {"Authorization": authorization} if authorization and at_home else {})
+            if answer.status == HTTPStatus.UNAUTHORIZED and not at_home:
+                raise Denied(f"{call.what}: the registry redirects to {host_of(url)}, which wants credentials of its own")
             location = answer.headers.get("Location", "")
             if call.method != "GET" or answer.status not in requests.models.REDIRECT_STATI or not location:
                 return answer
@@ -126,8 +136,8 @@ class Transport:
 
     def _redirect(self, call: _Call, url: str, location: str) -> str:
         target = join(url, location, call.what)
-        scheme = urlsplit(target).scheme
-        plain = scheme == "http" and urlsplit(url).scheme == "http" and urlsplit(target).netloc in self._plain_http
+        scheme, host = urlsplit(target)[:2]
+        plain = scheme == "http" and urlsplit(url).scheme == "http" and host in self._hosts.plain_http
         if scheme != "https" and not plain:
             raise Denied(
                 f"{call.what}: the registry redirects to {host_of(target)} without TLS, which is not followed",
@@ -135,10 +145,12 @@ class Transport:
             )
         return target
 
-    def _once(self, call: _Call, url: str, headers: dict[str, str]) -> Answer:
+    def _once(self, call: _Call, url: str, authorization: Mapping[str, str]) -> Answer:
         """Send one request to one URL and read the answer to its end."""
-        headers = {"Accept-Encoding": "identity", "User-Agent": "catalyst-reconciler", **headers}
-        host = host_of(url)
+        host, started = host_of(url), time.monotonic()
+        if started > call.deadline:
+            raise Silent(f"{call.what}: {host} is not asked any more, as {self._patience:g} s have passed")
+        headers = {"Accept-Encoding": "identity", "User-Agent": "catalyst-reconciler", **call.headers, **authorization}
         try:
             with self._session.request(
                 call.method,
@@ -146,37 +158,25 @@ class Transport:
                 data=call.data,
                 headers=headers,
                 timeout=(self._timeout, self._timeout),
+                verify=self._hosts.verification(url),
                 allow_redirects=False,
                 stream=True,
             ) as response:
-                return Answer(response.status_code, response.headers, self._read(response, call, host))
-        except requests.exceptions.SSLError as error:
-            raise Unavailable(f"{call.what}: {host} shows a certificate that cannot be verified") from error
+                return _read(response, call, host)
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-            raise Passing(f"{call.what}: {host} did not answer within {self._timeout:g} s") from error
+            late = time.monotonic() - started > self._patience
+            took = f"finish within {self._patience:g}" if late else f"answer within {self._timeout:g}"
+            raise Silent(f"{call.what}: {host} did not {took} s") from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Passing(
+            if (mistrust := self._hosts.mistrust(url, call.what, error)) is not None:
+                raise mistrust from error
+            broken = isinstance(error, urllib3.exceptions.HTTPError)  # in the middle of an answer
+            raise (Passing if broken else Silent)(
                 f"{call.what}: the connection to {host} failed", "check that the registry runs and is reachable"
             ) from error
 
-    def _read(self, response: requests.Response, call: _Call, host: str) -> bytes:
-        """Read a body piece by piece: one `recv` at a time, so that a dripping server meets the deadline."""
-        success = response.status_code < HTTPStatus.MULTIPLE_CHOICES
-        patience = _BODY_PATIENCE * self._timeout
-        deadline = time.monotonic() + patience
-        body = bytearray()
-        while piece := response.raw.read1(_CHUNK, decode_content=False):
-            body += piece
-            if success and len(body) > call.limit:
-                raise Corrupt(f"{call.what}: {host} sends more than the {call.limit} bytes that are accepted")
-            if not success and len(body) > _ERROR_LIMIT:
-                break  # the status says enough
-            if time.monotonic() > deadline:
-                raise Passing(f"{call.what}: {host} did not finish within {patience:g} s")
-        return bytes(body)
-
     def _answer_challenge(self, call: _Call, challenge: str) -> str:
-        """Return the `Authorization` that a `WWW-Authenticate` asks for (RFC 7235, distribution's token protocol)."""
+        """Return the `Authorization` that a `WWW-Authenticate` asks for (RFC 7235)."""
         scheme, _, rest = challenge.partition(" ")
         host = urlsplit(call.url).netloc
         basic = self._credentials.basic(host)
@@ -187,29 +187,34 @@ class Transport:
                 f"{call.what}: {host} wants credentials and none are configured for it",
                 f"add {host} to the docker config.json that the configuration names",
             )
-        parameters = parse_dict_header(rest)
-        realm = join(call.url, str(parameters.get("realm") or ""), call.what)
-        if _origin(realm) != call.origin:
-            raise Denied(
-                f"{call.what}: {host} wants us to fetch a token from {host_of(realm)}; "
-                "credentials go to the registry's own host only",
-                "use a registry that issues its tokens itself, or a mirror in the Sovereign",
-            )
-        return self._token(call, realm, parameters, basic)
+        return self._token(call, token_url(rest, call.url, call.what, self._hosts.token_origins(host)), basic)
 
-    def _token(self, call: _Call, realm: str, parameters: Mapping[str, Any], basic: str | None) -> str:
-        query = {key: str(parameters[key]) for key in ("service", "scope") if parameters.get(key)}
-        url = requests.Request("GET", realm, params=query).prepare().url or realm
-        what = f"a token for {call.what}"
-        headers = {"Authorization": basic} if basic else {}
-        answer = self._once(_Call("GET", url, what, _TOKEN_LIMIT, {}, None), url, headers)
+    def _token(self, call: _Call, url: str, basic: str | None) -> str:
+        fetch = _Call("GET", url, f"a token for {call.what}", _TOKEN_LIMIT, {}, None, call.deadline)
+        answer = self._once(fetch, url, {"Authorization": basic} if basic else {})
         if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not Missing: the artifact may well exist
             raise Denied(f"{call.what}: {host_of(url)} issues no token to us ({answer.status})")
-        answer = accept("GET", what, url, answer)
-        token = json_object(answer.body).get("token") or json_object(answer.body).get("access_token")
-        if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
+        token = token_in(accept("GET", fetch.what, url, answer).body)
+        if token is None:
             raise Denied(f"{call.what}: {host_of(url)} sends a token that is none")
         return f"Bearer {token}"
+
+
+def _read(response: requests.Response, call: _Call, host: str) -> Answer:
+    """Read a body piece by piece, and compute its digest meanwhile; one that is too long is not read on."""
+    success = response.status_code < HTTPStatus.MULTIPLE_CHOICES
+    if success and response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Corrupt(f"{call.what}: {host} sends it compressed, which was not asked for")
+    limit = call.limit if success else _ERROR_LIMIT
+    too_long = (response.raw.length_remaining or 0) > limit  # what it says of itself, if it does
+    body, digest = bytearray(), hashlib.sha256()
+    while not too_long and (piece := response.raw.read1(_CHUNK, decode_content=False)):
+        body += piece
+        digest.update(piece)
+        too_long = len(body) > limit
+    if success and too_long:
+        raise Corrupt(f"{call.what}: {host} sends more than the {limit} bytes that are accepted")
+    return Answer(response.status_code, response.headers, bytes(body), f"sha256:{digest.hexdigest()}")
 
 
 @dataclass(frozen=True)
@@ -222,27 +227,10 @@ class _Call:
     limit: int
     headers: dict[str, str]
     data: bytes | None
-
-    @property
-    def origin(self) -> str:
-        return _origin(self.url)
+    deadline: float  # by the monotonic clock: when nothing is sent for it any more
 
     @property
     def scope(self) -> str:
         """What a token is good for: one repository, read or write."""
         repository = re.sub(r"/(tags|manifests|blobs|referrers)/.*", "", urlsplit(self.url).path)
         return f"{repository} {'read' if self.method == 'GET' else 'write'}"
-
-
-def _origin(url: str) -> str:
-    return f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
-
-
-def join(url: str, location: str, what: str) -> str:
-    """Resolve a `Location`, `Link` or realm against the URL it came from; Corrupt when it is no URL."""
-    try:
-        target = urljoin(url, location)
-        urlsplit(target)
-    except ValueError as error:
-        raise Corrupt(f"{what}: {host_of(url)} refers to something that is no address") from error
-    return target

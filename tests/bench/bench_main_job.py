@@ -30,7 +30,7 @@ import psutil
 from kubernetes import client
 
 from reconciler.loop.assemble import Runtime
-from reconciler.loop.publish import Signer
+from reconciler.loop.publish import SigningKey
 from reconciler.loop.settings import read_settings
 from reconciler.world.cosign import Cosign
 from reconciler.world.documents import dump, load, load_all
@@ -88,7 +88,7 @@ def stand(up: dict[str, Any], folder: Path) -> Servers:
     gitea = Gitea(url, up["gitea"]["admin"], token, web, Path(up["logs"]) / "gitea.log")
     cosign = Cosign(up["cosign"])
     key = cosign.generate_key(made(folder / "keys"), PASSWORD)[0]
-    return Servers(gitea, Cluster.of(up), up["registry"]["host"], Path(up["cosign"]), Signer.load(cosign, key, PASSWORD))
+    return Servers(gitea, Cluster.of(up), up["registry"]["host"], Path(up["cosign"]), SigningKey.load(cosign, key, PASSWORD))
 
 
 def pushes(stage: Stage) -> None:

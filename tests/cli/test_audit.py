@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from reconciler.cli.main import app
 from reconciler.decide.pin import entry_of
 from reconciler.decide.render import Surroundings, render
-from reconciler.decide.trust import policy_digest
 from reconciler.loop.audit import audit, in_folder
 from reconciler.loop.kept import Kept, Saving
 from reconciler.loop.policies import read_policies
@@ -22,6 +21,7 @@ from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.environment import Environment
 from reconciler.model.faults import Fault, Misconfigured, Unavailable
 from reconciler.model.lock import ChartPin, Evidence
+from reconciler.model.trust import PREDICATE
 from reconciler.world.documents import dump
 from reconciler.world.manifest import MANIFEST_TYPE
 from tests.cli.places import Sovereign
@@ -29,10 +29,12 @@ from tests.decide.builders import API, FSN, SHOP, environment, lock_of, package,
 from tests.world.git_server import bare, commit, git
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from typer.testing import Result
 
+    from reconciler.model.trust import Signer
     from reconciler.world.manifest import Descriptor, Manifest
 
 KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
@@ -43,7 +45,7 @@ COSIGN = """#!/bin/sh
 if [ "$1" = version ]; then echo '{"gitVersion": "v3.0.6"}'; exit 0; fi
 for one in "$@"; do case "$one" in
 --key=*) key=$(sed -n 2p "${one#--key=}") ;; --bundle=*) bundle=${one#--bundle=} ;; --digest=*) digest=${one#--digest=} ;;
---signature=*) grep -q "$key" "${one#--signature=}"; exit $? ;; esac; done
+esac; done
 grep -q "$digest" "$bundle" && grep -q "$key" "$bundle"
 """
 
@@ -89,7 +91,8 @@ class Scene:
         one = {"apiVersion": API, "kind": "TrustPolicy", "metadata": {"name": "shop"}, "spec": spec}
         (self.trust / "shop.yaml").write_bytes(dump(one))
         policies = read_policies(self.trust)
-        packages = [self._package(name, policy_digest(policies.policies), layer) for name in ("db", "web")]
+        digest = policies.digest_of(policies.policies[0])
+        packages = [self._package(name, digest, layer) for name in ("db", "web")]
         lock, whose = lock_of(*packages), Environment.model_validate(environment())
         for path, documents in render(lock, whose, Surroundings(sovereign="o", keys=policies.keys)).items():
             (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +111,7 @@ class Scene:
             name,
             artifact=f"oci://{SHOP}/bp-{name}@{digest}",
             chart=ChartPin(digest=digest_of(chart), media_type=CHART_TYPE),
-            evidence=Evidence(authority="openova", policy=policy, signature=digest_of(signature)),
+            evidence=[Evidence(policy="shop", policy_digest=policy, authority="openova", signature=digest_of(signature))],
         )
         return made.model_copy(update={"entry": entry_of(made.model_dump())})
 
@@ -169,8 +172,9 @@ def test_json_has_all_that_cosign_needs(scene: Scene) -> None:
     (one,) = json.loads(done.stdout)
     assert (one["environment"], one["ok"], one["fault"], one["problems"]) == ("acme-prod", True, None, [])
     web = one["packages"][1]
-    assert (web["application"], web["authority"], web["judged"], web["problems"]) == ("web", "openova", True, [])
-    assert scene.evidence("web").name == f"{web['bundle'].replace(':', '-')}.json"
+    assert (web["application"], web["judged"], web["problems"]) == ("web", True, [])
+    assert [(proof["policy"], proof["authority"]) for proof in web["evidence"]] == [("shop", "openova")]
+    assert scene.evidence("web").name == f"{next(iter(web['bundles'].values())).replace(':', '-')}.json"
 
 
 def test_an_old_signature_holds_too(tmp_path: Path) -> None:
@@ -308,10 +312,15 @@ def test_what_was_asked_for_is_saved_and_enough(scene: Scene, tmp_path: Path) ->
 class Yes:
     """A cosign that accepts all."""
 
-    def verify_bundle(self, bundle: bytes, digest: str, public_key: str) -> bool:
-        return bool(bundle and digest and public_key)
+    def verify_bundle(self, bundle: bytes, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
+        return bool(bundle and digest and signer.key and predicate_type)
 
-    def verify_legacy(self, payload: bytes, signature: str, digest: str, public_key: str) -> bool:
+    def verify_legacy(self, payload: bytes, annotations: Mapping[str, str], digest: str, signer: Signer) -> bool:
+        raise NotImplementedError
+
+    def verify_legacy_attestation(
+        self, envelope: bytes, annotations: Mapping[str, str], digest: str, signer: Signer, predicate_type: str
+    ) -> bool:
         raise NotImplementedError
 
 

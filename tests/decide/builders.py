@@ -34,7 +34,7 @@ def sha(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-EVIDENCE = Evidence(authority="openova", policy=sha("policy"), signature=sha("signature"))
+EVIDENCE = [Evidence(policy="shop", policy_digest=sha("policy"), authority="openova", signature=sha("signature"))]
 
 
 def source(data: Any, file: str = "file.yaml") -> Source:

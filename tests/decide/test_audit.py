@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.audit import key_of, of_lock, of_tree, place_of, tree_of
+from reconciler.decide.audit import of_lock, of_tree, place_of, proofs, tree_of
 from reconciler.decide.pin import entry_of
 from reconciler.decide.render import Surroundings, render
 from reconciler.decide.shape import shape
-from reconciler.decide.trust import Policies, policy_digest
+from reconciler.decide.trust import Policies
 from reconciler.model.environment import Environment
-from reconciler.model.lock import EnvironmentLock, Evidence
-from reconciler.model.trust import TrustPolicy
+from reconciler.model.lock import Attested, EnvironmentLock, Evidence
+from reconciler.model.trust import PREDICATE, Attestation, TrustPolicy
 from reconciler.world.documents import dump, load, load_all
 from tests.decide.builders import API, FSN, NBG, SHOP, environment, lock_of, package, sha
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model.source import Source
 
 KEY, OTHER = (f"-----BEGIN PUBLIC KEY-----\n{word}\n-----END PUBLIC KEY-----\n" for word in ("MFkw", "MFkx"))
+SPDX = "https://spdx.dev/Document"
 LOCK = "environment.lock.yaml"
 WEB = f"clusters/{FSN}/web.yaml"
 
@@ -38,11 +39,22 @@ def policy(name: str = "shop", key: str = KEY, authority: str = "openova", artif
 POLICIES = Policies((policy(),))
 
 
+def evidence(one: TrustPolicy, policies: Policies, *predicate_types: str) -> Evidence:
+    """Why a policy holds, by its first authority."""
+    by = one.spec.authorities[0].name
+    return Evidence(
+        policy=one.metadata.name,
+        policy_digest=policies.digest_of(one),
+        authority=by,
+        signature=sha("signature"),
+        attestations=[Attested(predicate_type=t, authority=by, signature=sha(t)) for t in predicate_types],
+    )
+
+
 def locked(name: str, policies: Policies = POLICIES, **fields: Any) -> Package:
     """A package as `pin` makes it."""
     covering = policies.covering(f"{SHOP}/bp-{name}")
-    proof = Evidence(authority="openova", policy=policy_digest(covering), signature=sha("signature"))
-    one = package(name, **({"evidence": proof} | fields))
+    one = package(name, **({"evidence": [evidence(one, policies) for one in covering]} | fields))
     return one.model_copy(update={"entry": entry_of(one.model_dump())})
 
 
@@ -215,17 +227,35 @@ def test_other_policies_than_it_was_locked_under() -> None:
 
 def test_a_second_policy_of_which_the_lock_holds_no_evidence_is_a_gap() -> None:
     both = Policies((policy(), policy("all", OTHER, "auditor", "*")))
-    ((application, problem),) = audit(commit(lock_of(locked("web", both))), both)
+    assert audit(commit(lock_of(locked("web", both)), keys=both.keys), both) == []
+    ((application, problem),) = audit(commit(lock_of(locked("web"))), both)
     assert (application, problem.code) == ("web", "Untrusted")
-    assert problem.message == "all covers the artifact too, and the lock names no signature for it"
+    assert problem.message == "all covers the artifact too, and the lock holds no evidence for it"
+
+
+def test_what_a_policy_wants_attested_must_be_named_and_by_an_authority_of_it() -> None:
+    spec = policy().spec.model_copy(update={"attestations": [Attestation(predicate_type=SPDX)]})
+    wanting = policy().model_copy(update={"spec": spec})
+    policies = Policies((wanting,))
+    assert audit(commit(lock_of(locked("web", evidence=[evidence(wanting, policies, SPDX)]))), policies) == []
+    ((_, problem),) = audit(commit(lock_of(locked("web", evidence=[evidence(wanting, policies)]))), policies)
+    assert problem.message == f"shop wants {SPDX} attested, and the lock names no such attestation"
+    foreign = evidence(wanting, policies, SPDX)
+    foreign = foreign.model_copy(update={"attestations": [foreign.attestations[0].model_copy(update={"authority": "nobody"})]})
+    ((_, problem),) = audit(commit(lock_of(locked("web", evidence=[foreign]))), policies)
+    assert (problem.code, problem.message, problem.line) == ("Untrusted", "nobody is no authority of shop", 25)
 
 
 def test_an_application_that_is_locked_twice_is_told() -> None:
     assert ("web", "Duplicate") in codes(audit(commit(lock_of(locked("web"), locked("web")))))
 
 
-def test_the_key_is_that_of_a_policy_which_covers_the_artifact() -> None:
-    assert key_of(locked("web"), POLICIES) == KEY
-    assert key_of(locked("web"), Policies((policy(artifacts="elsewhere.example/*"),))) is None
-    assert key_of(locked("web").model_copy(update={"artifact": "oci://x"}), POLICIES) is None
+def test_what_is_to_be_judged_is_all_that_the_lock_names_by_authorities_at_hand() -> None:
+    one = locked("web", evidence=[evidence(policy(), POLICIES, SPDX)])
+    assert [(p.signer.key, p.manifest, p.predicate_type) for p in proofs(one, POLICIES)] == [
+        (KEY, sha("signature"), PREDICATE),
+        (KEY, sha(SPDX), SPDX),
+    ]
+    assert list(proofs(one, Policies((policy(authority="another"),)))) == []
+    assert list(proofs(one, Policies((policy("another"),)))) == []
     assert place_of(locked("web")) == (f"{SHOP}/bp-web", WHOLE.packages[1].digest)

@@ -30,7 +30,7 @@ def package(name: str) -> Package:
         artifact=f"oci://r/bp-{name}@{DIGEST}",
         chart=ChartPin(digest=DIGEST, media_type="application/x"),
         placements=["hz-fsn-rtz-prod-acme"],
-        evidence=Trust(authority="a", policy=DIGEST, signature=DIGEST),
+        evidence=[Trust(policy="p", policy_digest=DIGEST, authority="a", signature=DIGEST)],
         entry=DIGEST,
     )
 

@@ -22,7 +22,7 @@ def test_everything_is_new_where_there_was_no_lock() -> None:
 
 
 def test_evidence_alone_is_no_change_of_what_runs() -> None:
-    after = package("a", evidence=package("a").evidence.model_copy(update={"policy": sha("another policy")}))
+    after = package("a", evidence=[package("a").evidence[0].model_copy(update={"policy_digest": sha("another policy")})])
     assert changes(lock_of(package("a")), lock_of(after)) == ()
 
 

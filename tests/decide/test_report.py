@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.decide.catalog import PassedOver, Verified
 from reconciler.decide.page import escape, page
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import MAX_PROBLEMS, Hitch, report, subject
+from reconciler.decide.report import MAX_PROBLEMS, STANDS, Hitch, report, subject
+from reconciler.decide.standing import Standing
+from reconciler.model.faults import Unavailable
 from reconciler.model.problem import Problem
-from tests.decide.builders import FSN, NBG, lock_of, package
+from tests.decide.builders import FSN, NBG, blueprint, lock_of, package, verified
 
 if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
@@ -29,9 +32,9 @@ def waiting(*names: str) -> Verdict:
     return Verdict("False", "Installing", "DependencyNotReady", "dependency is not ready", 18, waiting_for=names)
 
 
-def status_of(hitch: Hitch | None = None, **verdicts: Verdict) -> EnvironmentStatus:
+def status_of(hitch: Hitch | None = None, standing: Standing = STANDS, **verdicts: Verdict) -> EnvironmentStatus:
     lock = lock_of(*(package(name) for name in sorted(verdicts)))
-    return report("acme-prod", MAIN, RESOLVED, lock, {(name, FSN): v for name, v in verdicts.items()}, hitch)
+    return report("acme-prod", MAIN, RESOLVED, lock, {(name, FSN): v for name, v in verdicts.items()}, hitch, standing)
 
 
 def refusal(*problems: Problem) -> Hitch:
@@ -70,7 +73,7 @@ def test_an_application_that_is_placed_nowhere_is_never_ready() -> None:
     ],
 )
 def test_the_subject_tells_the_state_in_one_line(verdicts: dict[str, Verdict], line: str) -> None:
-    assert subject(status_of(None, **verdicts)) == line
+    assert subject(status_of(None, STANDS, **verdicts)) == line
 
 
 def test_a_refused_commit_is_told_with_its_place_and_what_runs_keeps_its_state() -> None:
@@ -89,9 +92,31 @@ def test_a_refused_commit_is_told_with_its_place_and_what_runs_keeps_its_state()
 
 
 def test_what_could_not_be_judged_is_unknown_and_refuses_nothing() -> None:
-    status = status_of(Hitch("Trusted", refused=False, reason="Unavailable", message="the registry did not answer"), a=GOOD)
+    status = status_of(Hitch("Resolved", refused=False, reason="Unavailable", message="the registry did not answer"), a=GOOD)
     assert status.refused is None
-    assert status.condition("Trusted").status == "Unknown"
+    assert status.condition("Resolved").status == "Unknown"
+    assert subject(status) == "acme-prod: Ready 1/1, Unavailable"
+
+
+def test_what_lost_its_trust_is_named_and_what_runs_keeps_its_state() -> None:
+    gone = PassedOver("1.0.0", "Untrusted", "it is signed, but by no accepted key")
+    answers: dict[str, Verified | PassedOver] = {"oci://x/bp-db@1": gone, "oci://x/bp-a@1": verified(blueprint("a"))}
+    standing = Standing(answers, {"oci://x/bp-db@1": ("db", "data")})
+    hitch = Hitch("Trusted", refused=True, reason="Untrusted", message="no", problems=(Problem(code="Untrusted", message="no"),))
+    for found in (hitch, None):
+        status = status_of(found, standing, a=GOOD)
+        trusted = status.condition("Trusted")
+        assert (trusted.status, trusted.reason) == ("False", "Untrusted")
+        assert trusted.message == "db, data: it is signed, but by no accepted key; what runs is left running"
+        assert [c.status for c in status.conditions if c.type in {"Resolved", "Committed", "Ready"}] == ["True"] * 3
+        assert (status.refused, subject(status)) == (None, "acme-prod: Ready 1/1, Untrusted")
+
+
+def test_trust_that_cannot_be_looked_at_is_unknown() -> None:
+    status = status_of(None, Standing(fault=Unavailable("the registry did not answer")), a=GOOD)
+    trusted = status.condition("Trusted")
+    assert (trusted.status, trusted.reason) == ("Unknown", "Unavailable")
+    assert trusted.message == "cannot be checked again: the registry did not answer"
     assert subject(status) == "acme-prod: Ready 1/1, Unavailable"
 
 

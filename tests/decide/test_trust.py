@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.decide.trust import Policies, policy_digest
+from reconciler.decide.trust import Policies
 from reconciler.model.trust import TrustPolicy
 from tests.decide.builders import API
 
@@ -12,6 +12,10 @@ KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
 def policy(name: str, *artifacts: str, authority: str = "openova", key: str = KEY) -> TrustPolicy:
     spec = {"artifacts": list(artifacts), "authorities": [{"name": authority, "key": key}]}
     return TrustPolicy.model_validate({"apiVersion": API, "kind": "TrustPolicy", "metadata": {"name": name}, "spec": spec})
+
+
+def digest(*policies: TrustPolicy) -> str:
+    return Policies(policies).digest
 
 
 def names(policies: Policies, repository: str) -> list[str]:
@@ -38,9 +42,21 @@ def test_case_counts_and_no_policy_covers_nothing() -> None:
 
 def test_the_digest_changes_with_any_policy_and_not_with_their_order() -> None:
     one, twin, other = policy("p", "a/*"), policy("p", "b/*"), policy("q", "a/*")
-    assert policy_digest([one, twin, other]) == policy_digest([other, twin, one])
-    assert len({policy_digest([one]), policy_digest([twin]), policy_digest([other]), policy_digest([])}) == 4
-    assert policy_digest([one]) != policy_digest([policy("p", "a/*", key=KEY.replace("MFkw", "MFkx"))])
+    assert digest(one, twin, other) == digest(other, twin, one)
+    assert len({digest(one), digest(twin), digest(other), digest()}) == 4
+    assert digest(one) != digest(policy("p", "a/*", key=KEY.replace("MFkw", "MFkx")))
+
+
+def test_the_digest_changes_with_a_trusted_root_that_is_named_and_with_no_other() -> None:
+    keyless = {"issuer": "https://token.example", "subject": "https://ci.example/*", "trustedRoot": "root.json"}
+    spec = {"artifacts": ["*"], "authorities": [{"name": "ci", "keyless": keyless}]}
+    one = TrustPolicy.model_validate({"apiVersion": API, "kind": "TrustPolicy", "metadata": {"name": "p"}, "spec": spec})
+    found = [Policies((one,), roots) for roots in ({"root.json": "a"}, {"root.json": "b"}, {"root.json": "a", "other.json": "x"})]
+    assert len({p.digest for p in found}) == 2
+    assert found[0].digest_of(one) == found[2].digest_of(one)
+    assert found[0].keys == {}
+    signer = found[0].signer(one.spec.authorities[0])
+    assert (signer.key, signer.issuer, signer.subject, signer.root) == ("", keyless["issuer"], keyless["subject"], "a")
 
 
 def test_keys_are_told_by_their_authority() -> None:

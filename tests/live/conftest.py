@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.loop.publish import Signer
+from reconciler.loop.publish import SigningKey
 from reconciler.world.cosign import Cosign
 from tests.live.stage import Cluster, Gitea, Servers
 
@@ -97,8 +97,8 @@ def cluster(up: dict[str, Any]) -> Cluster:
 class Keys:
     """A signer whom the tests' trust policies accept, and one whom they do not."""
 
-    trusted: Signer
-    stranger: Signer
+    trusted: SigningKey
+    stranger: SigningKey
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +106,7 @@ def keys(cosign_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Keys
     """Two key pairs."""
     folder, cosign = tmp_path_factory.mktemp("keys"), Cosign(cosign_program)
     made = [cosign.generate_key(folder, PASSWORD, name)[0] for name in ("trusted", "stranger")]
-    return Keys(*(Signer.load(cosign, key, PASSWORD) for key in made))
+    return Keys(*(SigningKey.load(cosign, key, PASSWORD) for key in made))
 
 
 @pytest.fixture(scope="session")

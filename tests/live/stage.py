@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from reconciler.loop.publish import Signer
+    from reconciler.loop.publish import SigningKey
 
 PATIENCE = 120.0  # seconds a real rollout may take on a busy machine of two cores
 
@@ -108,9 +108,9 @@ class Servers:
     cluster: Cluster
     registry: str
     cosign: Path
-    signer: Signer
+    signer: SigningKey
 
-    def publish(self, prefix: str, *folders: Path, signer: Signer | None = None, unsigned: bool = False) -> None:
+    def publish(self, prefix: str, *folders: Path, signer: SigningKey | None = None, unsigned: bool = False) -> None:
         """Publish catalog folders with our own command."""
         who = signer or self.signer
         sign = ["--unsigned"] if unsigned else ["--key", str(who.key)]

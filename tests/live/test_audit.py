@@ -12,8 +12,8 @@ import pytest
 
 from reconciler.decide.pin import entry_of
 from reconciler.decide.shape import shape
-from reconciler.model.lock import EnvironmentLock, Package
-from reconciler.world.cosign import PREDICATE
+from reconciler.model.lock import EnvironmentLock, Evidence, Package
+from reconciler.model.trust import PREDICATE
 from reconciler.world.documents import dump, load
 from tests.live.stage import Servers, Stage, blueprint, reconciler
 
@@ -87,6 +87,11 @@ def outsider(stage: Stage, tmp_path: Path) -> Outsider:
     return Outsider(stage, tmp_path)
 
 
+def changed(package: Package, **change: str) -> list[Evidence]:
+    """A package's evidence with a word changed."""
+    return [one.model_copy(update=change) for one in package.evidence]
+
+
 def codes(found: Any) -> dict[str, set[str]]:
     """What is wrong, by Application; what is wrong beside them under no name."""
     each = {p["application"]: {one["code"] for one in p["problems"]} for p in found["packages"]}
@@ -109,7 +114,8 @@ def test_what_the_reconciler_made_holds_and_holds_without_any_network(outsider: 
 def test_cosign_alone_says_the_same_of_what_was_saved(outsider: Outsider, keys: Keys, tmp_path: Path) -> None:
     _, found = outsider.audit("--save", str(outsider.bundles))
     package = found["packages"][0]
-    bundle = outsider.bundles / f"{package['bundle'].replace(':', '-')}.json"
+    (digest,) = package["bundles"].values()
+    bundle = outsider.bundles / f"{digest.replace(':', '-')}.json"
     answers = []
     for signer in (keys.trusted, keys.stranger):
         key = tmp_path / "key.pub"
@@ -133,10 +139,10 @@ def test_cosign_alone_says_the_same_of_what_was_saved(outsider: Outsider, keys: 
             True,
             {"ArtifactDiffers", "TreeDiffers", "Untrusted"},
         ),
-        (lambda p: {"evidence": p.evidence.model_copy(update={"authority": "nobody"})}, False, {"Untrusted", "TreeDiffers"}),
-        (lambda p: {"evidence": p.evidence.model_copy(update={"signature": p.digest})}, False, {"Untrusted"}),
-        (lambda p: {"evidence": p.evidence.model_copy(update={"signature": p.entry})}, False, {"SignatureGone"}),
-        (lambda p: {"evidence": p.evidence.model_copy(update={"policy": p.digest})}, False, {"PolicyChanged"}),
+        (lambda p: {"evidence": changed(p, authority="nobody")}, False, {"Untrusted", "TreeDiffers"}),
+        (lambda p: {"evidence": changed(p, signature=p.digest)}, False, {"Untrusted"}),
+        (lambda p: {"evidence": changed(p, signature=p.entry)}, False, {"SignatureGone"}),
+        (lambda p: {"evidence": changed(p, policy_digest=p.digest)}, False, {"PolicyChanged"}),
     ],
     ids=["version", "values", "sealed values", "digest", "authority", "signature", "no signature", "policy"],
 )
@@ -173,7 +179,7 @@ def test_a_signature_that_was_taken_away(outsider: Outsider) -> None:
     assert outsider.audit("--save", str(outsider.bundles))[0] == 0
     package = outsider.lock().packages[0]
     host, _, repository = package.artifact.removeprefix("oci://").rpartition("@")[0].partition("/")
-    url = f"http://{host}/v2/{repository}/manifests/{package.evidence.signature}"
+    url = f"http://{host}/v2/{repository}/manifests/{package.evidence[0].signature}"
     assert httpx.get(url, headers={"Accept": MANIFEST}).status_code == 200
     assert httpx.delete(url).status_code == 202
     code, found = outsider.audit()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.loop.evidence import collect, evidence
-from reconciler.loop.publish import Published, Signer, publish
+from reconciler.loop.evidence import collect
+from reconciler.loop.publish import Published, SigningKey, publish
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
 from reconciler.model.faults import Misconfigured, Missing, Rejected, Unavailable, Untrusted
+from reconciler.model.trust import Signer
 from reconciler.world import charts
 from reconciler.world.cosign import Cosign
 from reconciler.world.registry import Registry
@@ -28,6 +29,15 @@ PASSWORD = "a password"  # noqa: S105 - of keys that these tests make and throw 
 CHART = {"apiVersion": "v2", "name": "shop", "version": "1.3.0", "description": "stands in for a sh\u00f6p"}
 
 
+def evidence(registry: Registry, cosign: Cosign, repository: str, digest: str, public_key: str) -> str:
+    """The digest of the manifest that holds a signature by this key, or the refusal."""
+    found = collect(registry, repository, digest)
+    proof = found.prove(cosign, Signer("ours", key=public_key))
+    if proof is None:
+        raise found.refusal()
+    return proof
+
+
 @dataclass
 class World:
     """A registry, a cosign, two signers, and a prefix of its own for each test."""
@@ -35,11 +45,11 @@ class World:
     registry: Registry
     cosign: Cosign
     prefix: str
-    ours: Signer
-    other: Signer
+    ours: SigningKey
+    other: SigningKey
     folder: Path
 
-    def publish(self, signer: Signer | None, version: str = "1.3.0") -> Published:
+    def publish(self, signer: SigningKey | None, version: str = "1.3.0") -> Published:
         return publish(
             self.folder,
             name="bp-shop",
@@ -65,14 +75,14 @@ def cosign(cosign_program: Path) -> Cosign:
 
 
 @pytest.fixture(scope="module")
-def signers(cosign: Cosign, tmp_path_factory: pytest.TempPathFactory) -> tuple[Signer, Signer]:
+def signers(cosign: Cosign, tmp_path_factory: pytest.TempPathFactory) -> tuple[SigningKey, SigningKey]:
     directory = tmp_path_factory.mktemp("keys")
     ours, other = [cosign.generate_key(directory, PASSWORD, name)[0] for name in ("ours", "other")]
-    return Signer.load(cosign, ours, PASSWORD), Signer.load(cosign, other, PASSWORD)
+    return SigningKey.load(cosign, ours, PASSWORD), SigningKey.load(cosign, other, PASSWORD)
 
 
 @pytest.fixture
-def world(registry_host: str, cosign: Cosign, signers: tuple[Signer, Signer], tmp_path: Path) -> World:
+def world(registry_host: str, cosign: Cosign, signers: tuple[SigningKey, SigningKey], tmp_path: Path) -> World:
     folder = tmp_path / "shop"
     (folder / "chart" / "templates").mkdir(parents=True)
     (folder / "blueprint.yaml").write_text("kind: Blueprint\nmetadata: {name: bp-shop}\nspec: {version: 1.3.0}\n")
@@ -93,7 +103,7 @@ def by_hand(cosign_program: Path, tmp_path: Path) -> Callable[..., None]:
     return run
 
 
-def attest(world: World, published: Published, signer: Signer, by_hand: Callable[..., None]) -> None:
+def attest(world: World, published: Published, signer: SigningKey, by_hand: Callable[..., None]) -> None:
     config, predicate = world.folder / "signing.json", world.folder / "predicate.json"
     by_hand("signing-config", "create", "--out", config)
     predicate.write_text("{}")
@@ -101,7 +111,7 @@ def attest(world: World, published: Published, signer: Signer, by_hand: Callable
     by_hand("attest", "--key", signer.key, *flags, published.reference)
 
 
-def sign_old_format(published: Published, signer: Signer, by_hand: Callable[..., None]) -> None:
+def sign_old_format(published: Published, signer: SigningKey, by_hand: Callable[..., None]) -> None:
     flags = ["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false", "--allow-http-registry", "-y"]
     by_hand("sign", "--key", signer.key, *flags, published.reference)
 
@@ -169,7 +179,7 @@ def test_a_folder_without_its_parts_is_missing(world: World) -> None:
 
 def test_a_wrong_password_says_that_the_key_cannot_be_read(world: World) -> None:
     with pytest.raises(Misconfigured, match="check the key file and its password") as caught:
-        Signer.load(world.cosign, world.ours.key, "canary-91c")
+        SigningKey.load(world.cosign, world.ours.key, "canary-91c")
     assert "canary-91c" not in str(caught.value)
     assert PASSWORD not in repr(world.ours)
 

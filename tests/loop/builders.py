@@ -62,6 +62,11 @@ def files(*names: str, **changes: Any) -> dict[str, str]:
     return {"environment.yaml": environment(**changes)} | {f"applications/{n}.yaml": application(n) for n in names}
 
 
+def proof(authority: str, of: str) -> Evidence:
+    """Evidence for something, as one policy wants it."""
+    return Evidence(policy="openova", policy_digest=sha256("policy"), authority=authority, signature=sha256(f"signature of {of}"))
+
+
 def verified(name: str, version: str, *depends: str, home: str = PREFIX) -> Verified:
     spec = {"version": version, "depends": list(depends)}
     blueprint = Blueprint.model_validate(
@@ -71,16 +76,19 @@ def verified(name: str, version: str, *depends: str, home: str = PREFIX) -> Veri
         blueprint=blueprint,
         artifact=f"oci://{home}/{name}@{sha256(f'{name} {version}')}",
         chart=ChartPin(digest=sha256(f"chart of {name} {version}"), media_type=CHART_TYPE),
-        evidence=Evidence(authority="release", policy=sha256("policy"), signature=sha256(f"signature of {name} {version}")),
+        evidence=[proof("release", f"{name} {version}")],
     )
 
 
 class Shelf:
-    """A Catalog in memory: what is put on it can be found, unless it is down."""
+    """A Catalog in memory: what is put on it can be found, unless it is down.
+
+    `asked` counts what a real one would look for: not what is known by its digest, and so remembered.
+    """
 
     def __init__(self, *blueprints: Verified) -> None:
         self.down: Fault | None = None
-        self.asked = 0
+        self.asked = self.recalled = 0
         self._content: dict[str, dict[str, Verified | PassedOver]] = {}
         for one in blueprints:
             self.put(one)
@@ -96,12 +104,13 @@ class Shelf:
         return {PREFIX: tuple(self._content[name])} if name in self._content else {}
 
     def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
-        self._ask()
-        del catalog, digest
+        del catalog
+        self._ask(remembered=digest is not None)
         return self._content[name][version]
 
-    def _ask(self) -> None:
-        self.asked += 1
+    def _ask(self, *, remembered: bool = False) -> None:
+        self.asked += not remembered
+        self.recalled += remembered
         if self.down is not None:
             raise self.down
 

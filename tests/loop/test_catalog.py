@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import io
 import tarfile
@@ -12,10 +13,12 @@ import pytest
 
 from reconciler.decide.catalog import PassedOver, Verified
 from reconciler.decide.charts import rejected
-from reconciler.decide.trust import Policies, policy_digest
+from reconciler.decide.trust import Policies
+from reconciler.loop.blobs import CachedBlobs
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable, Untrusted
+from reconciler.model.lock import Evidence
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.cache import Cache
 from reconciler.world.manifest import Descriptor, Manifest, describe, digest_of
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.decide.charts import Chart
-    from reconciler.world.registry import Registry
+    from reconciler.world.mirrors import Mirrored
 
 HOME = "registry.example/openova"
 OTHER = "registry.example/acme"
@@ -131,14 +134,22 @@ class Depot:
         assert blob.size <= limit
         return self.blobs[blob.digest]
 
-    def prove(self, repository: str, digest: str, public_key: str) -> str:
-        del repository
-        self.told.append("prove")
+    def vouch(self, repository: str, digest: str, policies: Policies) -> list[Evidence]:
+        self.told.append("vouch")
         if self.proof_fault is not None:
             raise self.proof_fault
-        if (digest, public_key) not in self.signed:
+        by = [(p, a) for p in policies.covering(repository) for a in p.spec.authorities if (digest, a.key) in self.signed]
+        if not by:
             raise Untrusted("signed, but by no accepted key")
-        return self.signed[digest, public_key]
+        return [
+            Evidence(
+                policy=one.metadata.name,
+                policy_digest=policies.digest_of(one),
+                authority=authority.name,
+                signature=self.signed[digest, authority.key or ""],
+            )
+            for one, authority in by
+        ]
 
     def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -155,8 +166,9 @@ def depot() -> Depot:
 def shelf(depot: Depot, tmp_path: Path) -> Callable[..., TrustedCatalog]:
     def make(*policies: TrustPolicy, homes: tuple[str, ...] = (HOME, OTHER), fresh: float = 60.0, **extra: Any) -> TrustedCatalog:
         ask = extra.get("ask", lambda: Policies(policies or (policy("openova", "release"),)))
-        registry = cast("Registry", depot)
-        return TrustedCatalog(homes, ask, registry, depot.prove, Cache(tmp_path / "cache", 1 << 20), fresh=fresh)
+        blobs = CachedBlobs(depot.blob, Cache(tmp_path / "cache", 1 << 20))
+        reverify = extra.get("reverify", 3600.0)
+        return TrustedCatalog(homes, ask, cast("Mirrored", depot), depot.vouch, blobs, fresh=fresh, reverify=reverify)
 
     return make
 
@@ -171,23 +183,23 @@ def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: C
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
     assert isinstance(found, Verified)
     assert (found.blueprint.name, found.artifact) == ("bp-shop", f"oci://{HOME}/bp-shop@{digest}")
-    assert found.evidence.authority == "release"
-    assert found.evidence.signature == depot.signed[digest, key("release")]
-    assert found.evidence.policy == policy_digest([policy("openova", "release")])
+    (evidence,) = found.evidence
+    assert (evidence.policy, evidence.authority) == ("openova", "release")
+    assert evidence.signature == depot.signed[digest, key("release")]
     assert found.chart.media_type == CHART_TYPE
 
 
 def test_nothing_of_an_artifact_is_read_before_its_signature_holds(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
     depot.publish("1.0.0")
     shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert depot.told == ["resolve", "prove", "manifest", "blob", "blob"]
+    assert depot.told == ["resolve", "vouch", "manifest", "blob", "blob"]
 
 
 def test_of_an_unsigned_one_nothing_is_read_at_all(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
     depot.publish("1.0.0", signers=(), blueprint="!!python/object:os.system", chart_yaml="[")
     reason = passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
-    assert reason == "Untrusted: the policy openova is not met: release: signed, but by no accepted key"
-    assert depot.told == ["resolve", "prove"]
+    assert reason == "Untrusted: signed, but by no accepted key"
+    assert depot.told == ["resolve", "vouch"]
 
 
 def test_a_digest_that_is_known_is_not_asked_for_by_tag(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
@@ -197,30 +209,6 @@ def test_a_digest_that_is_known_is_not_asked_for_by_tag(depot: Depot, shelf: Cal
     assert isinstance(found, Verified)
     assert found.artifact.endswith(digest)
     assert "resolve" not in depot.told
-
-
-def test_no_policy_is_a_refusal(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    depot.publish("1.0.0")
-    catalog = shelf(policy("elsewhere", "release", artifacts="ghcr.io/*"))
-    assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", None)) == f"Untrusted: no trust policy covers {HOME}/bp-shop"
-    assert depot.told == ["resolve"]
-
-
-def test_any_one_authority_of_a_policy_suffices(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    depot.publish("1.0.0", signers=("second",))
-    found = shelf(policy("openova", "first", "second")).get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
-    assert found.evidence.authority == "second"
-
-
-def test_all_policies_that_cover_an_artifact_must_hold(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    both = (policy("one", "first"), policy("two", "second", artifacts="*"))
-    depot.publish("1.0.0", signers=("first",))
-    assert "the policy two is not met" in passed_over(shelf(*both).get(HOME, "bp-shop", "1.0.0", None))
-    depot.publish("1.1.0", signers=("first", "second"))
-    found = shelf(*both).get(HOME, "bp-shop", "1.1.0", None)
-    assert isinstance(found, Verified)
-    assert found.evidence.policy == policy_digest(both)
 
 
 def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
@@ -460,7 +448,7 @@ def test_a_verified_one_is_remembered_under_the_same_policies(depot: Depot, shel
     assert depot.told == []
     current[0] = Policies((policy("openova", "other"),))
     assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", digest)).startswith("Untrusted")
-    assert depot.told == ["prove"]
+    assert depot.told == ["vouch"]
     current[0] = Policies((policy("openova", "release"),))
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
 
@@ -472,20 +460,25 @@ def test_memory_holds_only_what_the_current_policies_accept(depot: Depot, shelf:
     for number in range(20):
         current[0] = Policies((policy(f"p{number}", "release"),))
         assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
-    assert len(catalog._verified) == 1
+    assert len(catalog._answers) == 1
 
 
-def test_a_refusal_is_not_remembered(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_refusal_is_remembered_for_a_short_while_only(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
     digest = depot.publish("1.0.0", signers=())
-    catalog = shelf()
+    patient = shelf()
+    for _ in range(3):
+        assert isinstance(patient.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
+    assert depot.told == ["resolve", "vouch"]
+    catalog = shelf(fresh=0.0)
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
     depot.signed[digest, key("release")] = digest_of(b"signed later")
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), Verified)
 
 
 def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
-    catalog = shelf()
-    depot.publish("1.0.0")
+    catalog, steady = shelf(fresh=0.0), shelf()
+    first = depot.publish("1.0.0")
+    steady.get(HOME, "bp-shop", "1.0.0", None)
     catalog.get(HOME, "bp-shop", "1.0.0", None)
     moved = depot.publish("1.0.0", layers=(("x/other", b"moved"),), signers=())
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
@@ -493,6 +486,52 @@ def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: Depot, shelf:
     found = catalog.get(HOME, "bp-shop", "1.0.0", None)
     assert isinstance(found, Verified)
     assert found.artifact.endswith(moved)
+    found = steady.get(HOME, "bp-shop", "1.0.0", None)
+    assert isinstance(found, Verified), "all that is asked in one decision speaks of one digest"
+    assert found.artifact.endswith(first)
+
+
+def due(catalog: TrustedCatalog, seconds: float) -> None:
+    """Let time pass."""
+    catalog._answers = {
+        k: dataclasses.replace(one, at=one.at - seconds, due=one.due - seconds) for k, one in catalog._answers.items()
+    }
+
+
+def test_what_was_verified_is_held_against_the_policies_again_when_it_is_due(
+    depot: Depot, shelf: Callable[..., TrustedCatalog]
+) -> None:
+    digest = depot.publish("1.0.0")
+    catalog = shelf(reverify=100.0)
+    first = catalog.get(HOME, "bp-shop", "1.0.0", digest)
+    assert isinstance(first, Verified)
+    depot.told.clear()
+    due(catalog, 79)
+    assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
+    due(catalog, 21)
+    assert catalog.get(HOME, "bp-shop", "1.0.0", digest) == first
+    assert depot.told == ["vouch"], "only what vouches for it is looked at"
+    gone = depot.signed.pop((digest, key("release")))
+    due(catalog, 100)
+    assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", digest)).startswith("Untrusted")
+    depot.signed[digest, key("release")] = gone
+    due(catalog, 60)
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
+
+
+@pytest.mark.parametrize("fault", [Unavailable("no answer"), Denied("no")])
+def test_an_answer_stands_for_as_long_again_while_there_is_no_other(
+    depot: Depot, shelf: Callable[..., TrustedCatalog], fault: Fault
+) -> None:
+    digest = depot.publish("1.0.0")
+    catalog = shelf(reverify=100.0)
+    first = catalog.get(HOME, "bp-shop", "1.0.0", digest)
+    depot.proof_fault = fault
+    due(catalog, 110)
+    assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
+    due(catalog, 95)
+    with pytest.raises(type(fault)):
+        catalog.get(HOME, "bp-shop", "1.0.0", digest)
 
 
 def test_lists_of_tags_are_remembered_for_a_while_and_then_forgotten(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:

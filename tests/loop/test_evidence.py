@@ -2,57 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from reconciler.loop.evidence import BUNDLE_LIMIT, collect
 from reconciler.model.faults import Corrupt, Missing, Unavailable, Untrusted
-from reconciler.world.manifest import MANIFEST_TYPE
+from reconciler.world.manifest import digest_of
 from reconciler.world.registry import Registry
+from tests.loop.signed import BUNDLE, DIGEST, FALLBACK, SIGNED, SIMPLE, Store, manifest
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-SIMPLE = "application/vnd.dev.cosign.simplesigning.v1+json"
-SIGNED = {"dev.cosignproject.cosign/signature": "MEUC"}
-
-
-def sha256(data: bytes) -> str:
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def manifest(*layers: tuple[bytes, str], size: int | None = None, layer: dict[str, Any] | None = None, **extra: object) -> bytes:
-    descriptors = [
-        {"digest": sha256(d), "size": len(d) if size is None else size, "mediaType": t, **(layer or {})} for d, t in layers
-    ]
-    config = {"mediaType": "x/config", "digest": sha256(b"{}"), "size": 2}
-    return json.dumps({"mediaType": MANIFEST_TYPE, "config": config, "layers": descriptors, **extra}).encode()
-
-
-ARTIFACT = manifest((b"chart", "x/chart"))
-DIGEST = sha256(ARTIFACT)
-FALLBACK = DIGEST.replace(":", "-")
-
-
-class Store:
-    """What a registry holds: content by digest or tag; all other paths are not found."""
-
-    def __init__(self, *referrers: bytes, blobs: tuple[bytes, ...] = (), sig: bytes | None = None) -> None:
-        index = {"manifests": [{"digest": sha256(r), "size": len(r), "mediaType": MANIFEST_TYPE} for r in referrers]}
-        self.replies = {f"manifests/{sha256(m)}": Reply(body=m) for m in (ARTIFACT, *referrers)}
-        self.replies |= {f"blobs/{sha256(blob)}": Reply(body=blob) for blob in blobs}
-        if referrers:
-            self.replies[f"manifests/{FALLBACK}"] = Reply(body=json.dumps(index).encode())
-        if sig is not None:
-            self.replies |= {f"manifests/{FALLBACK}.sig": Reply(body=sig), f"manifests/{sha256(sig)}": Reply(body=sig)}
-
-    def __call__(self, request: Request) -> Reply:
-        return self.replies.get(request.path.removeprefix("/v2/shop/"), Reply(status=404))
 
 
 def collecting(script: Callable[[Request], Reply]) -> Any:
@@ -63,9 +25,9 @@ def collecting(script: Callable[[Request], Reply]) -> Any:
 def test_bundles_and_old_signatures_are_candidates() -> None:
     bundle, sig = manifest((b"bundle", BUNDLE)), manifest((b"payload", SIMPLE), layer={"annotations": SIGNED})
     found = collecting(Store(bundle, blobs=(b"bundle", b"payload"), sig=sig))
-    assert [(c.manifest, c.content, c.legacy) for c in found.candidates] == [
-        (sha256(bundle), b"bundle", None),
-        (sha256(sig), b"payload", "MEUC"),
+    assert [(c.manifest, c.content, c.annotations) for c in found.candidates] == [
+        (digest_of(bundle), b"bundle", None),
+        (digest_of(sig), b"payload", SIGNED),
     ]
     assert str(found.refusal()).count("signed, but by no accepted key (signatures: 2)") == 1
 
@@ -89,7 +51,7 @@ def test_an_artifact_that_is_not_there_is_missing_not_unsigned() -> None:
 def test_what_is_not_answered_is_unavailable_not_unsigned(failing: str, status: int) -> None:
     bundle = manifest((b"bundle", BUNDLE))
     store = Store(bundle, blobs=(b"bundle",))
-    path = {"referrer": f"manifests/{sha256(bundle)}", "blob": f"blobs/{sha256(b'bundle')}"}.get(failing, failing)
+    path = {"referrer": f"manifests/{digest_of(bundle)}", "blob": f"blobs/{digest_of(b'bundle')}"}.get(failing, failing)
     store.replies[path] = Reply(status=status, headers={"Retry-After": "60"})
     with pytest.raises(Unavailable):
         collecting(store)
@@ -126,7 +88,9 @@ def test_rubbish_does_not_hide_a_good_signature(rubbish: bytes) -> None:
 def test_a_damaged_signature_hides_no_other_and_alone_is_corrupt_not_untrusted(damage: str) -> None:
     bundle, other = manifest((b"bundle", BUNDLE)), manifest((b"other", BUNDLE))
     store = Store(bundle, other, blobs=(b"bundle", b"other"))
-    store.replies[f"manifests/{sha256(bundle)}" if damage == "manifest" else f"blobs/{sha256(b'bundle')}"] = Reply(body=b"BUNDLE")
+    store.replies[f"manifests/{digest_of(bundle)}" if damage == "manifest" else f"blobs/{digest_of(b'bundle')}"] = Reply(
+        body=b"BUNDLE"
+    )
     found = collecting(store)
     assert [c.content for c in found.candidates] == [b"other"]
     assert isinstance(found.refusal(), Corrupt)

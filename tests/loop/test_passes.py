@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import shutil
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.loop.builders import (
     application,
     environment,
     files,
+    proof,
     verified,
 )
 from tests.world.git_server import GitServer, commit_tree, git, hook
@@ -269,6 +271,54 @@ def test_a_refused_commits_blueprints_are_not_asked_for_before_it_is_time(stage:
     assert stage.shelf.asked == asked
 
 
+def test_trust_that_is_lost_is_told_and_heals_and_what_runs_is_not_touched(stage: Stage) -> None:
+    stage.limits = {"retry": 0.0}
+    reconciliation = stage.settle(files("blog", "shop"))
+    good, resolved = verified("bp-shop", "1.0.0"), stage.head("resolved")
+    stage.shelf.put_unsigned("bp-shop", "1.0.0")
+    assert reconciliation.run(wait=1).pushed == ("status",)
+    trusted = stage.status().condition("Trusted")
+    assert (trusted.status, trusted.reason) == ("False", "Untrusted")
+    assert trusted.message == "blog, shop: it has no signature; what runs is left running"
+    assert [said(stage, one)[0] for one in ("Valid", "Resolved", "Committed", "Ready")] == ["True"] * 4
+    assert (stage.status().refused, stage.head("resolved")) == (None, resolved)
+    assert "to move away" in stage.status().problems[0].message or "left running" in stage.status().problems[0].message
+    assert reconciliation.run(wait=1).pushed == ()
+    assert stage.start().run(wait=1).pushed == (), "after a restart the same is said"
+    main = stage.push(files("blog", "mail", "shop"))
+    reconciliation.run(wait=1)
+    assert (stage.status().refused, stage.head("resolved")) == (main, resolved), "new commits that contain it are refused"
+    assert said(stage, "Trusted") == ("False", "Untrusted")
+    stage.shelf.put(good)
+    assert reconciliation.run(wait=1).pushed == ("resolved", "status")
+    assert said(stage, "Trusted") == ("True", "Verified")
+
+
+def test_another_signature_on_what_is_locked_becomes_the_evidence(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    again = dataclasses.replace(verified("bp-shop", "1.0.0"), evidence=[proof("release", "the new key")])
+    stage.shelf.put(again)
+    assert reconciliation.run(wait=1).pushed == ("resolved", "status")
+    assert stage.lock().packages[0].evidence == again.evidence
+    assert reconciliation.run(wait=1).pushed == ()
+
+
+def test_a_loss_that_cannot_be_looked_at_is_not_forgotten(stage: Stage) -> None:
+    reconciliation = stage.settle(files("shop"))
+    stage.shelf.put_unsigned("bp-shop", "1.0.0")
+    reconciliation.run(wait=1)
+    stage.shelf.down = DOWN
+    for one in (reconciliation, stage.start()):
+        one.run(wait=1)
+        assert said(stage, "Trusted") == ("False", "Untrusted")
+    stage.limits = {"reverify": 0.0}
+    doubting = stage.start()
+    doubting.run(wait=1)
+    doubting.run(wait=1)
+    assert said(stage, "Trusted") == ("Unknown", "Unavailable")
+    assert said(stage, "Ready") == ("True", "AllReady")
+
+
 def test_a_registry_that_does_not_answer_refuses_nothing(stage: Stage) -> None:
     main = stage.push(files("shop"))
     stage.shelf.down = DOWN
@@ -343,10 +393,10 @@ def test_changed_trust_policies_are_a_reason_to_decide_again(stage: Stage) -> No
     current = [Policies(())]
     stage.policies = lambda: current[0]
     reconciliation = stage.settle(files("shop"))
-    asked = stage.shelf.asked
-    current[0] = Policies((policy,))
-    assert reconciliation.run().pushed == ()
-    assert stage.shelf.asked > asked
+    for now, decides in ((Policies(()), False), (Policies((policy,)), True), (Policies((policy,)), False)):
+        current[0], before = now, stage.shelf.recalled
+        assert reconciliation.run().pushed == ()
+        assert (stage.shelf.recalled - before > 1) == decides, "each pass looks once whether what is locked still stands"
 
 
 # What runs

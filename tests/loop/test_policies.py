@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.policies import PolicyFiles, read_policies
-from reconciler.model.faults import Misconfigured
+from reconciler.loop.policies import PolicyFiles, PolicyRepository, read_policies
+from reconciler.model.faults import Misconfigured, Missing
+from reconciler.world.git import Repository
+from tests.world.git_server import bare, commit
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,7 +77,7 @@ def test_one_authority_name_stands_for_one_key(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(policy("two"))
     assert len(read_policies(tmp_path).policies) == 2
     (tmp_path / "b.yaml").write_text(policy("two", key=KEY.replace("AAAA", "BBBB")))
-    with pytest.raises(Misconfigured, match="the authority release has two different keys"):
+    with pytest.raises(Misconfigured, match="the authority release stands for two different signers"):
         read_policies(tmp_path)
 
 
@@ -132,3 +135,127 @@ def test_the_digest_does_not_depend_on_file_names(tmp_path: Path) -> None:
     assert read_policies(tmp_path / "x").digest == read_policies(tmp_path / "y").digest
     (tmp_path / "y" / "a.yaml").write_text(policy("two", artifacts="*"))
     assert read_policies(tmp_path / "x").digest != read_policies(tmp_path / "y").digest
+
+
+# The system repository
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    return bare(tmp_path / "served" / "catalyst-config.git")
+
+
+def source(origin: Path, *, every: float = 0.0, stands: float = 3600.0) -> PolicyRepository:
+    return PolicyRepository(Repository(origin.parent / "clone", origin.as_uri()), every=every, stands=stands)
+
+
+def test_policies_come_from_the_folder_trust_of_main(origin: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("one"), "other/b.yaml": policy("two"), "c.yaml": "[", "trust/README.md": "["})
+    policies = source(origin)
+    assert [p.metadata.name for p in policies().policies] == ["one"]
+    first = policies()
+    assert policies() is first, "nothing is read again while nothing changes"
+    commit(origin, "main", {"trust/a.yaml": policy("one"), "trust/b.yml": policy("two")})
+    assert [p.metadata.name for p in policies().policies] == ["one", "two"]
+
+
+def test_a_broken_policy_in_the_repository_stops_all_until_it_is_mended(origin: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("one")})
+    policies = source(origin)
+    policies()
+    commit(origin, "main", {"trust/a.yaml": policy("one"), "trust/b.yaml": "kind: ["})
+    for _ in range(2):
+        with pytest.raises(Misconfigured, match=r"b\.yaml:1:8: not YAML"):
+            policies()
+    commit(origin, "main", {"trust/a.yaml": policy("one")})
+    assert len(policies().policies) == 1
+
+
+def test_without_main_nothing_is_trusted(origin: Path) -> None:
+    with pytest.raises(Misconfigured, match="has no branch main"):
+        source(origin)()
+
+
+def test_a_repository_that_is_away_is_done_without_for_a_while(origin: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("one")})
+    patient, strict = source(origin), source(origin, stands=0.0)
+    strict._repository = Repository(origin.parent / "clone-2", origin.as_uri())
+    first = patient()
+    strict()
+    origin.rename(origin.with_suffix(".away"))
+    assert patient() is first
+    with pytest.raises(Missing):
+        strict()
+    fresh = source(origin)
+    fresh._repository = Repository(origin.parent / "clone-3", origin.as_uri())
+    with pytest.raises(Missing):
+        fresh()
+    origin.with_suffix(".away").rename(origin)
+    assert len(strict().policies) == len(fresh().policies) == 1
+
+
+def test_it_is_looked_at_only_now_and_then(origin: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("one")})
+    policies = source(origin, every=3600.0)
+    policies()
+    commit(origin, "main", {"trust/a.yaml": policy("two")})
+    assert [p.metadata.name for p in policies().policies] == ["one"]
+
+
+# Trusted roots
+
+
+KEYLESS = (
+    "apiVersion: catalyst.openova.io/v1alpha1\nkind: TrustPolicy\nmetadata: {name: ci}\nspec:\n"
+    "  artifacts: ['*']\n  authorities:\n  - name: ci\n"
+    "    keyless: {issuer: 'https://token.example', subject: 'https://ci.example/*', trustedRoot: root.json}\n"
+)
+
+
+def test_a_trusted_root_lies_beside_the_policies(tmp_path: Path) -> None:
+    (tmp_path / "ci.yaml").write_text(KEYLESS)
+    with pytest.raises(Misconfigured, match=r"ci\.yaml:\d+:\d+: there is no root\.json beside the policies"):
+        read_policies(tmp_path)
+    (tmp_path / "root.json").write_text("{}")
+    (tmp_path / "other.json").write_text("[")
+    policies = read_policies(tmp_path)
+    assert policies.roots == {"root.json": "{}"}
+    files = PolicyFiles(tmp_path)
+    before = files().digest
+    (tmp_path / "root.json").write_text('{"a": 1}')
+    assert files().digest != before, "another root is another policy"
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"x" * ((1 << 20) + 1)])
+def test_a_trusted_root_that_is_no_text_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "ci.yaml").write_text(KEYLESS)
+    (tmp_path / "root.json").write_bytes(content)
+    with pytest.raises(Misconfigured, match=r"root\.json"):
+        read_policies(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("'https://ci.example/*'", "'*'", "a subject of * alone is anybody"),
+        ("root.json", "../root.json", "trustedRoot"),
+        ("    keyless:", "    key: |\n      -----BEGIN PUBLIC KEY-----\n    keyless:", "either a key or keyless"),
+        ("artifacts:", "attestations: [{predicateType: x}]\n  artifacts:", "predicateType"),
+        (
+            "artifacts:",
+            "attestations: [{predicateType: 'https://spdx.dev/Document', maxSeverity: low}]\n  artifacts:",
+            "maxSeverity",
+        ),
+    ],
+)
+def test_what_a_policy_may_not_say(tmp_path: Path, old: str, new: str, message: str) -> None:
+    (tmp_path / "root.json").write_text("{}")
+    (tmp_path / "ci.yaml").write_text(KEYLESS.replace(old, new))
+    with pytest.raises(Misconfigured, match=re.escape(message)):
+        read_policies(tmp_path)
+
+
+def test_two_policies_cannot_share_a_name(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(policy("one") + "---\n" + policy("one", artifacts="x/*"))
+    with pytest.raises(Misconfigured, match="two trust policies one"):
+        read_policies(tmp_path)

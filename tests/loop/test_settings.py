@@ -202,6 +202,49 @@ def test_a_catalogs_prefix_is_a_registry_and_a_path(write: Write) -> None:
     assert line.startswith("3:21: catalogs.0.prefix is 'https://registry.example/openova'; it must match")
 
 
+HOSTS = """\
+registry:
+  hosts:
+    - {host: ghcr.io, mirrors: [harbor.example/ghcr, "cache.example:5000"]}
+    - {host: harbor.example, ca: certificates/harbor.pem}
+    - {host: registry-1.docker.io, tokenHosts: [auth.docker.io]}
+    - {host: "cache.example:5000", plainHttp: true}
+"""
+
+
+def test_hosts_have_mirrors_token_hosts_and_authorities(write: Write, tmp_path: Path) -> None:
+    github, harbor, docker, cache = read_settings(write(LEAST + HOSTS)).registry.hosts
+    assert (github.mirrors, github.ca) == (["harbor.example/ghcr", "cache.example:5000"], None)
+    assert harbor.ca == tmp_path / "certificates" / "harbor.pem", "seen from the file's folder, as every path"
+    assert docker.token_hosts == ["auth.docker.io"]
+    assert (cache.plain_http, github.plain_http) == (True, False)
+
+
+def test_a_hosts_rules_can_come_from_the_environment(write: Write, variables: dict[str, str], tmp_path: Path) -> None:
+    variables["CATALYST_REGISTRY__HOSTS"] = '[{"host": "harbor.example", "ca": "ca.pem"}]'
+    (host,) = read_settings(write(LEAST + HOSTS)).registry.hosts
+    assert host.ca == tmp_path / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("hosts", "message"),
+    [
+        ("[{host: ghcr.io}, {host: ghcr.io, ca: x}]", "registry.hosts: ghcr.io stands there twice; say all of it once"),
+        ("[{host: 'https://ghcr.io'}]", "registry.hosts.0.host is 'https://ghcr.io'; it must match"),
+        ("[{host: ghcr.io/openova}]", "registry.hosts.0.host is 'ghcr.io/openova'; it must match"),
+        ("[{host: ghcr.io, mirrors: ['oci://harbor.example']}]", "registry.hosts.0.mirrors.0 is 'oci://harbor.example'; it must"),
+        ("[{host: ghcr.io, mirrors: [harbor.example/]}]", "registry.hosts.0.mirrors.0 is 'harbor.example/'; it must match"),
+        ("[{host: ghcr.io, tokenHosts: ['*']}]", "registry.hosts.0.tokenHosts.0 is '*'; it must match"),
+        ("[{host: ghcr.io, tokenHost: [a.example]}]", "unknown field registry.hosts.0.tokenHost; did you mean tokenHosts?"),
+        ("[{mirrors: [a.example]}]", "registry.hosts.0.host is required"),
+    ],
+)
+def test_a_host_that_can_hardly_be_meant_is_refused(write: Write, hosts: str, message: str) -> None:
+    (line,) = refused(write(f"{LEAST}registry: {{hosts: {hosts}}}\n"))
+    assert line.startswith("5:")
+    assert message in line
+
+
 def test_settings_do_not_change(write: Write) -> None:
     settings: Settings = read_settings(write(LEAST))
     with pytest.raises(ValueError, match="frozen"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import ssl
+    from collections.abc import Callable, Iterable
 
 
 @dataclass
@@ -32,10 +35,17 @@ class Request:
     connection: tuple[str, int]
 
 
-class HostileRegistry:
-    """Answers each request with `script(request)`, and keeps what was asked."""
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
 
-    def __init__(self, script: Callable[[Request], Reply]) -> None:
+    def handle_error(self, *args: object) -> None:
+        """Say nothing of a client that went away."""
+
+
+class HostileRegistry:
+    """Answers each request with `script(request)`, and keeps what was asked; behind TLS when a context is given."""
+
+    def __init__(self, script: Callable[[Request], Reply], tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Request] = []
         self.released = threading.Event()
         outer = self
@@ -71,7 +81,9 @@ class HostileRegistry:
             def log_message(self, *args: object) -> None:
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
+        if tls is not None:  # the handshake is left to the thread that answers
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
 
     @property
@@ -87,3 +99,49 @@ class HostileRegistry:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+class RawServer:
+    """Sends on each connection what `pieces()` yields, whatever is asked, for as long as anybody listens."""
+
+    def __init__(self, pieces: Callable[[], Iterable[bytes]]) -> None:
+        self.connections = 0
+        self.released = threading.Event()
+        self._pieces = pieces
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._threads = [threading.Thread(target=self._accept)]
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self.released.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            self._threads.append(threading.Thread(target=self._send, args=(connection,)))
+            self._threads[-1].start()
+
+    def _send(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):  # the client had enough
+            connection.recv(65536)
+            for piece in self._pieces():
+                if self.released.is_set():
+                    return
+                connection.sendall(piece)
+            self.released.wait()
+
+    def __enter__(self) -> Self:
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.released.set()
+        with contextlib.suppress(OSError):
+            socket.create_connection(self._listener.getsockname()).close()  # wakes the one that accepts
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()

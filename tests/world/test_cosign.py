@@ -11,9 +11,11 @@ import psutil
 import pytest
 
 from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.model.trust import Signer
 from reconciler.world.cosign import Cosign
 
 KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0=\n-----END PUBLIC KEY-----\n"
+SIGNER = Signer("release", key=KEY)
 DIGEST = "sha256:" + "0" * 64
 VERSION = 'if [ "$1" = version ]; then echo \'{"gitVersion": "v3.0.6"}\'; exit 0; fi\n'
 
@@ -27,7 +29,7 @@ def program(tmp_path: Path, script: str, version: str = VERSION) -> Path:
 
 def test_a_missing_program_says_so(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="there is no cosign at"):
-        Cosign(tmp_path / "cosign").verify_bundle(b"{}", DIGEST, KEY)
+        Cosign(tmp_path / "cosign").verify_bundle(b"{}", DIGEST, SIGNER)
 
 
 def test_a_program_that_cannot_run_says_so(tmp_path: Path) -> None:
@@ -48,7 +50,7 @@ def test_an_old_program_is_not_asked(tmp_path: Path, says: str, message: str) ->
         tmp_path, f"> {asked}", version=f'if [ "$1" = version ]; then echo \'{{"gitVersion": "{says}"}}\'; exit 0; fi\n'
     )
     with pytest.raises(Misconfigured, match=message):
-        Cosign(path).verify_bundle(b"{}", DIGEST, KEY)
+        Cosign(path).verify_bundle(b"{}", DIGEST, SIGNER)
     assert not asked.exists()
 
 
@@ -56,21 +58,21 @@ def test_the_version_is_asked_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
     cosign = Cosign(program(tmp_path, "exit 0", version=f'echo "$1" >> {log}\n{VERSION}'))
     assert cosign.version() == (3, 0, 6)
-    assert cosign.verify_bundle(b"{}", DIGEST, KEY)
-    assert cosign.verify_bundle(b"{}", DIGEST, KEY)
+    assert cosign.verify_bundle(b"{}", DIGEST, SIGNER)
+    assert cosign.verify_bundle(b"{}", DIGEST, SIGNER)
     assert log.read_text().split() == ["version", "verify-blob-attestation", "verify-blob-attestation"]
 
 
 @pytest.mark.parametrize(("code", "holds"), [(0, True), (1, False), (10, False), (12, False), (126, False)])
 def test_the_exit_code_is_zero_or_it_is_not(tmp_path: Path, code: int, holds: bool) -> None:
-    assert Cosign(program(tmp_path, f"echo Verified OK; exit {code}")).verify_bundle(b"{}", DIGEST, KEY) is holds
+    assert Cosign(program(tmp_path, f"echo Verified OK; exit {code}")).verify_bundle(b"{}", DIGEST, SIGNER) is holds
 
 
 def test_a_hanging_program_is_unavailable_in_time_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = program(tmp_path, "/bin/sleep 47.11 & wait")
     started = time.monotonic()
     with pytest.raises(Unavailable, match=r"took all of its 0\.5 s"):
-        Cosign(path, timeout=0.5).verify_bundle(b"{}", DIGEST, KEY)
+        Cosign(path, timeout=0.5).verify_bundle(b"{}", DIGEST, SIGNER)
     assert time.monotonic() - started < 2
     time.sleep(0.1)
     assert not [p for p in psutil.process_iter(["cmdline"]) if "47.11" in (p.info["cmdline"] or [])]
@@ -78,20 +80,20 @@ def test_a_hanging_program_is_unavailable_in_time_and_leaves_nothing_behind(tmp_
 
 def test_a_no_that_took_all_the_time_is_no_answer_and_a_yes_is(tmp_path: Path) -> None:
     with pytest.raises(Unavailable):
-        Cosign(program(tmp_path, "/bin/sleep 0.93; exit 1"), timeout=1).verify_bundle(b"{}", DIGEST, KEY)
-    assert Cosign(program(tmp_path, "/bin/sleep 0.93; exit 0"), timeout=1).verify_bundle(b"{}", DIGEST, KEY)
-    assert not Cosign(program(tmp_path, "/bin/sleep 0.2; exit 1"), timeout=1).verify_bundle(b"{}", DIGEST, KEY)
+        Cosign(program(tmp_path, "/bin/sleep 0.93; exit 1"), timeout=1).verify_bundle(b"{}", DIGEST, SIGNER)
+    assert Cosign(program(tmp_path, "/bin/sleep 0.93; exit 0"), timeout=1).verify_bundle(b"{}", DIGEST, SIGNER)
+    assert not Cosign(program(tmp_path, "/bin/sleep 0.2; exit 1"), timeout=1).verify_bundle(b"{}", DIGEST, SIGNER)
 
 
 def test_a_killed_program_is_unavailable(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="killed by signal 9"):
-        Cosign(program(tmp_path, "kill -9 $$")).verify_bundle(b"{}", DIGEST, KEY)
+        Cosign(program(tmp_path, "kill -9 $$")).verify_bundle(b"{}", DIGEST, SIGNER)
 
 
 def test_output_without_an_end_is_bounded(tmp_path: Path) -> None:
     before = psutil.Process().memory_info().rss
     path = program(tmp_path, "i=0; while [ $i -lt 3000 ]; do printf '%65536d\\n' 1; i=$((i+1)); done; exit 1")
-    assert not Cosign(path).verify_bundle(b"{}", DIGEST, KEY)
+    assert not Cosign(path).verify_bundle(b"{}", DIGEST, SIGNER)
     assert psutil.Process().memory_info().rss - before < 64 << 20
 
 
@@ -100,7 +102,7 @@ def test_output_without_an_end_is_bounded(tmp_path: Path) -> None:
 def test_memory_is_limited(tmp_path: Path, mebibytes: int, holds: bool) -> None:
     allocate = f"import time; time.sleep(.2); bytearray({mebibytes} << 20)"
     path = program(tmp_path, f"exec {sys.executable} -c '{allocate}'")
-    assert Cosign(path).verify_bundle(b"{}", DIGEST, KEY) is holds
+    assert Cosign(path).verify_bundle(b"{}", DIGEST, SIGNER) is holds
 
 
 def test_the_environment_is_empty_but_for_a_private_home(tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_the_environment_is_empty_but_for_a_private_home(tmp_path: Path) -> None
     os.environ["CANARY"] = "1"
     try:
         Cosign(program(tmp_path, f'/usr/bin/env > {seen}; test -d "$HOME" && test ! -t 0 -a ! -t 1')).verify_bundle(
-            b"{}", DIGEST, KEY
+            b"{}", DIGEST, SIGNER
         )
     finally:
         del os.environ["CANARY"]
@@ -126,7 +128,7 @@ def test_the_password_is_in_no_message_and_in_no_argument(tmp_path: Path) -> Non
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("key", ["", "text", KEY.replace("PUBLIC", "PRIVATE"), KEY.replace("MFkw", "MF*w"), KEY + KEY])
+@pytest.mark.parametrize("key", ["text", KEY.replace("PUBLIC", "PRIVATE"), KEY.replace("MFkw", "MF*w"), KEY + KEY])
 def test_what_is_no_key_is_not_called_a_bad_signature(tmp_path: Path, key: str) -> None:
-    with pytest.raises(Misconfigured, match="no PEM public key"):
-        Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, key)
+    with pytest.raises(Misconfigured, match="the key of the authority release is no PEM public key"):
+        Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, Signer("release", key=key))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
+import itertools
 import json
 import threading
 import time
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,10 +17,10 @@ import pytest
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
 from reconciler.world.manifest import MANIFEST_TYPE, Descriptor
 from reconciler.world.registry import MANIFEST_LIMIT, REFERRER_LIMIT, Registry
-from tests.world.hostile_registry import HostileRegistry, Reply, Request
+from tests.world.hostile_registry import HostileRegistry, RawServer, Reply, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 SECRET = "canary-secret-5f1c"  # noqa: S105 - a canary: it must show up nowhere
@@ -126,6 +129,29 @@ def test_a_blob_with_another_digest_is_corrupt() -> None:
         client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=100)
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "br", "zstd", "deflate", "identity, gzip", "x-unknown"])
+def test_what_is_compressed_on_the_way_is_refused_unread(encoding: str) -> None:
+    bomb = gzip.compress(b"0" * 50_000_000)
+    with HostileRegistry(always(Reply(body=bomb, headers={"Content-Encoding": encoding}))) as server:
+        blob = Descriptor("x/y", sha256(bomb), len(bomb))
+        with pytest.raises(Corrupt, match="compressed"):
+            client(server).blob(f"{server.host}/a", blob, limit=1_000_000)
+
+
+def test_a_body_that_is_said_to_be_too_long_is_not_awaited() -> None:
+    with HostileRegistry(always(Reply(length=10**15, pause=30))) as server, pytest.raises(Corrupt, match="more than the 7 bytes"):
+        client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=7)
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "9" * 5000, "7, 8", ""])
+def test_a_length_that_is_none_leaves_no_body_unbounded(length: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n".encode()
+    with RawServer(lambda: itertools.chain([head], itertools.repeat(b"x" * 65536))) as server:
+        blob = Descriptor("x/y", sha256(b"content"), 7)
+        with pytest.raises((Corrupt, Unavailable)):
+            Registry(plain_http=[server.host], timeout=0.4, attempts=1).blob(f"{server.host}/a", blob, limit=7)
+
+
 def test_a_connection_that_ends_early_is_unavailable_and_tried_again() -> None:
     with HostileRegistry(always(Reply(body=b"con", length=7))) as server:
         with pytest.raises(Unavailable, match=r"the connection to .* failed"):
@@ -169,6 +195,14 @@ def test_tags_without_an_end_are_corrupt(size: int) -> None:
             client(server).tags(f"{server.host}/a")
         assert len(server.requests) <= 50
         assert len(server.requests) * size <= 11_000
+
+
+def test_a_page_that_names_itself_as_the_next_is_corrupt() -> None:
+    link = {"Link": '</v2/a/tags/list?n=1000>; rel="next"'}
+    with HostileRegistry(always(Reply(body=b'{"tags": ["a"]}', headers=link))) as server:
+        with pytest.raises(Corrupt, match="does not end"):
+            client(server).tags(f"{server.host}/a")
+        assert len(server.requests) == 50
 
 
 def test_the_next_page_is_never_on_another_host() -> None:
@@ -217,6 +251,13 @@ def test_a_registry_that_asks_for_a_long_wait_is_unavailable_at_once() -> None:
         assert len(server.requests) == 1
 
 
+def test_all_attempts_together_end_however_many_there_may_be() -> None:
+    with HostileRegistry(always(Reply(status=503, headers={"Retry-After": "1"}))) as server:
+        with pytest.raises(Unavailable, match="503"):
+            client(server, attempts=1000).tags(f"{server.host}/a")
+        assert len(server.requests) <= 3, "no more are begun after four time-outs, here 1.6 s"
+
+
 def test_a_passing_failure_is_tried_again_and_a_lasting_one_is_not() -> None:
     replies = [Reply(status=503), Reply(status=500), Reply(body=MANIFEST)]
     with HostileRegistry(lambda _: replies.pop(0)) as server:
@@ -241,6 +282,58 @@ def test_a_server_that_drips_is_unavailable_within_four_time_outs() -> None:
         with pytest.raises(Unavailable, match="did not finish within"):
             client(server).resolve(f"{server.host}/a", "1")
         assert time.monotonic() - started < 3
+
+
+def slowly(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        time.sleep(0.05)
+        yield piece
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        lambda: slowly(itertools.chain([OK], itertools.repeat(b"X"))),
+        lambda: slowly(itertools.chain([OK], (b"X-%d: y\r\n" % n for n in range(99)), itertools.repeat(b"y"))),
+        lambda: slowly(itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n")),
+        lambda: slowly(itertools.chain([CHUNKED, b"1\r\n"], itertools.repeat(b"x"))),
+        lambda: slowly(itertools.chain([CHUNKED], itertools.repeat(b"1;x\r\nx\r\n"))),
+        lambda: slowly(itertools.chain([CHUNKED, b"2\r\nab\r\n0\r\n"], itertools.repeat(b"X: y\r\n"))),
+    ],
+    ids=["status", "headers", "100 Continue", "chunk", "chunks", "trailers"],
+)
+def test_whatever_drips_there_is_an_end(pieces: Callable[[], Iterator[bytes]]) -> None:
+    with RawServer(pieces) as server, pytest.raises((Unavailable, Corrupt), match=r"did not finish within 0\.8 s|failed"):
+        Registry(plain_http=[server.host], timeout=0.2, attempts=1).resolve(f"{server.host}/a", "1")
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        lambda: itertools.chain([OK + b"X: "], itertools.repeat(b"y" * 65536)),
+        lambda: itertools.chain([OK], (b"X-%d: y\r\n" % n for n in itertools.count())),
+        lambda: itertools.chain([OK], itertools.repeat(b"X: " + b"y" * 60_000 + b"\r\n")),
+        lambda: itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        lambda: itertools.chain([CHUNKED, b"0\r\n"], itertools.repeat(b"X: y\r\n" * 1000)),
+        lambda: itertools.chain([CHUNKED, b"2\r\nab\r\n0\r\n"], itertools.repeat(b"X: y\r\n" * 1000)),
+    ],
+    ids=["a header", "headers", "long headers", "100 Continue", "trailers", "trailers after content"],
+)
+def test_a_flood_around_the_content_is_cut_off(pieces: Callable[[], Iterator[bytes]]) -> None:
+    with RawServer(pieces) as server:
+        with pytest.raises(Unavailable, match=r"the connection to .* failed"):
+            Registry(plain_http=[server.host], timeout=30, attempts=2).resolve(f"{server.host}/a", "1")
+        assert server.connections == 2
+
+
+def test_chunks_are_content_like_any_other() -> None:
+    raw = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (MANIFEST[:1], MANIFEST[1:90], MANIFEST[90:]))
+    with RawServer(lambda: [CHUNKED + raw + b"0\r\nX: y\r\n\r\n"]) as server:
+        assert Registry(plain_http=[server.host], timeout=5, attempts=1).resolve(f"{server.host}/a", "1") == DIGEST
 
 
 def test_nobody_there_is_unavailable() -> None:
@@ -283,6 +376,93 @@ def test_a_token_is_fetched_from_the_registry_itself_and_kept(tmp_path: Path) ->
         ]
 
 
+def token_wanted(realm: str, token: str = "good") -> Callable[[Request], Reply]:  # noqa: S107 - a made-up token
+    """A registry that takes one token, to be had at a realm."""
+
+    def script(request: Request) -> Reply:
+        if request.headers.get("Authorization") == f"Bearer {token}":
+            return Reply(body=MANIFEST)
+        return Reply(status=401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s",scope="x"'})
+
+    return script
+
+
+def test_a_token_that_is_refused_is_fetched_anew_once() -> None:
+    given = itertools.count(1)
+    valid = ["Bearer 1"]
+
+    def script(request: Request) -> Reply:
+        if request.path == "/token":
+            return Reply(body=json.dumps({"access_token": f"{next(given)}"}).encode())
+        if request.headers.get("Authorization") in valid:
+            return Reply(body=MANIFEST)
+        return Reply(status=401, headers={"WWW-Authenticate": 'Bearer realm="/token"'})
+
+    with HostileRegistry(script) as server:
+        registry = client(server, attempts=3)
+        assert registry.resolve(f"{server.host}/a", "1") == DIGEST
+        valid[:] = ["Bearer 2"]
+        assert registry.resolve(f"{server.host}/a", "1") == DIGEST
+        valid[:] = []
+        with pytest.raises(Denied):
+            registry.resolve(f"{server.host}/a", "1")
+        assert next(given) == 4, "one token each time"
+
+
+def test_a_token_host_that_is_configured_is_sent_the_credentials_of_its_registry_alone(tmp_path: Path) -> None:
+    with HostileRegistry(always(Reply(body=b'{"token": "good"}'))) as tokens:
+        script = token_wanted(f"http://{tokens.host}/token")
+        with HostileRegistry(script) as server, HostileRegistry(script) as other:
+            registry = Registry(
+                plain_http=[server.host, other.host, tokens.host],
+                token_hosts={server.host: [tokens.host]},
+                credentials=docker_config(tmp_path, server.host),
+                timeout=0.4,
+                attempts=1,
+            )
+            assert registry.resolve(f"{server.host}/a", "1") == DIGEST
+            assert [r.path for r in tokens.requests] == ["/token?service=s&scope=x"]
+            assert base64.b64decode(tokens.requests[0].headers["Authorization"][6:]).decode() == f"robot:{SECRET}"
+            with pytest.raises(Denied, match="tokenHosts"):
+                registry.resolve(f"{other.host}/a", "1")
+        assert len(tokens.requests) == 1
+
+
+def test_a_token_host_is_not_asked_without_tls_unless_that_is_configured() -> None:
+    with HostileRegistry(always(Reply(body=b'{"token": "good"}'))) as tokens:
+        with HostileRegistry(token_wanted(f"http://{tokens.host}/token")) as server:
+            registry = Registry(plain_http=[server.host], token_hosts={server.host: [tokens.host]}, timeout=0.4, attempts=1)
+            with pytest.raises(Denied, match="fetch a token from"):
+                registry.resolve(f"{server.host}/a", "1")
+        assert tokens.requests == []
+
+
+def test_what_a_challenge_says_stays_within_its_parameter() -> None:
+    challenge = 'Bearer realm="/token?a=b#fragment",service="s&scope=evil #%0d%0aX: y",scope="a b"'
+
+    def script(request: Request) -> Reply:
+        if request.path.startswith("/token"):
+            return Reply(body=b'{"token": "good"}')
+        authorized = "Authorization" in request.headers
+        return Reply(body=MANIFEST) if authorized else Reply(status=401, headers={"WWW-Authenticate": challenge})
+
+    with HostileRegistry(script) as server:
+        client(server).resolve(f"{server.host}/a", "1")
+        assert server.requests[1].path == "/token?a=b&service=s%26scope%3Devil+%23%250d%250aX%3A+y&scope=a+b"
+        assert "X" not in server.requests[1].headers
+
+
+@pytest.mark.parametrize("token", ["good\r\nX: y", "", "a b", 7, None, ["x"]])
+def test_a_token_that_may_not_stand_in_a_header_is_none(token: object) -> None:
+    def script(request: Request) -> Reply:
+        if request.path == "/token":
+            return Reply(body=json.dumps({"token": token}).encode())
+        return Reply(status=401, headers={"WWW-Authenticate": 'Bearer realm="/token"'})
+
+    with HostileRegistry(script) as server, pytest.raises(Denied, match="a token that is none"):
+        client(server).resolve(f"{server.host}/a", "1")
+
+
 def test_a_realm_on_another_host_gets_nothing(tmp_path: Path) -> None:
     with HostileRegistry(always(Reply(body=b'{"token": "x"}'))) as thief:
         challenge = {"WWW-Authenticate": f'Bearer realm="http://{thief.host}/token",service="s"'}
@@ -294,7 +474,18 @@ def test_a_realm_on_another_host_gets_nothing(tmp_path: Path) -> None:
         assert thief.requests == []
 
 
-@pytest.mark.parametrize("realm", ["http://[::1", "http://user@{host}/token", "ftp://{host}/token", "//evil.example/token"])
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "http://[::1",
+        "http://user@{host}/token",
+        "ftp://{host}/token",
+        "//evil.example/token",
+        "https://{host}/token",
+        "http://evil.example\\@{host}/token",
+        "http://{host}.evil.example/token",
+    ],
+)
 def test_a_realm_that_only_looks_like_the_registry_gets_nothing(tmp_path: Path, realm: str) -> None:
     def script(request: Request) -> Reply:
         return Reply(status=401, headers={"WWW-Authenticate": f'Bearer realm="{realm.format(host=request.headers["Host"])}"'})
@@ -357,6 +548,61 @@ def test_a_redirect_to_a_host_without_tls_is_refused_unless_configured() -> None
         with HostileRegistry(always(reply)) as server, pytest.raises(Denied, match="without TLS"):
             client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=7)
         assert store.requests == []
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[fe80::1]/",
+        "http://localhost/",
+        "file:///etc/passwd",
+        "ftp://evil.example/",
+        "gopher://evil.example/",
+        "https://admin:admin@internal.example/",
+        "https://internal.example\\@evil.example/",
+        "https://evil.example/\x01",
+        "https://evil.example:port/",
+        "https://[evil/",
+    ],
+)
+def test_a_redirect_that_should_lead_nowhere_is_refused(location: str) -> None:
+    with HostileRegistry(always(Reply(status=302, headers={"Location": location}))) as server:
+        with pytest.raises((Denied, Corrupt)):
+            client(server, attempts=3).resolve(f"{server.host}/a", "1")
+        assert len(server.requests) == 1
+
+
+def test_a_redirect_to_a_host_that_wants_credentials_leads_to_no_token(tmp_path: Path) -> None:
+    challenge = {"WWW-Authenticate": 'Bearer realm="/token",scope="repository:other:delete"'}
+    with HostileRegistry(always(Reply(status=401, headers=challenge))) as store:
+        reply = Reply(status=307, headers={"Location": f"http://{store.host}/blob"})
+        with HostileRegistry(always(reply)) as server:
+            with pytest.raises(Denied, match="wants credentials of its own"):
+                client(server, store, credentials=docker_config(tmp_path, server.host)).resolve(f"{server.host}/a", "1")
+            assert [request.path for request in server.requests] == ["/v2/a/manifests/1"]
+        assert [request.path for request in store.requests] == ["/blob"]
+
+
+def test_cookies_are_forgotten() -> None:
+    with HostileRegistry(always(Reply(body=MANIFEST, headers={"Set-Cookie": "session=1; Path=/"}))) as server:
+        registry = client(server)
+        registry.resolve(f"{server.host}/a", "1")
+        registry.resolve(f"{server.host}/a", "2")
+        assert all("Cookie" not in request.headers for request in server.requests)
+
+
+def test_the_body_of_a_redirect_is_not_inflated() -> None:
+    bomb = gzip.compress(b"0" * 50_000_000)
+    reply = Reply(status=302, body=bomb, headers={"Location": "/again", "Content-Encoding": "gzip"})
+    with HostileRegistry(always(reply)) as server:
+        tracemalloc.start()
+        try:
+            with pytest.raises(Unavailable, match="redirects more than"):
+                client(server).resolve(f"{server.host}/a", "1")
+            assert tracemalloc.get_traced_memory()[1] < 10_000_000
+        finally:
+            tracemalloc.stop()
 
 
 def test_redirects_end() -> None:
@@ -430,6 +676,11 @@ def test_a_blob_that_is_there_is_not_sent_again() -> None:
     with HostileRegistry(always(Reply())) as server:
         assert client(server).push_blob(f"{server.host}/a", b"content", "x/y") == Descriptor("x/y", sha256(b"content"), 7)
         assert [request.method for request in server.requests] == ["HEAD"]
+
+
+def test_a_body_in_answer_to_head_is_not_awaited() -> None:
+    with HostileRegistry(always(Reply(length=10**15, pause=30))) as server:
+        assert client(server).push_blob(f"{server.host}/a", b"content", "x/y").size == 7
 
 
 def test_a_write_that_is_turned_down_is_rejected() -> None:

@@ -85,6 +85,11 @@ class Repository:
     def __repr__(self) -> str:
         return f"Repository({self._remote.name!r})"
 
+    @property
+    def name(self) -> str:
+        """Where it is, fit for a message."""
+        return self._remote.name
+
     def heads(self) -> dict[str, str]:
         """Return the branches that the server has now, name -> commit id, and refs of ours in full; one request."""
         return _patiently(Unavailable, self._healed, self._remote.heads)

@@ -1,0 +1,49 @@
+"""Whether what is locked is still trusted: trust is continuous (trust.md, law 5), and never touches what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.decide.catalog import PassedOver, Verified
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.model.faults import Fault
+    from reconciler.model.status import Condition
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the catalog says now of what is locked.
+
+    Attributes:
+        answers: by the artifact's reference, of each locked one that could be asked about.
+        names: the Applications that are locked to each.
+        fault: why not all of it could be told.
+        said: what was said of it last, which counts for a while when it cannot be told.
+    """
+
+    answers: Mapping[str, Verified | PassedOver] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fault: Fault | None = None
+    said: Condition | None = None
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Who lost their trust and why, a few words for each, by the names of the Applications."""
+        found = [(self.names.get(a, ()), one) for a, one in self.answers.items() if isinstance(one, PassedOver)]
+        return tuple(f"{', '.join(names)}: {one.reason}" for names, one in sorted(found, key=lambda pair: pair[0]))
+
+    def differs(self, before: Standing) -> bool:
+        """Whether it asks for another decision than `before`: an answer changed, or something new is lost already."""
+        known = before.answers
+        return any(
+            isinstance(one, PassedOver) if artifact not in known else _said(one) != _said(known[artifact])
+            for artifact, one in self.answers.items()
+        )
+
+
+def _said(one: Verified | PassedOver) -> object:
+    return one.reason if isinstance(one, PassedOver) else one.evidence

@@ -1,0 +1,162 @@
+"""Whether the trust policies hold for an artifact: exactly one answer, by whom it is trusted or why it is refused.
+
+Rules (trust.md): no policy that covers it is a refusal; of several, each must hold. In each any one authority suffices for the
+signature, and each attestation that it asks for must be there, by one of its authorities.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from reconciler.decide.scans import Scan, UnreadableScan, newest, read_scan, too_bad
+from reconciler.loop.evidence import Candidate, Judge, Signatures, collect
+from reconciler.model.faults import Corrupt, Denied, Fault, Missing, Unavailable, Untrusted
+from reconciler.model.lock import Attested, Evidence
+from reconciler.world.statements import predicate_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from reconciler.decide.trust import Policies
+    from reconciler.loop.blobs import Blobs
+    from reconciler.model.trust import Attestation, Severity, Signer, TrustPolicy
+    from reconciler.world.registry import Registry
+
+
+class Vouch(Protocol):
+    """How an artifact is held against the policies: `vouch` with a registry and a cosign."""
+
+    def __call__(self, repository: str, digest: str, policies: Policies) -> list[Evidence]:
+        """Return evidence for each policy that covers the artifact, or raise Untrusted or another Fault."""
+
+
+def vouch(
+    registry: Registry,
+    places: Callable[[str], Sequence[str]],
+    blobs: Blobs,
+    judge: Judge,
+    repository: str,
+    digest: str,
+    policies: Policies,
+) -> list[Evidence]:
+    """Hold an artifact against the policies that cover it, with what its registry and the mirrors of that hold.
+
+    Args:
+        registry: the client.
+        places: where a repository can be had from, the named one last.
+        blobs: fetches content.
+        judge: who judges signatures.
+        repository: `host/path`, as the policies name it.
+        digest: the artifact's.
+        policies: all there are.
+
+    Returns:
+        Evidence for each covering policy, in the order of their names.
+
+    Raises:
+        Untrusted: no policy covers it, or one does not hold; said only when every place answered.
+        Missing: no place has the artifact.
+        Unavailable, Denied, Corrupt, Misconfigured: it cannot be told.
+    """
+    covering = sorted(policies.covering(repository), key=lambda p: p.metadata.name)
+    if not covering:
+        raise Untrusted(f"no trust policy covers {repository}")
+    faults: list[Fault] = []
+    for place in places(repository):
+        try:
+            one = _Artifact(collect(registry, place, digest, blobs), judge, policies)
+            return [one.evidence(policy) for policy in covering]
+        except (Missing, Untrusted, Corrupt, Unavailable, Denied) as fault:
+            faults.append(fault)
+    raise _most_telling(faults)
+
+
+def _most_telling(faults: Sequence[Fault]) -> Fault:
+    """What keeps us from an answer comes before a "no" that another place might have made a "yes"."""
+    for kind in (Unavailable, Denied, Corrupt, Untrusted):
+        found = next((fault for fault in reversed(faults) if isinstance(fault, kind)), None)
+        if found is not None:
+            return found
+    return faults[-1]
+
+
+@dataclass
+class _Artifact:
+    """What a place holds of an artifact, and what was judged of it: policies may share authorities."""
+
+    found: Signatures
+    judge: Judge
+    policies: Policies
+    _proofs: dict[Signer, str | None] = field(default_factory=dict)
+
+    def evidence(self, policy: TrustPolicy) -> Evidence:
+        """Why a policy holds; raises Untrusted, or Corrupt, when it does not."""
+        signers = [self.policies.signer(authority) for authority in policy.spec.authorities]
+        try:
+            authority, signature = self._signature(signers)
+            attested = [self._attested(wanted, signers) for wanted in policy.spec.attestations]
+        except Untrusted as fault:
+            raise Untrusted(f"the policy {policy.metadata.name} is not met: {fault.message}", fault.hint) from None
+        return Evidence(
+            policy=policy.metadata.name,
+            policy_digest=self.policies.digest_of(policy),
+            authority=authority,
+            signature=signature,
+            attestations=attested,
+        )
+
+    def _signature(self, signers: Sequence[Signer]) -> tuple[str, str]:
+        for signer in signers:
+            if signer not in self._proofs:
+                self._proofs[signer] = self.found.prove(self.judge, signer)
+            if (proof := self._proofs[signer]) is not None:
+                return signer.name, proof
+        raise self.found.refusal()
+
+    def _attested(self, wanted: Attestation, signers: Sequence[Signer]) -> Attested:
+        holding = self._holding(wanted.predicate_type, signers)
+        if wanted.max_severity is not None:
+            found = _newest_scan(holding, wanted.predicate_type, wanted.max_severity)
+        else:
+            found = next(((name, one.manifest) for name, one in holding), None)
+        if found is not None:
+            return Attested(predicate_type=wanted.predicate_type, authority=found[0], signature=found[1])
+        if self.found.damaged is not None:
+            raise self.found.damaged
+        names = ", ".join(signer.name for signer in signers)
+        raise Untrusted(
+            f"{self.found.artifact} has no attestation of {wanted.predicate_type} by {names}",
+            f"attest it: `cosign attest --type {wanted.predicate_type} --predicate FILE`",
+        )
+
+    def _holding(self, predicate_type: str, signers: Sequence[Signer]) -> Iterator[tuple[str, Candidate]]:
+        """The attestations that hold, each with the authority that made it."""
+        for one in self.found.attested(predicate_type):
+            for signer in signers:
+                if one.holds(self.judge, self.found.digest, signer, predicate_type):
+                    yield signer.name, one
+                    break
+
+
+def scan_of(one: Candidate, predicate_type: str) -> Scan:
+    """The vulnerability scan in an attestation that holds; raises Untrusted when it cannot be read."""
+    try:
+        return read_scan(predicate_of(one.content, predicate_type, bundled=one.annotations is None))
+    except (UnreadableScan, Corrupt) as error:
+        # It is not passed over: it might be the newest, and say the worst.
+        raise Untrusted(
+            f"the vulnerability scan {one.manifest} cannot be used: {error}",
+            "scan it again, and remove that one from the registry",
+        ) from None
+
+
+def _newest_scan(holding: Iterable[tuple[str, Candidate]], predicate_type: str, most: Severity) -> tuple[str, str] | None:
+    """The authority and the manifest of the newest scan; None when there is none. Raises Untrusted when it found too much."""
+    scans = [(scan_of(one, predicate_type), name, one.manifest) for name, one in holding]
+    latest = newest(scan for scan, _, _ in scans)
+    if latest is None:
+        return None
+    if (words := too_bad(latest, most)) is not None:
+        raise Untrusted(words, "publish a version without these vulnerabilities, or scan it again")
+    return next((name, manifest) for scan, name, manifest in scans if scan is latest)

@@ -1,0 +1,236 @@
+"""Mirrors that are stale, empty, damaged, lying or gone; and hosts that are silent."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable
+from reconciler.world.manifest import MANIFEST_TYPE, Descriptor, digest_of
+from reconciler.world.mirrors import Mirrored
+from reconciler.world.registry import Registry
+from reconciler.world.registry_answers import Silent
+from reconciler.world.registry_silences import FIRST, LONGEST, Silences
+from tests.world.hostile_registry import HostileRegistry, Reply, Request
+
+if TYPE_CHECKING:
+    from reconciler.world.manifest import Manifest
+
+NAMED = "ghcr.io/openova/bp-shop"
+NEAR = "harbor.example/ghcr/openova/bp-shop"
+FAR = "cache.example:5000/openova/bp-shop"
+BLOB = Descriptor("x/y", digest_of(b"content"), 7)
+
+
+@dataclass
+class Places:
+    """A registry client in memory: what each place answers, or the Fault there; nothing is there by default."""
+
+    answers: dict[str, object] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def _answer(self, place: str) -> object:
+        self.asked.append(place)
+        answer = self.answers.get(place, Missing(f"{place} has none"))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        return cast("tuple[str, ...]", self._answer(repository))
+
+    def resolve(self, repository: str, tag: str) -> str:
+        return f"{self._answer(repository)} of {tag}"
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        return cast("Manifest", f"{self._answer(repository)} of {digest}")
+
+    def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        return f"{self._answer(repository)} of {blob.size} up to {limit}".encode()
+
+
+def mirrored(places: Places) -> Mirrored:
+    return Mirrored(cast("Registry", places), {"ghcr.io": ["harbor.example/ghcr", "cache.example:5000"]})
+
+
+def test_places_are_the_mirrors_and_at_last_the_repository() -> None:
+    mirrors = mirrored(Places())
+    assert mirrors.places(NAMED) == (NEAR, FAR, NAMED)
+    assert mirrors.places("quay.io/openova/bp-shop") == ("quay.io/openova/bp-shop",)
+    assert mirrors.places("ghcr.io.evil.example/a") == ("ghcr.io.evil.example/a",)
+    assert mirrors.places(NEAR) == (NEAR,), "a mirror of a mirror is none"
+
+
+def test_content_comes_from_the_nearest_place_that_has_it() -> None:
+    places = Places({FAR: "far", NAMED: "named"})
+    assert mirrored(places).resolve(NAMED, "1.0.0") == "far of 1.0.0"
+    assert str(mirrored(places).manifest(NAMED, "sha256:x")) == "far of sha256:x"
+    assert mirrored(places).blob(NAMED, BLOB, limit=9) == b"far of 7 up to 9"
+    assert places.asked == [NEAR, FAR] * 3
+
+
+@pytest.mark.parametrize("fault", [Missing("no"), Denied("no"), Unavailable("no"), Corrupt("no")])
+def test_a_mirror_that_does_not_give_it_leads_to_the_next_place(fault: Fault) -> None:
+    places = Places({NEAR: fault, FAR: fault, NAMED: "named"})
+    assert mirrored(places).resolve(NAMED, "1") == "named of 1"
+
+
+def test_a_mirror_that_is_misconfigured_is_told_and_not_walked_around() -> None:
+    with pytest.raises(Misconfigured):
+        mirrored(Places({NEAR: Misconfigured("its CA file cannot be read"), NAMED: "named"})).resolve(NAMED, "1")
+
+
+def test_tags_are_the_named_repositorys_so_that_a_stale_mirror_hides_nothing() -> None:
+    places = Places({NEAR: ("1.0.0",), NAMED: ("1.0.0", "1.1.0")})
+    assert mirrored(places).tags(NAMED) == ("1.0.0", "1.1.0")
+    assert places.asked == [NAMED], "one list for each name"
+
+
+def test_tags_are_a_mirrors_where_the_named_repository_cannot_be_asked() -> None:
+    places = Places({NEAR: Unavailable("down"), FAR: ("1.0.0",), NAMED: Unavailable("no way out")})
+    assert mirrored(places).tags(NAMED) == ("1.0.0",)
+    assert places.asked == [NAMED, NEAR, FAR]
+
+
+GONE, DOWN, SHUT, ROTTEN = Missing("gone"), Unavailable("down"), Denied("shut"), Corrupt("rotten")
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "named", "said"),
+    [
+        (GONE, GONE, GONE, GONE),
+        (GONE, GONE, DOWN, DOWN),
+        (SHUT, GONE, DOWN, DOWN),
+        (GONE, DOWN, GONE, DOWN),
+        (ROTTEN, SHUT, GONE, ROTTEN),
+    ],
+)
+def test_missing_is_said_only_when_every_place_says_so(near: Fault, far: Fault, named: Fault, said: Fault) -> None:
+    for ask in ("resolve", "tags"):
+        mirrors = mirrored(Places({NEAR: near, FAR: far, NAMED: named}))
+        with pytest.raises(Fault) as caught:
+            mirrors.tags(NAMED) if ask == "tags" else mirrors.resolve(NAMED, "1")
+        assert caught.value is said
+
+
+def test_a_mirror_that_lies_about_content_costs_time_only() -> None:
+    def lie(request: Request) -> Reply:
+        return Reply(body=b'{"config": {}}' if "manifests" in request.path else b"CONTENT")
+
+    raw = b'{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":"x","digest":"%s","size":2},"layers":[]}' % (
+        MANIFEST_TYPE.encode(),
+        BLOB.digest.encode(),
+    )
+    with (
+        HostileRegistry(lie) as liar,
+        HostileRegistry(lambda r: Reply(body=raw if "manifests" in r.path else b"content")) as honest,
+    ):
+        registry = Registry(plain_http=[liar.host, honest.host], timeout=5, attempts=1)
+        mirrors = Mirrored(registry, {honest.host: [f"{liar.host}/copies"]})
+        assert mirrors.blob(f"{honest.host}/a", BLOB, limit=7) == b"content"
+        assert mirrors.manifest(f"{honest.host}/a", digest_of(raw)).raw == raw
+        assert [r.path.partition("/a/")[0] for r in liar.requests] == ["/v2/copies", "/v2/copies"]
+        mirrors.close()
+
+
+# silence
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_host_that_is_silent_is_left_alone_and_then_asked_once() -> None:
+    clock, replies = Clock(), [Reply(status=200, body=b'{"tags": ["1"]}', pause=30)]
+    with HostileRegistry(lambda _: replies[0]) as server:
+        registry = Registry(plain_http=[server.host], replaceable=[server.host], timeout=0.2, attempts=2, clock=clock)
+        with pytest.raises(Unavailable, match="did not answer within"):
+            registry.tags(f"{server.host}/a")
+        assert len(server.requests) == 2
+        with pytest.raises(Unavailable, match="asked again in 30 s"):
+            registry.resolve(f"{server.host}/b", "1")
+        assert len(server.requests) == 2
+        clock.now += FIRST
+        with pytest.raises(Unavailable, match="did not answer within"):
+            registry.tags(f"{server.host}/a")
+        assert len(server.requests) == 3
+        with pytest.raises(Unavailable, match="asked again in 60 s"):
+            registry.tags(f"{server.host}/a")
+        clock.now += 2 * FIRST
+        replies[:] = [Reply(body=b'{"tags": ["1"]}')]
+        assert registry.tags(f"{server.host}/a") == ("1",)
+        assert registry.tags(f"{server.host}/a") == ("1",)
+
+
+def test_a_host_that_nothing_stands_for_is_asked_each_time() -> None:
+    with HostileRegistry(lambda _: Reply()) as server:
+        gone = server.host
+    registry = Registry(plain_http=[gone], timeout=0.2, attempts=1)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=r"the connection to .* failed"):
+            registry.tags(f"{gone}/a")
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(status=404), Reply(status=403), Reply(status=500), Reply(status=429), Reply(body=b"con", length=7)]
+)
+def test_a_host_that_answers_is_not_silent_whatever_it_says(reply: Reply) -> None:
+    with HostileRegistry(lambda _: reply) as server:
+        registry = Registry(plain_http=[server.host], replaceable=[server.host], timeout=5, attempts=1)
+        for _ in range(2):
+            with pytest.raises(Fault):
+                registry.blob(f"{server.host}/a", BLOB, limit=7)
+        assert len(server.requests) == 2
+
+
+def fall_silent(silences: Silences) -> None:
+    with pytest.raises(Silent), silences.asking("host", "it"):
+        raise Silent("no answer")
+
+
+def test_a_host_that_stays_silent_is_asked_ever_more_rarely() -> None:
+    clock = Clock()
+    silences = Silences(["host"], clock)
+    for seconds in (FIRST, 60, 120, 240, 480, LONGEST, LONGEST):
+        fall_silent(silences)
+        clock.now += seconds - 1
+        with pytest.raises(Unavailable, match="asked again in 1 s"), silences.asking("host", "it"):
+            pass
+        clock.now += 1
+
+
+def test_one_asks_a_silent_host_and_the_others_go_on_without_it() -> None:
+    clock = Clock()
+    silences = Silences(["host"], clock)
+    fall_silent(silences)
+    clock.now += FIRST
+    with silences.asking("host", "it") as again:
+        assert again
+        with pytest.raises(Unavailable, match="asked again"), silences.asking("host", "it"):
+            pass
+    with silences.asking("host", "it") as again:
+        assert not again, "it answered"
+
+
+def test_many_that_wait_for_a_host_at_the_same_time_are_one_silence() -> None:
+    silences, together = Silences(["host"], Clock()), threading.Barrier(8)
+
+    def wait() -> None:
+        with contextlib.suppress(Silent), silences.asking("host", "it"):
+            together.wait()
+            raise Silent("no answer")
+
+    threads = [threading.Thread(target=wait) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with pytest.raises(Unavailable, match="asked again in 30 s"), silences.asking("host", "it"):
+        pass
