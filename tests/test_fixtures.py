@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from reconciler.decide.versions import fits
 from reconciler.loop.check import blueprint_folder, check
+from reconciler.loop.policies import read_policies
 from reconciler.model.blueprint import Blueprint, short_name
 from reconciler.world.charts import pack, read
 from reconciler.world.documents import load
@@ -38,6 +40,14 @@ def published() -> dict[str, list[str]]:
         one = blueprint(folder)
         versions.setdefault(one.name, []).append(one.version)
     return versions
+
+
+def test_the_trust_policy_is_one() -> None:
+    policies = read_policies(FIXTURES / "trust")
+    (one,) = policies.covering("registry.example/openova/bp-shop")
+    key, identity = (policies.signer(authority) for authority in one.spec.authorities)
+    assert key.key.startswith("-----BEGIN PUBLIC KEY-----")
+    assert json.loads(identity.root)["certificateAuthorities"]
 
 
 def test_nothing_lies_about_that_is_no_fixture() -> None:

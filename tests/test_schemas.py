@@ -43,6 +43,7 @@ def test_it_is_a_schema(file: str) -> None:
         ("Environment.json", "environments/*/environment.yaml"),
         ("Application.json", "environments/*/applications/*.yaml"),
         ("Blueprint.json", "*/*/blueprint.yaml"),
+        ("TrustPolicy.json", "trust/*.yaml"),
     ],
 )
 def test_it_accepts_every_fixture(file: str, pattern: str) -> None:
