@@ -29,9 +29,17 @@ def message(name: str, main: str, prior: EnvironmentLock | None, lock: Environme
     """
     lines = changes(prior, lock)
     total = len(lock.packages)
-    summary = f"{len(lines)} of {total} Applications change" if lines else f"{total} Applications, rendered anew"
+    summary = f"{len(lines)} of {total} Applications change" if lines else f"{total} Applications, {_why_anew(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
     return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nLock-Digest: {digest}\n"
+
+
+def _why_anew(prior: EnvironmentLock | None, lock: EnvironmentLock) -> str:
+    """Why there is a commit although nothing changes of what runs."""
+    before = {p.application: p.evidence for p in prior.packages} if prior else {}
+    if any(before.get(p.application) != p.evidence for p in lock.packages):
+        return "vouched for anew"
+    return "rendered anew"
 
 
 def _change(name: str, old: Package | None, new: Package | None) -> Iterable[str]:

@@ -21,6 +21,12 @@ def test_everything_is_new_where_there_was_no_lock() -> None:
     assert changes(None, lock_of(package("a"))) == ("+ a: bp-a 1.0.0",)
 
 
+def test_a_commit_that_changes_nothing_that_runs_says_why_it_is_there() -> None:
+    before, anew = lock_of(package("a")), [package("a").evidence[0].model_copy(update={"authority": "another"})]
+    text = message("acme-prod", "abc123", before, lock_of(package("a", evidence=anew)), sha("lock"))
+    assert text.startswith("acme-prod: 1 Applications, vouched for anew\n")
+
+
 def test_evidence_alone_is_no_change_of_what_runs() -> None:
     after = package("a", evidence=[package("a").evidence[0].model_copy(update={"policy_digest": sha("another policy")})])
     assert changes(lock_of(package("a")), lock_of(after)) == ()

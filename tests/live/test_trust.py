@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from reconciler.model.trust import VULNERABILITIES
 from reconciler.world.documents import dump, load
 from tests.live.stage import Servers, Stage, blueprint, reconciler
+from tests.signers import ISSUER, WORKFLOW, ByHand, CertificateAuthority, Holder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
+SPDX = "https://spdx.dev/Document"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 
@@ -57,6 +60,11 @@ class System:
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "trust")
         self.git("push", "-q", "origin", "HEAD:main")
+
+    def root(self, name: str, content: str) -> None:
+        """Put a trusted root beside the policy; the next `trust` pushes it."""
+        (self.work / "trust").mkdir(exist_ok=True)
+        (self.work / "trust" / name).write_text(content)
 
     def configure(self, reverify: float) -> None:
         """Have the reconciler read its policies from here."""
@@ -154,3 +162,131 @@ def test_a_broken_policy_decides_nothing_and_is_named(
     assert "openova.yaml:" in str(told)
     system.trust(keys.trusted.public_key)
     assert stage.once()[0] == 0
+
+
+def trivy(finished: str, *severities: str) -> dict[str, Any]:
+    """A scan as `trivy image --format cosign-vuln` has it."""
+    found = [{"VulnerabilityID": f"CVE-2026-{n}", "PkgName": "libx", "Severity": s} for n, s in enumerate(severities)]
+    target = {"Target": "x", "Class": "lang-pkgs", "Vulnerabilities": found}
+    result = {"SchemaVersion": 2, "ArtifactName": "x", "Results": [target]}
+    scanner = {"uri": "pkg:github/aquasecurity/trivy@0.60.0", "version": "0.60.0", "db": {}, "result": result}
+    return {"invocation": {}, "scanner": scanner, "metadata": {"scanStartedOn": finished, "scanFinishedOn": finished}}
+
+
+def reference(stage: Stage, name: str, version: str = "1.0.0") -> str:
+    """An artifact by its digest, as a person looks it up."""
+    host, _, path = stage.prefix.partition("/")
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    answer = httpx.head(f"http://{host}/v2/{path}/{name}/manifests/{version}", headers=accept)
+    return f"{stage.prefix}/{name}@{answer.headers['Docker-Content-Digest']}"
+
+
+def audit(stage: Stage, *more: str) -> int:
+    return reconciler("audit", "-c", str(stage.config), stage.name, *more).returncode
+
+
+def test_what_a_policy_wants_attested_is_asked_for_and_the_newest_scan_decides(
+    stage: Stage, system: System, servers: Servers, tmp_path: Path
+) -> None:
+    who, hand = Holder(), ByHand(servers.cosign, tmp_path)
+    servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"), unsigned=True)
+    artifact = reference(stage, "bp-app")
+    wanted = [{"predicateType": SPDX}, {"predicateType": VULNERABILITIES, "maxSeverity": "high"}]
+    system.trust(who.public_key, attestations=wanted)
+    system.configure(3600)
+    stage.push({"environment.yaml": stage.environment(), "applications/one.yaml": stage.application("one", "bp-app")})
+
+    def refused(words: str) -> None:
+        code, told = stage.once()
+        assert code == 1, told
+        assert words in told["problems"][0]["message"], told["problems"]
+
+    refused("has no signature")
+    hand.attest(artifact, who, "spdxjson", {"spdxVersion": "SPDX-2.3"})
+    refused("has no signature, only attestations, which are none")
+    hand.sign(artifact, who)
+    refused(f"has no attestation of {VULNERABILITIES} by release")
+    hand.attest(artifact, Holder(), "vuln", trivy("2026-11-02T00:00:00Z"))
+    refused(f"has no attestation of {VULNERABILITIES} by release")
+    hand.attest(artifact, who, "vuln", trivy("2026-11-03T00:00:00Z", "CRITICAL"))
+    refused("found 1 critical (CVE-2026-0); at most high is accepted")
+    hand.attest(artifact, who, "vuln", trivy("2026-11-04T00:00:00Z", "LOW", "HIGH"))
+    code, told = stage.once()
+    assert code == 0, told
+    (package,) = load(stage.show("resolved", "environment.lock.yaml"), "lock").data["packages"]
+    (evidence,) = package["evidence"]
+    assert [one["predicateType"] for one in evidence["attestations"]] == [SPDX, VULNERABILITIES]
+    saved = tmp_path / "saved"
+    assert audit(stage, "--save", str(saved)) == 0
+    assert audit(stage, "--bundles", str(saved)) == 0
+
+    resolved = stage.head("resolved")
+    hand.attest(artifact, who, "vuln", trivy("2026-11-05T00:00:00Z", "CRITICAL"))
+    assert stage.once()[0] == 1
+    status = stage.status()
+    assert status is not None
+    assert (trusted(status), status.refused) == ("False", None)
+    assert "found 1 critical (CVE-2026-0)" in status.condition("Trusted").message
+    assert stage.head("resolved") == resolved
+    hand.attest(artifact, who, "vuln", trivy("2026-11-06T00:00:00Z"))
+    assert stage.once()[0] == 0
+    assert stage.head("resolved") != resolved, "the newest scan is the evidence now"
+
+
+def test_a_signer_without_a_key_is_known_by_identity_and_root(
+    stage: Stage, system: System, servers: Servers, tmp_path: Path
+) -> None:
+    ours, theirs, hand = CertificateAuthority(), CertificateAuthority(), ByHand(servers.cosign, tmp_path)
+    servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"), unsigned=True)
+    artifact = reference(stage, "bp-app")
+    keyless = {"issuer": ISSUER, "subject": WORKFLOW.format("*", "*"), "trustedRoot": "ci.json"}
+    system.root("ci.json", ours.trusted_root())
+    system.trust("", authorities=[{"name": "ci", "keyless": keyless}], attestations=[{"predicateType": SPDX}])
+    system.configure(3600)
+    stage.push({"environment.yaml": stage.environment(), "applications/one.yaml": stage.application("one", "bp-app")})
+    (hand.folder / "root.json").write_text(theirs.trusted_root())
+    hand.sign(artifact, theirs.leaf())
+    (hand.folder / "root.json").write_text(ours.trusted_root())
+    hand.sign(artifact, ours.leaf("https://ci.example/openova/app/.github/workflows/evil.yaml@refs/tags/v1"))
+    code, told = stage.once()
+    assert code == 1
+    assert "is signed, but by no accepted key (signatures: 2)" in told["problems"][0]["message"]
+    hand.sign(artifact, ours.leaf())
+    hand.attest(artifact, ours.leaf(WORKFLOW.format("other", "v2")), "spdxjson", {}, old=True)
+    code, told = stage.once()
+    assert code == 0, told
+    assert audit(stage) == 0
+    system.root("ci.json", theirs.trusted_root())
+    system.trust("", authorities=[{"name": "ci", "keyless": keyless}], attestations=[])
+    assert stage.once()[0] == 0, "another root, and theirs signed it too"
+    assert audit(stage) == 0
+    system.root("ci.json", CertificateAuthority().trusted_root())
+    system.trust("", authorities=[{"name": "ci", "keyless": keyless}])
+    assert stage.once()[0] == 1
+    status = stage.status()
+    assert status is not None
+    assert trusted(status) == "False"
+    assert audit(stage) == 1
+
+
+def test_two_policies_that_cover_an_artifact_both_hold_and_both_leave_evidence(
+    stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path
+) -> None:
+    folder = blueprint(tmp_path / "a", "bp-app")
+    servers.publish(stage.prefix, folder)
+    system.trust(keys.trusted.public_key)
+    second = load((system.work / "trust" / "openova.yaml").read_bytes(), "policy").data
+    second["metadata"]["name"] = "all"
+    second["spec"] |= {"artifacts": ["*"], "authorities": [{"name": "auditor", "key": keys.stranger.public_key}]}
+    (system.work / "trust" / "all.yaml").write_bytes(dump(second))
+    system.trust(keys.trusted.public_key, artifacts=[f"{stage.prefix}/bp-*"])
+    system.configure(3600)
+    stage.push({"environment.yaml": stage.environment(), "applications/one.yaml": stage.application("one", "bp-app")})
+    code, told = stage.once()
+    assert code == 1
+    assert "the policy all is not met" in told["problems"][0]["message"]
+    servers.publish(stage.prefix, folder, signer=keys.stranger)
+    assert stage.once()[0] == 0
+    (package,) = load(stage.show("resolved", "environment.lock.yaml"), "lock").data["packages"]
+    assert [(one["policy"], one["authority"]) for one in package["evidence"]] == [("all", "auditor"), ("o", "release")]
+    assert audit(stage) == 0

@@ -13,9 +13,11 @@ import pytest
 from reconciler.model.faults import Misconfigured, Unavailable
 from reconciler.model.trust import Signer
 from reconciler.world.cosign import Cosign
+from tests.signers import CertificateAuthority, Holder
 
 KEY = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0=\n-----END PUBLIC KEY-----\n"
 SIGNER = Signer("release", key=KEY)
+CI = CertificateAuthority().signer()
 DIGEST = "sha256:" + "0" * 64
 VERSION = 'if [ "$1" = version ]; then echo \'{"gitVersion": "v3.0.6"}\'; exit 0; fi\n'
 
@@ -132,3 +134,38 @@ def test_the_password_is_in_no_message_and_in_no_argument(tmp_path: Path) -> Non
 def test_what_is_no_key_is_not_called_a_bad_signature(tmp_path: Path, key: str) -> None:
     with pytest.raises(Misconfigured, match="the key of the authority release is no PEM public key"):
         Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, Signer("release", key=key))
+
+
+def test_a_trusted_root_that_cosign_cannot_read_is_not_called_a_bad_signature(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="the trusted root of the authority ci cannot be read by cosign"):
+        Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, CI)
+
+
+def test_whether_a_trusted_root_can_be_read_is_asked_after_a_no_and_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    script = f'echo "$1" >> {log}; case "$*" in *--key=*) exit 0;; *yes*) exit 0;; *) exit 1;; esac'
+    cosign = Cosign(program(tmp_path, script))
+    assert cosign.verify_bundle(b"{}", DIGEST, CI, "https://yes")
+    assert not cosign.verify_bundle(b"{}", DIGEST, CI)
+    assert not cosign.verify_bundle(b"{}", DIGEST, CI)
+    assert log.read_text().split() == ["verify-blob-attestation"] * 2 + ["verify-blob"] + ["verify-blob-attestation"]
+
+
+def test_an_attestation_is_asked_for_by_its_type_and_its_digest(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    cosign = Cosign(program(tmp_path, f'printf "%s\\n" "$@" > {log}'))
+    assert cosign.verify_legacy_attestation(b"{}", {}, DIGEST, SIGNER, "https://spdx.dev/Document")
+    assert {"--type=https://spdx.dev/Document", f"--digest={'0' * 64}", "--digestAlg=sha256"} <= set(log.read_text().split())
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b"[" * 100_000, b'{"critical": {"image": null}}'])
+def test_a_signed_payload_that_names_no_digest_signs_nothing(tmp_path: Path, payload: bytes) -> None:
+    assert not Cosign(program(tmp_path, "exit 0")).verify_legacy(payload, {}, DIGEST, SIGNER)
+
+
+def test_without_the_certificate_that_is_demanded_cosign_is_not_asked(tmp_path: Path) -> None:
+    cosign = Cosign(tmp_path / "there-is-none")
+    payload, annotations = Holder().old_signature(DIGEST)
+    envelope, others = Holder().old_attestation(DIGEST, "https://spdx.dev/Document")
+    assert not cosign.verify_legacy(payload, annotations, DIGEST, CI)
+    assert not cosign.verify_legacy_attestation(envelope, others, DIGEST, CI, "https://spdx.dev/Document")
