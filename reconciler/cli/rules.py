@@ -23,6 +23,7 @@ RULES: Final[Mapping[str, str]] = {
     "EnvironmentMissing": "The repository of an Environment must have an environment.yaml at its top.",
     "EntryDiffers": "A package's entry must be the digest over what a cluster is to run of it.",
     "FileExists": "A file that says something else is written over only when that is asked for.",
+    "Gone": "What is locked must still be in its catalog.",
     "IgnoredFile": "A document is read only from a file whose name ends in .yaml.",
     "InvalidBlueprint": "A Blueprint must be whole, agree with its chart, and be one that can be installed.",
     "InvalidCluster": "A cluster's name must tell provider, region, block, type and Organization.",

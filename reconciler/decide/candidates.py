@@ -139,9 +139,12 @@ class Candidates:
         return locked if all(fits(locked.version, n.range) for n in needs) else None
 
     def _of_lock(self, first: Need, locked: Package) -> Choice:
-        """The locked version. When it may not be used any more: the same one signed anew, else itself, to be refused by name."""
+        """The locked version, or the same one published anew when it is gone.
+
+        One that may not be used any more is chosen to be refused by name: a loss must not move what runs (trust.md, law 5).
+        """
         found = self._catalog.get(*_where(locked), locked.digest)
-        if isinstance(found, PassedOver):
+        if isinstance(found, PassedOver) and found.code == "Gone":
             again = self._catalog.get(*_where(locked), None)
             found = found if isinstance(again, PassedOver) else again
         checked = self._checked(first, found, None)

@@ -44,7 +44,7 @@ class PassedOver:
 
     Attributes:
         version: which.
-        code: `Untrusted` or `InvalidBlueprint`.
+        code: `Untrusted`, `InvalidBlueprint`, or `Gone` when its catalog has it no more.
         reason: why, in one sentence without the version.
     """
 

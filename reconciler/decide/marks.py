@@ -49,7 +49,7 @@ def _ready(status: EnvironmentStatus, resolved: Mark) -> Mark:
     ready = status.condition("Ready")
     if resolved.state == "failure":
         return Mark("failure", "this commit is refused; what runs is of an earlier one")
-    if resolved.state == "pending":
+    if resolved.state == "pending" and status.condition("Committed").status != "True":
         return Mark("pending", "this commit is not resolved yet; what runs is of an earlier one")
     if ready.status == "True":
         return Mark("success", "every Application is ready on all its placements")

@@ -131,6 +131,10 @@ def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None, standi
     for index, stage in enumerate(_STAGES):
         if stage == "Trusted" and (condition := _trust(standing)) is not None:
             yield condition
+        elif stage == "Trusted" and hitch and hitch.stage == "Trusted":
+            yield Condition(
+                type=stage, status="False", reason=hitch.reason, message=f"{hitch.message}; what runs is left running"
+            )
         elif hitch and index == reached:
             yield Condition(
                 type=stage, status="False" if hitch.refused else "Unknown", reason=hitch.reason, message=hitch.message
@@ -163,8 +167,6 @@ def _trust(standing: Standing) -> Condition | None:
         more = f"; and {len(lost) - MAX_LOST} more" if len(lost) > MAX_LOST else ""
         message = f"{'; '.join(lost[:MAX_LOST])}{more}; what runs is left running"
         return Condition(type="Trusted", status="False", reason="Untrusted", message=message)
-    if standing.said is not None:
-        return standing.said
     if standing.fault is not None:
         kind = kind_of(standing.fault)
         return Condition(type="Trusted", status="Unknown", reason=kind, message=f"cannot be checked again: {standing.fault}")

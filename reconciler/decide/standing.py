@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.catalog import PassedOver, Verified
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from reconciler.model.faults import Fault
-    from reconciler.model.status import Condition
+
+
+MAX_NAMES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -22,19 +24,21 @@ class Standing:
         answers: by the artifact's reference, of each locked one that could be asked about.
         names: the Applications that are locked to each.
         fault: why not all of it could be told.
-        said: what was said of it last, which counts for a while when it cannot be told.
     """
 
     answers: Mapping[str, Verified | PassedOver] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fault: Fault | None = None
-    said: Condition | None = None
 
     @property
     def lost(self) -> tuple[str, ...]:
         """Who lost their trust and why, a few words for each, by the names of the Applications."""
         found = [(self.names.get(a, ()), one) for a, one in self.answers.items() if isinstance(one, PassedOver)]
-        return tuple(f"{', '.join(names)}: {one.reason}" for names, one in sorted(found, key=lambda pair: pair[0]))
+        return tuple(f"{_listed(names)}: {one.reason}" for names, one in sorted(found, key=lambda pair: pair[0]))
+
+    def of(self, artifacts: Collection[str]) -> Standing:
+        """The same, of some artifacts alone."""
+        return replace(self, answers={artifact: one for artifact, one in self.answers.items() if artifact in artifacts})
 
     def differs(self, before: Standing) -> bool:
         """Whether it asks for another decision than `before`: an answer changed, or something new is lost already."""
@@ -43,6 +47,11 @@ class Standing:
             isinstance(one, PassedOver) if artifact not in known else _said(one) != _said(known[artifact])
             for artifact, one in self.answers.items()
         )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return f"{', '.join(names[:MAX_NAMES])}{more}"
 
 
 def _said(one: Verified | PassedOver) -> object:

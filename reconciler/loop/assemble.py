@@ -22,7 +22,7 @@ from reconciler.loop.policies import PolicyFiles, PolicyRepository
 from reconciler.loop.settings import token_of
 from reconciler.loop.targets import Target, system_repository, targets
 from reconciler.loop.vouch import vouch
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import Misconfigured, Unavailable
 from reconciler.world.cache import Cache
 from reconciler.world.cluster import Clusters
 from reconciler.world.cosign import Cosign
@@ -73,7 +73,6 @@ class Runtime:
             limits=self.limits,
             retry=settings.intervals.retry,
             confirm=settings.intervals.confirm,
-            reverify=settings.trust.reverify_interval,
         )
 
     def close(self) -> None:
@@ -92,7 +91,8 @@ class Runtime:
         """
         targets(self.settings, None)
         self._cosign.version()
-        self.world.policies()
+        with contextlib.suppress(Unavailable):  # it comes back
+            self.world.policies()
 
     def targets(self) -> dict[str, Target]:
         """The Environments there are now, by key. Raises a Fault."""

@@ -45,11 +45,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class _Answer:
-    """What was found of an artifact, when, and from when on it is looked at anew; by the monotonic clock."""
+    """What was found of an artifact, from when on it is looked at anew, and until when it stands without (monotonic clock)."""
 
     found: Verified | PassedOver
-    at: float
     due: float
+    until: float
 
 
 class TrustedCatalog:
@@ -122,22 +122,30 @@ class TrustedCatalog:
         try:
             found = self._judged(key, name, policies, known)
         except (Unavailable, Denied):
-            if known is None or time.monotonic() > known.due + self._reverify:
+            now = time.monotonic()
+            if known is None or now > known.until:
                 raise
+            with self._lock:  # not asked again at once: each question may take a whole time-out
+                if self._under == policies.digest:
+                    self._answers[key] = replace(known, due=now + self._fresh)
             return known.found
-        self._remember(key, found, policies.digest)
+        if self._policies().digest == policies.digest:
+            self._remember(key, found, policies.digest)
         return found
 
     def _judged(self, key: tuple[str, str, str], name: str, policies: Policies, known: _Answer | None) -> Verified | PassedOver:
         repository, digest, version = key
         try:
-            evidence = self._vouch(repository, digest, policies)
+            before = known.found.evidence if known is not None and isinstance(known.found, Verified) else []
+            evidence = self._vouch(repository, digest, policies, before)
             if known is not None and isinstance(known.found, Verified):  # a digest's content does not change
                 return replace(known.found, evidence=evidence)
             return self._read(repository, name, version, digest, evidence)
         except Untrusted as fault:
             return PassedOver(version, "Untrusted", fault.message)
-        except (Corrupt, Missing) as fault:
+        except Missing as fault:
+            return PassedOver(version, "Gone", fault.message)
+        except Corrupt as fault:
             return PassedOver(version, "InvalidBlueprint", fault.message)
 
     def _remember(self, key: tuple[str, str, str], found: Verified | PassedOver, under: str) -> None:
@@ -148,8 +156,8 @@ class TrustedCatalog:
             if under != self._under:
                 self._answers, self._under = {}, under
             if key not in self._answers:  # what nobody asks for any more must not pile up
-                self._answers = {k: one for k, one in self._answers.items() if one.due + self._reverify > now}
-            self._answers[key] = _Answer(found, now, now + stands)
+                self._answers = {k: one for k, one in self._answers.items() if one.until > now}
+            self._answers[key] = _Answer(found, now + stands, now + stands + self._reverify)
 
     def _resolve(self, repository: str, version: str) -> str:
         """What a version's tag points at, or did a short while ago: all of one decision speaks of the same."""

@@ -35,6 +35,7 @@ LEGACY_LIMIT: Final = 64  # layers of one old `.sig` or `.att` manifest
 _BUNDLE_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\.v0\.\d)?\+json(;version=0\.\d)?")
 _BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 _LEGACY_TYPE = re.compile(r"application/vnd\.dev\.cosign\.simplesigning\.v1\+json")
+_LEGACY_PREDICATE = "predicateType"
 _LEGACY_ATTESTATION = re.compile(r"application/vnd\.dsse\.envelope\.v1\+json")
 
 
@@ -98,6 +99,7 @@ class Signatures:
         attestations: how many referrers say that they are attestations, which are no signatures.
         passed_over: how many were too large, compressed, of an unknown format, or listed but gone.
         damaged: what was wrong with the last one whose content was not what its digest promised.
+        unread: how many attestations of the type that was last asked for could not be read.
     """
 
     registry: Registry = field(repr=False)
@@ -108,6 +110,7 @@ class Signatures:
     attestations: int = 0
     passed_over: int = 0
     damaged: Corrupt | None = None
+    unread: int = 0
     _claims: list[_Claim] = field(default_factory=list)
 
     @property
@@ -115,23 +118,27 @@ class Signatures:
         """`host/path@sha256:...`."""
         return f"{self.repository}@{self.digest}"
 
-    def prove(self, judge: Judge, signer: Signer) -> str | None:
-        """Return the digest of the manifest whose signature is by `signer`, or None when none is."""
-        return next((one.manifest for one in self.candidates if one.holds(judge, self.digest, signer)), None)
+    def prove(self, judge: Judge, signer: Signer, known: str = "") -> str | None:
+        """Return the digest of the manifest whose signature is by `signer`, or None when none is.
+
+        Whatever the registry's order, the one that was named before, `known`, comes first, then the least digest: what holds
+        need not change.
+        """
+        ordered = sorted(self.candidates, key=lambda one: (one.manifest != known, one.manifest))
+        return next((one.manifest for one in ordered if one.holds(judge, self.digest, signer)), None)
 
     def attested(self, predicate_type: str) -> Iterator[Candidate]:
         """The attestations that may be of a predicate type; each is fetched only when it is asked for.
 
         Raises Faults as `collect` does.
         """
-        for claim in self._claims:
-            if claim.predicate_type in {None, predicate_type}:
-                content = self._content(claim.layer, ATTESTATION_LIMIT)
-                if content is not None:
-                    yield Candidate(claim.manifest, content)
-        for manifest, layer in self._legacy("att", _LEGACY_ATTESTATION, ATTESTATION_LIMIT):
-            content = self._content(layer, ATTESTATION_LIMIT)
-            if content is not None:
+        self.unread = 0
+        for claim in sorted(self._claims, key=lambda one: one.manifest):
+            if claim.predicate_type in {None, predicate_type} and (content := self._content(claim.layer)) is not None:
+                yield Candidate(claim.manifest, content)
+        for manifest, layer in self._legacy("att", _LEGACY_ATTESTATION):
+            claimed = layer.annotations.get(_LEGACY_PREDICATE, predicate_type)
+            if claimed == predicate_type and (content := self._content(layer)) is not None:
                 yield Candidate(manifest, content, layer.annotations)
 
     def refusal(self) -> Untrusted | Corrupt:
@@ -161,7 +168,7 @@ class Signatures:
         signature here is judged by what is signed in it.
         """
         manifest = self.registry.manifest(self.repository, referrer)
-        if len(manifest.layers) != 1 or not _is_usable(manifest.layers[0], _BUNDLE_TYPE, ATTESTATION_LIMIT):
+        if len(manifest.layers) != 1 or not _BUNDLE_TYPE.fullmatch(manifest.layers[0].media_type):
             self.passed_over += 1
             return
         claimed, layer = manifest.annotations.get(_BUNDLE_PREDICATE), manifest.layers[0]
@@ -177,8 +184,8 @@ class Signatures:
 
     def add_legacy(self) -> None:
         """Add the signatures under the tag `sha256-<hex>.sig`."""
-        for manifest, layer in self._legacy("sig", _LEGACY_TYPE, BUNDLE_LIMIT):
-            if SIGNATURE not in layer.annotations:
+        for manifest, layer in self._legacy("sig", _LEGACY_TYPE):
+            if SIGNATURE not in layer.annotations or layer.size > BUNDLE_LIMIT:
                 self.passed_over += 1
                 continue
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
@@ -193,20 +200,24 @@ class Signatures:
         except Corrupt as error:
             self.damaged = error
 
-    def _content(self, layer: Descriptor, limit: int) -> bytes | None:
+    def _content(self, layer: Descriptor) -> bytes | None:
+        """An attestation's content; None, and counted, when it cannot be had: it may say what matters most."""
         found: list[bytes] = []
-        self.step(lambda: found.append(self.blobs(self.repository, layer, limit=limit)))
+        if layer.size <= ATTESTATION_LIMIT:
+            self.step(lambda: found.append(self.blobs(self.repository, layer, limit=ATTESTATION_LIMIT)))
+        self.unread += not found
         return found[0] if found else None
 
-    def _legacy(self, suffix: str, media_type: re.Pattern[str], limit: int) -> list[tuple[str, Descriptor]]:
+    def _legacy(self, suffix: str, media_type: re.Pattern[str]) -> list[tuple[str, Descriptor]]:
         """The usable layers under an old tag, each with the digest of the manifest."""
         try:
             tagged = self.registry.resolve(self.repository, f"{self.digest.replace(':', '-')}.{suffix}")
         except Missing:
             return []
         layers = self.registry.manifest(self.repository, tagged).layers
-        usable = [layer for layer in layers if _is_usable(layer, media_type, limit)][:LEGACY_LIMIT]
-        self.passed_over += len(layers) - len(usable)
+        usable = [layer for layer in layers[:LEGACY_LIMIT] if media_type.fullmatch(layer.media_type)]
+        if suffix == "sig":
+            self.passed_over += len(layers) - len(usable)
         return [(tagged, layer) for layer in usable]
 
 
@@ -244,7 +255,3 @@ def candidate(manifest: str, layer: Descriptor, content: bytes) -> Candidate:
     """A layer's content as the signature or attestation that it is."""
     old = SIGNATURE in layer.annotations or _LEGACY_ATTESTATION.fullmatch(layer.media_type)
     return Candidate(manifest, content, layer.annotations if old else None)
-
-
-def _is_usable(layer: Descriptor, media_type: re.Pattern[str], limit: int) -> bool:
-    return layer.size <= limit and media_type.fullmatch(layer.media_type) is not None

@@ -59,7 +59,6 @@ class World:
         retry: seconds after which a refused commit's Blueprints are looked for again.
         confirm: seconds after which a status that did not change is confirmed.
         coalesce: seconds between two status commits that only changes on a cluster ask for.
-        reverify: seconds for which the last word on what is locked counts, while it cannot be looked at.
         patience: seconds for which Flux may look again at what was ready before that is news.
     """
 
@@ -71,7 +70,6 @@ class World:
     retry: float = 60.0
     confirm: float = 300.0
     coalesce: float = 1.0
-    reverify: float = 3600.0
     patience: float = 3.0
 
 
@@ -142,7 +140,8 @@ class Reconciliation:
         self._world = world
         self._decision: _Decision | None = None
         self._last: EnvironmentLock | None = None
-        self._watch = Watch(world.catalog, world.reverify)
+        self._watch = Watch(world.catalog)
+        self._accepted: tuple[str, str | None] | None = None
         self._seen: Sightings = {}
         self._behind = Behind(world.clusters)
 
@@ -187,6 +186,8 @@ class Reconciliation:
         pace, at_once = self._pace, look or bool(pushed) or wait > 0
         if not at_once and (early := pace.early(time.monotonic())) is not None:
             return Outcome(name, main, branches.head(RESOLVED), hitch=decision.hitch, warnings=decision.warnings, again=early)
+        if decision.hitch is None:
+            self._accepted = (main, branches.head(RESOLVED))
         status = self._status(main, decision.hitch, wait)
         again = None
         if status is not None:
@@ -206,10 +207,8 @@ class Reconciliation:
         except Fault as fault:
             self._watch.blind(fault)
             return _Decision((main, ""), self._watch.standing, time.monotonic(), outside("Valid", fault))
-        if look and prior is not None:
-            told = self._branches.status()
-            same = told is not None and told.resolved == self._branches.head(RESOLVED)
-            self._watch.look(prior, told.condition("Trusted") if told is not None and same else None)
+        if prior is not None and (look or self._watch.due(policies.digest)):
+            self._watch.look(prior, policies.digest)
         key, standing = (main, policies.digest), self._watch.standing
         known = self._decision
         if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
@@ -284,15 +283,16 @@ class Reconciliation:
         if hitch is not None and self._says_nothing(hitch, main, lock):
             log.warning("not checked again", environment=self.identity.name, why=hitch.message)
             hitch = None
-        if hitch is not None and hitch.stage == "Resolved" and self._watch.standing.lost and self._is_resolved(main):
+        if hitch is not None and hitch.refused and hitch.stage == "Resolved" and self._is_resolved(main):
             hitch = replace(hitch, stage="Trusted")  # nothing new is refused: what is resolved lost its trust
         for patience in sorted({0.0, wait}):  # they all begin before any of them is waited for
             for cluster in sorted(self.clusters):
                 self._world.clusters.ensure(cluster, wait=patience)
         verdicts = self._verdicts(lock) if lock else {}
+        standing = self._watch.standing.of({p.artifact for p in lock.packages} if lock else ())
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
-        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch, self._watch.standing)
+        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch, standing)
 
     def _says_nothing(self, hitch: Hitch, main: str, lock: EnvironmentLock | None) -> bool:
         """Whether this very commit is resolved already: that it cannot be judged again just now says nothing about it."""
@@ -302,8 +302,8 @@ class Reconciliation:
 
     def _is_resolved(self, main: str) -> bool:
         """Whether what is on `resolved` is what this very commit came to, be it from one before that came to the same."""
-        told, head = self._branches.status(), self._branches.head(RESOLVED)
-        if self._branches.input_of_resolved() == main:
+        head, told = self._branches.head(RESOLVED), self._branches.status()
+        if self._accepted == (main, head) or self._branches.input_of_resolved() == main:
             return True
         accepted = told is not None and (told.input, told.refused, told.resolved) == (main, None, head)
         return told is not None and accepted and told.condition("Committed").status == "True"

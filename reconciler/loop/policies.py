@@ -12,7 +12,7 @@ import structlog
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies
 from reconciler.loop.branches import MAIN
-from reconciler.model.faults import Denied, Misconfigured, Missing, Unavailable
+from reconciler.model.faults import Fault, Misconfigured, Unavailable
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.documents import load_all
 
@@ -66,40 +66,40 @@ class PolicyRepository:
         self._lock = threading.Lock()
         self._head = ""
         self._known: Policies | Misconfigured | None = None
-        self._looked = 0.0
-        self._tried = 0.0
+        self._fault: Fault | None = None
+        self._looked = self._tried = 0.0
 
     def __call__(self) -> Policies:
         """The policies as they stood at the last look.
 
         Raises:
             Misconfigured: they cannot be used (`policies_of`), or there is no such branch.
-            Fault: the repository could not be read for a long time, or never.
+            Fault: the repository could not be read for longer than what was known then counts, or never.
         """
-        known = self._known
-        if self._lock.acquire(blocking=known is None):
+        if self._lock.acquire(blocking=self._known is None):
             try:
                 self._look()
             finally:
                 self._lock.release()
-        known = self._known
+        known, fault = self._known, self._fault
+        if fault is not None and (known is None or time.monotonic() - self._looked > self._stands):
+            raise fault.with_traceback(None)
         if isinstance(known, Policies):
             return known
-        raise known or Unavailable("the trust policies were not read yet")
+        raise (known or Unavailable("the trust policies were not read yet")).with_traceback(None)
 
     def _look(self) -> None:
         now = time.monotonic()
-        if self._known is not None and now - self._tried < self._every:
+        if self._tried and now - self._tried < self._every:
             return
         self._tried = now
         try:
             self._read()
-        except (Unavailable, Denied, Missing) as fault:
-            if self._known is None or now - self._looked > self._stands:
-                raise
+        except Fault as fault:  # Moved among them: somebody pushed meanwhile
+            self._fault = fault
             log.warning("trust policies cannot be looked at", why=str(fault))
         else:
-            self._looked = now
+            self._fault, self._looked = None, now
 
     def _read(self) -> None:
         head = self._repository.heads().get(MAIN)

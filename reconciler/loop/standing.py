@@ -2,69 +2,66 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.decide.audit import place_of
+from reconciler.decide.catalog import PassedOver
 from reconciler.decide.standing import Standing
 from reconciler.model.faults import Fault, kind_of
 
 if TYPE_CHECKING:
-    from reconciler.decide.catalog import Catalog, PassedOver, Verified
-    from reconciler.model.lock import EnvironmentLock
-    from reconciler.model.status import Condition
+    from reconciler.decide.catalog import Catalog, Verified
+    from reconciler.model.lock import EnvironmentLock, Package
 
 
 class Watch:
-    """The standing of one Environment's lock, from look to look.
+    """The standing of one Environment's lock, from look to look."""
 
-    Args:
-        catalog: who is asked.
-        stands: seconds for which the last word counts while there is no answer.
-    """
-
-    def __init__(self, catalog: Catalog, stands: float) -> None:
+    def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._stands = stands
-        self._doubted: float | None = None
+        self._under = ""
+        self._blind = False
         self.standing = Standing()
 
-    def look(self, lock: EnvironmentLock, said: Condition | None) -> None:
+    def due(self, under: str) -> bool:
+        """Whether the policies are others than at the last look."""
+        return under != self._under
+
+    def look(self, lock: EnvironmentLock, under: str) -> None:
         """Ask of every locked artifact. Never raises a Fault: what could not be told is said of no artifact.
 
         Args:
             lock: what is locked.
-            said: what was last said of this very lock; None when nothing was.
+            under: the digest of the policies that it is held against.
         """
-        found = self._asked(lock)
-        if found.fault is None:
-            self._doubted = None
-        else:
-            now = time.monotonic()
-            self._doubted = self._doubted or now
-            found = replace(found, said=said if now - self._doubted <= self._stands else None)
-        self.standing = found
+        names: dict[str, tuple[str, ...]] = {}
+        answers: dict[str, Verified | PassedOver] = {}
+        faults: dict[str, Fault] = {}
+        for package in lock.packages:
+            names[package.artifact] = (*names.get(package.artifact, ()), package.application)
+            if package.artifact not in answers and package.artifact not in faults:
+                try:
+                    answers[package.artifact] = self._asked(package)
+                except Fault as error:  # others may be elsewhere, or known
+                    faults[package.artifact] = error
+        fault = next(iter(faults.values()), None)
+        self.standing = Standing(answers, names, None if fault is None else self._as_before(fault, blind=False))
+        self._under, self._blind = under, False
 
     def blind(self, fault: Fault) -> None:
         """Nothing can be asked at all: the policies cannot be read."""
-        self.standing = Standing(fault=fault)
+        self.standing = Standing(fault=self._as_before(fault, blind=True))
+        self._under, self._blind = "", True
 
-    def _asked(self, lock: EnvironmentLock) -> Standing:
-        names: dict[str, tuple[str, ...]] = {}
-        answers: dict[str, Verified | PassedOver] = {}
-        fault, before = None, self.standing.fault
-        for package in lock.packages:
-            place = place_of(package)
-            if place is None:
-                continue
-            names[package.artifact] = (*names.get(package.artifact, ()), package.application)
-            if package.artifact not in answers and fault is None:
-                home = place[0].rpartition("/")[0]
-                try:
-                    answers[package.artifact] = self._catalog.get(home, package.blueprint, package.version, package.digest)
-                except Fault as error:
-                    fault = error
-        if fault is not None and before is not None and kind_of(fault) == kind_of(before):
-            fault = before  # each attempt may fail in other words, and none is a change to commit
-        return Standing(answers, names, fault)
+    def _asked(self, package: Package) -> Verified | PassedOver:
+        place = place_of(package)
+        if place is None:
+            return PassedOver(package.version, "Untrusted", f"{package.artifact!r} is no artifact")
+        return self._catalog.get(place[0].rpartition("/")[0], package.blueprint, package.version, package.digest)
+
+    def _as_before(self, fault: Fault, *, blind: bool) -> Fault:
+        """The same trouble in the words it was first told in: each attempt may fail in others, and none is a change to commit."""
+        before = self.standing.fault
+        if before is not None and blind == self._blind and kind_of(fault) == kind_of(before):
+            return before
+        return fault

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Vouch(Protocol):
     """How an artifact is held against the policies: `vouch` with a registry and a cosign."""
 
-    def __call__(self, repository: str, digest: str, policies: Policies) -> list[Evidence]:
+    def __call__(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> list[Evidence]:
         """Return evidence for each policy that covers the artifact, or raise Untrusted or another Fault."""
 
 
@@ -39,6 +39,7 @@ def vouch(
     repository: str,
     digest: str,
     policies: Policies,
+    before: Sequence[Evidence] = (),
 ) -> list[Evidence]:
     """Hold an artifact against the policies that cover it, with what its registry and the mirrors of that hold.
 
@@ -50,6 +51,7 @@ def vouch(
         repository: `host/path`, as the policies name it.
         digest: the artifact's.
         policies: all there are.
+        before: the evidence until now, which is kept while it holds.
 
     Returns:
         Evidence for each covering policy, in the order of their names.
@@ -63,12 +65,17 @@ def vouch(
     if not covering:
         raise Untrusted(f"no trust policy covers {repository}")
     faults: list[Fault] = []
-    for place in places(repository):
+    # A mirror may not have the newest scan: the named place is asked first, and what it says of a scan is final.
+    newest_counts = any(wanted.max_severity is not None for policy in covering for wanted in policy.spec.attestations)
+    known = {one.policy: one for one in before}
+    for place in reversed(places(repository)) if newest_counts else places(repository):
         try:
             one = _Artifact(collect(registry, place, digest, blobs), judge, policies)
-            return [one.evidence(policy) for policy in covering]
+            return [one.evidence(policy, known.get(policy.metadata.name)) for policy in covering]
         except (Missing, Untrusted, Corrupt, Unavailable, Denied) as fault:
             faults.append(fault)
+            if newest_counts and isinstance(fault, Untrusted):
+                break
     raise _most_telling(faults)
 
 
@@ -90,11 +97,13 @@ class _Artifact:
     policies: Policies
     _proofs: dict[Signer, str | None] = field(default_factory=dict)
 
-    def evidence(self, policy: TrustPolicy) -> Evidence:
-        """Why a policy holds; raises Untrusted, or Corrupt, when it does not."""
+    def evidence(self, policy: TrustPolicy, before: Evidence | None) -> Evidence:
+        """Why a policy holds, as before where it still does; raises Untrusted, or Corrupt, when it does not."""
         signers = [self.policies.signer(authority) for authority in policy.spec.authorities]
+        if before is not None:
+            signers.sort(key=lambda signer: signer.name != before.authority)
         try:
-            authority, signature = self._signature(signers)
+            authority, signature = self._signature(signers, before.signature if before else "")
             attested = [self._attested(wanted, signers) for wanted in policy.spec.attestations]
         except Untrusted as fault:
             raise Untrusted(f"the policy {policy.metadata.name} is not met: {fault.message}", fault.hint) from None
@@ -106,10 +115,10 @@ class _Artifact:
             attestations=attested,
         )
 
-    def _signature(self, signers: Sequence[Signer]) -> tuple[str, str]:
+    def _signature(self, signers: Sequence[Signer], known: str) -> tuple[str, str]:
         for signer in signers:
             if signer not in self._proofs:
-                self._proofs[signer] = self.found.prove(self.judge, signer)
+                self._proofs[signer] = self.found.prove(self.judge, signer, known)
             if (proof := self._proofs[signer]) is not None:
                 return signer.name, proof
         raise self.found.refusal()
@@ -120,6 +129,11 @@ class _Artifact:
             found = _newest_scan(holding, wanted.predicate_type, wanted.max_severity)
         else:
             found = next(((name, one.manifest) for name, one in holding), None)
+        if wanted.max_severity is not None and self.found.unread:
+            raise Untrusted(
+                f"{self.found.artifact} has attestations that may be a newer scan and cannot be read ({self.found.unread})",
+                "remove what is damaged or too large from the registry, and scan it again",
+            )
         if found is not None:
             return Attested(predicate_type=wanted.predicate_type, authority=found[0], signature=found[1])
         if self.found.damaged is not None:

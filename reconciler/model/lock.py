@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reconciler.model.base import ApplicationName, ClusterName, Digest, Model
 from reconciler.model.canonical import runs_of
+from reconciler.model.trust import PredicateType
 
 
 class ChartPin(Model):
@@ -29,7 +30,7 @@ class Requirer(Model):
 class Attested(Model):
     """An attestation that a policy asks for: by which authority, and the digest of the attestation's own manifest."""
 
-    predicate_type: str
+    predicate_type: PredicateType
     authority: str
     signature: Digest
 

@@ -58,13 +58,16 @@ class Authority(Model):
         return self
 
 
+PredicateType = Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=256)]
+
+
 class Attestation(Model):
     """What must be attested of an artifact by one of the authorities, by its predicate type.
 
     `maxSeverity` is for vulnerability scans in cosign's predicate: the worst that the newest scan may have found.
     """
 
-    predicate_type: Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=256)]
+    predicate_type: PredicateType
     max_severity: Severity | None = None
 
     @model_validator(mode="after")
@@ -84,6 +87,13 @@ class TrustSpec(Model):
     artifacts: Annotated[list[str], Field(min_length=1)]
     authorities: Annotated[list[Authority], Field(min_length=1)]
     attestations: list[Attestation] = []
+
+    @field_validator("attestations")
+    @classmethod
+    def _are_asked_for_once(cls, value: list[Attestation]) -> list[Attestation]:
+        if len({one.predicate_type for one in value}) != len(value):
+            raise ValueError("a predicate type stands twice")
+        return value
 
 
 class TrustPolicy(Document):

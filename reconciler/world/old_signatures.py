@@ -26,6 +26,7 @@ SIGNATURE: Final = "dev.cosignproject.cosign/signature"
 _CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
 _LOG: Final = "dev.sigstore.cosign/bundle"
 _TIME: Final = "dev.sigstore.cosign/rfc3161timestamp"
+_PARTS: Final = 100  # of an envelope: its payload is text, so that a few suffice, and many would take memory before any check
 _TYPE: Final = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
 
@@ -42,6 +43,8 @@ def signature_bundle(payload: bytes, annotations: Mapping[str, str], demands: De
 
 def attestation_bundle(envelope: bytes, annotations: Mapping[str, str], demands: Demands) -> bytes | None:
     """The bundle of a DSSE envelope; None when it cannot be read, or what is demanded is not there or cannot be read."""
+    if envelope.count(b"{") + envelope.count(b"[") > _PARTS:
+        return None
     try:
         return _bundle({"dsseEnvelope": json.loads(envelope, object_pairs_hook=once)}, annotations, demands)
     except (ValueError, RecursionError):
@@ -56,9 +59,10 @@ def _bundle(content: Mapping[str, Any], annotations: Mapping[str, str], demands:
             material |= _log(json.loads(annotations[_LOG], object_pairs_hook=once))
         if demands.time:
             material |= _time(json.loads(annotations[_TIME], object_pairs_hook=once))
+        # what could be read may still be too deep to be written
+        return json.dumps({"mediaType": _TYPE, "verificationMaterial": material, **content}).encode()
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return json.dumps({"mediaType": _TYPE, "verificationMaterial": material, **content}).encode()
 
 
 def _certificate(text: str) -> dict[str, Any]:

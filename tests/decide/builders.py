@@ -128,7 +128,7 @@ class Shelf:
         if (name, version) in self._untrusted:
             return PassedOver(version, "Untrusted", "no signature holds")
         found = replace(verified(one, catalog), checks=self._charts.get(name))
-        return found if digest in {None, found.artifact.rpartition("@")[2]} else PassedOver(version, "Untrusted", "moved")
+        return found if digest in {None, found.artifact.rpartition("@")[2]} else PassedOver(version, "Gone", "moved")
 
 
 def package(name: str, version: str = "1.0.0", **fields: Any) -> Package:

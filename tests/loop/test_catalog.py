@@ -24,7 +24,7 @@ from reconciler.world.cache import Cache
 from reconciler.world.manifest import Descriptor, Manifest, describe, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from reconciler.decide.charts import Chart
@@ -134,7 +134,8 @@ class Depot:
         assert blob.size <= limit
         return self.blobs[blob.digest]
 
-    def vouch(self, repository: str, digest: str, policies: Policies) -> list[Evidence]:
+    def vouch(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> list[Evidence]:
+        del before
         self.told.append("vouch")
         if self.proof_fault is not None:
             raise self.proof_fault
@@ -494,7 +495,7 @@ def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: Depot, shelf:
 def due(catalog: TrustedCatalog, seconds: float) -> None:
     """Let time pass."""
     catalog._answers = {
-        k: dataclasses.replace(one, at=one.at - seconds, due=one.due - seconds) for k, one in catalog._answers.items()
+        k: dataclasses.replace(one, due=one.due - seconds, until=one.until - seconds) for k, one in catalog._answers.items()
     }
 
 
@@ -528,7 +529,10 @@ def test_an_answer_stands_for_as_long_again_while_there_is_no_other(
     first = catalog.get(HOME, "bp-shop", "1.0.0", digest)
     depot.proof_fault = fault
     due(catalog, 110)
-    assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
+    asked = depot.told.count("vouch")
+    for _ in range(3):
+        assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
+    assert depot.told.count("vouch") == asked + 1, "it is not asked again at once"
     due(catalog, 95)
     with pytest.raises(type(fault)):
         catalog.get(HOME, "bp-shop", "1.0.0", digest)

@@ -303,20 +303,40 @@ def test_another_signature_on_what_is_locked_becomes_the_evidence(stage: Stage) 
     assert reconciliation.run(wait=1).pushed == ()
 
 
-def test_a_loss_that_cannot_be_looked_at_is_not_forgotten(stage: Stage) -> None:
+def test_what_cannot_be_looked_at_is_not_called_trusted(stage: Stage) -> None:
     reconciliation = stage.settle(files("shop"))
     stage.shelf.put_unsigned("bp-shop", "1.0.0")
     reconciliation.run(wait=1)
-    stage.shelf.down = DOWN
-    for one in (reconciliation, stage.start()):
-        one.run(wait=1)
-        assert said(stage, "Trusted") == ("False", "Untrusted")
-    stage.limits = {"reverify": 0.0}
-    doubting = stage.start()
-    doubting.run(wait=1)
-    doubting.run(wait=1)
+    for words in ("it timed out", "it answered 503"):
+        stage.shelf.down = Unavailable(words)
+        reconciliation.run(wait=1)
     assert said(stage, "Trusted") == ("Unknown", "Unavailable")
-    assert said(stage, "Ready") == ("True", "AllReady")
+    assert "it timed out" in stage.status().condition("Trusted").message, "other words each time are no change to commit"
+    assert (said(stage, "Ready"), stage.status().refused) == (("True", "AllReady"), None)
+
+
+def test_a_pass_that_takes_away_what_was_lost_says_trusted(stage: Stage) -> None:
+    stage.limits = {"retry": 0.0}
+    stage.shelf.put(verified("bp-blog", "1.0.0"))
+    whole = {**files("shop"), "applications/blog.yaml": application("blog", "bp-blog")}
+    reconciliation = stage.settle(whole)
+    stage.shelf.put_unsigned("bp-blog", "1.0.0")
+    reconciliation.run(wait=1)
+    assert said(stage, "Trusted") == ("False", "Untrusted")
+    stage.push(files("shop"))
+    assert reconciliation.run(wait=1).pushed == ("resolved", "status")
+    assert said(stage, "Trusted") == ("True", "Verified")
+
+
+def test_what_is_resolved_is_not_called_refused_whatever_makes_it_lose_its_trust(stage: Stage) -> None:
+    stage.limits = {"retry": 0.0}
+    reconciliation = stage.settle(files("shop"))
+    stage.push({**files("shop"), "README.md": "words"})
+    reconciliation.run(wait=1)
+    stage.shelf.put_unsigned("bp-shop", "1.0.0")
+    for look in (True, False, True):
+        reconciliation.run(look=look, wait=1)
+        assert (stage.status().refused, said(stage, "Trusted")) == (None, ("False", "Untrusted"))
 
 
 def test_a_registry_that_does_not_answer_refuses_nothing(stage: Stage) -> None:
@@ -358,11 +378,14 @@ def test_a_registry_that_does_not_answer_is_not_asked_at_every_change_of_a_clust
 
 def test_a_commit_resolved_before_is_not_doubted_when_the_registry_is_away(stage: Stage) -> None:
     stage.settle(files("shop"))
-    before = stage.everything()
     stage.shelf.down = DOWN
-    outcome = stage.start().run(wait=1)
+    started = stage.start()
+    outcome = started.run(wait=1)
     assert outcome.hitch is not None
-    assert (outcome.pushed, stage.everything()) == ((), before)
+    assert outcome.pushed == ("status",)
+    assert [said(stage, one)[0] for one in ("Valid", "Resolved", "Committed", "Ready")] == ["True"] * 4
+    assert said(stage, "Trusted") == ("Unknown", "Unavailable"), "that alone is not known"
+    assert started.run(wait=1).pushed == ()
 
 
 def test_trust_policies_that_cannot_be_read_stop_decisions_and_judge_nothing(stage: Stage) -> None:

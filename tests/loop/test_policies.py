@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
 from reconciler.loop.policies import PolicyFiles, PolicyRepository, read_policies
-from reconciler.model.faults import Misconfigured, Missing
+from reconciler.model.faults import Misconfigured, Missing, Unavailable
 from reconciler.world.git import Repository
 from tests.world.git_server import bare, commit
 
@@ -192,6 +192,39 @@ def test_a_repository_that_is_away_is_done_without_for_a_while(origin: Path) -> 
         fresh()
     origin.with_suffix(".away").rename(origin)
     assert len(strict().policies) == len(fresh().policies) == 1
+
+
+def test_policies_that_stood_too_long_do_not_come_back_between_looks(origin: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("one")})
+    policies = source(origin, every=3600.0, stands=60.0)
+    policies()
+    policies._looked -= 61
+    policies._tried -= 3601
+    origin.rename(origin.with_suffix(".away"))
+    for _ in range(3):
+        with pytest.raises(Missing):
+            policies()
+
+
+class Away:
+    """A repository that never answers, and counts how often it was asked."""
+
+    name = "system"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def heads(self) -> dict[str, str]:
+        self.asked += 1
+        raise Unavailable("it is away")
+
+
+def test_threads_do_not_queue_for_a_repository_that_is_away() -> None:
+    away = Away()
+    policies = PolicyRepository(cast("Repository", away), every=3600.0, stands=3600.0)
+    with ThreadPoolExecutor(8) as pool:
+        faults = [one.exception() for one in [pool.submit(policies) for _ in range(8)]]
+    assert (away.asked, {type(fault) for fault in faults}) == (1, {Unavailable})
 
 
 def test_it_is_looked_at_only_now_and_then(origin: Path) -> None:

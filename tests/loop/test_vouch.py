@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.decide.trust import Policies
+from reconciler.loop.evidence import ATTESTATION_LIMIT
 from reconciler.loop.vouch import vouch
 from reconciler.model.faults import Corrupt, Fault, Missing, Unavailable, Untrusted
 from reconciler.model.trust import VULNERABILITIES, TrustPolicy
@@ -84,6 +85,18 @@ def test_policies_that_share_an_authority_ask_once() -> None:
     assert judge.judged == 1
 
 
+def test_neither_order_nor_copies_change_the_evidence() -> None:
+    ours, ones = policy("one", "first"), [(bundle("first") + b" " * n, None) for n in range(3)]
+    (evidence,) = vouched(held(*ones), ours)
+    assert vouched(held(*reversed(ones)), ours) == [evidence]
+    (known,) = vouched(held(ones[0]), ours)
+    with HostileRegistry(held(*ones)) as server:
+        registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
+        where = f"{server.host}/shop"
+        again = vouch(registry, lambda one: [one], registry.blob, Judge(), where, DIGEST, Policies((ours,)), [known])
+    assert again == [known], "what holds is kept"
+
+
 def test_an_attestation_is_no_signature() -> None:
     assert "is signed, but by no accepted key" in refused(held((bundle("first", SPDX), None)), policy("one", "first"))
     assert "only attestations" in refused(held((bundle("first", SPDX), SPDX)), policy("one", "first"))
@@ -133,6 +146,20 @@ def test_the_newest_scan_decides(scans: list[dict[str, Any]], message: str) -> N
         assert evidence.attestations[0].signature == digest_of(referrer(contents[-1], VULNERABILITIES))
 
 
+@pytest.mark.parametrize("harm", ["damaged", "gone", "too large"])
+def test_a_scan_that_cannot_be_read_might_be_the_newest(harm: str) -> None:
+    good, bad = (bundle("first", VULNERABILITIES, scan("LOW", day=day)) for day in (1, 9))
+    if harm == "too large":
+        bad += b" " * ATTESTATION_LIMIT
+    store = held((bundle("first"), None), (good, VULNERABILITIES), (bad, VULNERABILITIES))
+    if harm == "damaged":
+        store.replies[f"blobs/{digest_of(bad)}"] = Reply(body=b"x" * len(bad))
+    elif harm == "gone":
+        del store.replies[f"blobs/{digest_of(bad)}"]
+    assert "may be a newer scan and cannot be read (1)" in refused(store, policy("one", "first", most="high"))
+    assert vouched(store, policy("one", "first")), "where no scan is wanted it is nobody's concern"
+
+
 def test_a_strangers_scan_counts_for_nothing() -> None:
     ours, theirs = bundle("first", VULNERABILITIES, scan("CRITICAL")), bundle("stranger", VULNERABILITIES, scan("LOW", day=9))
     store = held((bundle("first"), None), (ours, VULNERABILITIES), (theirs, VULNERABILITIES))
@@ -149,12 +176,23 @@ def test_a_bundle_that_can_be_read_in_two_ways_is_not_used() -> None:
 # Places
 
 
-def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply]) -> Any:
+def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply], *some: TrustPolicy) -> Any:
     with HostileRegistry(first) as mirror, HostileRegistry(second) as named:
         registry = Registry(plain_http=[mirror.host, named.host], attempts=1, timeout=5)
         where = [f"{mirror.host}/shop", f"{named.host}/shop"]
-        policies = Policies((policy("one", "first"),))
+        policies = Policies(some or (policy("one", "first"),))
         return vouch(registry, lambda _: where, registry.blob, Judge(), where[1], DIGEST, policies)
+
+
+def test_a_scan_that_a_mirror_does_not_have_yet_counts() -> None:
+    older, newer = (bundle("first", VULNERABILITIES, scan(word, day=day)) for word, day in (("LOW", 1), ("CRITICAL", 9)))
+    signed = (bundle("first"), None)
+    mirror = held(signed, (older, VULNERABILITIES))
+    named = held(signed, (older, VULNERABILITIES), (newer, VULNERABILITIES))
+    wants = policy("one", "first", most="high")
+    with pytest.raises(Untrusted, match="critical"):
+        places(mirror, named, wants)
+    assert places(mirror, down, wants), "without the named place the mirror's word counts"
 
 
 def down(_: Request) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -83,3 +84,18 @@ def test_what_is_demanded_and_not_there_is_no_signature(missing: str) -> None:
 @pytest.mark.parametrize("envelope", [b"", b"{", b"\xff", b"[" * 100_000, b'{"payload": "", "payload": ""}'])
 def test_an_envelope_that_two_could_read_differently_is_none(envelope: bytes) -> None:
     assert attestation_bundle(envelope, {}, Demands()) is None
+
+
+def test_annotations_that_can_be_read_and_are_too_deep_to_be_written_are_refused() -> None:
+    body = base64.b64encode(b'{"kind": "x", "apiVersion": "1"}').decode()
+    for depth in range(700, 1000, 3):  # how deep is too deep depends on who calls
+        entry = f'{{"body": "{body}", "logIndex": {"[" * depth}{"]" * depth}, "logID": "00", "integratedTime": 1}}'
+        log = f'{{"SignedEntryTimestamp": "", "Payload": {entry}}}'
+        payload, annotations = old(**{LOG: log})
+        signature_bundle(payload, annotations, LOGGED)
+
+
+def test_an_envelope_of_many_parts_is_not_even_read() -> None:
+    wide = b'{"payload": "", "x": [' + b"{}," * 100 + b"{}]}"
+    assert attestation_bundle(wide, {}, Demands()) is None
+    assert attestation_bundle(b'{"payload": "", "x": [{},{}]}', {}, Demands()) is not None
