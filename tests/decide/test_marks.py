@@ -59,3 +59,10 @@ def test_a_mark_does_not_move_while_a_rollout_does() -> None:
 def test_a_description_is_bounded() -> None:
     long = Verdict("False", "Failed", "InstallFailed", "x" * 600, 19)
     assert len(marked({"a": long})[1].description) == MAX_DESCRIPTION
+
+
+def test_a_commit_whose_packages_lost_their_trust_is_still_the_one_that_runs() -> None:
+    lost = Hitch("Trusted", refused=True, reason="Untrusted", message="a: it is signed, but by no accepted key")
+    resolved, ready = marked({"a": GOOD}, lost)
+    assert (resolved.state, resolved.description.startswith("Untrusted: a: ")) == ("pending", True)
+    assert ready == Mark("success", "every Application is ready on all its placements")
