@@ -162,15 +162,20 @@ def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None, standi
 
 def _trust(standing: Standing) -> Condition | None:
     """What is to be said of what is locked; None when all of it is still trusted."""
-    lost = standing.lost
-    if lost:
-        more = f"; and {len(lost) - MAX_LOST} more" if len(lost) > MAX_LOST else ""
-        message = f"{'; '.join(lost[:MAX_LOST])}{more}; what runs is left running"
+    if standing.lost:
+        message = f"{_listed(standing.lost)}; what runs is left running"
         return Condition(type="Trusted", status="False", reason="Untrusted", message=message)
+    if standing.unclear:
+        return Condition(type="Trusted", status="Unknown", reason="Damaged", message=_listed(standing.unclear))
     if standing.fault is not None:
         kind = kind_of(standing.fault)
         return Condition(type="Trusted", status="Unknown", reason=kind, message=f"cannot be checked again: {standing.fault}")
     return None
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    more = f"; and {len(words) - MAX_LOST} more" if len(words) > MAX_LOST else ""
+    return f"{'; '.join(words[:MAX_LOST])}{more}"
 
 
 def name_blockers(verdicts: Verdicts) -> Verdicts:

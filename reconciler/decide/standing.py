@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.decide.catalog import PassedOver, Verified
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from reconciler.model.faults import Fault
 
@@ -33,7 +33,15 @@ class Standing:
     @property
     def lost(self) -> tuple[str, ...]:
         """Who lost their trust and why, a few words for each, by the names of the Applications."""
-        found = [(self.names.get(a, ()), one) for a, one in self.answers.items() if isinstance(one, PassedOver)]
+        return self._told(one for one in self.answers.items() if isinstance(one[1], PassedOver) and one[1].code == "Untrusted")
+
+    @property
+    def unclear(self) -> tuple[str, ...]:
+        """What is damaged or gone, so that nothing can be checked of it, told in the same way."""
+        return self._told(one for one in self.answers.items() if isinstance(one[1], PassedOver) and one[1].code != "Untrusted")
+
+    def _told(self, some: Iterable[tuple[str, Verified | PassedOver]]) -> tuple[str, ...]:
+        found = [(self.names.get(artifact, ()), one) for artifact, one in some if isinstance(one, PassedOver)]
         return tuple(f"{_listed(names)}: {one.reason}" for names, one in sorted(found, key=lambda pair: pair[0]))
 
     def of(self, artifacts: Collection[str]) -> Standing:

@@ -109,12 +109,17 @@ class TrustedCatalog:
         if catalog not in self._prefixes:
             return PassedOver(version, "Untrusted", f"{catalog} is not a catalog of this Sovereign")
         repository = f"{catalog}/{name}"
-        policies = self._policies()
+        if digest is not None:
+            return self._looked_up((repository, digest, version), name)
         try:
-            digest = digest or self._resolve(repository, version)
+            found = self._looked_up((repository, self._resolve(repository, version), version), name)
         except (Corrupt, Missing) as fault:
             return PassedOver(version, "InvalidBlueprint", fault.message)
-        key = (repository, digest, version)
+        # a tag that names nothing is no loss of something
+        return replace(found, code="InvalidBlueprint") if isinstance(found, PassedOver) and found.code == "Gone" else found
+
+    def _looked_up(self, key: tuple[str, str, str], name: str) -> Verified | PassedOver:
+        policies = self._policies()
         with self._lock:
             known = self._answers.get(key) if policies.digest == self._under else None
         if known is not None and time.monotonic() < known.due:

@@ -112,6 +112,12 @@ def test_what_lost_its_trust_is_named_and_what_runs_keeps_its_state() -> None:
         assert (status.refused, subject(status)) == (None, "acme-prod: Ready 1/1, Untrusted")
 
 
+def test_what_is_damaged_or_gone_is_not_called_untrusted() -> None:
+    damaged: dict[str, Verified | PassedOver] = {"oci://x/bp-db@1": PassedOver("1.0.0", "Gone", "the registry has it no more")}
+    trusted = status_of(None, Standing(damaged, {"oci://x/bp-db@1": ("db",)}), a=GOOD).condition("Trusted")
+    assert (trusted.status, trusted.reason, trusted.message) == ("Unknown", "Damaged", "db: the registry has it no more")
+
+
 def test_trust_that_cannot_be_looked_at_is_unknown() -> None:
     status = status_of(None, Standing(fault=Unavailable("the registry did not answer")), a=GOOD)
     trusted = status.condition("Trusted")
