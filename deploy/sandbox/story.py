@@ -186,9 +186,10 @@ class Story:
     def _show_evidence(self) -> None:
         lock = load(self._git("show", "origin/resolved:environment.lock.yaml").encode(), "environment.lock.yaml").data
         for package in lock["packages"]:
-            artifact, evidence = package["artifact"].removeprefix("oci://"), package["evidence"]
             say(f"  {package['application']:<24} {package['blueprint']} {package['version']}")
-            say(f"    artifact  {artifact}\n    signature {evidence['signature']}  by {evidence['authority']}")
+            say(f"    artifact  {package['artifact'].removeprefix('oci://')}")
+            for one in package["evidence"]:
+                say(f"    signature {one['signature']}  by {one['authority']} (policy {one['policy']})")
 
     def _connect(self) -> None:
         """Give the reconciler the cluster's kubeconfig, and Flux the repository (deploy/flux/environment.yaml)."""
