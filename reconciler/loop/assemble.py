@@ -46,8 +46,7 @@ class Runtime:
         self._claims = Claims()
         clusters = settings.clusters
         self._gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
-        mirrored = registries(settings)
-        self._registry = mirrored.registry
+        self._registry = registries(settings)
         self._cosign = Cosign(settings.cosign.program, timeout=settings.cosign.timeout, credentials=settings.registry.credentials)
         self.limits = Limits(clusters.stale_after, clusters.progress_deadline)
         self.clusters = Clusters(
@@ -55,12 +54,12 @@ class Runtime:
         )
         self._closing = contextlib.ExitStack()
         policies = policy_source(settings, self._closing)
-        blobs = CachedBlobs(mirrored.blob, Cache(settings.state / "cache", settings.cache.size))
+        blobs = CachedBlobs(self._registry.blob, Cache(settings.state / "cache", settings.cache.size))
         catalog = TrustedCatalog(
             [c.prefix for c in settings.catalogs],
             policies,
-            mirrored,
-            partial(vouch, self._registry, mirrored.places, blobs, self._cosign),
+            self._registry,
+            partial(vouch, self._registry, blobs, self._cosign),
             blobs,
             fresh=settings.intervals.retry,
             reverify=settings.trust.reverify_interval,

@@ -162,7 +162,7 @@ class TrustedCatalog:
                 self._answers, self._under = {}, under
             if key not in self._answers:  # what nobody asks for any more must not pile up
                 self._answers = {k: one for k, one in self._answers.items() if one.until > now}
-            self._answers[key] = _Answer(found, now + stands, now + stands + self._reverify)
+            self._answers[key] = _Answer(found, now + stands, now + 2 * stands)
 
     def _resolve(self, repository: str, version: str) -> str:
         """What a version's tag points at, or did a short while ago: all of one decision speaks of the same."""

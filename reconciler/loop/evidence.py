@@ -161,7 +161,13 @@ class Signatures:
             )
         return Untrusted(f"{self.artifact} has no signature{ignored}", hint)
 
-    def add_bundle(self, referrer: str) -> None:
+    def fill(self) -> None:
+        """Fetch the signatures: new bundles first, then those under the old `.sig` tag."""
+        for referrer in self.registry.referrers(self.repository, self.digest):
+            self._try(partial(self._add_bundle, referrer.digest))
+        self._try(self._add_legacy)
+
+    def _add_bundle(self, referrer: str) -> None:
         """Add one referrer, if it is one plain bundle of acceptable size.
 
         The predicate type that its manifest may name is unsigned and only saves work and words: a bundle that passes for a
@@ -182,7 +188,7 @@ class Signatures:
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
             self.candidates.append(Candidate(referrer, content))
 
-    def add_legacy(self) -> None:
+    def _add_legacy(self) -> None:
         """Add the signatures under the tag `sha256-<hex>.sig`."""
         for manifest, layer in self._legacy("sig", _LEGACY_TYPE):
             if SIGNATURE not in layer.annotations or layer.size > BUNDLE_LIMIT:
@@ -191,7 +197,7 @@ class Signatures:
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
             self.candidates.append(Candidate(manifest, content, layer.annotations))
 
-    def step(self, step: Callable[[], None]) -> None:
+    def _try(self, step: Callable[[], None]) -> None:
         """Do one step; what is gone or damaged must not hide the others."""
         try:
             step()
@@ -202,11 +208,15 @@ class Signatures:
 
     def _content(self, layer: Descriptor) -> bytes | None:
         """An attestation's content; None, and counted, when it cannot be had: it may say what matters most."""
-        found: list[bytes] = []
         if layer.size <= ATTESTATION_LIMIT:
-            self.step(lambda: found.append(self.blobs(self.repository, layer, limit=ATTESTATION_LIMIT)))
-        self.unread += not found
-        return found[0] if found else None
+            try:
+                return self.blobs(self.repository, layer, limit=ATTESTATION_LIMIT)
+            except Missing:
+                pass
+            except Corrupt as error:
+                self.damaged = error
+        self.unread += 1
+        return None
 
     def _legacy(self, suffix: str, media_type: re.Pattern[str]) -> list[tuple[str, Descriptor]]:
         """The usable layers under an old tag, each with the digest of the manifest."""
@@ -222,7 +232,7 @@ class Signatures:
 
 
 def collect(registry: Registry, repository: str, digest: str, blobs: Blobs | None = None) -> Signatures:
-    """Fetch the signatures of an artifact, new bundles first, then those under the old `.sig` tag.
+    """Fetch the signatures of an artifact.
 
     Args:
         registry: where they are.
@@ -236,9 +246,7 @@ def collect(registry: Registry, repository: str, digest: str, blobs: Blobs | Non
     """
     registry.manifest(repository, digest)  # an artifact that is not there is not an unsigned one
     found = Signatures(registry, blobs or registry.blob, repository, digest)
-    for referrer in registry.referrers(repository, digest):
-        found.step(partial(found.add_bundle, referrer.digest))
-    found.step(found.add_legacy)
+    found.fill()
     return found
 
 

@@ -16,12 +16,12 @@ from reconciler.model.lock import Attested, Evidence
 from reconciler.world.statements import predicate_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.decide.trust import Policies
     from reconciler.loop.blobs import Blobs
     from reconciler.model.trust import Attestation, Severity, Signer, TrustPolicy
-    from reconciler.world.registry import Registry
+    from reconciler.world.mirrors import Mirrored
 
 
 class Vouch(Protocol):
@@ -32,8 +32,7 @@ class Vouch(Protocol):
 
 
 def vouch(
-    registry: Registry,
-    places: Callable[[str], Sequence[str]],
+    registry: Mirrored,
     blobs: Blobs,
     judge: Judge,
     repository: str,
@@ -44,8 +43,7 @@ def vouch(
     """Hold an artifact against the policies that cover it, with what its registry and the mirrors of that hold.
 
     Args:
-        registry: the client.
-        places: where a repository can be had from, the named one last.
+        registry: the registries and their mirrors.
         blobs: fetches content.
         judge: who judges signatures.
         repository: `host/path`, as the policies name it.
@@ -68,9 +66,10 @@ def vouch(
     # A mirror may not have the newest scan: the named place is asked first, and what it says of a scan is final.
     newest_counts = any(wanted.max_severity is not None for policy in covering for wanted in policy.spec.attestations)
     known = {one.policy: one for one in before}
-    for place in reversed(places(repository)) if newest_counts else places(repository):
+    places = registry.places(repository)
+    for place in reversed(places) if newest_counts else places:
         try:
-            one = _Artifact(collect(registry, place, digest, blobs), judge, policies)
+            one = _Artifact(collect(registry.registry, place, digest, blobs), judge, policies)
             return [one.evidence(policy, known.get(policy.metadata.name)) for policy in covering]
         except (Missing, Untrusted, Corrupt, Unavailable, Denied) as fault:
             faults.append(fault)

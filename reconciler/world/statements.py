@@ -7,7 +7,6 @@ bundle of their own making: nothing is taken of what two readers could read diff
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -36,7 +35,7 @@ def predicate_of(content: bytes, predicate_type: str, *, bundled: bool) -> Any:
         if statement["predicateType"] != predicate_type:
             raise Corrupt(f"an attestation's predicate is no {predicate_type}")
         return statement["predicate"]
-    except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise Corrupt(f"an attestation of {predicate_type} cannot be read") from None
 
 

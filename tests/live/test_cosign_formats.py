@@ -327,12 +327,15 @@ def artifact(registry_host: str) -> tuple[Registry, str, str]:
     return registry, repository, registry.push_manifest(repository, json.dumps(manifest).encode(), MANIFEST_TYPE, "1")
 
 
+@pytest.fixture
+def hand(cosign_program: Path, tmp_path: Path) -> ByHand:
+    return ByHand(cosign_program, tmp_path)
+
+
 @ONES
-def test_what_cosign_makes_holds(
-    cosign: Cosign, cosign_program: Path, artifact: tuple[Registry, str, str], one: Case, tmp_path: Path
-) -> None:
+def test_what_cosign_makes_holds(cosign: Cosign, artifact: tuple[Registry, str, str], one: Case, hand: ByHand) -> None:
     registry, repository, digest = artifact
-    hand, reference = ByHand(cosign_program, tmp_path), f"{repository}@{digest}"
+    reference = f"{repository}@{digest}"
     kinds = {"spdxjson": SBOM, "cyclonedx": BILL, "vuln": VULNERABILITIES}
     hand.sign(reference, one.who)
     for kind in kinds:
@@ -347,10 +350,10 @@ def test_what_cosign_makes_holds(
 
 @ONES
 def test_what_cosign_makes_in_the_old_formats_holds(
-    cosign: Cosign, cosign_program: Path, artifact: tuple[Registry, str, str], one: Case, tmp_path: Path
+    cosign: Cosign, artifact: tuple[Registry, str, str], one: Case, hand: ByHand
 ) -> None:
     registry, repository, digest = artifact
-    hand, reference = ByHand(cosign_program, tmp_path), f"{repository}@{digest}"
+    reference = f"{repository}@{digest}"
     hand.sign(reference, one.who, old=True)
     hand.attest(reference, one.who, "spdxjson", {"name": "shop"}, old=True)
 

@@ -84,20 +84,31 @@ def system(stage: Stage, tmp_path: Path) -> System:
     return System(stage, tmp_path)
 
 
+@pytest.fixture
+def folder(stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path) -> Path:
+    """A Blueprint `bp-app`, published, and signed by the one key that counts."""
+    made = blueprint(tmp_path / "a", "bp-app")
+    servers.publish(stage.prefix, made)
+    system.trust(keys.trusted.public_key)
+    return made
+
+
+def start(stage: Stage, system: System, reverify: float) -> str:
+    """Push one Application, called like the Organization; return the commit."""
+    system.configure(reverify)
+    name = stage.organization
+    return stage.push({"environment.yaml": stage.environment(), f"applications/{name}.yaml": stage.application(name, "bp-app")})
+
+
 def trusted(status: EnvironmentStatus) -> str:
     return status.condition("Trusted").status
 
 
 def test_a_rotated_key_is_told_touches_nothing_that_runs_and_heals_when_signed_anew(
-    stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path
+    stage: Stage, system: System, servers: Servers, keys: Keys, folder: Path
 ) -> None:
-    name, folder = stage.organization, blueprint(tmp_path / "a", "bp-app")
-    servers.publish(stage.prefix, folder)
-    system.trust(keys.trusted.public_key)
-    system.configure(3600)
+    name, first = stage.organization, start(stage, system, 3600)
     stage.connect()
-    application = {f"applications/{name}.yaml": stage.application(name, "bp-app")}
-    first = stage.push({"environment.yaml": stage.environment(), **application})
     with stage.running():
         stage.ready(first)
         resolved, release = stage.head("resolved"), stage.on.release(stage.namespace, name)
@@ -128,13 +139,9 @@ def test_a_rotated_key_is_told_touches_nothing_that_runs_and_heals_when_signed_a
 
 
 def test_a_signature_that_is_taken_away_is_noticed_without_any_change_of_policies(
-    stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path
+    stage: Stage, system: System, servers: Servers, folder: Path
 ) -> None:
-    name, folder = stage.organization, blueprint(tmp_path / "a", "bp-app")
-    servers.publish(stage.prefix, folder)
-    system.trust(keys.trusted.public_key)
-    system.configure(3)
-    stage.push({"environment.yaml": stage.environment(), f"applications/{name}.yaml": stage.application(name, "bp-app")})
+    start(stage, system, 3)
     with stage.running():
         stage.wait("trusted", lambda s: trusted(s) == "True" and s.resolved is not None)
         package = load(stage.show("resolved", "environment.lock.yaml"), "lock").data["packages"][0]

@@ -13,6 +13,7 @@ from reconciler.loop.vouch import vouch
 from reconciler.model.faults import Corrupt, Fault, Missing, Unavailable, Untrusted
 from reconciler.model.trust import VULNERABILITIES, TrustPolicy
 from reconciler.world.manifest import digest_of
+from reconciler.world.mirrors import Mirrored
 from reconciler.world.registry import Registry
 from tests.decide.builders import API
 from tests.loop.signed import DIGEST, ENVELOPE, Judge, Store, bundle, manifest, referrer
@@ -43,7 +44,7 @@ def vouched(script: Callable[[Request], Reply], *policies: TrustPolicy, judge: J
     with HostileRegistry(script) as server:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
         where = f"{server.host}/shop"
-        return vouch(registry, lambda one: [one], registry.blob, judge or Judge(), where, DIGEST, Policies(policies))
+        return vouch(Mirrored(registry, {}), registry.blob, judge or Judge(), where, DIGEST, Policies(policies))
 
 
 def refused(script: Callable[[Request], Reply], *policies: TrustPolicy, kind: type[Fault] = Untrusted) -> str:
@@ -93,7 +94,7 @@ def test_neither_order_nor_copies_change_the_evidence() -> None:
     with HostileRegistry(held(*ones)) as server:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
         where = f"{server.host}/shop"
-        again = vouch(registry, lambda one: [one], registry.blob, Judge(), where, DIGEST, Policies((ours,)), [known])
+        again = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, Policies((ours,)), [known])
     assert again == [known], "what holds is kept"
 
 
@@ -179,9 +180,9 @@ def test_a_bundle_that_can_be_read_in_two_ways_is_not_used() -> None:
 def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply], *some: TrustPolicy) -> Any:
     with HostileRegistry(first) as mirror, HostileRegistry(second) as named:
         registry = Registry(plain_http=[mirror.host, named.host], attempts=1, timeout=5)
-        where = [f"{mirror.host}/shop", f"{named.host}/shop"]
+        mirrored = Mirrored(registry, {named.host: [mirror.host]})
         policies = Policies(some or (policy("one", "first"),))
-        return vouch(registry, lambda _: where, registry.blob, Judge(), where[1], DIGEST, policies)
+        return vouch(mirrored, registry.blob, Judge(), f"{named.host}/shop", DIGEST, policies)
 
 
 def test_a_scan_that_a_mirror_does_not_have_yet_counts() -> None:

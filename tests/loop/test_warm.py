@@ -120,7 +120,7 @@ class Setting:
         policies = Policies((TrustPolicy.model_validate(POLICY),))
         mirrored = Mirrored(registry, {})
         blobs = CachedBlobs(mirrored.blob, Cache(self.cache, 1 << 20))
-        judged = partial(vouch, registry, mirrored.places, blobs, cast("Judge", AnySignature()))
+        judged = partial(vouch, mirrored, blobs, cast("Judge", AnySignature()))
         self._catalog = TrustedCatalog([f"{host}/home"], lambda: policies, mirrored, judged, blobs, fresh=3600.0)
         self._passes = []
         for stage in self.stages:

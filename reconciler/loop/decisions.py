@@ -1,0 +1,140 @@
+"""What the head of `main` comes to, decided once, and again only when something changes that it rests on."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.loop.branches import RESOLVED, Branches
+from reconciler.loop.desire import Desired, Identity, desire, outside
+from reconciler.loop.standing import Watch
+from reconciler.model.faults import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.decide.report import Hitch
+    from reconciler.decide.standing import Standing
+    from reconciler.loop.claims import Claim
+    from reconciler.loop.passes import World
+    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.problem import Problem
+
+
+@dataclass
+class Decision:
+    """What was decided, for as long as nothing changes that it rests on.
+
+    Attributes:
+        key: `main`'s head and the policies' digest.
+        standing: whether what was locked was still trusted.
+        at: when, by the monotonic clock.
+        hitch: why there is nothing to commit.
+        tree: the tree id that `resolved` should have; None with a hitch.
+        files: that tree's files, until they are pushed.
+        warnings: what is to be known of it.
+    """
+
+    key: tuple[str, str]
+    standing: Standing
+    at: float
+    hitch: Hitch | None = None
+    tree: str | None = None
+    files: Mapping[str, bytes] | None = None
+    warnings: tuple[Problem, ...] = ()
+
+
+class Decisions:
+    """The decisions on one Environment.
+
+    Args:
+        identity: who it must say it is.
+        branches: its branches as last seen.
+        world: what passes share.
+        claim: its hold on Namespaces.
+
+    Attributes:
+        last: the newest lock that this process knows of; None when there was none.
+    """
+
+    def __init__(self, identity: Identity, branches: Branches, world: World, claim: Claim) -> None:
+        self._identity, self._branches, self._world, self._claim = identity, branches, world, claim
+        self._watch = Watch(world.catalog)
+        self._known: Decision | None = None
+        self._accepted: tuple[str, str | None] | None = None
+        self.last: EnvironmentLock | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """Whether what was locked at the last look is still trusted."""
+        return self._watch.standing
+
+    def of(self, main: str, *, look: bool) -> Decision:
+        """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
+        # Should nobody be able to read what is on `resolved`, nothing moves that this process knows the version of.
+        prior = self._branches.lock() or self.last
+        try:
+            policies = self._world.policies()
+        except Fault as fault:
+            self._watch.blind(fault)
+            return Decision((main, ""), self._watch.standing, time.monotonic(), outside("Valid", fault))
+        if prior is not None and (look or self._watch.due(policies.digest)):
+            self._watch.look(prior, policies.digest)
+        key, standing = (main, policies.digest), self._watch.standing
+        known = self._known
+        if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
+            self.last = prior
+            result = desire(
+                self._branches.wanted_files(),
+                self._identity,
+                prior,
+                self._world.catalog,
+                self._world.surroundings(policies),
+                self._claim.take,
+            )
+            known = self._known = self._remembered(key, standing, result)
+        elif standing.fault is None:
+            known.standing = standing
+        return known
+
+    def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch) -> Decision:
+        decision = Decision(key, standing, time.monotonic())
+        if isinstance(result, Desired):
+            self.last, decision.warnings = result.lock, result.warnings
+            decision.files, decision.tree = result.files, self._branches.tree_of(result.files)
+        else:
+            decision.hitch = _as_before(self._known, key, result)
+        return decision
+
+    def _due(self, decision: Decision, *, look: bool) -> bool:
+        """Whether to decide again: `resolved` is not what it should be, or a Hitch may have gone by itself.
+
+        What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not.
+        """
+        hitch = decision.hitch
+        if hitch is None:
+            return decision.files is None and self._branches.tree(RESOLVED) != decision.tree
+        if not hitch.refused:
+            return look
+        return hitch.stage != "Valid" and time.monotonic() - decision.at > self._world.retry
+
+    def accept(self, main: str) -> None:
+        """Remember that what is on `resolved` now is what a commit came to."""
+        self._accepted = (main, self._branches.head(RESOLVED))
+
+    def is_resolved(self, main: str) -> bool:
+        """Whether what is on `resolved` is what this very commit came to, be it from one before that came to the same."""
+        head, told = self._branches.head(RESOLVED), self._branches.status()
+        if self._accepted == (main, head) or self._branches.input_of_resolved() == main:
+            return True
+        accepted = told is not None and (told.input, told.refused, told.resolved) == (main, None, head)
+        return told is not None and accepted and told.condition("Committed").status == "True"
+
+
+def _as_before(before: Decision | None, key: tuple[str, str], hitch: Hitch) -> Hitch:
+    """The same trouble in the words it was first told in: each attempt may fail in other ones, and none is a change to commit."""
+    first = before.hitch if before is not None and before.key == key else None
+    if first is None or first.refused or hitch.refused:
+        return hitch
+    return first if (first.stage, first.reason) == (hitch.stage, hitch.reason) else hitch
