@@ -13,6 +13,12 @@ from reconciler.cli.console import plain
 CUT = "..."
 TAB = "    "
 
+# What stands behind such a key, or before an = as in `password=x`, is not shown on a terminal either.
+_SECRET = re.compile(
+    r"(?:pass(?:word|wd|phrase)?|pwd|token|secret|credentials?|(?:api|access|private)[_-]?key)"
+    r"""[\w-]{0,40}["']?[ \t]{0,8}[:=][ \t]{0,8}""",
+    re.IGNORECASE,
+)
 _BREAK = re.compile(r"\r\n|\n|\r")  # what ends a line in YAML 1.2, where places come from
 _QUOTED = r"""(?:"(?:[^"\\]|\\.)*"?|'(?:[^']|'')*'?)"""
 _STRING = re.compile(_QUOTED)
@@ -50,6 +56,8 @@ def excerpt(line: str, column: int, room: int) -> Excerpt:
         column: of the token to underline, in characters from 1; beyond the line's end its end is underlined.
         room: how many cells the text may take; at least 20.
     """
+    if (secret := _SECRET.search(line)) is not None and secret.end() < len(line):
+        line = line[: secret.end()] + CUT
     start = min(max(column, 1) - 1, len(line))
     first, last = _cut(line, start, end := _end_of_token(line, start), room)
     head = CUT if first else ""

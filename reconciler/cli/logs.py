@@ -12,6 +12,8 @@ from structlog.tracebacks import ExceptionDictTransformer
 def configure(*, verbose: bool) -> None:
     """Set up logging for this process."""
     terminal = sys.stderr.isatty()
+    # Libraries log what they please, such as what a login program complains; what matters of it comes as an error.
+    logging.getLogger().addHandler(logging.NullHandler())
     # Without the frames' variables, which both show by default: a secret may be among them.
     tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     words = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

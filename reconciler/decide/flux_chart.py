@@ -108,7 +108,7 @@ def _said(release: Release, kit: Kit, problems: list[Problem]) -> _Said | None:
         message = f"the digest of {_called(reference)} is left out: the reconciler pins what it resolves and checked"
         problems.append(warning(origin.problem("LeftOut", message, ("spec", "ref", "digest"), at_value=True)))
     url = text(spec, "url")
-    return _Said(origin, url, ("spec", "url"), ref.get(field), ("spec", "ref", field), url)
+    return _Said(origin, _without_user(url), ("spec", "url"), ref.get(field), ("spec", "ref", field), _without_user(url))
 
 
 def _of_chart(source: Source, chart: Mapping[str, Any], way: Way, namespace: str, kit: Kit, problems: list[Problem]) -> _Said:
@@ -118,7 +118,7 @@ def _of_chart(source: Source, chart: Mapping[str, Any], way: Way, namespace: str
         message = f"{_called(reference)} is not in the kit: which catalog it means is unknown"
         problems.append(warning(source.problem("NotInKit", message, (*way, "sourceRef"))))
     url = text(mapping(mapping(origin.data).get("spec")), "url") if origin else ""
-    return _Said(source, chart.get("chart"), (*way, "chart"), chart.get("version"), (*way, "version"), url)
+    return _Said(source, chart.get("chart"), (*way, "chart"), chart.get("version"), (*way, "version"), _without_user(url))
 
 
 def _origin(kit: Kit, reference: Mapping[str, Any], namespace: str) -> Source | None:
@@ -160,3 +160,8 @@ def as_npm_range(written: str) -> str:
     words = " ".join(written.replace(",", " ").split())
     words = _OPERATOR_GAP.sub(lambda found: found[1].replace("~>", "~").replace("==", "="), words)
     return re.sub(r"^=?v?(?=[0-9])", "", words) or ANY
+
+
+def _without_user(url: str) -> str:
+    """An address without a user and a password, which a catalog's prefix has none of."""
+    return re.sub(r"://[^/]*@", "://", url)

@@ -118,11 +118,12 @@ def _ways(details: Iterable[ErrorDetails], source: Source, kind: str) -> Iterabl
 
 def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Problem:
     way = _way(detail, source)
-    name = ".".join(str(step) for step in way) or "the document"
+    name = ".".join(_step(step) for step in way) or "the document"
     given = _shown(detail["input"])
     match detail["type"]:
         case "extra_forbidden":
-            hint = did_you_mean(str(way[-1]), _fields(model, way[:-1]))
+            glued = _step(way[-1]) != str(way[-1])
+            hint = "a key is followed by a colon and a space" if glued else did_you_mean(str(way[-1]), _fields(model, way[:-1]))
             return source.problem("UnknownField", f"unknown field {name}", way, hint=hint)
         case "missing":
             return source.problem("MissingField", f"{name} is required", way[:-1])
@@ -140,6 +141,12 @@ def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Pr
         case _:
             words, hint = _rule(detail, given)
             return source.problem("InvalidValue", f"{name}{words}", way, at_value=True, hint=hint)
+
+
+def _step(step: str | int) -> str:
+    """A step of a way as it may be shown: what stands behind a colon without a space was meant to be a value."""
+    key, colon, _ = str(step).partition(":")
+    return f"{key}{colon}..." if colon else key
 
 
 def _rule(detail: ErrorDetails, given: str) -> tuple[str, str]:
@@ -183,7 +190,7 @@ def _another(kind: str, value: Any) -> str:
 
 def _mended(value: str, pattern: str) -> str:
     """A hint with the value in small letters and hyphens, if that is allowed."""
-    if len(value) > _FITS:
+    if len(value) > _FITS or "@" in value:
         return ""
     better = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")
     return f"write {better}" if re.fullmatch(pattern, better) else ""
@@ -194,7 +201,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
-        text = repr(value)
+        text = re.sub(r"[^/']*@", "...@", repr(value))  # a user and a password in an address
         return text if len(text) <= _FITS else text[: _FITS - 3] + "..."
     return _kind(value)
 

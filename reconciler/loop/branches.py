@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.shape import shape
 from reconciler.loop.desire import WANTED
+from reconciler.model.faults import Moved
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world import documents
@@ -29,6 +30,7 @@ STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 _INPUT: Final = "Input-Commit: "
+_LOOKS: Final = 3
 # What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
 _OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
 
@@ -51,10 +53,20 @@ class Branches:
         return bool(self._heads)
 
     def look(self) -> None:
-        """Ask the server for the branches, and fetch what is not here yet, or not any more."""
-        heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS, CONFIRMED}}
-        self._repository.fetch(heads)
-        self._heads = heads
+        """Ask the server for the branches, and fetch what is not here yet, or not any more.
+
+        Raises Moved when one moves in between again and again.
+        """
+        for left in reversed(range(_LOOKS)):
+            heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS, CONFIRMED}}
+            try:
+                self._repository.fetch(heads)
+            except Moved:
+                if not left:
+                    raise
+            else:
+                self._heads = heads
+                return
 
     def forget(self) -> None:
         """Take nothing for granted at the next pass."""

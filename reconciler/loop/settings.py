@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -64,10 +65,25 @@ class Part(BaseModel):
     )
 
 
+def _plain_address(value: str) -> str:
+    """An address with nothing in it that could be a secret, which the messages that name it would show."""
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        raise ValueError("it cannot be read as an address") from None
+    if parts.query or parts.fragment or ("@" in value and parts.scheme not in {"", "file"}) or value.startswith("//"):
+        raise ValueError("it must be a plain address, without a user, a query or a fragment: a token has a field of its own")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_plain_address)]
+_REPOSITORY = r"^[^/:@\s]+/[^/:@\s]+$"
+
+
 class GiteaPart(Part):
     """The Gitea that holds Environments."""
 
-    url: str
+    url: Address
     username: str = "catalyst-reconciler"
     token: Secret = None
     token_file: Path | None = None
@@ -79,8 +95,8 @@ class EnvironmentPart(Part):
     """An Environment that is named rather than discovered: a `url` (also `file://`), or `repository` as owner/name on Gitea."""
 
     name: str
-    url: str | None = None
-    repository: str | None = None
+    url: Address | None = None
+    repository: Annotated[str, Field(pattern=_REPOSITORY)] | None = None
 
 
 def _named_once(hosts: list[HostPart]) -> list[HostPart]:
@@ -137,7 +153,7 @@ class TrustPart(Part):
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["directory"]}, {"required": ["repository"]}]})
 
     directory: Path | None = None
-    repository: Annotated[str, Field(pattern=r"^[^/]+/[^/]+$")] | None = None
+    repository: Annotated[str, Field(pattern=_REPOSITORY)] | None = None
     reverify_interval: Seconds = 3600
 
     @model_validator(mode="after")
@@ -260,7 +276,9 @@ def token_of(gitea: GiteaPart) -> str:
     if gitea.token_file is None:
         raise Misconfigured("gitea needs a token", "set gitea.tokenFile, or CATALYST_GITEA__TOKEN in the environment")
     try:
-        return gitea.token_file.read_text().strip()
+        return gitea.token_file.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise Misconfigured(f"gitea.tokenFile {gitea.token_file} is no text") from None
     except OSError as error:
         raise Misconfigured(f"gitea.tokenFile {gitea.token_file} cannot be read: {error.strerror}") from None
 

@@ -288,4 +288,6 @@ def _last_line(text: bytes) -> str:
     """The last line of an error output, shortened and without control characters."""
     lines = text.decode("utf-8", "replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "it says nothing")
-    return "".join(char for char in last if char.isprintable())[-300:]
+    last = "".join(char for char in last if char.isprintable())
+    # a registry may say credentials back, or redirect to an address that is one
+    return re.sub(r"(?i)\b(basic|bearer) [^\s:,;]+|\?[^\s\"']+", lambda found: f"{found[1] or '?'} ...", last)[-300:]

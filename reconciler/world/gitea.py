@@ -183,6 +183,8 @@ class Gitea:
                     if len(answer) > _LARGEST:
                         raise Corrupt(f"{self._url}{path} answers with more than {_LARGEST} bytes")
                 return bytes(answer)
+        except httpx.ProtocolError as error:  # its text quotes what the server sent, which may be our token
+            raise Unavailable(f"{self._url}{path} did not answer in HTTP ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             raise Unavailable(f"{self._url}{path} did not answer: {type(error).__name__}: {error}") from error
 

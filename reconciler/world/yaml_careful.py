@@ -7,6 +7,7 @@ keys. The first thing that is too much or not plain data ends the reading, befor
 from __future__ import annotations
 
 import io
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -70,6 +71,8 @@ def _syntax(error: MarkedYAMLError, file: str) -> Problem:
     mark, begun = error.problem_mark or error.context_mark, error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     words = " ".join(str(part) for part in (error.context, error.problem) if part)
+    if isinstance(error, ComposerError):  # what it quotes may be a secret that was not quoted
+        words = re.sub(r"'[^']*'|\"[^\"]*\"", "", words).strip()
     hint = next((hint for sign, hint in _SYNTAX_HINTS.items() if sign in words), "")
     code = "UnknownAlias" if isinstance(error, ComposerError) else "NotYaml"
     related: tuple[Related, ...] = ()
@@ -118,7 +121,9 @@ class _Composer(Composer):
         if self.depth > self._limits.depth:
             raise Refused(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1, self._limits))
         if not isinstance(event, AliasEvent) and event.tag not in _TAGS:
-            raise _at(event, self._file, "UnknownTag", f"the tag {event.tag[:60]} is not plain data", "remove the tag")
+            # it is not shown: it may be a secret that was not quoted
+            hint = "remove the tag, or quote a value that begins with !"
+            raise _at(event, self._file, "UnknownTag", "a tag (!) is not plain data", hint)
         if isinstance(event, ScalarEvent) and not _is_text(event.value):
             raise _at(event, self._file, "NotUnicode", "half a surrogate pair is not a character", "write the character itself")
         return super().compose_node(parent, index)

@@ -51,5 +51,5 @@ def _integer(text: str) -> int:
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
     value = int(text, base) if len(text) <= _MAX_DIGITS else None
     if value is None or not -(2**63) <= value < 2**64:
-        raise NotANumber(f"{text[:40]} has more than 64 bits: Helm would round it", hint="quote it")
+        raise NotANumber("a number of more than 64 bits: Helm would round it", hint="quote it")  # it may be a secret
     return value

@@ -278,6 +278,14 @@ def test_a_stranger_writes_no_lines_colours_or_commands_of_his_own() -> None:
     assert "1 | \\x1b[2J\\x9b31m[red]x[/red]:smile:\n" in shown(one, texts={one.file: f"{evil}: 1\n"}, width=400)
 
 
+@pytest.mark.parametrize(
+    "line", ["a: {password: canary}", "token:canary", 'x: "password=canary"', "apiKey: *canary", "  clientSecret: !canary x"]
+)
+def test_of_a_line_with_a_secret_only_what_stands_before_it_is_shown(line: str) -> None:
+    assert "canary" not in excerpt(line, 4, 60).text
+    assert excerpt(line, 4, 60).text.endswith("...")
+
+
 def test_a_line_that_holds_a_secret_is_not_shown() -> None:
     one = problem(6, 3, code="PlaintextSecret", hint="h", related=(Related(message="r", file="shop.yaml", line=6, column=3),))
     assert shown(one).startswith("error[PlaintextSecret]: m\n --> shop.yaml:6:3\n  = help: h\nnote: r\n --> shop.yaml:6:3\n\n")

@@ -45,7 +45,6 @@ _ODD: dict[str, Any] = {
     "big": 1e20,
 }
 _READY = re.compile(r"\bReady \d+/\d+")
-_ANYWHERE = {"spec": {"template": {"spec": {"nodeSelector": None}}}}
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -181,6 +180,21 @@ def change(stage: Stage, plural: str, name: str, **body: Any) -> None:
 def edit_deployment(stage: Stage, name: str, body: dict[str, Any]) -> None:
     """Change an Application's Deployment by hand."""
     client.AppsV1Api(stage.on.api).patch_namespaced_deployment(name, name, body)
+
+
+def let_it_run(stage: Stage, name: str) -> None:
+    """Let the Pods of an Application's Deployment run on any node, once Helm has written that they must not.
+
+    Flux says that Helm works before Helm has written anything; what is changed by then is written over.
+    """
+    apps = client.AppsV1Api(stage.on.api)
+
+    def bound() -> bool:
+        found: Any = apps.list_namespaced_deployment(name, field_selector=f"metadata.name={name}")
+        return any(one.spec.template.spec.node_selector for one in found.items)
+
+    eventually(bound, "bound to nodes that do not exist")
+    edit_deployment(stage, name, {"spec": {"template": {"spec": {"nodeSelector": None}}}})
 
 
 @contextmanager
@@ -356,7 +370,7 @@ def test_values_that_change_elsewhere(shop: Shop) -> None:
         eventually(pending, "attempted with other values, and not installed with them")
         release = shop.release
         assert release["metadata"]["generation"] == release["status"]["observedGeneration"] == generation
-        edit_deployment(stage, shop.name, _ANYWHERE)
+        let_it_run(stage, shop.name)
         eventually(lambda: shop.settled, "installed with the values from elsewhere", seconds=150)
         some_passes(stage)
         assert flux_ready(shop.release)[0] == "True"
@@ -562,7 +576,7 @@ def test_killed_in_mid_flight(
     try:
         some_passes(stage)
         assert mark(stage) == before, "what is observed now is what was"
-        edit_deployment(stage, name, _ANYWHERE)
+        let_it_run(stage, name)
         stage.ready(commit)
         assert not [line for line in said_since(stage, before) if "Unknown" in line]
     finally:

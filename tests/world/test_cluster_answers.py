@@ -60,6 +60,11 @@ def test_an_error_inside_the_stream_is_what_it_would_be_outside(status: Any, kin
         told(event("ERROR", {"code": status, "reason": "Expired", "message": "too old"}))
 
 
+def test_a_servers_words_for_a_status_are_not_repeated() -> None:
+    with pytest.raises(Denied, match=r"\(403 Forbidden\)"):
+        told(event("ERROR", {"code": 403, "reason": "Bearer canary", "message": "Bearer canary"}))
+
+
 @pytest.mark.parametrize(
     "line",
     [

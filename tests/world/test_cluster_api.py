@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3.exceptions
@@ -14,6 +14,9 @@ from reconciler.world.cluster.errors import failure_of, fault_of
 from reconciler.world.cluster.kept import MAX_TEXT, trim
 from reconciler.world.cluster.kubeconfig import connect
 from reconciler.world.documents import dump
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CANARY = "c4nary-s3cret"
 
@@ -120,6 +123,17 @@ def test_a_kubeconfig_that_wants_to_run_a_program_is_refused(plugin: str) -> Non
     with pytest.raises(Misconfigured, match=f"wants to run a program \\({plugin}\\)") as refusal:
         connect(content, "ctx", allow_exec=False)
     assert "clusters.allowExec" in refusal.value.hint
+
+
+def test_a_login_program_does_not_inherit_our_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATALYST_GITEA__TOKEN", CANARY)
+    seen, program = tmp_path / "seen", tmp_path / "login"
+    program.write_text(f"#!/bin/sh\nenv > {seen}\nexit 1\n")
+    program.chmod(0o755)
+    run = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(program), "interactiveMode": "Never"}
+    connect(kubeconfig({"exec": run}), "ctx", allow_exec=True)
+    assert CANARY not in seen.read_text()
+    assert "HOME=" in seen.read_text(), "all else it needs"
 
 
 def test_one_user_that_runs_a_program_spoils_the_kubeconfig() -> None:

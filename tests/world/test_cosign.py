@@ -130,6 +130,16 @@ def test_the_password_is_in_no_message_and_in_no_argument(tmp_path: Path) -> Non
     assert caught.value.__context__ is None
 
 
+@pytest.mark.parametrize(
+    "line", ["POST http://h/: Bearer canary-7d1: no", "Basic canary-7d1=", 'Get "http://h/?s=canary-7d1": refused']
+)
+def test_credentials_that_a_registry_says_back_are_not_shown(tmp_path: Path, line: str) -> None:
+    path = program(tmp_path, f"echo '{line}' >&2; exit 1")
+    with pytest.raises(Misconfigured, match="cosign did not sign") as caught:
+        Cosign(path).sign(f"host.example/a@{DIGEST}", tmp_path / "key", password="", plain_http=False)
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.parametrize("key", ["text", KEY.replace("PUBLIC", "PRIVATE"), KEY.replace("MFkw", "MF*w"), KEY + KEY])
 def test_what_is_no_key_is_not_called_a_bad_signature(tmp_path: Path, key: str) -> None:
     with pytest.raises(Misconfigured, match="the key of the authority release is no PEM public key"):

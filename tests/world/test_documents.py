@@ -155,6 +155,13 @@ def test_what_is_not_plain_data_is_refused_where_it_stands(text: str, code: str,
     assert len(str(problem)) < 400
 
 
+@pytest.mark.parametrize("text", ["a: *canary7\n", "a: !canary7 b\n", "a: !<canary7> b\n", f"a: {'7' * 30}\n"])
+def test_what_may_be_a_secret_that_was_not_quoted_is_not_repeated(text: str) -> None:
+    said = str(problem_of(text))
+    assert "canary7" not in said
+    assert "7777" not in said
+
+
 def test_a_tab_is_named_as_the_culprit() -> None:
     assert "spaces, not tabs" in problem_of("a:\n\tb: 1\n").hint
 

@@ -59,6 +59,7 @@ def found(**changes: object) -> bytes:
         (answer("200 OK", found(topics="t")), Corrupt, 1),
         (answer("200 OK", b'{"ok": false, "data": []}'), Unavailable, 1),
         (flood, Corrupt, 1),
+        (lambda connection: connection.sendall(b"token s3cret-echo\r\n\r\n"), Unavailable, 3),
     ],
 )
 def test_whatever_a_server_does_is_a_fault_in_bounded_time(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http.client import responses
 from typing import Any, Final
 
 import urllib3.exceptions
@@ -13,9 +14,6 @@ from reconciler.model.observation import Failure
 # Whatever the client lets through: its own, its transport's, the socket's, and what parsing raises.
 FOREIGN: Final = (client.ApiException, urllib3.exceptions.HTTPError, OSError, ValueError)
 
-MAX_ANSWER: Final = 100
-"""Characters quoted of what a server calls its error."""
-
 _MISSING: Final = 404
 _DENIED: Final = (401, 403)
 _FAILURES: Final[dict[type[Fault], Any]] = {Denied: "AccessDenied", Missing: "FluxMissing"}
@@ -24,7 +22,7 @@ _FAILURES: Final[dict[type[Fault], Any]] = {Denied: "AccessDenied", Missing: "Fl
 def fault_of(error: Exception, context: str, what: str = "HelmReleases (helm.toolkit.fluxcd.io/v2)") -> Fault:
     """What an exception of the client means; no header or body of the exchange is in the message."""
     if isinstance(error, client.ApiException) and error.status:
-        answer = f"{error.status} {error.reason}"[:MAX_ANSWER]
+        answer = _status(error.status)
         if error.status in _DENIED:
             return Denied(f"the API server of {context} refuses our credentials ({answer})")
         if error.status == _MISSING:
@@ -34,6 +32,11 @@ def fault_of(error: Exception, context: str, what: str = "HelmReleases (helm.too
     if isinstance(error, client.ApiException | urllib3.exceptions.HTTPError) and "certificate" in str(error).lower():
         return Denied(f"the certificate of the API server of {context} is refused, or ours by it")
     return Unavailable(f"the API server of {context} did not answer ({type(error).__name__})")
+
+
+def _status(status: int) -> str:
+    """An HTTP status in the standard's words: a server's own could be anything, our credentials too."""
+    return f"{status} {responses[status]}" if status in responses else str(status)
 
 
 def not_understood(error: Exception, context: str) -> Unavailable:

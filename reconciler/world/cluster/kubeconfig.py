@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
@@ -25,12 +26,15 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
         raise Misconfigured(f"the kubeconfig of {context} is not a kubeconfig", str(next(iter(source.problems), "")))
     users = source.data.get("users")
     for user in users if isinstance(users, list) else []:
-        plugins = {"exec", "auth-provider"} & set(mapping(mapping(user).get("user")))
+        way = mapping(mapping(user).get("user"))
+        plugins = {"exec", "auth-provider"} & set(way)
         if plugins and not allow_exec:
             raise Misconfigured(
                 f"the kubeconfig of {context} wants to run a program ({', '.join(sorted(plugins))}) to log in",
                 "use a token or a client certificate, or set clusters.allowExec",
             )
+        if isinstance(program := way.get("exec"), dict):
+            program["env"] = [*(program.get("env") or []), *_emptied()]
     settings = client.Configuration()
     settings.retries = False  # read when the client is made: set later, it would try three times more
     try:
@@ -40,6 +44,11 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
     except (config.ConfigException, TypeError, KeyError, ValueError, AttributeError, OSError) as error:
         raise Misconfigured(f"the kubeconfig of {context} cannot be used: {type(error).__name__}") from None
     return api
+
+
+def _emptied() -> list[dict[str, str]]:
+    """Our own settings, as a login program is to find them: it inherits the environment, where our token may be."""
+    return [{"name": name, "value": ""} for name in os.environ if name.upper().startswith("CATALYST_")]
 
 
 def _context(data: Mapping[str, Any], wanted: str) -> str:

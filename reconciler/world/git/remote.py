@@ -55,6 +55,12 @@ class Credentials:
         pair = f"{self.username}:{self.password}".encode()
         return f"Authorization: Basic {b64encode(pair).decode()}"
 
+    def hidden_in(self, text: str) -> str:
+        """A server's words without the password, which it may say back."""
+        for secret in (self.header.rpartition(" ")[2], self.password):
+            text = text.replace(secret, "...") if secret else text
+        return text
+
 
 class Remote:
     """A repository on a server or on disk, at an http(s):// or file:// url or an absolute path.
@@ -128,7 +134,7 @@ class Remote:
 
     def _fault_of(self, error: pygit2.GitError) -> Fault | None:
         """Return what an error of libgit2 says about the other side, None when it says nothing about it."""
-        words = printable(str(error))
+        words = printable(self._credentials.hidden_in(str(error)) if self._credentials else str(error))
         if isinstance(error, pygit2.errors.CertificateError):
             return Misconfigured(f"cannot trust {self.name}: {words}", "add the server's authority to this machine's")
         if isinstance(error, pygit2.errors.AuthError):
@@ -198,7 +204,8 @@ class _Callbacks(pygit2.RemoteCallbacks):
         if answer == "failed to update ref":  # git's words when another push won between negotiation and lock
             raise self._moved(ref)
         if answer is not None:
-            said = "; ".join(line.strip() for line in self._words.splitlines() if line.strip())
+            heard = self._known.hidden_in(self._words) if self._known else self._words
+            said = "; ".join(line.strip() for line in heard.splitlines() if line.strip())
             words = printable(f"{answer}: {said}" if said else answer, 2 * _MOST_WORDS)
             raise Rejected(f"{self._name} rejected the push to {branch}: {words}", "see the server's branch rules and hooks")
 
