@@ -3,6 +3,9 @@
 Rules (documents.md, "Dependencies"; trust.md, law 5): the locked version first, so that nothing moves that nobody asked to move;
 then the newest. No candidate is what may not be used (no signature holds), what `upgrades.blocks` keeps from being reached, and
 what is older than the locked version, unless a person asks for that. A locked version that lost its trust blocks; nothing moves.
+
+A catalog can list thousands of versions that nobody signed, and each is asked for over the network: after `MOST_REFUSED` of
+them the older ones are not looked at.
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
 
     from reconciler.decide.validate import Wish
     from reconciler.model.lock import Package
+
+
+MOST_REFUSED: Final = 32
+_REFUSED = {"Untrusted", "InvalidBlueprint"}  # by the catalog, after it looked
 
 
 @dataclass(frozen=True)
@@ -95,11 +102,16 @@ class Candidates:
                 yield here
             if here.lost:
                 return
+        refused = 0
         for home, version in self._in_range(first.blueprint, wanted, locked, frozenset(n.range for n in needs)):
             if not search.allows(first.application, version):
                 continue
             if locked is None or (home, version) != (home_of(locked), locked.version):
-                yield self._tried(first, home, version)
+                one = self._tried(first, home, version)
+                yield one
+                refused += isinstance(one, PassedOver) and one.code in _REFUSED
+                if refused == MOST_REFUSED:
+                    return
             elif not stays:
                 here = self._of_lock(first, locked)
                 yield here.lost or here
@@ -122,13 +134,22 @@ class Candidates:
         past = self._past(need)
         if past is None:
             return
+        refused = 0
         for home, version in self._listed(need.blueprint, need.catalog, None):
-            if older(past.version, version) and version not in blocked and fits(version, "*"):
-                here = self._catalog.get(home, need.blueprint, version, None)
-                beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked if older(version, one))
-                leads = any(isinstance(one, Verified) and _blocking(one, version) is None for one in beyond)
-                if leads and isinstance(here, Verified) and _blocking(here, past.version) is None:
-                    yield version
+            if refused == MOST_REFUSED or not older(past.version, version):
+                return
+            if version in blocked or not fits(version, "*"):
+                continue
+            here = self._catalog.get(home, need.blueprint, version, None)
+            if isinstance(here, PassedOver):
+                refused += 1
+            elif _blocking(here, past.version) is None and self._leads(home, need, version, blocked):
+                yield version
+
+    def _leads(self, home: str, need: Need, version: str, blocked: Collection[str]) -> bool:
+        """Whether one can come from a version to one of those that cannot be reached from the locked one."""
+        beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked if older(version, one))
+        return any(isinstance(one, Verified) and _blocking(one, version) is None for one in beyond)
 
     def _locked(self, first: Need, needs: Sequence[Need]) -> Package | None:
         """The last lock's package of an Application, if it still meets all needs."""

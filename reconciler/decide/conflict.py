@@ -146,9 +146,11 @@ class Conflict:
         in_range = [v for v in versions if all(fits(v, n.range) for n in needs)]
         if not in_range:
             return f"found {len(versions)}, in all these ranges 0"
-        over = [one for one in self._candidates.tried(needs) if isinstance(one, PassedOver)]
+        looked_at = {one.version: one for one in self._candidates.tried(needs)}
+        over = [one for one in looked_at.values() if isinstance(one, PassedOver)]
         word = "signed" if over and all(one.code == "Untrusted" for one in over) else "usable"
-        return f"found {len(versions)}, in range {len(in_range)}, {word} {len(in_range) - len({o.version for o in over})}"
+        of = f" of the {len(looked_at)} newest" if len(looked_at) < len(in_range) else ""
+        return f"found {len(versions)}, in range {len(in_range)}, {word} {len(looked_at) - len(over)}{of}"
 
     def _no_candidate(self, needs: Sequence[Need]) -> Problem:
         """Why no version of one Application will do, whatever else is chosen."""

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from reconciler.decide.trust import Policies
     from reconciler.loop.blobs import Blobs
-    from reconciler.loop.vouch import Vouch
-    from reconciler.model.lock import Evidence
+    from reconciler.loop.vouch import Vouch, Vouched
     from reconciler.model.source import Source
     from reconciler.world.manifest import Manifest
     from reconciler.world.mirrors import Mirrored
@@ -142,10 +141,10 @@ class TrustedCatalog:
         repository, digest, version = key
         try:
             before = known.found.evidence if known is not None and isinstance(known.found, Verified) else []
-            evidence = self._vouch(repository, digest, policies, before)
+            vouched = self._vouch(repository, digest, policies, before)
             if known is not None and isinstance(known.found, Verified):  # a digest's content does not change
-                return replace(known.found, evidence=evidence)
-            return self._read(repository, name, version, digest, evidence)
+                return replace(known.found, evidence=vouched.evidence)
+            return self._read(repository, name, version, vouched)
         except Untrusted as fault:
             return PassedOver(version, "Untrusted", fault.message)
         except Missing as fault:
@@ -187,9 +186,10 @@ class TrustedCatalog:
                 found[prefix] = versions
         return found
 
-    def _read(self, repository: str, name: str, version: str, digest: str, evidence: list[Evidence]) -> Verified:
-        manifest = self._registry.manifest(repository, digest)
-        chart_layer = _only(manifest, CHART_TYPE, f"{repository}@{digest}")
+    def _read(self, repository: str, name: str, version: str, vouched: Vouched) -> Verified:
+        manifest = vouched.manifest
+        artifact = f"{repository}@{manifest.digest}"
+        chart_layer = _only(manifest, CHART_TYPE, artifact)
         if chart_layer is None:
             raise Corrupt("it holds no Helm chart")
         archive = charts.read(self._blobs(repository, chart_layer, limit=MAX_CHART))
@@ -202,9 +202,9 @@ class TrustedCatalog:
             raise Corrupt("; ".join(against))
         return Verified(
             blueprint=blueprint,
-            artifact=f"oci://{repository}@{digest}",
+            artifact=f"oci://{artifact}",
             chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type),
-            evidence=evidence,
+            evidence=vouched.evidence,
             warnings=(*warnings, *notes),
             checks=chart if chart.has_schema else None,
         )

@@ -94,8 +94,8 @@ class Signatures:
         registry: where it is.
         blobs: fetches content of it.
         repository: `host/path`.
-        digest: the artifact's.
-        candidates: signatures to judge.
+        subject: the artifact's manifest.
+        candidates: signatures to judge, as far as they were needed.
         attestations: how many referrers say that they are attestations, which are no signatures.
         passed_over: how many were too large, compressed, of an unknown format, or listed but gone.
         damaged: what was wrong with the last one whose content was not what its digest promised.
@@ -105,13 +105,19 @@ class Signatures:
     registry: Registry = field(repr=False)
     blobs: Blobs = field(repr=False)
     repository: str
-    digest: str
+    subject: Manifest
     candidates: list[Candidate] = field(default_factory=list)
     attestations: int = 0
     passed_over: int = 0
     damaged: Corrupt | None = None
     unread: int = 0
     _claims: list[_Claim] = field(default_factory=list)
+    _filled_old: bool = False
+
+    @property
+    def digest(self) -> str:
+        """The artifact's."""
+        return self.subject.digest
 
     @property
     def artifact(self) -> str:
@@ -121,11 +127,10 @@ class Signatures:
     def prove(self, judge: Judge, signer: Signer, known: str = "") -> str | None:
         """Return the digest of the manifest whose signature is by `signer`, or None when none is.
 
-        Whatever the registry's order, the one that was named before, `known`, comes first, then the least digest: what holds
-        need not change.
+        Whatever the registry's order, the one that was named before, `known`, comes first, then bundles, then old ones, each by
+        the least digest: what holds need not change. Raises Faults as `collect` does: old ones are fetched when they are needed.
         """
-        ordered = sorted(self.candidates, key=lambda one: (one.manifest != known, one.manifest))
-        return next((one.manifest for one in ordered if one.holds(judge, self.digest, signer)), None)
+        return next((one.manifest for one in self._ordered(known) if one.holds(judge, self.digest, signer)), None)
 
     def attested(self, predicate_type: str) -> Iterator[Candidate]:
         """The attestations that may be of a predicate type; each is fetched only when it is asked for.
@@ -162,10 +167,25 @@ class Signatures:
         return Untrusted(f"{self.artifact} has no signature{ignored}", hint)
 
     def fill(self) -> None:
-        """Fetch the signatures: new bundles first, then those under the old `.sig` tag."""
+        """Fetch the bundles."""
         for referrer in self.registry.referrers(self.repository, self.digest):
             self._try(partial(self._add_bundle, referrer.digest))
-        self._try(self._add_legacy)
+
+    def _ordered(self, known: str) -> Iterator[Candidate]:
+        """The signatures in the order in which they are judged."""
+        if known and all(one.manifest != known for one in self.candidates):
+            self._fill_old()
+        ordered = sorted(self.candidates, key=lambda one: (one.manifest != known, one.annotations is not None, one.manifest))
+        yield from ordered
+        if not self._filled_old:
+            self._fill_old()
+            yield from sorted(self.candidates[len(ordered) :], key=lambda one: one.manifest)
+
+    def _fill_old(self) -> None:
+        """Fetch those under the old `.sig` tag, once."""
+        if not self._filled_old:
+            self._try(self._add_legacy)
+            self._filled_old = True
 
     def _add_bundle(self, referrer: str) -> None:
         """Add one referrer, if it is one plain bundle of acceptable size.
@@ -244,8 +264,8 @@ def collect(registry: Registry, repository: str, digest: str, blobs: Blobs | Non
         Missing: there is no such artifact.
         Unavailable, Denied, Corrupt: what a registry may do (`world.registry`).
     """
-    registry.manifest(repository, digest)  # an artifact that is not there is not an unsigned one
-    found = Signatures(registry, blobs or registry.blob, repository, digest)
+    subject = registry.manifest(repository, digest)  # an artifact that is not there is not an unsigned one
+    found = Signatures(registry, blobs or registry.blob, repository, subject)
     found.fill()
     return found
 

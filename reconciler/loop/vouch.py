@@ -21,14 +21,23 @@ if TYPE_CHECKING:
     from reconciler.decide.trust import Policies
     from reconciler.loop.blobs import Blobs
     from reconciler.model.trust import Attestation, Severity, Signer, TrustPolicy
+    from reconciler.world.manifest import Manifest
     from reconciler.world.mirrors import Mirrored
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """An artifact that is trusted: its manifest, and evidence for each policy that covers it, in the order of their names."""
+
+    manifest: Manifest
+    evidence: list[Evidence]
 
 
 class Vouch(Protocol):
     """How an artifact is held against the policies: `vouch` with a registry and a cosign."""
 
-    def __call__(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> list[Evidence]:
-        """Return evidence for each policy that covers the artifact, or raise Untrusted or another Fault."""
+    def __call__(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> Vouched:
+        """Return the artifact and why it is trusted, or raise Untrusted or another Fault."""
 
 
 def vouch(
@@ -39,7 +48,7 @@ def vouch(
     digest: str,
     policies: Policies,
     before: Sequence[Evidence] = (),
-) -> list[Evidence]:
+) -> Vouched:
     """Hold an artifact against the policies that cover it, with what its registry and the mirrors of that hold.
 
     Args:
@@ -50,9 +59,6 @@ def vouch(
         digest: the artifact's.
         policies: all there are.
         before: the evidence until now, which is kept while it holds.
-
-    Returns:
-        Evidence for each covering policy, in the order of their names.
 
     Raises:
         Untrusted: no policy covers it, or one does not hold; said only when every place answered.
@@ -69,8 +75,10 @@ def vouch(
     places = registry.places(repository)
     for place in reversed(places) if newest_counts else places:
         try:
-            one = _Artifact(collect(registry.registry, place, digest, blobs), judge, policies)
-            return [one.evidence(policy, known.get(policy.metadata.name)) for policy in covering]
+            with registry.registry.together():
+                one = _Artifact(collect(registry.registry, place, digest, blobs), judge, policies)
+                evidence = [one.evidence(policy, known.get(policy.metadata.name)) for policy in covering]
+                return Vouched(one.found.subject, evidence)
         except (Missing, Untrusted, Corrupt, Unavailable, Denied) as fault:
             faults.append(fault)
             if newest_counts and isinstance(fault, Untrusted):

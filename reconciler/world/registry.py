@@ -37,6 +37,7 @@ from reconciler.world.registry_urls import join, origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from reconciler.world.manifest import Descriptor, Manifest
@@ -97,6 +98,10 @@ class Registry:
         """Close idle connections."""
         self._transport.close()
 
+    def together(self) -> AbstractContextManager[None]:
+        """Meanwhile all that this thread asks for may take as long as one answer may; what comes too late is `Unavailable`."""
+        return self._transport.together()
+
     def is_plain_http(self, repository: str) -> bool:
         """Whether this repository's host is spoken to without TLS."""
         return repository.partition("/")[0] in self._hosts.plain_http
@@ -104,7 +109,11 @@ class Registry:
     def tags(self, repository: str) -> tuple[str, ...]:
         """Return all tags in the registry's order, at most 10,000; what is no tag by the specification is left out."""
         what = f"the tags of {repository}"
-        url, seen = self._url(_container(repository).tags_url(1000)), dict[str, None]()
+        with self.together():
+            return self._tags(self._url(_container(repository).tags_url(1000)), what)
+
+    def _tags(self, url: str, what: str) -> tuple[str, ...]:
+        seen = dict[str, None]()
         for _ in range(_TAG_PAGES):
             answer = self._transport.request("GET", url, what, limit=_TAG_BYTES)
             page = document(answer.body, what).get("tags") or []

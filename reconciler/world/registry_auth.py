@@ -13,8 +13,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
-
-from requests.utils import parse_dict_header
+from urllib.request import parse_http_list
 
 from reconciler.model.faults import Denied, Misconfigured
 from reconciler.world.registry_answers import json_object
@@ -85,15 +84,16 @@ def token_url(challenge: str, asked: str, what: str, elsewhere: Collection[str])
         Denied: it is at another place, which would see the credentials.
         Corrupt: it is no address.
     """
-    parameters = parse_dict_header(challenge)
-    realm = join(asked, str(parameters.get("realm") or ""), what)
+    pairs = (part.partition("=") for part in parse_http_list(challenge))
+    parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+    realm = join(asked, parameters.get("realm", ""), what)
     if origin(realm) not in {origin(asked), *elsewhere}:
         host, other = host_of(asked), host_of(realm)
         raise Denied(
             f"{what}: {host} wants us to fetch a token from {other}; credentials go to the registry's own host only",
             f"if {other} issues its tokens, over https, list it under registry.hosts: {{host: {host}, tokenHosts: [{other}]}}",
         )
-    query = urlencode({key: str(parameters[key]) for key in ("service", "scope") if parameters.get(key)})
+    query = urlencode({key: parameters[key] for key in ("service", "scope") if parameters.get(key)})
     base = realm.partition("#")[0]
     return base + ("&" if urlsplit(base).query else "?") + query if query else base
 

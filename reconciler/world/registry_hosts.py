@@ -40,15 +40,15 @@ class Hosts:
         """Where a registry's credentials may be sent for a token, besides itself."""
         return {place for other in self.token_hosts.get(host, ()) for place in (f"https://{other}", self.base(other))}
 
-    def verification(self, url: str) -> str | bool:
-        """What a host's certificate is held against: its own authority's file, else (True) the public ones.
+    def verification(self, url: str) -> dict[str, str]:
+        """What urllib3 holds a host's certificate against: its own authority's file, else (nothing said) the system's.
 
         Raises:
             Misconfigured: the file cannot be read. It is looked at each time, so that it may be changed at any time.
         """
         file, host = self._authority(url), host_of(url)
         if file is None:
-            return True
+            return {}
         try:
             with file.open("rb"):  # the reason, when it cannot be opened
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(file))
@@ -58,7 +58,7 @@ class Hosts:
             raise Misconfigured(
                 f"the CA file {file} of {host} cannot be read: {error.strerror}", "correct `ca` under registry.hosts"
             ) from None
-        return str(file)
+        return {"ca_certs": str(file)}
 
     def mistrust(self, url: str, what: str, error: BaseException) -> Unavailable | None:
         """The Fault of a certificate that does not hold; None when that is not what went wrong."""
@@ -84,7 +84,7 @@ class Hosts:
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The first cause, which requests and urllib3 wrap as a cause, a context or an argument."""
+    """The first cause, which urllib3 wraps as a cause, a context or an argument."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         inner = next((one for one in error.args if isinstance(one, BaseException)), None)
         error = inner or error.__cause__ or error.__context__

@@ -6,8 +6,9 @@ What `world.registry` says about repositories and digests becomes requests here.
 - a host with a certificate authority of its own is believed by that alone, and no other host is believed by it;
 - credentials and tokens go to the registry's own host, and a token is asked for there or at hosts that the configuration lists
   for it (`WWW-Authenticate: Bearer realm=` may name any), so a registry that lies learns nothing;
-- a connect and a read time-out, a deadline over a whole answer (`world.registry_wire`) and over all attempts, and a limit on
-  the size; what is compressed on the way is refused, as it has no size before it is read;
+- a connect and a read time-out, a deadline over a whole answer (`world.registry_wire`), over all attempts and over what is asked
+  together (a server can drip many answers), and a limit on the size; what is compressed on the way is refused, as it has no
+  size before it is read;
 - only what may pass by itself is tried again, with jitter, and `Retry-After` is honoured up to ten seconds;
 - `.netrc`, proxy variables and cookies are not consulted.
 """
@@ -15,26 +16,29 @@ What `world.registry` says about repositories and digests becomes requests here.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 import time
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import requests
 import stamina
 import urllib3
+from urllib3.exceptions import NewConnectionError
 
 from reconciler.model.faults import Corrupt, Denied, Unavailable
 from reconciler.world.recent import Recent
 from reconciler.world.registry_answers import Answer, Passing, Silent, accept, backoff
 from reconciler.world.registry_auth import Credentials, token_in, token_url
 from reconciler.world.registry_urls import host_of, join, origin
-from reconciler.world.registry_wire import PATIENCE, bounded_session
+from reconciler.world.registry_wire import PATIENCE, bounded_pools
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from reconciler.world.registry_hosts import Hosts
@@ -42,6 +46,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _REDIRECTS = 5
+_REDIRECTIONS = {301, 302, 303, 307, 308}
 _TOKEN_LIMIT = 65536
 _TOKENS = 1000  # are remembered: people choose the names of repositories
 _ERROR_LIMIT = 65536
@@ -67,11 +72,21 @@ class Transport:
         self._patience = PATIENCE * timeout
         self._attempts = attempts
         self._tokens = Recent[str](_TOKENS)
-        self._session = bounded_session()
+        self._pools = bounded_pools()
+        self._until: ContextVar[float] = ContextVar("until", default=math.inf)
 
     def close(self) -> None:
         """Close idle connections."""
-        self._session.close()
+        self._pools.clear()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Bound all requests of a piece of work, in this thread, as one is bounded; then nothing is sent for it any more."""
+        reset = self._until.set(time.monotonic() + self._patience)
+        try:
+            yield
+        finally:
+            self._until.reset(reset)
 
     def request(
         self,
@@ -95,7 +110,8 @@ class Transport:
             Unavailable: anything else, after the last attempt.
             Misconfigured: the credentials or the host's certificate authority cannot be read.
         """
-        call = _Call(method, url, what, limit, dict(headers or {}), data, time.monotonic() + self._patience)
+        deadline = min(time.monotonic() + self._patience, self._until.get())
+        call = _Call(method, url, what, limit, dict(headers or {}), data, deadline)
         with self._silences.asking(urlsplit(url).netloc, what) as again:
             passing = stamina.retry_context(
                 on=lambda error: backoff(error, call.deadline - time.monotonic()),
@@ -129,7 +145,7 @@ class Transport:
             if answer.status == HTTPStatus.UNAUTHORIZED and not at_home:
                 raise Denied(f"{call.what}: the registry redirects to {host_of(url)}, which wants credentials of its own")
             location = answer.headers.get("Location", "")
-            if call.method != "GET" or answer.status not in requests.models.REDIRECT_STATI or not location:
+            if call.method != "GET" or answer.status not in _REDIRECTIONS or not location:
                 return answer
             url = self._redirect(call, url, location)
         raise Unavailable(f"{call.what}: the registry redirects more than {_REDIRECTS} times")
@@ -151,27 +167,31 @@ class Transport:
         if started > call.deadline:
             raise Silent(f"{call.what}: {host} is not asked any more, as {self._patience:g} s have passed")
         headers = {"Accept-Encoding": "identity", "User-Agent": "catalyst-reconciler", **call.headers, **authorization}
+        answering = False
         try:
-            with self._session.request(
+            pool = self._pools.connection_from_url(url, self._hosts.verification(url))
+            with pool.urlopen(
                 call.method,
-                url,
-                data=call.data,
+                urlsplit(url)._replace(scheme="", netloc="").geturl() or "/",
+                body=call.data,
                 headers=headers,
-                timeout=(self._timeout, self._timeout),
-                verify=self._hosts.verification(url),
-                allow_redirects=False,
-                stream=True,
+                timeout=urllib3.Timeout(connect=self._timeout, read=self._timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
             ) as response:
+                answering = True
                 return _read(response, call, host)
-        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
-            late = time.monotonic() - started > self._patience
-            took = f"finish within {self._patience:g}" if late else f"answer within {self._timeout:g}"
-            raise Silent(f"{call.what}: {host} did not {took} s") from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (urllib3.exceptions.HTTPError, OSError) as error:
             if (mistrust := self._hosts.mistrust(url, call.what, error)) is not None:
                 raise mistrust from error
-            broken = isinstance(error, urllib3.exceptions.HTTPError)  # in the middle of an answer
-            raise (Passing if broken else Silent)(
+            # urllib3 calls a connection that was refused a kind of time-out
+            in_time = not isinstance(error, urllib3.exceptions.TimeoutError) or isinstance(error, NewConnectionError)
+            if not in_time:
+                late = time.monotonic() - started > self._patience
+                took = f"finish within {self._patience:g}" if late else f"answer within {self._timeout:g}"
+                raise Silent(f"{call.what}: {host} did not {took} s") from error
+            raise (Passing if answering else Silent)(
                 f"{call.what}: the connection to {host} failed", "check that the registry runs and is reachable"
             ) from error
 
@@ -200,21 +220,21 @@ class Transport:
         return f"Bearer {token}"
 
 
-def _read(response: requests.Response, call: _Call, host: str) -> Answer:
+def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> Answer:
     """Read a body piece by piece, and compute its digest meanwhile; one that is too long is not read on."""
-    success = response.status_code < HTTPStatus.MULTIPLE_CHOICES
+    success = response.status < HTTPStatus.MULTIPLE_CHOICES
     if success and response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Corrupt(f"{call.what}: {host} sends it compressed, which was not asked for")
     limit = call.limit if success else _ERROR_LIMIT
-    too_long = (response.raw.length_remaining or 0) > limit  # what it says of itself, if it does
+    too_long = (response.length_remaining or 0) > limit  # what it says of itself, if it does
     body, digest = bytearray(), hashlib.sha256()
-    while not too_long and (piece := response.raw.read1(_CHUNK, decode_content=False)):
+    while not too_long and (piece := response.read1(_CHUNK, decode_content=False)):
         body += piece
         digest.update(piece)
         too_long = len(body) > limit
     if success and too_long:
         raise Corrupt(f"{call.what}: {host} sends more than the {limit} bytes that are accepted")
-    return Answer(response.status_code, response.headers, bytes(body), f"sha256:{digest.hexdigest()}")
+    return Answer(response.status, response.headers, bytes(body), f"sha256:{digest.hexdigest()}")
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,9 @@ import http.client
 import io
 import re
 import time
-from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Final
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 if TYPE_CHECKING:
@@ -90,23 +87,11 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _Tls
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Use the connections above."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+def bounded_pools() -> PoolManager:
+    """Connections of whose answers each takes at most four times the read time-out.
 
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """No redirect is any of this session's business: it would read the whole body of one, and inflate it."""
-
-
-def bounded_session() -> requests.Session:
-    """A session of whose answers each takes at most four times the read time-out; it knows no cookies, passwords or proxies."""
-    session = _Session()
-    session.trust_env = False  # no .netrc: it would send a person's passwords to whoever asks
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, _Adapter(pool_maxsize=16))
-    return session
+    urllib3 by itself knows no cookies, passwords of a `.netrc` or proxy variables.
+    """
+    pools = PoolManager(maxsize=16, cert_reqs="CERT_REQUIRED")
+    pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+    return pools

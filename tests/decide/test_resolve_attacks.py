@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.decide.candidates import MOST_REFUSED
 from reconciler.decide.resolve import resolve
 from reconciler.decide.straight import MAX_CHOICES
 from reconciler.model.problem import MAX_TEXT
@@ -15,6 +16,7 @@ from tests.decide.worlds import locked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.decide.catalog import PassedOver, Verified
     from reconciler.model.blueprint import Blueprint
     from reconciler.model.lock import Package
 
@@ -226,3 +228,41 @@ def test_only_what_somebody_asked_to_move_moves(free: set[str], expected: dict[s
     found, _ = resolve(wish(application("web")), lock(web=web[0], db=db[0]), Shelf(*web, *db), free)
     assert found is not None
     assert versions(found) == (expected or {"db": "1.0.0", "web": "1.0.0"})
+
+
+class Counted(Shelf):
+    """A catalog that counts how often a version is asked for."""
+
+    asked = 0
+
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+        self.asked += 1
+        return super().get(catalog, name, version, digest)
+
+
+UNSIGNED = [f"1.{number}.0" for number in range(10_000)]
+
+
+@pytest.mark.parametrize("runs", [None, "1.5.0"])
+def test_of_thousands_of_versions_that_nobody_signed_some_are_looked_at(runs: str | None) -> None:
+    held = many("web", "1.0.0", *UNSIGNED[1:])
+    shelf = Counted(*held, untrusted=[("web", version) for version in UNSIGNED])
+    prior = lock(web=blueprint("web", runs)) if runs else {}
+    (problem,) = refused(wish(application("web")), shelf, prior)
+    assert problem.code == "Untrusted"
+    if not runs:
+        assert "found 10000, in range 10000, signed 0 of the 32 newest: 1.9999.0: no signature holds" in problem.message
+    assert shelf.asked < 10 * MOST_REFUSED
+
+
+def test_a_blocked_upgrade_among_thousands_that_nobody_signed_is_told_soon() -> None:
+    past, newest = blueprint("web", "1.0.0"), blueprint("web", "2.0.0", upgrades={"blocks": ["<1.9000"]})
+    shelf = Counted(past, *many("web", *UNSIGNED[1:]), newest, untrusted=[("web", version) for version in UNSIGNED[1:]])
+    (problem,) = refused(wish(application("web", version=">1.0.0")), shelf, lock(web=past))
+    assert problem.code == "UpgradeBlocked"
+    assert shelf.asked < 10 * MOST_REFUSED
+
+
+def test_what_is_signed_behind_some_that_nobody_signed_is_found() -> None:
+    shelf = Shelf(*many("web", *UNSIGNED[:20]), untrusted=[("web", version) for version in UNSIGNED[1:20]])
+    assert versions(resolved(wish(application("web")), shelf)) == {"web": "1.0.0"}

@@ -16,6 +16,7 @@ from reconciler.decide.charts import rejected
 from reconciler.decide.trust import Policies
 from reconciler.loop.blobs import CachedBlobs
 from reconciler.loop.catalog import TrustedCatalog
+from reconciler.loop.vouch import Vouched
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable, Untrusted
 from reconciler.model.lock import Evidence
@@ -123,18 +124,13 @@ class Depot:
             raise Missing(f"there is no {repository}:{tag}")
         return self.tagged[repository][tag]
 
-    def manifest(self, repository: str, digest: str) -> Manifest:
-        del repository
-        self._tell("manifest")
-        return self.manifests[digest]
-
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         del repository
         self._tell("blob")
         assert blob.size <= limit
         return self.blobs[blob.digest]
 
-    def vouch(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> list[Evidence]:
+    def vouch(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> Vouched:
         del before
         self.told.append("vouch")
         if self.proof_fault is not None:
@@ -142,7 +138,7 @@ class Depot:
         by = [(p, a) for p in policies.covering(repository) for a in p.spec.authorities if (digest, a.key) in self.signed]
         if not by:
             raise Untrusted("signed, but by no accepted key")
-        return [
+        evidence = [
             Evidence(
                 policy=one.metadata.name,
                 policy_digest=policies.digest_of(one),
@@ -151,6 +147,7 @@ class Depot:
             )
             for one, authority in by
         ]
+        return Vouched(self.manifests[digest], evidence)
 
     def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -193,7 +190,7 @@ def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: C
 def test_nothing_of_an_artifact_is_read_before_its_signature_holds(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
     depot.publish("1.0.0")
     shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert depot.told == ["resolve", "vouch", "manifest", "blob", "blob"]
+    assert depot.told == ["resolve", "vouch", "blob", "blob"]
 
 
 def test_of_an_unsigned_one_nothing_is_read_at_all(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:

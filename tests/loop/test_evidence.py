@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from reconciler.loop.evidence import BUNDLE_LIMIT, collect
 from reconciler.model.faults import Corrupt, Missing, Unavailable, Untrusted
+from reconciler.model.trust import Signer
 from reconciler.world.manifest import digest_of
 from reconciler.world.registry import Registry
 from tests.loop.signed import BUNDLE, DIGEST, FALLBACK, SIGNED, SIMPLE, Store, manifest
@@ -16,10 +17,24 @@ from tests.world.hostile_registry import HostileRegistry, Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.loop.evidence import Judge
+
 
 def collecting(script: Callable[[Request], Reply]) -> Any:
     with HostileRegistry(script) as server:
-        return collect(Registry(plain_http=[server.host], attempts=1, timeout=1), f"{server.host}/shop", DIGEST)
+        found = collect(Registry(plain_http=[server.host], attempts=1, timeout=1), f"{server.host}/shop", DIGEST)
+        assert found.prove(cast("Judge", Nobody()), Signer("anyone", key="")) is None
+        return found
+
+
+class Nobody:
+    """In cosign's place: holds nothing for a signature, so that all there are must be looked at."""
+
+    def verify_bundle(self, *_: object) -> bool:
+        return False
+
+    def verify_legacy(self, *_: object) -> bool:
+        return False
 
 
 def test_bundles_and_old_signatures_are_candidates() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +18,7 @@ from reconciler.world.manifest import digest_of
 from reconciler.world.mirrors import Mirrored
 from reconciler.world.registry import Registry
 from tests.decide.builders import API
-from tests.loop.signed import DIGEST, ENVELOPE, Judge, Store, bundle, manifest, referrer
+from tests.loop.signed import DIGEST, ENVELOPE, SIGNED, SIMPLE, Judge, Store, bundle, manifest, referrer
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
@@ -44,7 +46,9 @@ def vouched(script: Callable[[Request], Reply], *policies: TrustPolicy, judge: J
     with HostileRegistry(script) as server:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
         where = f"{server.host}/shop"
-        return vouch(Mirrored(registry, {}), registry.blob, judge or Judge(), where, DIGEST, Policies(policies))
+        found = vouch(Mirrored(registry, {}), registry.blob, judge or Judge(), where, DIGEST, Policies(policies))
+        assert found.manifest.digest == DIGEST
+        return found.evidence
 
 
 def refused(script: Callable[[Request], Reply], *policies: TrustPolicy, kind: type[Fault] = Untrusted) -> str:
@@ -86,6 +90,39 @@ def test_policies_that_share_an_authority_ask_once() -> None:
     assert judge.judged == 1
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_old_signatures_are_asked_for_only_where_no_bundle_will_do(old: bool) -> None:
+    new = bundle("first"), None
+    sig = manifest((bundle("first"), SIMPLE), layer={"annotations": SIGNED})
+    store = Store(*(() if old else (referrer(*new),)), blobs=(new[0],), sig=sig)
+    with HostileRegistry(store) as server:
+        registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
+        where, ours = f"{server.host}/shop", Policies((policy("one", "first"),))
+        (found,) = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, ours).evidence
+        asked = [request.path for request in server.requests if request.path.endswith(".sig")]
+        assert (found.signature == digest_of(sig), bool(asked)) == (old, old)
+        if old:  # what holds is kept, also beside a bundle
+            server_with_both = Store(referrer(*new), blobs=(new[0],), sig=sig)
+            store.replies |= server_with_both.replies
+            again = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, ours, [found]).evidence
+            assert again == [found]
+
+
+def test_what_vouches_for_an_artifact_is_told_within_the_time_of_one_answer_or_not_at_all() -> None:
+    ones = held(*((bundle(f"other-{n}"), None) for n in range(60)))
+
+    def slowly(request: Request) -> Reply:
+        return replace(ones(request), pause=0.15)
+
+    with HostileRegistry(slowly) as server:
+        registry = Registry(plain_http=[server.host], attempts=3, timeout=0.3)
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match=r"is not asked any more, as 1\.2 s have passed"):
+            vouch(Mirrored(registry, {}), registry.blob, Judge(), f"{server.host}/shop", DIGEST, Policies((policy("one", "x"),)))
+        assert time.monotonic() - started < 5
+        assert registry.manifest(f"{server.host}/shop", DIGEST), "what is asked for afterwards has a time of its own"
+
+
 def test_neither_order_nor_copies_change_the_evidence() -> None:
     ours, ones = policy("one", "first"), [(bundle("first") + b" " * n, None) for n in range(3)]
     (evidence,) = vouched(held(*ones), ours)
@@ -95,7 +132,7 @@ def test_neither_order_nor_copies_change_the_evidence() -> None:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
         where = f"{server.host}/shop"
         again = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, Policies((ours,)), [known])
-    assert again == [known], "what holds is kept"
+    assert again.evidence == [known], "what holds is kept"
 
 
 def test_an_attestation_is_no_signature() -> None:
@@ -177,12 +214,12 @@ def test_a_bundle_that_can_be_read_in_two_ways_is_not_used() -> None:
 # Places
 
 
-def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply], *some: TrustPolicy) -> Any:
+def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply], *some: TrustPolicy) -> list[Evidence]:
     with HostileRegistry(first) as mirror, HostileRegistry(second) as named:
         registry = Registry(plain_http=[mirror.host, named.host], attempts=1, timeout=5)
         mirrored = Mirrored(registry, {named.host: [mirror.host]})
         policies = Policies(some or (policy("one", "first"),))
-        return vouch(mirrored, registry.blob, Judge(), f"{named.host}/shop", DIGEST, policies)
+        return vouch(mirrored, registry.blob, Judge(), f"{named.host}/shop", DIGEST, policies).evidence
 
 
 def test_a_scan_that_a_mirror_does_not_have_yet_counts() -> None:

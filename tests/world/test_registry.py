@@ -197,6 +197,15 @@ def test_tags_without_an_end_are_corrupt(size: int) -> None:
         assert len(server.requests) * size <= 11_000
 
 
+def test_pages_that_each_come_just_in_time_have_an_end_together() -> None:
+    link = {"Link": '</v2/a/tags/list?n=1000>; rel="next"'}
+    with HostileRegistry(always(Reply(body=b'{"tags": ["a"]}', headers=link, pause=0.15))) as server:
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="is not asked any more, as 0\\.8 s have passed"):
+            Registry(plain_http=[server.host], timeout=0.2, attempts=3).tags(f"{server.host}/a")
+        assert time.monotonic() - started < 4
+
+
 def test_a_page_that_names_itself_as_the_next_is_corrupt() -> None:
     link = {"Link": '</v2/a/tags/list?n=1000>; rel="next"'}
     with HostileRegistry(always(Reply(body=b'{"tags": ["a"]}', headers=link))) as server:
