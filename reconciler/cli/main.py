@@ -16,6 +16,7 @@ from reconciler.model.faults import Fault
 # The module of each command, in the order of the help; `import` is a group of its own.
 _MODULES: Final = {
     "validate": "validate",
+    "plan": "plan",
     "once": "once",
     "run": "run",
     "status": "status",

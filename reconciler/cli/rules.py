@@ -35,6 +35,7 @@ RULES: Final[Mapping[str, str]] = {
     "InvalidType": "A field's value must be of the field's type.",
     "InvalidValue": "A field's value must be one of those that the field allows.",
     "LeftOut": "Not all that a release says can be carried over.",
+    "MergeConflict": "A pull request must merge with its base without a conflict.",
     "MergeKey": "Merge keys (<<) are not part of YAML 1.2.",
     "MissingFile": "A file that a document names must be there.",
     "MissingField": "A required field must be given.",

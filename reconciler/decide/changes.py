@@ -29,9 +29,14 @@ def message(name: str, main: str, prior: EnvironmentLock | None, lock: Environme
     """
     lines = changes(prior, lock)
     total = len(lock.packages)
-    summary = f"{len(lines)} of {total} Applications change" if lines else f"{total} Applications, {_why_anew(prior, lock)}"
+    summary = counted(len(lines), total) if lines else f"{total} Applications, {_why_anew(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
     return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nLock-Digest: {digest}\n"
+
+
+def counted(changing: int, total: int) -> str:
+    """How many Applications change, of how many there will be; those that are removed are not among the latter."""
+    return f"{changing} of {total} Applications change" if changing <= total else f"{changing} Applications change"
 
 
 def _why_anew(prior: EnvironmentLock | None, lock: EnvironmentLock) -> str:

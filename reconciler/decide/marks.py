@@ -8,14 +8,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from reconciler.decide.changes import counted
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.decide.plan import Step
+    from reconciler.decide.report import Hitch
     from reconciler.model.status import EnvironmentStatus
 
 RESOLVED_CONTEXT: Final = "catalyst/resolved"
 READY_CONTEXT: Final = "catalyst/ready"
+PLAN_CONTEXT: Final = "catalyst/plan"
 MAX_DESCRIPTION: Final = 200
+_TREE = 10  # characters of a tree id that people compare
 # States that do not pass by themselves: red. The others are pending.
 _RED: Final = frozenset({"Failed", "Degraded"})
 
@@ -32,6 +38,14 @@ def marks(status: EnvironmentStatus) -> Mapping[str, Mark]:
     """The marks of the commit that a status looked at, by context."""
     resolved = _resolved(status)
     return {RESOLVED_CONTEXT: _short(resolved), READY_CONTEXT: _short(_ready(status, resolved))}
+
+
+def plan_mark(steps: Sequence[Step], total: int, tree: str | None, hitch: Hitch | None) -> Mark:
+    """The mark of a pull request's head, under `PLAN_CONTEXT`: what merging it would do."""
+    if hitch is not None:
+        return _short(Mark("failure" if hitch.refused else "pending", f"{hitch.reason}: {hitch.message}"))
+    words = counted(len(steps), total) if steps else "nothing changes of what runs"
+    return _short(Mark("success", f"{words}; tree {(tree or '')[:_TREE]}"))
 
 
 def _resolved(status: EnvironmentStatus) -> Mark:

@@ -6,9 +6,9 @@ it lets no relative link leave the folder of the page.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
+from reconciler.decide.markdown import escape, table
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import subject
 
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from reconciler.model.status import ApplicationStatus, EnvironmentStatus, PlacementStatus
 
 _ICONS: Final[Mapping[str, str]] = {"True": "✅", "False": "❌", "Unknown": "❔"}
-# Gitea's Markdown knows formulas, `$..$`, `\(..\)` and `\[..\]`: a backslash does not help against a bracket, an entity does.
-# It looks for addresses, mentions and references in the text that has come out of all that: an empty comment parts them.
-_APART: Final = "<!-- -->"
-_ESCAPES: Final[Mapping[str, str]] = (
-    {c: f"&#{ord(c)};" for c in "&<>$[]()"}
-    | {c: f"\\{c}" for c in "\\`*_{}+|~"}
-    | {"@": f"@{_APART}", "#": f"\\#{_APART}", "!": f"\\!{_APART}"}
-)
 _SHORT: Final = 10  # characters of a commit or digest that people read
 
 
@@ -46,19 +38,12 @@ def page(status: EnvironmentStatus, repository: str | None = None) -> str:
         lines += [f"- {escape(p.place)}: {escape(p.message)}" if p.place else f"- {escape(p.message)}" for p in status.problems]
         lines += [""]
     head = ("Application", "Blueprint", "Digest", "Cluster", "Ready", "State", "Reason", "Waiting for", "Message")
-    lines += _table(head, (_row(a, p) for a in status.applications for p in a.placements))
-    lines += ["", *_table(("Condition", "Status", "Reason", "Message"), _conditions(status))]
+    lines += table(head, (_row(a, p) for a in status.applications for p in a.placements))
+    lines += ["", *table(("Condition", "Status", "Reason", "Message"), _conditions(status))]
     if status.resolved:
         lock = _link(f"`{LOCK_FILE}`", repository, f"src/branch/resolved/{LOCK_FILE}")
         lines += ["", f"More: [`status.yaml`](status.yaml), and {lock} on `resolved` with digests and evidence."]
     return "\n".join(lines) + "\n"
-
-
-def escape(text: str) -> str:
-    """Text for a Markdown table cell: shown as it is, never a link, a mention, an image, markup or a new cell."""
-    line = "".join(c if c.isprintable() else " " for c in text)
-    escaped = "".join(_ESCAPES.get(c, c) for c in line).replace("://", f":{_APART}//")
-    return re.sub(r"(?i)\b(www|mailto|xmpp)([.:])", rf"\1{_APART}\2", escaped)
 
 
 def _row(application: ApplicationStatus, placement: PlacementStatus) -> Sequence[str]:
@@ -89,10 +74,3 @@ def _commit(commit: str, repository: str | None) -> str:
 
 def _link(words: str, repository: str | None, path: str) -> str:
     return f"[{words}](/:root/{repository}/{path})" if repository else words
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[str]:
-    yield "| " + " | ".join(head) + " |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"

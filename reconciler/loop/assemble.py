@@ -19,6 +19,7 @@ from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.loop.policies import PolicyFiles, PolicyRepository
+from reconciler.loop.pulls import Pulls
 from reconciler.loop.settings import token_of
 from reconciler.loop.targets import Target, system_repository, targets
 from reconciler.loop.vouch import vouch
@@ -101,9 +102,12 @@ class Runtime:
 
     def reconciliation(self, target: Target) -> Reconciliation:
         """The passes over one Environment."""
-        gitea, where = self._gitea, target.repository
-        notices = Notices(gitea, where) if gitea is not None and where is not None else None
-        return Reconciliation(target.identity, self.clone(target), self.world, notices, self._claims.of(target.label))
+        gitea, where, claim = self._gitea, target.repository, self._claims.of(target.label)
+        if gitea is None or where is None or self.settings.gitea is None:
+            return Reconciliation(target.identity, self.clone(target), self.world, claim=claim)
+        clone = repository(target, self.settings.state / "plans", history=True)
+        pulls = Pulls(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim)
+        return Reconciliation(target.identity, self.clone(target), self.world, Notices(gitea, where), claim, pulls)
 
     def clone(self, target: Target) -> Repository:
         """An Environment's repository, with what passes fetched of it."""
@@ -137,10 +141,10 @@ def policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable
     )
 
 
-def repository(target: Target, folder: Path) -> Repository:
-    """An Environment's repository, with its clone in a folder."""
+def repository(target: Target, folder: Path, *, history: bool = False) -> Repository:
+    """An Environment's repository, with its clone in a folder, without the history of its branches or with it."""
     place = f"{target.identity.name}-{hashlib.sha256(target.url.encode()).hexdigest()[:12]}"
-    return Repository(folder / place, target.url, credentials=target.credentials)
+    return Repository(folder / place, target.url, credentials=target.credentials, history=history)
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -29,6 +30,9 @@ CONFIRMED: Final = "refs/catalyst/confirmed"
 STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
+PLAN: Final = "plan/pr-"
+_FETCHED: Final = {MAIN, RESOLVED, STATUS, CONFIRMED}
+_PLANNED: Final = "Input-Digest: "
 _INPUT: Final = "Input-Commit: "
 _LOOKS: Final = 3
 # What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
@@ -37,11 +41,21 @@ _OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
 M = TypeVar("M", bound=BaseModel)
 
 
+def ref_of(name: str) -> str:
+    """A branch as it is, `pull/<n>` as the ref under which the forge keeps the head of a pull request."""
+    return f"refs/{name}/head" if re.fullmatch(r"pull/\d+", name) else name
+
+
 class Branches:
-    """Heads as last seen, with what stands there remembered; forgetting costs only time. Raises Faults as Repository does."""
+    """Heads as last seen, with what stands there remembered; forgetting costs only time. Raises Faults as Repository does.
+
+    Attributes:
+        pulled: whether there ever was a pull request, as far as the server tells.
+    """
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
+        self.pulled = False
         self._heads: dict[str, str] = {}
         self._commits: dict[str, Commit] = {}
         self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
@@ -58,7 +72,9 @@ class Branches:
         Raises Moved when one moves in between again and again.
         """
         for left in reversed(range(_LOOKS)):
-            heads = {b: id_ for b, id_ in self._repository.heads().items() if b in {MAIN, RESOLVED, STATUS, CONFIRMED}}
+            found = self._repository.heads()
+            heads = {b: id_ for b, id_ in found.items() if b in _FETCHED or b.startswith(PLAN)}
+            self.pulled = any(b.startswith("refs/pull/") for b in found)
             try:
                 self._repository.fetch(heads)
             except Moved:
@@ -127,6 +143,51 @@ class Branches:
     def tree_of(self, files: Mapping[str, bytes]) -> str:
         """The tree that some files make, without writing it."""
         return self._repository.tree_of(files)
+
+    @property
+    def plans(self) -> Mapping[int, str]:
+        """The branches with plans, by the number of their pull request."""
+        numbers = {name: name.removeprefix(PLAN) for name in self._heads if name.startswith(PLAN)}
+        return {int(number): name for name, number in numbers.items() if number.isdecimal()}
+
+    def planned(self, input_: str) -> EnvironmentLock | None:
+        """The lock of a plan for what is resolved now, made of this very input (a digest, as `push_plan` was told).
+
+        What people reviewed is what they get, also where a newer version was published in between: to whoever decides, it is
+        what was locked before.
+        """
+        for name in self.plans.values():
+            commit = self._commit(name)
+            if commit and commit.parents == self._on_resolved() and f"{_PLANNED}{input_}" in commit.message.splitlines():
+                return self._read(commit.id, LOCK_FILE, EnvironmentLock)
+        return None
+
+    def push_plan(self, number: int, files: Mapping[str, bytes], summary: str, input_: str) -> bool:
+        """Commit files on top of `resolved`, as the plan of a pull request; false when it stands there already.
+
+        Args:
+            number: the pull request's.
+            files: all of the tree.
+            summary: for the commit message.
+            input_: a digest of what people wrote, merged.
+        """
+        branch, message = f"{PLAN}{number}", f"{summary}\n\n{_PLANNED}{input_}\n"
+        there, wanted = self._commit(branch), (self.tree_of(files), self._on_resolved(), message)
+        if there is not None and (there.tree, there.parents, there.message) == wanted:
+            return False
+        self._push(branch, files, message, self._heads.get(RESOLVED))
+        return True
+
+    def drop_plan(self, number: int) -> None:
+        """Delete the branch with the plan of a pull request, if there is one."""
+        branch = f"{PLAN}{number}"
+        if (head := self._heads.get(branch)) is not None:
+            self._repository.remove(branch, expect=head)
+            del self._heads[branch]
+
+    def _on_resolved(self) -> tuple[str, ...]:
+        head = self._heads.get(RESOLVED)
+        return (head,) if head else ()
 
     def push_resolved(self, files: Mapping[str, bytes], message: str, lock: EnvironmentLock) -> None:
         """Commit files, of which one says this lock, as all of `resolved`, and push if it is still where it was last seen."""

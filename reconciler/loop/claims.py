@@ -72,18 +72,25 @@ class Claims:
             Unavailable: one that could hold some of it was not read yet.
         """
         with self._lock:
-            if repository not in self._names:  # it went while it was worked on, or is about to be refused for who it is
-                return {}
-            mine = self._held.get(repository, frozenset())
-            rivals = [o for o, name in sorted(self._names.items()) if name == self._names[repository] and o != repository]
-            if wanted - mine and (unread := [o for o in rivals if o not in self._held]):
-                hint = "it is tried again; see why that one fails, or take it out of the configuration"
-                raise Unavailable(
-                    f"{unread[0]} is the same Environment and was not read yet: it may hold what is asked for", hint
-                )
-            taken = {place: o for o in rivals for place in self._kept(o, repository) & wanted}
-            self._asked[repository] = frozenset() if taken else wanted
+            taken = self._taken(repository, wanted)
+            if repository in self._names:
+                self._asked[repository] = frozenset() if taken else wanted
             return taken
+
+    def taken(self, repository: str, wanted: frozenset[Place]) -> Mapping[Place, str]:
+        """What `take` would find in the way; nothing is asked for."""
+        with self._lock:
+            return self._taken(repository, wanted)
+
+    def _taken(self, repository: str, wanted: frozenset[Place]) -> Mapping[Place, str]:
+        if repository not in self._names:  # it went while it was worked on, or is about to be refused for who it is
+            return {}
+        mine = self._held.get(repository, frozenset())
+        rivals = [o for o, name in sorted(self._names.items()) if name == self._names[repository] and o != repository]
+        if wanted - mine and (unread := [o for o in rivals if o not in self._held]):
+            hint = "it is tried again; see why that one fails, or take it out of the configuration"
+            raise Unavailable(f"{unread[0]} is the same Environment and was not read yet: it may hold what is asked for", hint)
+        return {place: o for o in rivals for place in self._kept(o, repository) & wanted}
 
     def _kept(self, other: str, repository: str) -> frozenset[Place]:
         """What one Environment keeps from another; of what both have since long, the first by name of its repository keeps it."""
@@ -106,6 +113,10 @@ class Claim:
     def take(self, lock: EnvironmentLock) -> Mapping[Place, str]:
         """Ask for what a lock needs: `Claims.take`."""
         return self._claims.take(self._repository, places(lock))
+
+    def taken(self, lock: EnvironmentLock) -> Mapping[Place, str]:
+        """What would be in the way of that: `Claims.taken`."""
+        return self._claims.taken(self._repository, places(lock))
 
 
 def alone(identity: Identity) -> Claim:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.loop.branches import RESOLVED, Branches
-from reconciler.loop.desire import Desired, Identity, desire, outside
+from reconciler.loop.desire import Desired, Identity, desire, input_of, outside
 from reconciler.loop.standing import Watch
 from reconciler.model.faults import Fault
 
@@ -85,10 +85,11 @@ class Decisions:
         known = self._known
         if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
             self.last = prior
+            written = self._branches.wanted_files()
             result = desire(
-                self._branches.wanted_files(),
+                written,
                 self._identity,
-                prior,
+                self._branches.planned(input_of(written)) or prior,
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,

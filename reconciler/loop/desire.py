@@ -67,6 +67,12 @@ class Desired:
         return "sha256:" + hashlib.sha256(self.files[LOCK_FILE]).hexdigest()
 
 
+def input_of(snapshot: Snapshot) -> str:
+    """A digest over all that people wrote, by which a plan is known again once it is merged."""
+    lines = (f"{hashlib.sha256(text).hexdigest()} {file}\n" for file, text in sorted(snapshot.files.items()))
+    return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
 def desire(
     snapshot: Snapshot,
     identity: Identity,

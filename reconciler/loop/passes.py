@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from reconciler.decide.trust import Policies
     from reconciler.loop.claims import Claim
     from reconciler.loop.notices import Notices
+    from reconciler.loop.pulls import Pulls
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
     from reconciler.model.status import EnvironmentStatus
@@ -107,8 +108,10 @@ class Reconciliation:
         world: World,
         notices: Notices | None = None,
         claim: Claim | None = None,
+        pulls: Pulls | None = None,
     ) -> None:
         self.identity = identity
+        self._pulls = pulls
         self._claim = claim or alone(identity)
         self._notices = notices
         self._pace = Pace(world.coalesce, world.patience)
@@ -142,6 +145,12 @@ class Reconciliation:
             raise
 
     def _run(self, *, look: bool, wait: float) -> Outcome:
+        outcome = self._reconciled(look=look, wait=wait)
+        if look and self._pulls is not None and outcome.main is not None:
+            self._pulls.look(self._branches)
+        return outcome
+
+    def _reconciled(self, *, look: bool, wait: float) -> Outcome:
         name, branches = self.identity.name, self._branches
         look = look or not branches.known
         if look:

@@ -1,4 +1,4 @@
-"""Gitea's API through httpx: which repositories carry a topic.
+"""Gitea's API through httpx: repositories by topic, commit statuses, pull requests and their comments.
 
 May not: follow a redirect (it would take the token elsewhere), believe a body without checking its shape, or show the
 token.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import ssl
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 import stamina
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler.model.faults import Corrupt, Denied, Misconfigured, Missing, Unavailable
 
@@ -25,6 +25,8 @@ _PAGE = 50  # what Gitea gives at most unless it is set otherwise (api.MAX_RESPO
 _MOST_PAGES = 100  # 5,000 repositories
 _LARGEST = 8 * 1024 * 1024  # bytes of one answer
 _LONGEST = 30.0  # seconds that one answer may take
+
+T = TypeVar("T")
 
 _patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
 
@@ -37,6 +39,45 @@ class RemoteRepository:
     name: str
     clone_url: str
     default_branch: str
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """An open pull request: its number, the branch it is for, and the commit that it would merge."""
+
+    number: int
+    base: str
+    head: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment: its id, who wrote it, and its text."""
+
+    id: int
+    author: str
+    text: str
+
+
+class _Side(BaseModel):
+    ref: str
+    sha: str
+
+
+class _Pull(BaseModel):
+    number: int
+    base: _Side
+    head: _Side
+
+
+class _Author(BaseModel):
+    login: str
+
+
+class _Comment(BaseModel):
+    id: int
+    body: str
+    user: _Author | None
 
 
 class _Mark(BaseModel):
@@ -74,7 +115,7 @@ class Gitea:
 
     Args:
         url: where Gitea is, such as `https://gitea.example.org` or `.../gitea`, without credentials.
-        token: an access token with the scope `write:repository`; for `repositories` alone `read:repository` is enough.
+        token: an access token with the scopes `write:repository` and, for comments, `write:issue`.
         timeout: seconds to wait for a connection, and for each part of an answer.
 
     Raises:
@@ -133,11 +174,7 @@ class Gitea:
             commit: its full id.
         """
         path = f"/api/v1/repos/{_path(repository)}/commits/{commit}/status"
-        body = _patiently(Unavailable, self._ask, "GET", path)
-        try:
-            marks = _Combined.model_validate_json(body).statuses or []
-        except ValidationError:
-            raise Corrupt(f"{self._url}{path} answered in an unknown shape") from None
+        marks = self._read(path, {}, TypeAdapter(_Combined)).statuses or []
         return {mark.context: (mark.status, mark.description) for mark in marks}
 
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
@@ -157,6 +194,42 @@ class Gitea:
             "target_url": f"{self._url}/{_path(repository)}/src/branch/status/README.md",
         }
         self._ask("POST", f"/api/v1/repos/{_path(repository)}/statuses/{commit}", body=mark)
+
+    def pull_requests(self, repository: str) -> tuple[PullRequest, ...]:
+        """Return the open pull requests of a repository (owner/name), the oldest first.
+
+        Raises:
+            Corrupt: there are more than 5,000.
+        """
+        path = f"/api/v1/repos/{_path(repository)}/pulls"
+        found: dict[int, PullRequest] = {}
+        for page in range(1, _MOST_PAGES + 1):
+            query = {"state": "open", "sort": "oldest", "limit": str(_PAGE), "page": str(page)}
+            some = self._read(path, query, TypeAdapter(list[_Pull]))
+            found |= {one.number: PullRequest(one.number, one.base.ref, one.head.sha) for one in some}
+            if not some:
+                return tuple(found[number] for number in sorted(found))
+        raise Corrupt(f"{self._url}{path} lists more than {_PAGE * _MOST_PAGES} open pull requests")
+
+    def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
+        """Return the comments of a pull request, the oldest first."""
+        path = f"/api/v1/repos/{_path(repository)}/issues/{number}/comments"
+        found = self._read(path, {}, TypeAdapter(list[_Comment]))
+        return tuple(Comment(one.id, one.user.login if one.user else "", one.body) for one in found)
+
+    def post_comment(self, repository: str, number: int, text: str) -> None:
+        """Comment on a pull request. Not retried: a second attempt could double it."""
+        self._ask("POST", f"/api/v1/repos/{_path(repository)}/issues/{number}/comments", body={"body": text})
+
+    def edit_comment(self, repository: str, comment: int, text: str) -> None:
+        """Put another text into a comment."""
+        self._ask("PATCH", f"/api/v1/repos/{_path(repository)}/issues/comments/{comment}", body={"body": text})
+
+    def _read(self, path: str, query: dict[str, str], shape: TypeAdapter[T]) -> T:
+        try:
+            return shape.validate_json(_patiently(Unavailable, self._ask, "GET", path, query))
+        except ValidationError:
+            raise Corrupt(f"{self._url}{path} answered in an unknown shape") from None
 
     def _search(self, topic: str, page: int) -> list[_Found]:
         """Return one page; sorted by creation, so that a repository made meanwhile comes last and hides no other."""

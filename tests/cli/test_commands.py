@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 FIXTURES = ROOT / "fixtures"
 COMMANDS = (
     "validate",
+    "plan",
     "once",
     "run",
     "status",

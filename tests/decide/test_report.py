@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.page import escape, page
+from reconciler.decide.markdown import escape
+from reconciler.decide.page import page
 from reconciler.decide.readiness import Verdict
 from reconciler.decide.report import MAX_PROBLEMS, STANDS, Hitch, report, subject
 from reconciler.decide.standing import Standing

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.live import forged, shop
-from tests.live.between import Lie, at, chunked, dropped, flipped, gone_to, paged
+from tests.live.between import Lie, at, chunked, dropped, first, flipped, gone_to, paged
 from tests.live.forged import BUNDLE, Forge, Layer, as_json, manifest, member, tarred, zipped
 from tests.world.hostile_registry import Reply
 
@@ -114,7 +114,7 @@ WIRE: dict[str, tuple[Callable[[Shop], Lie], Ending]] = {
     "down-at-the-chart": (lambda s: dropped(s.at_chart), unavailable("the connection to .* failed")),
     "failing-referrers": (lambda s: at(s.at_referrers, Reply(500)), unavailable("answers 500")),
     "failing-fallback": (lambda s: at(s.at_fallback, Reply(503)), unavailable("answers 503")),
-    "failing-old": (lambda s: at(s.at_old, Reply(502)), unavailable("answers 502")),
+    "failing-old": (lambda s: first(at(s.at_old, Reply(502)), at(s.at_fallback, Reply(404))), unavailable("answers 502")),
     "failing-bundle": (lambda s: at(s.at_bundle, Reply(500)), unavailable("answers 500")),
     "throttled": (lambda s: at(s.at_referrers, Reply(429, headers={"Retry-After": str(FOREVER)})), unavailable("answers 429")),
     "forbidden": (lambda s: at(s.at_referrers, Reply(403)), denied("answers 403")),

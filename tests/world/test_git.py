@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Rejected, Unavailable
-from reconciler.world.git import Credentials, Repository
+from reconciler.world.git import Credentials, Repository, Snapshot
 from tests.world.git_server import GitServer, bare, commit, git, hook
 from tests.world.test_git_objects import contents
 
@@ -304,6 +304,55 @@ def test_a_push_from_a_damaged_clone_fails_as_transient(repository: Repository, 
     again = repository.write(FILES, parent=None, message="m", time=1)
     repository.push(again.id, "resolved", expect=None)
     assert repository.heads() == {"resolved": made.id}
+
+
+def merging(tmp_path: Path, server: GitServer, origin: Path, ours: dict[str, str], theirs: dict[str, str]) -> Snapshot:
+    """Commit something, then each side's files on top of it, and merge one into the other."""
+    base = commit(origin, "main", {"environment.yaml": "one\ntwo\nthree\n", "applications/shop.yaml": "shop\n"})
+    git(origin, "update-ref", "refs/heads/theirs", base)
+    commit(origin, "theirs", theirs)
+    commit(origin, "main", ours)
+    repository = Repository(tmp_path / "clone", server.url + "/env.git", history=True)
+    heads = repository.heads()
+    repository.fetch({name: heads[name] for name in ("main", "theirs")})
+    return repository.merge(heads["main"], heads["theirs"], ("environment.yaml", "applications/*.yaml"))
+
+
+def test_a_merge_takes_both_sides(tmp_path: Path, origin: Path, server: GitServer) -> None:
+    ours = {"environment.yaml": "ONE\ntwo\nthree\n", "applications/shop.yaml": "shop\n", "applications/new.yaml": "new\n"}
+    found = merging(tmp_path, server, origin, ours, {"environment.yaml": "one\ntwo\nTHREE\n", "README.md": "words"})
+    assert found.files == {"environment.yaml": b"ONE\ntwo\nTHREE\n", "applications/new.yaml": b"new\n"}
+    assert found.problems == ()
+
+
+def test_what_cannot_be_merged_is_told_by_its_file(tmp_path: Path, origin: Path, server: GitServer) -> None:
+    odd = {"environment.yaml": "one\ntwo\nthree\n", "applications/shop.yaml": "ours\n", "a\u202eb": "x"}
+    found = merging(tmp_path, server, origin, odd, {**odd, "applications/shop.yaml": "theirs\n", "a\u202eb": "y"})
+    assert found.files == {}
+    assert [(one.code, one.file) for one in found.problems] == [
+        ("MergeConflict", "applications/shop.yaml"),
+        ("MergeConflict", "a\\u202eb"),
+    ]
+
+
+def test_histories_that_have_nothing_in_common_are_not_merged(tmp_path: Path, origin: Path, server: GitServer) -> None:
+    commit(origin, "main", {"environment.yaml": "ours"})
+    commit(origin, "theirs", {"environment.yaml": "theirs"})
+    repository = Repository(tmp_path / "clone", server.url + "/env.git", history=True)
+    heads = repository.heads()
+    repository.fetch(heads)
+    (problem,) = repository.merge(heads["main"], heads["theirs"], ("environment.yaml",)).problems
+    assert problem.code == "MergeConflict"
+
+
+def test_a_branch_is_removed_if_it_is_where_it_was_seen(repository: Repository, origin: Path) -> None:
+    first = commit(origin, "plan", {"a": "1"})
+    second = commit(origin, "plan", {"a": "2"})
+    with pytest.raises(Moved):
+        repository.remove("plan", expect=first)
+    assert repository.heads() == {"plan": second}
+    repository.remove("plan", expect=second)
+    assert repository.heads() == {}
 
 
 def test_a_damaged_repository_on_disk_is_corrupt(tmp_path: Path, origin: Path) -> None:

@@ -35,6 +35,7 @@ pygit2.settings.enable_http_expect_continue(value=True)
 
 _LONGEST = 120.0  # seconds that one fetch or push may take
 _LARGEST = 256 * 1024 * 1024  # bytes that one fetch may bring
+_OF_INTEREST = re.compile(r"refs/(heads|catalyst)/|refs/pull/\d+/head$")
 _NOBODY = "0" * 40  # how git writes the id of a branch that does not exist
 _MOST_WORDS = 1000  # characters kept of what a server says
 
@@ -94,20 +95,22 @@ class Remote:
             raise Misconfigured(f"cannot use {self.name or 'an empty url'}", "use http(s)://, file:// or an absolute path")
 
     def heads(self, repo: pygit2.Repository) -> dict[str, str]:
-        """Return the server's branches by name, and its refs of ours (refs/catalyst/...) in full -> commit id; one request."""
+        """Return the server's branches by name, refs of ours and heads of pull requests in full -> commit id; one request."""
         with self._conversation(repo) as (server, talk):
             refs = {head.name or "": str(head.oid) for head in server.list_heads(callbacks=talk)}
-        return {
-            name.removeprefix("refs/heads/"): id_
-            for name, id_ in refs.items()
-            if name.startswith(("refs/heads/", "refs/catalyst/"))
-        }
+        return {name.removeprefix("refs/heads/"): id_ for name, id_ in refs.items() if _OF_INTEREST.match(name)}
 
-    def fetch(self, repo: pygit2.Repository, refs: Mapping[str, str]) -> None:
-        """Bring the newest commit of each of the server's refs into ours, with no history unless on disk."""
+    def fetch(self, repo: pygit2.Repository, refs: Mapping[str, str], *, history: bool) -> None:
+        """Bring the newest commit of each of the server's refs into ours, with no history unless asked for, or on disk."""
         with self._conversation(repo) as (server, talk):
             specs = [f"+{theirs}:{ours}" for theirs, ours in refs.items()]
-            server.fetch(specs, callbacks=talk, depth=0 if self._disk else 1)
+            server.fetch(specs, callbacks=talk, depth=0 if self._disk or history else 1)
+
+    def remove(self, repo: pygit2.Repository, branch: str, expect: str) -> None:
+        """Delete the branch if it is at `expect`."""
+        with self._conversation(repo) as (server, talk):
+            talk.lease = expect
+            server.push([f":{full(branch)}"], callbacks=talk)
 
     def push(self, repo: pygit2.Repository, commit: str, branch: str, expect: str | None) -> None:
         """Set the branch to the commit if it is at `expect` (None: if it does not exist)."""

@@ -15,6 +15,7 @@ import stamina
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Unavailable
+from reconciler.world.git.merge import merge
 from reconciler.world.git.names import printable
 from reconciler.world.git.objects import objects_of
 from reconciler.world.git.remote import Credentials, Remote, full
@@ -67,6 +68,7 @@ class Repository:
         url: http(s)://, file:// or an absolute path, without credentials; see `Remote` for what differs on disk.
         credentials: for http(s).
         author: name and mail address of the commits that `write` makes.
+        history: fetch the commits before those that are wanted too, which `merge` needs.
     """
 
     def __init__(
@@ -76,10 +78,12 @@ class Repository:
         *,
         credentials: Credentials | None = None,
         author: tuple[str, str] = ("Catalyst reconciler", "reconciler@catalyst.openova.io"),
+        history: bool = False,
     ) -> None:
         self._path = path
         self._remote = Remote(url, credentials)
         self._author = author
+        self._history = history
         self._wanted: dict[str, str] = {}
 
     def __repr__(self) -> str:
@@ -91,13 +95,16 @@ class Repository:
         return self._remote.name
 
     def heads(self) -> dict[str, str]:
-        """Return the branches that the server has now, name -> commit id, and refs of ours in full; one request."""
+        """Return the branches that the server has now, name -> commit id; refs of ours and `refs/pull/<n>/head` in full.
+
+        One request.
+        """
         return _patiently(Unavailable, self._healed, self._remote.heads)
 
     def fetch(self, wanted: Mapping[str, str]) -> None:
         """Make sure that the commits of `wanted` (branch -> id, out of `heads`) are here; no request when they are.
 
-        Only their files are promised, not their history.
+        Only their files are promised, not their history, unless `history` was asked for.
 
         Raises:
             Moved: a branch is no longer at its id.
@@ -128,6 +135,21 @@ class Repository:
             Missing: the commit is not in the local clone.
         """
         return self._restored(lambda repo: take(repo, id_, self._commit(repo, id_).tree, wanted, limits or Limits()))
+
+    def merge(self, ours: str, theirs: str, wanted: Sequence[str]) -> Snapshot:
+        """Return the files that merging one commit into another would give, as `read` does; nothing is pushed.
+
+        What cannot be merged comes back as the snapshot's problems, with no file. Needs `history`.
+
+        Args:
+            ours: the commit that is merged into.
+            theirs: the commit that is merged; the snapshot carries its id.
+            wanted: as for `read`.
+
+        Raises:
+            Missing: a commit is not in the local clone.
+        """
+        return self._restored(lambda repo: merge(repo, self._commit(repo, ours).id, self._commit(repo, theirs).id, wanted))
 
     @staticmethod
     def tree_of(files: Mapping[str, bytes]) -> str:
@@ -183,12 +205,16 @@ class Repository:
             self._discard()
             raise Unavailable(f"the clone of {self._remote.name} was damaged and is made anew: {error}") from error
 
+    def remove(self, branch: str, *, expect: str) -> None:
+        """Delete the server's branch, if it is still at `expect`; raises as `push` does."""
+        self._healed(lambda repo: self._remote.remove(repo, branch, expect))
+
     def _fetch(self, repo: pygit2.Repository) -> None:
         absent = {branch: id_ for branch, id_ in self._wanted.items() if id_ not in repo.odb}
         if not absent:
             return
         ours = {branch: f"refs/remotes/origin/{branch}" for branch in absent}
-        self._remote.fetch(repo, {full(branch): ref for branch, ref in ours.items()})
+        self._remote.fetch(repo, {full(branch): ref for branch, ref in ours.items()}, history=self._history)
         for branch, id_ in absent.items():
             found = repo.references.get(ours[branch])
             if found is None or str(found.target) != id_:

@@ -1,0 +1,111 @@
+"""`reconciler plan`."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reconciler.cli import console
+from reconciler.cli.environment import EnvironmentArgument, opened
+from reconciler.cli.once import ConfigOption
+from reconciler.cli.problems import by_lines, show_problems
+from reconciler.loop.assemble import repository
+from reconciler.loop.claims import alone
+from reconciler.loop.plan import from_folder, merged
+from reconciler.loop.plan import plan as planned
+from reconciler.model.faults import Misconfigured
+
+if TYPE_CHECKING:
+    from reconciler.decide.plan import Step
+    from reconciler.loop.plan import Plan
+
+CHANGES = 4
+
+
+def plan(
+    environment: EnvironmentArgument,
+    config: ConfigOption,
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="REF", help="A branch, or pull/<number>: planned as merged into main.")
+    ] = "",
+    path: Annotated[
+        Path | None,
+        typer.Option("--path", metavar="DIR", help="A folder as it is, committed or not. Without either: this one."),
+    ] = None,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Show what a change would do, before anybody merges or even pushes it: the decisions of a pass, and nothing written.
+
+    Exit codes: 0 nothing changes; 1 it is refused; 3 something outside failed; 4 something changes.
+    """
+    if ref and path is not None:
+        raise Misconfigured("--ref and --path exclude each other", "give one of them")
+    with opened(config, environment) as here:
+        here.branches.look()
+        if ref:
+            with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+                snapshot = merged(repository(here.target, Path(folder), history=True), ref)
+        else:
+            snapshot = from_folder(path or Path())
+        found = planned(snapshot, here.target.identity, here.branches.lock(), here.runtime.world, alone(here.target.identity))
+    if format_ is console.Format.json:
+        console.print_json(_as_json(found))
+    else:
+        _show(environment, found)
+    raise typer.Exit(_code(found))
+
+
+def _show(environment: str, found: Plan) -> None:
+    problems = [*found.warnings, *(found.hitch.problems if found.hitch else ())]
+    show_problems(problems, by_lines(found.snapshot.files.get))
+    if found.hitch is not None:
+        console.complain(f"{environment}: {found.hitch.reason}: {found.hitch.message}")
+        return
+    if not found.steps:
+        console.say("nothing changes of what runs")
+        return
+    columns = ("APPLICATION", "WHAT", "BLUEPRINT", "DIGEST", "NEEDED BY", "SIGNED FOR", "WAIT FOR IT")
+    console.print_table(columns, (_row(step) for step in found.steps))
+    console.say(f"resolved will have the tree {found.tree}")
+
+
+def _row(step: Step) -> tuple[str, ...]:
+    package = step.package
+    return (
+        package.application,
+        step.what,
+        f"{package.blueprint} {package.version}",
+        package.digest.removeprefix("sha256:")[:12],
+        ", ".join(sorted({one.application for one in package.required_by} - {package.application})),
+        ", ".join(f"{one.policy} by {one.authority}" for one in package.evidence),
+        ", ".join(step.waiting),
+    )
+
+
+def _as_json(found: Plan) -> dict[str, Any]:
+    hitch = found.hitch
+    return {
+        "steps": [
+            {
+                "application": step.package.application,
+                "what": step.what,
+                "before": step.before and step.before.model_dump(mode="json", by_alias=True),
+                "after": step.after and step.after.model_dump(mode="json", by_alias=True),
+                "waiting": list(step.waiting),
+            }
+            for step in found.steps
+        ],
+        "tree": found.tree,
+        "warnings": [p.model_dump() for p in found.warnings],
+        "hitch": hitch and {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message},
+        "problems": [p.model_dump() for p in hitch.problems] if hitch else [],
+    }
+
+
+def _code(found: Plan) -> int:
+    if found.hitch is not None:
+        return console.REFUSED if found.hitch.refused else console.OUTSIDE
+    return CHANGES if found.steps else console.OK

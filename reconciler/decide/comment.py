@@ -1,0 +1,113 @@
+"""The comment that a pull request gets: what merging it would do, for the people who decide on it.
+
+What touches running Applications comes first. Nothing of the pull request's own text is in it but names and messages, escaped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.changes import counted
+from reconciler.decide.markdown import escape, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.decide.plan import Step
+    from reconciler.decide.report import Hitch
+    from reconciler.model.problem import Problem
+
+# By this the comment is found again; whose it is counts as well, since anybody can write it.
+MARKER: Final = "<!-- catalyst: plan -->"
+MAX_ROWS: Final = 200
+MAX_PROBLEMS: Final = 50
+_SHORT: Final = 12
+
+
+def comment(
+    environment: str,
+    steps: Sequence[Step],
+    total: int,
+    tree: str | None,
+    *,
+    warnings: Sequence[Problem] = (),
+    hitch: Hitch | None = None,
+    compare: str = "",
+) -> str:
+    """The comment as Markdown.
+
+    Args:
+        environment: its name.
+        steps: what changes.
+        total: how many Applications there would be.
+        tree: the tree id that `resolved` would have; None when there is a hitch.
+        warnings: problems that do not refuse it.
+        hitch: why there is no plan.
+        compare: path of the page on the forge that shows the difference of all Flux objects, below its address.
+    """
+    lines = [MARKER, f"### Plan for {escape(environment)}", ""]
+    if hitch is not None:
+        lines += _refused(hitch)
+    elif steps:
+        lines += [f"**{counted(len(steps), total)}** once this is merged.", "", *_steps(steps)]
+    else:
+        lines += ["**Nothing changes** of what runs.", ""]
+    if warnings:
+        lines += ["", "To be known:", "", *_problems(warnings)]
+    if tree is not None:
+        difference = f"; [each Flux object that changes](/:root/{compare})" if compare and steps else ""
+        lines += ["", f"`resolved` will have the tree `{tree}`{difference}."]
+    return "\n".join(lines) + "\n"
+
+
+def _refused(hitch: Hitch) -> Iterable[str]:
+    if not hitch.refused:
+        yield f"**It cannot be told yet**: {escape(hitch.reason)}: {escape(hitch.message)}. It is tried again."
+        return
+    yield "**Refused**: merged like this, nothing of it would be applied, and what runs would not be touched."
+    yield ""
+    yield from _problems(hitch.problems)
+
+
+def _problems(problems: Sequence[Problem]) -> Iterable[str]:
+    for one in problems[:MAX_PROBLEMS]:
+        place = f"{escape(one.place)}: " if one.place else ""
+        hint = f" ({escape(one.hint)})" if one.hint else ""
+        yield f"- {place}{escape(one.message)}{hint}"
+    if len(problems) > MAX_PROBLEMS:
+        yield f"- and {len(problems) - MAX_PROBLEMS} more"
+
+
+def _steps(steps: Sequence[Step]) -> Iterable[str]:
+    shown = steps[:MAX_ROWS]
+    yield from table(("Application", "What", "Blueprint", "Needed by", "Waits for it"), (_row(step) for step in shown))
+    if len(steps) > MAX_ROWS:
+        yield ""
+        yield f"And {len(steps) - MAX_ROWS} more."
+    yield from ("", "<details><summary>Digests, and who signed them</summary>", "")
+    yield from table(("Application", "Digest", "Signed for"), (_evidence(step) for step in shown if step.after is not None))
+    yield from ("", "</details>")
+
+
+def _row(step: Step) -> Sequence[str]:
+    package = step.package
+    needed_by = sorted({one.application for one in package.required_by} - {package.application})
+    what = step.what if step.before is not None else "added"
+    return (
+        escape(package.application),
+        escape(what),
+        escape(f"{package.blueprint} {package.version}"),
+        escape(", ".join(needed_by)),
+        escape(", ".join(step.waiting)),
+    )
+
+
+def _evidence(step: Step) -> Sequence[str]:
+    package = step.package
+    before = f"`{_short(step.before.digest)}` -> " if step.before is not None and step.before.digest != package.digest else ""
+    signed = ", ".join(f"{one.policy} by {one.authority}" for one in package.evidence)
+    return escape(package.application), f"{before}`{_short(package.digest)}`", escape(signed)
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:_SHORT]

@@ -1,0 +1,118 @@
+"""What a commit would come to, if it were the head of `main`: the decisions of a pass, and nothing written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.decide.plan import steps
+from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
+from reconciler.loop.branches import MAIN, ref_of
+from reconciler.loop.desire import WANTED, Desired, desire, outside
+from reconciler.model.faults import Fault, Missing
+from reconciler.model.problem import Problem
+from reconciler.world.documents import MAX_BYTES
+from reconciler.world.git import Repository, Snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.decide.plan import Step
+    from reconciler.decide.report import Hitch
+    from reconciler.loop.claims import Claim
+    from reconciler.loop.desire import Identity
+    from reconciler.loop.passes import World
+    from reconciler.model.lock import EnvironmentLock
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What merging a commit would give.
+
+    Attributes:
+        snapshot: the merged files that people wrote.
+        prior: what is resolved.
+        desired: what would be; None with a hitch.
+        tree: the tree id that `resolved` would have.
+        steps: what changes.
+        warnings: problems that do not refuse it.
+        hitch: why there is none.
+    """
+
+    snapshot: Snapshot
+    prior: EnvironmentLock | None
+    desired: Desired | None = None
+    tree: str | None = None
+    steps: tuple[Step, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    hitch: Hitch | None = None
+
+    @property
+    def total(self) -> int:
+        """How many Applications there would be; 0 with a hitch."""
+        return len(self.desired.lock.packages) if self.desired else 0
+
+
+def plan(
+    snapshot: Snapshot,
+    identity: Identity,
+    prior: EnvironmentLock | None,
+    world: World,
+    claim: Claim,
+    *,
+    reviewed: EnvironmentLock | None = None,
+) -> Plan:
+    """Plan what people wrote. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
+
+    Args:
+        snapshot: the files, as merged.
+        identity: who the Environment must say it is.
+        prior: what is resolved.
+        world: what passes know.
+        claim: the Environment's hold on Namespaces; it is asked, and nothing is taken.
+        reviewed: the lock of an earlier plan of the same, whose versions are kept: somebody may have approved it.
+    """
+    try:
+        around = world.surroundings(world.policies())
+    except Fault as fault:
+        return Plan(snapshot, prior, hitch=outside("Valid", fault))
+    found = desire(snapshot, identity, reviewed or prior, world.catalog, around, claim.taken)
+    if not isinstance(found, Desired):
+        return Plan(snapshot, prior, hitch=found)
+    return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
+
+
+def merged(repository: Repository, ref: str) -> Snapshot:
+    """What people wrote, with a branch or a pull request merged into `main`.
+
+    Args:
+        repository: with its history; it is asked and fetched here.
+        ref: a branch, `pull/<n>`, or `main` itself.
+
+    Raises:
+        Missing: there is no such branch.
+        Fault: the repository could not be read.
+    """
+    heads = repository.heads()
+    full = ref_of(ref)
+    for name in (MAIN, full):
+        if name not in heads:
+            raise Missing(f"{repository.name} has no {name}", "name a branch, or pull/<number>")
+    repository.fetch({name: heads[name] for name in (MAIN, full)})
+    return repository.merge(heads[MAIN], heads[full], WANTED)
+
+
+def from_folder(folder: Path) -> Snapshot:
+    """What people wrote, as it is in a folder now, committed or not."""
+    files: dict[str, bytes] = {}
+    problems = []
+    for path in (folder / ENVIRONMENT_FILE, *sorted((folder / APPLICATIONS_FOLDER).glob("*.yaml"))):
+        name = path.relative_to(folder).as_posix()
+        try:
+            with path.open("rb") as stream:
+                files[name] = stream.read(MAX_BYTES + 1)  # one more, so that it is refused for its size
+        except FileNotFoundError:
+            continue  # an environment.yaml that is not there is told with all else that is wrong
+        except OSError as error:
+            problems.append(Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=name))
+    return Snapshot("", files, tuple(problems))

@@ -1,0 +1,212 @@
+"""Pull requests on the real Gitea: what people see before they merge, and that they get exactly that."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.decide.comment import MARKER
+from tests.live.stage import Servers, Stage, blueprint, reconciler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+
+class Forge:
+    """An Environment's repository on Gitea, as its people use it."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.api = stage.servers.gitea.client
+        self.where = f"repos/{stage.organization}/{stage.name}"
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.api.get(f"{self.where}/{path}", params=query).raise_for_status().json()
+
+    def branch(self, name: str, files: dict[str, bytes | None], *, start: str = "origin/main") -> str:
+        """Push a branch of main with some changes, over what was there; return its commit."""
+        stage = self.stage
+        stage.git("fetch", "-q", "origin")
+        stage.git("checkout", "-q", "-B", name, start)
+        for path, content in files.items():
+            file = stage.work / path
+            file.unlink(missing_ok=True) if content is None else file.write_bytes(content)
+        stage.git("add", "-A")
+        stage.git("commit", "-q", "--allow-empty", "-m", "a proposal")
+        stage.git("push", "-q", "--force", "origin", name)
+        commit = stage.git("rev-parse", "HEAD")
+        stage.git("checkout", "-q", "main")
+        return commit
+
+    def open(self, branch: str, title: str = "a proposal") -> int:
+        """Open a pull request; return its number."""
+        body = {"title": title, "head": branch, "base": "main"}
+        return int(self.api.post(f"{self.where}/pulls", json=body).raise_for_status().json()["number"])
+
+    def edit(self, number: int, **changes: Any) -> None:
+        self.api.patch(f"{self.where}/pulls/{number}", json=changes).raise_for_status()
+
+    def merge(self, number: int, how: str = "merge") -> None:
+        self.api.post(f"{self.where}/pulls/{number}/merge", json={"Do": how}).raise_for_status()
+        self.stage.git("pull", "-q", "--ff-only", "origin", "main")
+
+    def comments(self, number: int) -> list[dict[str, Any]]:
+        return [one for one in self.get(f"issues/{number}/comments") if one["body"].startswith(MARKER)]
+
+    def comment(self, number: int) -> str:
+        """The one comment, as Gitea's pages show its text."""
+        (one,) = self.comments(number)
+        body = {"Text": one["body"], "Mode": "comment", "Context": f"/{self.stage.organization}/{self.stage.name}"}
+        shown = self.api.post("markdown", json=body).raise_for_status().text
+        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", shown)).split())
+
+    def mark(self, commit: str) -> tuple[str, str]:
+        """The state and the words of catalyst/plan."""
+        found = {one["context"]: one for one in self.get(f"commits/{commit}/status")["statuses"] or ()}
+        return found["catalyst/plan"]["status"], found["catalyst/plan"]["description"]
+
+    def tree(self, branch: str) -> str | None:
+        """The tree of a branch; None when there is none."""
+        self.stage.git("fetch", "-q", "--prune", "origin")
+        heads = self.stage.git("for-each-ref", "--format=%(tree)", f"refs/remotes/origin/{branch}")
+        return heads or None
+
+
+@pytest.fixture
+def forge(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Forge:
+    """An Environment of two Applications that are resolved."""
+    organization = "p" + format(abs(hash(request.node.name)) % 10**8, "08d")
+    stage = Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    servers.publish(stage.prefix, blueprint(tmp_path / "db", "bp-db"))
+    servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop", spec={"depends": ["bp-db"]}))
+    stage.push({"environment.yaml": stage.environment(), "applications/shop.yaml": stage.application("shop", "bp-shop")})
+    assert stage.once()[0] == 0
+    return Forge(stage)
+
+
+def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tmp_path: Path) -> None:
+    stage = forge.stage
+    servers.publish(stage.prefix, blueprint(tmp_path / "blog", "bp-blog"))
+    head = forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-blog")})
+    number = forge.open("blog")
+    before = stage.head("resolved")
+    assert stage.once()[0] == 0
+    plan = forge.tree(f"plan/pr-{number}")
+    assert plan is not None
+    assert stage.head("resolved") == before, "nothing is applied that was not merged"
+    assert forge.mark(head) == ("success", f"1 of 3 Applications change; tree {plan[:10]}")
+    text = forge.comment(number)
+    assert "1 of 3 Applications change once this is merged" in text
+    assert "blog added bp-blog 1.0.0" in text
+    assert f"will have the tree {plan}" in text
+
+    (first,) = forge.comments(number)
+    assert stage.once()[0] == 0
+    assert forge.comments(number) == [first], "a second look writes nothing"
+    assert forge.tree(f"plan/pr-{number}") == plan
+
+    servers.publish(stage.prefix, blueprint(tmp_path / "newer", "bp-blog", "1.1.0"))
+    shutil_state(stage)  # a reconciler on another machine knows only what git and the forge hold
+    assert stage.once()[0] == 0
+    forge.merge(number, "squash")
+    assert stage.once()[0] == 0
+    assert forge.tree("resolved") == plan, "what was reviewed is what is applied, although there is a newer version"
+    assert forge.tree(f"plan/pr-{number}") is None, "the plan goes when the pull request is closed"
+
+
+def shutil_state(stage: Stage) -> None:
+    """Let the next pass start from nothing."""
+    (stage.folder / "state").rename(stage.folder / f"state-{len(list(stage.folder.glob('state*')))}")
+
+
+def test_a_refused_one_says_why_and_is_mended_by_a_force_push(forge: Forge) -> None:
+    stage = forge.stage
+    bad = forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-blog")})
+    number = forge.open("blog", "@admin <script>alert(1)</script> | `x`")
+    assert stage.once()[0] == 0
+    state, words = forge.mark(bad)
+    assert (state, "UnknownBlueprint" in words) == ("failure", True)
+    assert "Refused" in forge.comment(number)
+    assert re.search(
+        r"applications/blog\.yaml:\d+:\d+: blog needs bp-blog \*, which is not in any catalog", forge.comment(number)
+    )
+    assert forge.tree(f"plan/pr-{number}") is None
+
+    good = forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-shop")})
+    assert stage.once()[0] == 0
+    assert forge.mark(good)[0] == "success"
+    assert len(forge.comments(number)) == 1
+    assert "blog added bp-shop 1.0.0" in forge.comment(number)
+
+
+def test_one_that_conflicts_with_main_says_so_until_it_is_rebased(forge: Forge) -> None:
+    stage, file = forge.stage, "applications/shop.yaml"
+    head = forge.branch("shop", {file: stage.application("shop", "bp-shop", "^1")})
+    number = forge.open("shop")
+    stage.push({file: stage.application("shop", "bp-shop", "^1.0.0")})
+    assert stage.once()[0] == 0
+    assert forge.mark(head)[0] == "failure"
+    assert f"{file}: was changed on main in another way" in forge.comment(number)
+    head = forge.branch("shop", {file: stage.application("shop", "bp-shop", "~1.0")})
+    assert stage.once()[0] == 0
+    assert forge.mark(head) == ("success", "nothing changes of what runs; tree " + str(forge.tree(f"plan/pr-{number}"))[:10])
+
+
+def test_drafts_closed_ones_and_many_at_once(forge: Forge) -> None:
+    stage = forge.stage
+    heads = {n: forge.branch(f"b{n}", {f"applications/b{n}.yaml": stage.application(f"b{n}", "bp-db")}) for n in range(10)}
+    numbers = {n: forge.open(f"b{n}", "WIP: a draft" if n == 0 else "one of many") for n in heads}
+    assert stage.once()[0] == 0
+    assert {forge.mark(head)[0] for head in heads.values()} == {"success"}
+    assert {len(forge.comments(number)) for number in numbers.values()} == {1}
+    forge.edit(numbers[1], state="closed")
+    forge.merge(numbers[2])
+    assert stage.once()[0] == 0
+    assert forge.tree(f"plan/pr-{numbers[1]}") is None
+    assert forge.tree(f"plan/pr-{numbers[2]}") is None
+    assert forge.tree(f"plan/pr-{numbers[3]}") is not None
+    forge.edit(numbers[1], state="open")
+    assert stage.once()[0] == 0
+    assert forge.tree(f"plan/pr-{numbers[1]}") is not None
+    assert len(forge.comments(numbers[1])) == 1
+
+
+def test_one_from_a_fork_is_planned_like_any_other(forge: Forge) -> None:
+    stage, gitea = forge.stage, forge.stage.servers.gitea
+    fork = gitea.client.post(f"{forge.where}/forks", json={"name": f"fork-of-{stage.name}"}).raise_for_status().json()
+    url = f"{gitea.url}/{fork['full_name']}.git".replace("http://", f"http://{gitea.user}:{gitea.token}@")
+    stage.git("checkout", "-q", "-B", "mine", "origin/main")
+    (stage.work / "applications" / "mine.yaml").write_bytes(stage.application("mine", "bp-db"))
+    stage.git("add", "-A")
+    stage.git("commit", "-q", "-m", "from outside")
+    stage.git("push", "-q", url, "mine")
+    head = stage.git("rev-parse", "HEAD")
+    stage.git("checkout", "-q", "main")
+    number = forge.open(f"{fork['owner']['login']}:mine")
+    assert stage.once()[0] == 0
+    assert forge.mark(head)[0] == "success"
+    assert "mine added bp-db 1.0.0" in forge.comment(number)
+
+
+def test_the_same_plan_on_a_terminal(forge: Forge) -> None:
+    stage = forge.stage
+    forge.branch("upgrade", {"applications/shop.yaml": None, "applications/db.yaml": stage.application("db", "bp-db")})
+    number = forge.open("upgrade")
+    assert stage.once()[0] == 0
+    config = ("-c", str(stage.config), stage.name)
+    for ref in ("upgrade", f"pull/{number}"):
+        done = reconciler("plan", *config, "--ref", ref)
+        assert done.returncode == 4, done.stderr
+        assert "shop\tremoved\tbp-shop 1.0.0" in done.stdout
+        assert f"resolved will have the tree {forge.tree(f'plan/pr-{number}')}" in done.stdout
+    assert reconciler("plan", *config, "--ref", "main").returncode == 0
+    assert reconciler("plan", *config, "--ref", "nowhere").returncode == 3
+    assert reconciler("plan", *config, "--path", str(stage.work)).returncode == 0
+    (stage.work / "applications" / "shop.yaml").write_bytes(stage.application("shop", "bp-nothing"))
+    done = reconciler("plan", *config, "--path", str(stage.work))
+    assert (done.returncode, "applications/shop.yaml:" in done.stdout) == (1, True)

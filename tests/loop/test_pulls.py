@@ -1,0 +1,247 @@
+"""Pull requests against one Environment: what is written where, how often, and what happens when something fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.decide.comment import MARKER
+from reconciler.loop.claims import alone
+from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.pulls import Pulls
+from reconciler.model.faults import Denied, Fault, Unavailable
+from reconciler.world.git import Repository
+from reconciler.world.gitea import Comment, PullRequest
+from tests.loop.builders import AROUND, DOWN, Stage, application, files, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+US = "catalyst"
+PLAN = "catalyst/plan"
+
+
+@dataclass
+class Forge:
+    """A PullForge in memory; it keeps count of what is written."""
+
+    open: dict[int, PullRequest] = field(default_factory=dict)
+    talk: dict[int, list[Comment]] = field(default_factory=dict)
+    marks: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    writes: int = 0
+    asked: int = 0
+    fault: Fault | None = None
+    mute: set[int] = field(default_factory=set)
+
+    def pull_requests(self, repository: str) -> Sequence[PullRequest]:
+        assert repository == "acme/acme-prod"
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
+        return tuple(self.open.values())
+
+    def comments(self, repository: str, number: int) -> Sequence[Comment]:
+        del repository
+        if number in self.mute:
+            raise Denied("may not")
+        return tuple(self.talk.get(number, ()))
+
+    def post_comment(self, repository: str, number: int, text: str) -> None:
+        del repository
+        self.say(number, US, text)
+        self.writes += 1
+
+    def edit_comment(self, repository: str, comment: int, text: str) -> None:
+        del repository
+        self.writes += 1
+        self.talk = {n: [Comment(c.id, c.author, text) if c.id == comment else c for c in cs] for n, cs in self.talk.items()}
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        del repository
+        return dict(self.marks.get(commit, {}))
+
+    def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
+        del repository
+        self.marks.setdefault(commit, {})[context] = (state, description)
+        self.writes += 1
+
+    def say(self, number: int, who: str, text: str) -> None:
+        self.talk.setdefault(number, []).append(Comment(100 * number + len(self.talk.get(number, ())), who, text))
+
+
+@dataclass
+class Scene:
+    """An Environment with a shop that is resolved, and pull requests against it."""
+
+    stage: Stage
+    forge: Forge = field(default_factory=Forge)
+
+    def start(self) -> Reconciliation:
+        """As after a restart on another machine."""
+        made = self.stage.start()
+        stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts}"
+        world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
+        clone = Repository(place, stage.origin.as_uri(), history=True)
+        made._pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity))
+        return made
+
+    def propose(self, number: int, content: dict[str, str], base: str = "main") -> str:
+        """Open a pull request, or push to one that is open."""
+        ref = f"refs/pull/{number}/head"
+        self.stage.git("update-ref", f"refs/heads/tmp-{number}", self.stage.head("main") or "")
+        commit = self.stage.push(content, f"tmp-{number}")
+        self.stage.git("update-ref", ref, commit)
+        self.stage.git("update-ref", "-d", f"refs/heads/tmp-{number}")
+        self.forge.open[number] = PullRequest(number, base, commit)
+        return commit
+
+    def text(self, number: int) -> str:
+        (one,) = [c.text for c in self.forge.talk[number] if c.author == US and c.text.startswith(MARKER)]
+        return one
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    stage = Stage(tmp_path)
+    stage.push(files("shop"))
+    stage.start().run(wait=1)
+    return Scene(stage)
+
+
+def test_a_pull_request_is_told_once_also_after_a_restart(scene: Scene) -> None:
+    head = scene.propose(3, files("shop", "blog"))
+    before = scene.stage.head("resolved")
+    running = scene.start()
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "success"
+    assert "| blog | added |" in scene.text(3)
+    assert scene.stage.head("resolved") == before
+    assert scene.stage.git("log", "-1", "--format=%P", "plan/pr-3") == before
+    writes, refs = scene.forge.writes, scene.stage.git("for-each-ref")
+    running.run()
+    scene.start().run()
+    assert (scene.forge.writes, scene.stage.git("for-each-ref")) == (writes, refs)
+
+
+def test_without_any_pull_request_the_forge_is_not_asked(scene: Scene) -> None:
+    scene.start().run()
+    assert scene.forge.asked == 0
+
+
+def test_one_for_another_branch_is_nobody_s_business(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"), base="develop")
+    scene.start().run()
+    assert (scene.forge.writes, scene.stage.head("plan/pr-3")) == (0, None)
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_reviewed_is_what_is_applied_although_a_newer_version_came(scene: Scene, restart: bool) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.stage.push(files("shop", "blog"))
+    del scene.forge.open[3]
+    (scene.start() if restart else running).run()
+    assert scene.stage.trees("resolved")[0] == plan
+    assert scene.stage.head("plan/pr-3") is None
+
+
+def test_a_plan_that_was_not_made_of_what_was_merged_decides_nothing(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    scene.start().run()
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.stage.push(files("shop", "other"))
+    scene.start().run()
+    assert {p.application: p.version for p in scene.stage.lock().packages} == {"other": "1.1.0", "shop": "1.0.0"}
+
+
+def test_a_plan_for_another_state_than_the_one_that_is_resolved_decides_nothing(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    scene.start().run()
+    stale = scene.stage.head("plan/pr-3")
+    scene.forge.fault = Unavailable("no answer")  # so that nobody plans anew
+    scene.stage.push(files("shop", "other"))
+    scene.start().run()
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.stage.push(files("shop", "blog"))
+    scene.start().run()
+    assert scene.stage.head("plan/pr-3") == stale
+    assert {p.application: p.version for p in scene.stage.lock().packages} == {"blog": "1.1.0", "shop": "1.0.0"}
+
+
+def test_versions_that_were_reviewed_stay_when_main_moves_beside_them(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    scene.stage.push(files("shop") | {"README.md": "words"})
+    running.run()
+    assert scene.stage.head("plan/pr-3") is not None
+    assert "| blog | added |" in scene.text(3)
+
+
+def test_a_comment_of_somebody_else_is_not_taken_for_ours(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    scene.forge.say(3, "mallory", f"{MARKER}\nall is well")
+    scene.start().run()
+    assert [c.author for c in scene.forge.talk[3]] == ["mallory", US]
+    assert scene.forge.talk[3][0].text == f"{MARKER}\nall is well"
+
+
+def test_a_refused_one_has_no_plan_until_it_is_mended(scene: Scene) -> None:
+    bad = files("shop") | {"applications/blog.yaml": application("blog", "bp-nothing")}
+    head = scene.propose(3, bad)
+    running = scene.start()
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "failure"
+    assert "**Refused**" in scene.text(3)
+    assert scene.stage.head("plan/pr-3") is None
+    head = scene.propose(3, files("shop", "blog"))
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "success"
+    assert scene.stage.head("plan/pr-3") is not None
+    scene.propose(3, bad)
+    running.run()
+    assert scene.stage.head("plan/pr-3") is None, "no branch shows what would not be applied"
+
+
+def test_what_is_outside_is_asked_again_and_not_called_the_author_s_fault(scene: Scene) -> None:
+    head = scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    scene.stage.shelf.down = DOWN
+    head = scene.propose(3, files("shop", "site"))
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "pending"
+    scene.stage.shelf.down = None
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "success"
+    assert len(scene.forge.talk[3]) == 1
+
+
+def test_trouble_with_one_keeps_no_other_up(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    head = scene.propose(4, files("shop", "site"))
+    scene.forge.mute.add(3)
+    running = scene.start()
+    outcome = running.run()
+    assert outcome.hitch is None
+    assert scene.forge.marks[head][PLAN][0] == "success"
+    assert 3 not in scene.forge.talk
+    scene.forge.mute.clear()
+    running.run()
+    assert "| blog | added |" in scene.text(3)
+
+
+def test_a_forge_that_does_not_answer_fails_no_pass(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    scene.forge.fault = Unavailable("no answer")
+    running = scene.start()
+    assert running.run().hitch is None
+    scene.forge.fault = None
+    running.run()
+    assert "| blog | added |" in scene.text(3)
