@@ -1,0 +1,12 @@
+"""Gitea: repositories, commit statuses, pull requests and their comments."""
+
+from __future__ import annotations
+
+from reconciler.world.gitea.pulls import Comment, PullRequest, PullRequests
+from reconciler.world.gitea.repositories import RemoteRepository, Repositories
+
+__all__ = ["Comment", "Gitea", "PullRequest", "RemoteRepository"]
+
+
+class Gitea(Repositories, PullRequests):
+    """All that is asked of a Gitea server."""

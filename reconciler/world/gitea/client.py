@@ -1,0 +1,137 @@
+"""Gitea's API through httpx: how it is spoken to. What it is asked is in the modules beside.
+
+May not: follow a redirect (it would take the token elsewhere), believe a body without checking its shape, or show the
+token.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from urllib.parse import quote
+
+import httpx
+import stamina
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.model.faults import Corrupt, Denied, Misconfigured, Missing, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from types import TracebackType
+
+PAGE: Final = 50  # what Gitea gives at most unless it is set otherwise (api.MAX_RESPONSE_ITEMS)
+MOST_PAGES: Final = 100  # 5,000 repositories, pull requests, comments
+_LARGEST = 8 * 1024 * 1024  # bytes of one answer
+_LONGEST = 30.0  # seconds that one answer may take
+
+T = TypeVar("T")
+
+_patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
+
+
+class Client:
+    """One Gitea server. Close it, or use it in a `with`; it may be shared by threads.
+
+    Every method may raise Unavailable (after a few attempts), Denied, Missing and Corrupt (an answer of another shape
+    or size).
+
+    Args:
+        url: where Gitea is, such as `https://gitea.example.org` or `.../gitea`, without credentials.
+        token: an access token with the scopes `write:repository` and, for comments, `write:issue`.
+        timeout: seconds to wait for a connection, and for each part of an answer.
+
+    Raises:
+        Misconfigured: the url is not such a one, or the token cannot be sent.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = 10.0) -> None:
+        try:
+            parsed = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise Misconfigured(f"Gitea's url cannot be read: {error}") from None
+        if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
+            raise Misconfigured("Gitea's url must be http(s)://host without a user name", "give the token separately")
+        if not (token.isascii() and token.isprintable()):
+            raise Misconfigured("Gitea's token holds characters that no token has", "look for a line break in its file")
+        self.url = str(parsed).rstrip("/")
+        headers = {"Authorization": f"token {token}", "Accept": "application/json"}
+        trust = ssl.create_default_context()  # the machine's authorities, as git has them, instead of httpx's own list
+        self._client = httpx.Client(headers=headers, timeout=timeout, verify=trust, trust_env=False)
+
+    def __repr__(self) -> str:
+        return f"Gitea({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def read(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> T:
+        """Ask for something below `/api/v1`, patiently, and check its shape."""
+        try:
+            return shape.validate_json(_patiently(Unavailable, self._ask, "GET", path, query))
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            raise Corrupt(f"{self.url}/api/v1{path} answered in an unknown shape: {first['loc']}: {first['msg']}") from None
+
+    def pages(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> Iterator[T]:
+        """Ask for a list page by page, up to the first empty one: a short one proves nothing, a server may give fewer than asked.
+
+        Raises:
+            Corrupt: there are more than 5,000.
+        """
+        for page in range(1, MOST_PAGES + 1):
+            some = self.read(path, {**query, "limit": str(PAGE), "page": str(page)}, shape)
+            if not some:
+                return
+            yield some
+        raise Corrupt(f"{self.url}/api/v1{path} lists more than {PAGE * MOST_PAGES}")
+
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
+        """Change something below `/api/v1`. Not retried: a second attempt could do it twice."""
+        return self._ask(method, path, body=body)
+
+    def _ask(
+        self, method: str, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
+    ) -> bytes:
+        try:
+            with self._client.stream(method, f"{self.url}/api/v1{path}", params=query, json=body) as response:
+                self._check(path, response.status_code)
+                answer, end = bytearray(), time.monotonic() + _LONGEST
+                for part in response.iter_bytes():
+                    answer += part
+                    if time.monotonic() > end:
+                        raise Unavailable(f"{self.url}/api/v1{path} is too slow: not done in {_LONGEST:.0f} s")
+                    if len(answer) > _LARGEST:
+                        raise Corrupt(f"{self.url}/api/v1{path} answers with more than {_LARGEST} bytes")
+                return bytes(answer)
+        except httpx.ProtocolError as error:  # its text quotes what the server sent, which may be our token
+            raise Unavailable(f"{self.url}/api/v1{path} did not answer in HTTP ({type(error).__name__})") from None
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.url}/api/v1{path} did not answer: {type(error).__name__}: {error}") from error
+
+    def _check(self, path: str, status: int) -> None:
+        where = f"{self.url}/api/v1{path} answered {status}"
+        match status:
+            case 200 | 201 | 204:
+                return
+            case 401 | 403:
+                raise Denied(where, "check the token and its scopes")
+            case 404:
+                raise Missing(where, "check that the url is Gitea's")
+            case _ if 300 <= status < 400:  # noqa: PLR2004 - the redirects of HTTP
+                raise Misconfigured(where, "configure the url that it redirects to")
+            case _:
+                raise Unavailable(where)
+
+
+def path_of(repository: str) -> str:
+    """A repository (owner/name) as part of an address."""
+    return "/".join(quote(part, safe="") for part in repository.split("/"))

@@ -1,0 +1,72 @@
+"""Pull requests on Gitea, and their comments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, TypeAdapter
+
+from reconciler.world.gitea.client import Client, path_of
+
+
+@dataclass(frozen=True)
+class PullRequest:
+    """An open pull request: its number, the branch it is for, and the commit that it would merge."""
+
+    number: int
+    base: str
+    head: str
+
+
+@dataclass(frozen=True)
+class Comment:
+    """A comment: its id, who wrote it, and its text."""
+
+    id: int
+    author: str
+    text: str
+
+
+class _Side(BaseModel):
+    ref: str
+    sha: str
+
+
+class _Pull(BaseModel):
+    number: int
+    base: _Side
+    head: _Side
+
+
+class _Author(BaseModel):
+    login: str
+
+
+class _Comment(BaseModel):
+    id: int
+    body: str
+    user: _Author | None
+
+
+class PullRequests(Client):
+    """What is asked about pull requests."""
+
+    def pull_requests(self, repository: str) -> tuple[PullRequest, ...]:
+        """Return the open pull requests of a repository (owner/name), the oldest first."""
+        pages = self.pages(f"/repos/{path_of(repository)}/pulls", {"state": "open", "sort": "oldest"}, TypeAdapter(list[_Pull]))
+        found = {one.number: PullRequest(one.number, one.base.ref, one.head.sha) for page in pages for one in page}
+        return tuple(found[number] for number in sorted(found))
+
+    def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
+        """Return the comments of a pull request, the oldest first."""
+        path = f"/repos/{path_of(repository)}/issues/{number}/comments"
+        found = self.read(path, {}, TypeAdapter(list[_Comment]))
+        return tuple(Comment(one.id, one.user.login if one.user else "", one.body) for one in found)
+
+    def post_comment(self, repository: str, number: int, text: str) -> None:
+        """Comment on a pull request. Not retried: a second attempt could double it."""
+        self.send("POST", f"/repos/{path_of(repository)}/issues/{number}/comments", {"body": text})
+
+    def edit_comment(self, repository: str, comment: int, text: str) -> None:
+        """Put another text into a comment."""
+        self.send("PATCH", f"/repos/{path_of(repository)}/issues/comments/{comment}", {"body": text})
