@@ -53,7 +53,7 @@ def comment(
     else:
         lines += ["**Nothing changes** of what runs.", ""]
     if warnings:
-        lines += ["", "To be known:", "", *_problems(warnings)]
+        lines += ["", "To be known:", "", *listed(warnings)]
     if tree is not None:
         difference = f"; [each Flux object that changes](/:root/{compare})" if compare and steps else ""
         lines += ["", f"`resolved` will have the tree `{tree}`{difference}."]
@@ -66,10 +66,11 @@ def _refused(hitch: Hitch) -> Iterable[str]:
         return
     yield "**Refused**: merged like this, nothing of it would be applied, and what runs would not be touched."
     yield ""
-    yield from _problems(hitch.problems)
+    yield from listed(hitch.problems)
 
 
-def _problems(problems: Sequence[Problem]) -> Iterable[str]:
+def listed(problems: Sequence[Problem]) -> Iterable[str]:
+    """Problems as a list, each with its place and what to do."""
     for one in problems[:MAX_PROBLEMS]:
         place = f"{escape(one.place)}: " if one.place else ""
         hint = f" ({escape(one.hint)})" if one.hint else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
@@ -44,6 +45,21 @@ M = TypeVar("M", bound=BaseModel)
 def ref_of(name: str) -> str:
     """A branch as it is, `pull/<n>` as the ref under which the forge keeps the head of a pull request."""
     return f"refs/{name}/head" if re.fullmatch(r"pull/\d+", name) else name
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The plan of a pull request, as its branch holds it.
+
+    Attributes:
+        tree: its tree id.
+        lock: what it locks.
+        input: the digest of what people wrote, of which it was made.
+    """
+
+    tree: str
+    lock: EnvironmentLock
+    input: str
 
 
 class Branches:
@@ -161,6 +177,15 @@ class Branches:
             if commit and commit.parents == self._on_resolved() and f"{_PLANNED}{input_}" in commit.message.splitlines():
                 return self._read(commit.id, LOCK_FILE, EnvironmentLock)
         return None
+
+    def plan(self, number: int) -> Planned | None:
+        """The plan of a pull request; None when there is none that can be read."""
+        commit = self._commit(f"{PLAN}{number}")
+        lock = self._read(commit.id, LOCK_FILE, EnvironmentLock) if commit else None
+        if commit is None or lock is None:
+            return None
+        inputs = (line.removeprefix(_PLANNED) for line in commit.message.splitlines() if line.startswith(_PLANNED))
+        return Planned(commit.tree, lock, next(inputs, ""))
 
     def push_plan(self, number: int, files: Mapping[str, bytes], summary: str, input_: str) -> bool:
         """Commit files on top of `resolved`, as the plan of a pull request; false when it stands there already.

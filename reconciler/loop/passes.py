@@ -147,7 +147,7 @@ class Reconciliation:
     def _run(self, *, look: bool, wait: float) -> Outcome:
         outcome = self._reconciled(look=look, wait=wait)
         if look and self._pulls is not None and outcome.main is not None:
-            self._pulls.look(self._branches)
+            self._pulls.look(self._branches, outcome)
         return outcome
 
     def _reconciled(self, *, look: bool, wait: float) -> Outcome:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVarTuple
 
 import structlog
 
+from reconciler.decide.aftermath import applied, held_up, told_after
 from reconciler.decide.changes import changes, counted
 from reconciler.decide.comment import MARKER, comment
 from reconciler.decide.marks import PLAN_CONTEXT, plan_mark
@@ -24,10 +25,10 @@ from reconciler.model.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reconciler.loop.branches import Branches
+    from reconciler.loop.branches import Branches, Planned
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
-    from reconciler.loop.passes import World
+    from reconciler.loop.passes import Outcome, World
     from reconciler.loop.plan import Plan
     from reconciler.world.git import Repository
     from reconciler.world.gitea import Comment, PullRequest
@@ -42,6 +43,9 @@ class PullForge(Forge, Protocol):
 
     def pull_requests(self, repository: str) -> Sequence[PullRequest]:
         """The open ones, the oldest first."""
+
+    def pull_request(self, repository: str, number: int) -> PullRequest:
+        """One of them, open or closed."""
 
     def comments(self, repository: str, number: int) -> Sequence[Comment]:
         """The comments of one, the oldest first."""
@@ -81,12 +85,15 @@ class Pulls:
         self._forge, self._user, self._repository, self._clone = forge, user, repository, clone
         self._identity, self._world, self._claim = identity, world, claim
         self._told: dict[int, _Told] = {}
+        self._after: dict[int, Sequence[str]] = {}
+        self._unseen: set[tuple[int, str]] = set()
 
-    def look(self, branches: Branches) -> None:
-        """Plan what is open and not planned yet, and forget what is closed. Never raises a Fault.
+    def look(self, branches: Branches, outcome: Outcome) -> None:
+        """Plan what is open and not planned yet, and end what is closed. Never raises a Fault.
 
         Args:
             branches: the Environment's, just looked at.
+            outcome: of the pass over its `main`.
         """
         if not branches.pulled:
             return
@@ -99,7 +106,7 @@ class Pulls:
             self._tend(pull.number, self._keep, pull, branches)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
-            self._tend(number, branches.drop_plan, number)
+            self._tend(number, self._end, number, branches, outcome)
 
     def _tend(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
         try:
@@ -141,14 +148,57 @@ class Pulls:
         text = comment(name, found.steps, found.total, found.tree, warnings=found.warnings, hitch=found.hitch, compare=compare)
         self._comment(number, text)
 
+    def _end(self, number: int, branches: Branches, outcome: Outcome) -> None:
+        """Say on a merged one what came of its plan, and drop the plan of one that is closed once nothing needs it any more.
+
+        Until what was merged is decided on, its plan stays: it is what was reviewed, however long a decision is held up.
+        """
+        planned, main = branches.plan(number), branches.head(MAIN)
+        merged = self._forge.pull_request(self._repository, number).merged
+        if planned is not None and main is not None and merged is not None:
+            if not self._seen(number, main, merged):
+                return
+            undecided = outcome.hitch is not None and not outcome.hitch.refused
+            self._tell_after(number, self._came_of(planned, branches, outcome))
+            if undecided:
+                return
+        branches.drop_plan(number)
+        self._after.pop(number, None)
+
+    def _seen(self, number: int, main: str, merged: str) -> bool:
+        """Whether `main` was looked at since a pull request was merged: the forge may know of it before that.
+
+        Should `main` be elsewhere by the next look, as after a force-push, nothing is waited for.
+        """
+        self._clone.fetch({MAIN: main})
+        seen = self._clone.holds(main, merged) or (number, merged) in self._unseen
+        (self._unseen.discard if seen else self._unseen.add)((number, merged))
+        return seen
+
+    def _came_of(self, planned: Planned, branches: Branches, outcome: Outcome) -> Sequence[str]:
+        lock, tree = branches.lock(), branches.tree(RESOLVED)
+        if outcome.hitch is not None:
+            return held_up(outcome.hitch)
+        if lock is None or tree is None:
+            return ()
+        alone = input_of(branches.wanted_files()) == planned.input
+        return applied(planned.lock, planned.tree, lock, tree, alone=alone, warnings=outcome.warnings)
+
+    def _tell_after(self, number: int, paragraph: Sequence[str]) -> None:
+        ours = self._ours(number) if paragraph and self._after.get(number) != paragraph else None
+        if ours is not None and (text := told_after(ours.text, paragraph)) != ours.text:
+            self._forge.edit_comment(self._repository, ours.id, text)
+        self._after[number] = paragraph
+
     def _comment(self, number: int, text: str) -> None:
-        """Have one comment of ours say this: the first one, should there ever be two."""
-        ours = [
-            one
-            for one in self._forge.comments(self._repository, number)
-            if one.author.lower() == self._user.lower() and one.text.startswith(MARKER)
-        ]
-        if not ours:
+        """Have one comment of ours say this."""
+        ours = self._ours(number)
+        if ours is None:
             self._forge.post_comment(self._repository, number, text)
-        elif ours[0].text != text:
-            self._forge.edit_comment(self._repository, ours[0].id, text)
+        elif ours.text != text:
+            self._forge.edit_comment(self._repository, ours.id, text)
+
+    def _ours(self, number: int) -> Comment | None:
+        """The comment of ours: the first one, should there ever be two."""
+        found = self._forge.comments(self._repository, number)
+        return next((one for one in found if one.author.lower() == self._user.lower() and one.text.startswith(MARKER)), None)

@@ -9,12 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.decide.comment import MARKER
+from reconciler.world.documents import dump
 from tests.live.stage import Servers, Stage, blueprint, reconciler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+
+def read(shown: str) -> str:
+    """The text of a rendered page."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", shown)).split())
 
 
 class Forge:
@@ -58,12 +64,15 @@ class Forge:
     def comments(self, number: int) -> list[dict[str, Any]]:
         return [one for one in self.get(f"issues/{number}/comments") if one["body"].startswith(MARKER)]
 
+    def rendered(self, text: str) -> str:
+        """A comment's text as Gitea's pages have it."""
+        body = {"Text": text, "Mode": "comment", "Context": f"/{self.stage.organization}/{self.stage.name}"}
+        return self.api.post("markdown", json=body).raise_for_status().text
+
     def comment(self, number: int) -> str:
-        """The one comment, as Gitea's pages show its text."""
+        """The one comment, as people read it."""
         (one,) = self.comments(number)
-        body = {"Text": one["body"], "Mode": "comment", "Context": f"/{self.stage.organization}/{self.stage.name}"}
-        shown = self.api.post("markdown", json=body).raise_for_status().text
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", shown)).split())
+        return read(self.rendered(one["body"]))
 
     def mark(self, commit: str) -> tuple[str, str]:
         """The state and the words of catalyst/plan."""
@@ -117,6 +126,38 @@ def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tm
     assert stage.once()[0] == 0
     assert forge.tree("resolved") == plan, "what was reviewed is what is applied, although there is a newer version"
     assert forge.tree(f"plan/pr-{number}") is None, "the plan goes when the pull request is closed"
+    assert f"Merged, and applied as planned : resolved has the tree {plan}" in forge.comment(number)
+    assert "blog added bp-blog 1.0.0" in forge.comment(number), "and what was reviewed can still be read"
+
+
+def test_what_differs_from_the_plan_is_explained(forge: Forge, servers: Servers, tmp_path: Path) -> None:
+    stage = forge.stage
+    forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-db")})
+    number = forge.open("blog")
+    assert stage.once()[0] == 0
+    plan = forge.tree(f"plan/pr-{number}")
+    stage.push({"applications/wiki.yaml": stage.application("wiki", "bp-db")}, "beside it")
+    forge.merge(number, "rebase")
+    assert stage.once()[0] == 0
+    resolved = forge.tree("resolved")
+    assert resolved != plan
+    text = forge.comment(number)
+    assert f"Merged, and applied in another way than planned : main moved beside it, and resolved has the tree {resolved}" in text
+    assert "wiki 1.0.0 was not in the plan" in text
+
+    servers.publish(stage.prefix, blueprint(tmp_path / "shaky", "bp-shaky"))
+    head = forge.branch("shaky", {"applications/shaky.yaml": stage.application("shaky", "bp-shaky")})
+    number = forge.open("shaky")
+    assert stage.once()[0] == 0
+    assert forge.mark(head)[0] == "success"
+    trust = stage.folder / "trust" / "openova.yaml"
+    trust.write_bytes(trust.read_bytes().replace(f"{stage.prefix}/*".encode(), f"{stage.prefix}/bp-*[!y]".encode()))
+    forge.merge(number)
+    assert stage.once()[0] == 1
+    text = forge.comment(number)
+    assert "Merged, and refused : nothing of it is applied, and what runs is not touched" in text
+    assert "bp-shaky" in text
+    assert forge.tree("resolved") == resolved
 
 
 def shutil_state(stage: Stage) -> None:
@@ -210,3 +251,32 @@ def test_the_same_plan_on_a_terminal(forge: Forge) -> None:
     (stage.work / "applications" / "shop.yaml").write_bytes(stage.application("shop", "bp-nothing"))
     done = reconciler("plan", *config, "--path", str(stage.work))
     assert (done.returncode, "applications/shop.yaml:" in done.stdout) == (1, True)
+
+
+HOSTILE = (
+    "a|b <script>x</script> ![i](http://h.example/i) [l](http://h.example) @admin #1 `c` **b** $x$ www.h.example </details> \\"
+)
+
+
+def test_nothing_that_a_pull_request_holds_becomes_more_than_text_in_its_comment(forge: Forge) -> None:
+    stage = forge.stage
+    quoted = dump({"x": HOSTILE}).decode().partition(": ")[2]
+    files: dict[str, bytes | None] = {
+        "applications/a|b @admin [l](http:).yaml": stage.application("one", "bp-db"),
+        "applications/named.yaml": stage.application("two", "bp-db").replace(b"name: two", f"name: {quoted}".encode()),
+        "applications/blueprint.yaml": stage.application("three", HOSTILE),
+        "applications/range.yaml": stage.application("four", "bp-db", HOSTILE),
+        "applications/config.yaml": stage.application("five", "bp-db", config={HOSTILE: HOSTILE, "password": HOSTILE}),
+        "applications/size.yaml": stage.application("six", "bp-db", size=HOSTILE),
+        "applications/field.yaml": stage.application("seven", "bp-db", **{HOSTILE: HOSTILE}),
+    }
+    forge.branch("@admin/<b>&`x`|$y$", files)
+    number = forge.open("@admin/<b>&`x`|$y$", HOSTILE)
+    assert stage.once()[0] == 0
+    (one,) = forge.comments(number)
+    shown = forge.rendered(one["body"])
+    assert "Refused" in shown
+    assert read(shown).count("@admin") >= 5, "it is told, and as it is"
+    tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z]+)", shown)}
+    assert tags <= {"h3", "p", "strong", "ul", "li"}
+    assert not re.search(r"href|src=|class=\"mention", shown)

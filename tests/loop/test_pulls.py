@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +29,7 @@ class Forge:
     """A PullForge in memory; it keeps count of what is written."""
 
     open: dict[int, PullRequest] = field(default_factory=dict)
+    closed: dict[int, PullRequest] = field(default_factory=dict)
     talk: dict[int, list[Comment]] = field(default_factory=dict)
     marks: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     writes: int = 0
@@ -42,6 +43,13 @@ class Forge:
         if self.fault is not None:
             raise self.fault
         return tuple(self.open.values())
+
+    def pull_request(self, repository: str, number: int) -> PullRequest:
+        del repository
+        return self.closed[number]
+
+    def close(self, number: int, merged: str | None = None) -> None:
+        self.closed[number] = replace(self.open.pop(number), merged=merged)
 
     def comments(self, repository: str, number: int) -> Sequence[Comment]:
         del repository
@@ -98,6 +106,10 @@ class Scene:
         self.forge.open[number] = PullRequest(number, base, commit)
         return commit
 
+    def merge(self, number: int, content: dict[str, str]) -> None:
+        """Have `main` hold this, and the forge say that it comes from a pull request."""
+        self.forge.close(number, self.stage.push(content))
+
     def text(self, number: int) -> str:
         (one,) = [c.text for c in self.forge.talk[number] if c.author == US and c.text.startswith(MARKER)]
         return one
@@ -144,8 +156,7 @@ def test_what_was_reviewed_is_what_is_applied_although_a_newer_version_came(scen
     running.run()
     plan = scene.stage.trees("plan/pr-3")[0]
     scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
-    scene.stage.push(files("shop", "blog"))
-    del scene.forge.open[3]
+    scene.merge(3, files("shop", "blog"))
     (scene.start() if restart else running).run()
     assert scene.stage.trees("resolved")[0] == plan
     assert scene.stage.head("plan/pr-3") is None
@@ -245,3 +256,103 @@ def test_a_forge_that_does_not_answer_fails_no_pass(scene: Scene) -> None:
     scene.forge.fault = None
     running.run()
     assert "| blog | added |" in scene.text(3)
+
+
+def test_a_merged_one_is_told_that_its_plan_is_applied(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    before = scene.text(3)
+    scene.merge(3, files("shop", "blog"))
+    running.run()
+    assert f"**Merged, and applied as planned**: `resolved` has the tree `{scene.stage.trees('resolved')[0]}`" in scene.text(3)
+    assert scene.text(3).startswith("\n".join(before.splitlines()[:2]))
+    assert scene.text(3).endswith("\n".join(before.splitlines()[3:]) + "\n"), "what was reviewed stays to be read"
+    writes = scene.forge.writes
+    running.run()
+    assert scene.forge.writes == writes
+
+
+def test_a_merged_one_is_told_when_main_moved_beside_it(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    scene.start().run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.merge(3, files("shop", "blog", "other"))
+    scene.start().run()
+    assert scene.stage.trees("resolved")[0] != plan
+    text = scene.text(3)
+    assert "**Merged, and applied in another way than planned**: `main` moved beside it" in text
+    assert "- other 1.0.0 was not in the plan" in text
+
+
+def test_a_plan_is_kept_for_as_long_as_what_was_merged_cannot_be_decided_on(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    scene.start().run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.stage.shelf.down = DOWN
+    scene.merge(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    assert "**Merged, and not applied yet**" in scene.text(3)
+    writes = scene.forge.writes
+    running.run()
+    assert scene.forge.writes == writes
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.stage.shelf.down = None
+    scene.start().run()
+    assert scene.stage.trees("resolved")[0] == plan
+    assert "**Merged, and applied as planned**" in scene.text(3)
+    assert "not applied yet" not in scene.text(3)
+    assert scene.stage.head("plan/pr-3") is None
+
+
+def test_a_merged_one_is_told_when_trust_was_lost_since_it_was_planned(scene: Scene) -> None:
+    scene.stage.shelf.put(verified("bp-blog", "1.0.0"))
+    wanted = files("shop") | {"applications/blog.yaml": application("blog", "bp-blog")}
+    scene.propose(3, wanted)
+    scene.start().run()
+    before = scene.stage.head("resolved")
+    scene.stage.shelf.put_unsigned("bp-blog", "1.0.0")
+    scene.merge(3, wanted)
+    scene.start().run()
+    assert "**Merged, and refused**" in scene.text(3)
+    assert "it has no signature" in scene.text(3)
+    assert (scene.stage.head("resolved"), scene.stage.head("plan/pr-3")) == (before, None)
+
+
+def test_the_forge_may_know_of_a_merge_before_main_is_looked_at(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    main = scene.stage.head("main") or ""
+    merged = scene.stage.push(files("shop", "blog"))
+    scene.stage.git("update-ref", "refs/heads/main", main)  # as it was when the pass looked
+    scene.forge.close(3, merged)
+    running.run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.stage.git("update-ref", "refs/heads/main", merged)
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    running.run()
+    assert scene.stage.trees("resolved")[0] == plan
+    assert "**Merged, and applied as planned**" in scene.text(3)
+
+
+def test_what_was_merged_and_then_forced_off_main_is_not_waited_for(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    scene.forge.close(3, "f" * 40)
+    running.run()
+    assert scene.stage.head("plan/pr-3") is not None
+    running.run()
+    assert scene.stage.head("plan/pr-3") is None
+
+
+def test_one_that_is_closed_unmerged_keeps_what_it_was_told(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    before = scene.text(3)
+    scene.forge.close(3)
+    running.run()
+    assert (scene.text(3), scene.stage.head("plan/pr-3")) == (before, None)

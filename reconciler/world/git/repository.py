@@ -151,6 +151,14 @@ class Repository:
         """
         return self._restored(lambda repo: merge(repo, self._commit(repo, ours).id, self._commit(repo, theirs).id, wanted))
 
+    def holds(self, head: str, commit: str) -> bool:
+        """Whether a commit is in the history of another one, which is here with its `history`, or is that one.
+
+        Raises:
+            Missing: `head` is not in the local clone.
+        """
+        return self._restored(lambda repo: self._commit(repo, head).id == commit or _descends(repo, head, commit))
+
     @staticmethod
     def tree_of(files: Mapping[str, bytes]) -> str:
         """Return the id of the tree that holds these files (path -> content); nothing is written.
@@ -299,3 +307,7 @@ class Repository:
         packs = sum(1 for _ in (objects / "pack").glob("*.pack"))
         loose = sum(1 for _ in (objects / "17").glob("*"))
         return packs > _MOST_PACKS or loose > _MOST_LOOSE_IN_ONE_FOLDER
+
+
+def _descends(repo: pygit2.Repository, head: str, commit: str) -> bool:
+    return bool(_ID.fullmatch(commit)) and commit in repo and repo.descendant_of(head, commit)

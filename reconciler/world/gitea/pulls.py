@@ -11,11 +11,12 @@ from reconciler.world.gitea.client import Client, path_of
 
 @dataclass(frozen=True)
 class PullRequest:
-    """An open pull request: its number, the branch it is for, and the commit that it would merge."""
+    """A pull request: its number, the branch it is for, the commit that it would merge, and the one by which it was merged."""
 
     number: int
     base: str
     head: str
+    merged: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class _Pull(BaseModel):
     number: int
     base: _Side
     head: _Side
+    merged: bool
+    merge_commit_sha: str | None
 
 
 class _Author(BaseModel):
@@ -54,8 +57,12 @@ class PullRequests(Client):
     def pull_requests(self, repository: str) -> tuple[PullRequest, ...]:
         """Return the open pull requests of a repository (owner/name), the oldest first."""
         pages = self.pages(f"/repos/{path_of(repository)}/pulls", {"state": "open", "sort": "oldest"}, TypeAdapter(list[_Pull]))
-        found = {one.number: PullRequest(one.number, one.base.ref, one.head.sha) for page in pages for one in page}
+        found = {one.number: _pull(one) for page in pages for one in page}
         return tuple(found[number] for number in sorted(found))
+
+    def pull_request(self, repository: str, number: int) -> PullRequest:
+        """Return one, open or closed."""
+        return _pull(self.read(f"/repos/{path_of(repository)}/pulls/{number}", {}, TypeAdapter(_Pull)))
 
     def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
         """Return the comments of a pull request, the oldest first."""
@@ -70,3 +77,7 @@ class PullRequests(Client):
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
         """Put another text into a comment."""
         self.send("PATCH", f"/repos/{path_of(repository)}/issues/comments/{comment}", {"body": text})
+
+
+def _pull(found: _Pull) -> PullRequest:
+    return PullRequest(found.number, found.base.ref, found.head.sha, found.merge_commit_sha if found.merged else None)

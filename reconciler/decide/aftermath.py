@@ -1,0 +1,78 @@
+"""What a merged pull request is told: whether what was planned is what is applied, and why where it is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.comment import listed
+from reconciler.decide.markdown import escape
+from reconciler.decide.plan import steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.decide.report import Hitch
+    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.problem import Problem
+
+# The paragraph between these is ours to replace; the plan below it stays as it was reviewed.
+_BEGIN: Final = "<!-- catalyst: merged -->"
+_END: Final = "<!-- catalyst: plan as it was -->"
+MAX_DIFFERENCES: Final = 50
+
+
+def held_up(hitch: Hitch) -> Sequence[str]:
+    """The paragraph for one that is merged, and of which nothing is applied: lines of Markdown."""
+    if not hitch.refused:
+        return (f"**Merged, and not applied yet**: {escape(hitch.reason)}: {escape(hitch.message)}. The plan is kept for it.",)
+    return ("**Merged, and refused**: nothing of it is applied, and what runs is not touched.", "", *listed(hitch.problems))
+
+
+def applied(
+    planned: EnvironmentLock,
+    tree: str,
+    lock: EnvironmentLock,
+    resolved: str,
+    *,
+    alone: bool,
+    warnings: Sequence[Problem] = (),
+) -> Sequence[str]:
+    """The paragraph for one that is merged, and applied: lines of Markdown.
+
+    Args:
+        planned: the plan's lock.
+        tree: the plan's tree id.
+        lock: what is resolved.
+        resolved: the tree id of that.
+        alone: whether `main` holds what the plan was made of, and nothing beside it.
+        warnings: what is to be known of what was resolved, such as versions that were passed over.
+    """
+    if tree == resolved:
+        return (f"**Merged, and applied as planned**: `resolved` has the tree `{resolved}`.",)
+    why = "something it rests on changed in between" if alone else "`main` moved beside it"
+    told = list(_differences(planned, lock))
+    if not told:
+        told = ["- every Application is what was planned; the evidence for them, or how they are rendered, is newer"]
+    more = [f"- and {len(told) - MAX_DIFFERENCES} more"] if len(told) > MAX_DIFFERENCES else []
+    head = f"**Merged, and applied in another way than planned**: {why}, and `resolved` has the tree `{resolved}`."
+    return (head, "", *told[:MAX_DIFFERENCES], *more, *listed(warnings))
+
+
+def told_after(comment: str, paragraph: Sequence[str]) -> str:
+    """The comment of the plan with this paragraph under its heading, in the place of an earlier one."""
+    lines = comment.splitlines()
+    if _BEGIN in lines and _END in lines[lines.index(_BEGIN) :]:
+        begin = lines.index(_BEGIN)
+        del lines[begin : lines.index(_END, begin) + 1]
+    return "\n".join([*lines[:3], _BEGIN, *paragraph, "", _END, *lines[3:]]) + "\n"
+
+
+def _differences(planned: EnvironmentLock, lock: EnvironmentLock) -> Iterable[str]:
+    for step in steps(planned, lock):
+        name = escape(step.package.application)
+        if step.before is None:
+            yield f"- {name} {escape(step.package.version)} was not in the plan"
+        elif step.after is None:
+            yield f"- {name} {escape(step.package.version)} was planned, and is not there"
+        else:
+            yield f"- {name}: {escape(step.what)}"

@@ -1,0 +1,203 @@
+"""Pull requests under load, on real servers with webhooks. By hand:
+
+    python3 deploy/sandbox python tests/bench/bench_pull_requests.py [latency] [load]
+
+Goals: a push to a pull request of a 50-Application Environment has returned -> its comment says the new plan, p50 <= 1.0 s,
+warm; and 200 pushes and 50 updates of pull requests a minute over 50 Environments: every commit that stays head gets its
+statuses, no comment is doubled, memory stays flat.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import socket
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from reconciler.decide.comment import MARKER
+from reconciler.world.documents import dump, load
+from tests.bench.bench_main_job import made, quantile, sandbox, stand
+from tests.live.stage import Servers, Stage, blueprint
+
+APPLICATIONS = 50
+UPDATES = 40
+POLL = 60.0  # seconds: what is faster than this came by a webhook
+
+ENVIRONMENTS = 50
+MINUTES = 3
+PUSHES, CHANGES = 200, 50  # a minute
+
+
+def main(names: list[str]) -> None:
+    """Run the parts that are named, or all."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, sandbox(Path(name)) as up:
+        folder, servers = Path(name), stand(up, Path(name))
+        servers.publish(f"{servers.registry}/b", blueprint(folder / "app", "bp-app"))
+        parts = {"latency": latency, "load": load_test}
+        for part in names or parts:
+            parts[part](servers, made(folder / part))
+
+
+@dataclass
+class Proposal:
+    """An Environment with Applications, and one pull request that is changed again and again."""
+
+    stage: Stage
+    number: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """Its repository, for the API."""
+        return f"repos/{self.stage.organization}/{self.stage.name}"
+
+    def ask(self, method: str, path: str, **body: Any) -> Any:
+        """Ask Gitea something."""
+        answer = self.stage.servers.gitea.client.request(method, f"{self.where}/{path}", json=body or None)
+        return answer.raise_for_status().json()
+
+    def start(self, applications: int) -> None:
+        """Push the Environment, and open the pull request."""
+        stage = self.stage
+        files = {f"applications/a{n:02}.yaml": self.content(f"a{n:02}", 0) for n in range(applications)}
+        stage.push({"environment.yaml": stage.environment(), **files})
+        self.ask("POST", "branches", new_branch_name="change", old_branch_name="main")
+        self.write("change", "a00", 1)
+        self.number = self.ask("POST", "pulls", title="a change", head="change", base="main")["number"]
+
+    def content(self, name: str, turn: int) -> bytes:
+        """An Application that is another one at each turn."""
+        return self.stage.application(name, "bp-app", config={"turn": turn})
+
+    def write(self, branch: str, name: str, turn: int) -> str:
+        """Commit an Application's file to a branch by the API, as an editor on the web does; return the commit."""
+        path = f"applications/{name}.yaml"
+        key = f"{branch} {path}"
+        if key not in self.files:
+            self.files[key] = self.ask("GET", f"contents/{path}?ref={branch}")["sha"]
+        content = base64.b64encode(self.content(name, turn)).decode()
+        done = self.ask("PUT", f"contents/{path}", content=content, sha=self.files[key], branch=branch, message=f"turn {turn}")
+        self.files[key] = done["content"]["sha"]
+        return str(done["commit"]["sha"])
+
+    def comments(self) -> list[str]:
+        """The comments of ours."""
+        return [one["body"] for one in self.ask("GET", f"issues/{self.number}/comments") if one["body"].startswith(MARKER)]
+
+    def marks(self, commit: str) -> dict[str, str]:
+        """The states of a commit's statuses, by context."""
+        found = self.ask("GET", f"commits/{commit}/status")["statuses"] or ()
+        return {one["context"]: one["status"] for one in found}
+
+
+def configured(stage: Stage, everybody: list[Stage]) -> None:
+    """Let one reconciler watch them all by webhooks."""
+    settings = load(stage.config.read_bytes(), "reconciler.yaml").data
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    settings["environments"] = [{"name": s.name, "repository": f"{s.organization}/{s.name}"} for s in everybody]
+    settings["intervals"] = {"poll": POLL, "retry": 5}
+    settings["catalogs"] = [{"prefix": stage.prefix, "plainHttp": True}]
+    settings["http"] = {
+        "listen": f"127.0.0.1:{port}",
+        "address": f"http://127.0.0.1:{port}",
+        "secret": "a secret of the bench alone",
+    }
+    stage.config.write_bytes(dump(settings))
+
+
+def latency(servers: Servers, folder: Path) -> None:
+    """Time from a push to a pull request having returned to its comment telling the new plan."""
+    one = Proposal(Stage(servers, folder / "one", "latency", f"{servers.registry}/b"))
+    made(folder / "one")
+    one.start(APPLICATIONS)
+    configured(one.stage, [one.stage])
+    took = []
+    with one.stage.running():
+        until = time.monotonic() + 120
+        while not one.comments():
+            assert time.monotonic() < until, "the pull request was never told anything"
+            time.sleep(0.1)
+        for turn in range(2, UPDATES + 2):
+            (before,) = one.comments()
+            one.write("change", "a00", turn)
+            began = time.perf_counter()
+            while one.comments() == [before]:
+                assert time.perf_counter() - began < POLL, "it took a poll"
+                time.sleep(0.01)
+            took.append(time.perf_counter() - began)
+            time.sleep(0.5)
+    p50 = quantile(took, 50)
+    print(f"{'push -> plan comment, p50':<34} {p50 * 1000:7.1f} ms   goal <= 1000 ms   {'met' if p50 <= 1 else 'MISSED'}")
+    print(f"{'push -> plan comment, p99':<34} {quantile(took, 99) * 1000:7.1f} ms")
+
+
+def load_test(servers: Servers, folder: Path) -> None:
+    """Some minutes of pushes and changes of pull requests over many Environments, and then a look at each of them."""
+    stages = [Stage(servers, made(folder / f"l{n:02}"), f"load{n:02}", f"{servers.registry}/b") for n in range(ENVIRONMENTS)]
+    everybody = [Proposal(stage) for stage in stages]
+    for one in everybody:
+        one.start(5)
+    configured(stages[0], stages)
+    process = stages[0].start()
+    try:
+        _measured(everybody, psutil.Process(process.pid))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _measured(everybody: list[Proposal], process: psutil.Process) -> None:
+    until = time.monotonic() + 600
+    while not all(one.comments() for one in everybody):
+        assert time.monotonic() < until, "not all were told"
+        time.sleep(2)
+    heads: dict[tuple[int, str], str] = {}
+    used, done = [process.memory_info().rss / 1e6], [0]
+    lock, began, total = threading.Lock(), time.monotonic(), MINUTES * (PUSHES + CHANGES)
+    dice = random.Random(7)  # noqa: S311 - which Environment is next
+    work = [(n, dice.randrange(ENVIRONMENTS), dice.random() < PUSHES / (PUSHES + CHANGES)) for n in range(total)]
+    locks = [threading.Lock() for _ in everybody]
+
+    def push(job: tuple[int, int, bool]) -> None:
+        turn, index, main_ = job
+        time.sleep(max(0.0, began + turn * 60 / (PUSHES + CHANGES) - time.monotonic()))
+        with locks[index]:
+            branch = "main" if main_ else "change"
+            heads[index, branch] = everybody[index].write(branch, "a01" if main_ else "a00", turn + 100)
+        with lock:
+            done[0] += 1
+            if done[0] % 100 == 0:
+                used.append(process.memory_info().rss / 1e6)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(push, work))
+    rate = total / (time.monotonic() - began) * 60
+    quiet = time.monotonic()
+    wanted = {"main": {"catalyst/resolved", "catalyst/ready"}, "change": {"catalyst/plan"}}
+    missing = set(heads)
+    while missing and time.monotonic() - quiet < POLL / 2:
+        missing = {key for key in missing if not wanted[key[1]] <= everybody[key[0]].marks(heads[key]).keys()}
+    waited = time.monotonic() - quiet
+    doubled = [one.stage.name for one in everybody if len(one.comments()) != 1]
+    used.append(process.memory_info().rss / 1e6)
+    flat = statistics.mean(used[-2:]) / statistics.mean(used[1:3])
+    print(
+        f"{total} changes, {rate:.0f} a minute; told {waited:.1f} s after the last; missing {sorted(missing)}, doubled {doubled}"
+    )
+    print(f"memory {', '.join(f'{one:.0f}' for one in used)} MB: x{flat:.2f}   {'met' if flat <= 1.1 else 'MISSED'}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
