@@ -20,9 +20,9 @@ import pytest
 
 from tests.live import forged
 from tests.live.attacks import FOREVER, SIGNED, UNSIGNED, WIRE, corrupt, denied, invalid, unavailable, untrusted
-from tests.live.between import Between, at, chunked, dropped, first, flipped, truth
+from tests.live.between import INDEX, Between, at, chunked, dropped, first, flipped, truth
 from tests.live.forged import BUNDLE, CHART, CONFIG, Forge, Layer, as_json, manifest, sha256, tarred, zipped
-from tests.live.shop import Shop, crowd, old
+from tests.live.shop import Shop, crowd, fallback, old
 from tests.live.stage import blueprint, reconciler
 from tests.live.victims import Told, Victims
 from tests.world.hostile_registry import HostileRegistry, Reply
@@ -45,6 +45,7 @@ OLDER_IN_PLACE = r"/bp-lift/manifests/1\.1\.0$"
 OTHERS = (
     "awaited", "slowed", "versions", "realm", "redirected", "moved-unsigned", "moving", "moving-unsigned", "turned-back",
     "turned-first", "damaged", "uncovered", "confused", "poisoned", "poisoned-too", "config", "rubbish", "cosign", "kept",
+    "modern",
 )  # fmt: skip
 
 
@@ -110,6 +111,18 @@ def check(told: Told, name: str, ending: Ending) -> None:
 def trusted(result: dict[str, Any]) -> dict[str, str]:
     """The condition of a status that speaks of trust."""
     return next(one for one in result["status"]["conditions"] if one["type"] == "Trusted")
+
+
+def test_a_registry_with_the_referrers_api_is_asked_by_it_alone(shop: Shop, victims: Victims) -> None:
+    """The real one has none, and is asked by the fallback tag everywhere else: here its answer is given as the API's."""
+    victims.want("modern", two="bp-app")
+    index = shop.forge.get("bp-app", f"manifests/{fallback(shop.app)}")
+    api = at(shop.at_referrers, Reply(body=index, headers={"Content-Type": INDEX}))
+    shop.between.lie = first(api, at(shop.at_fallback, Reply(404)))
+    told = victims.once("modern")
+    assert told.code == 0, told.text
+    assert shop.between.asked(shop.at_referrers)
+    assert not shop.between.asked(shop.at_fallback)
 
 
 @pytest.mark.parametrize("name", WIRE)
