@@ -16,19 +16,18 @@ from reconciler.decide.flux_chart import Chart, chart_of
 from reconciler.decide.flux_kit import Kit, Release, read_kit, warning
 from reconciler.decide.flux_loss import lost
 from reconciler.decide.flux_values import doubts, placeholders, unescaped
+from reconciler.decide.scaffold import CLUSTER_HINT, NOWHERE, environment_of, everywhere
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, is_reserved, validate
 from reconciler.model.base import API_VERSION
 from reconciler.model.blueprint import PREFIX, short_name
 from reconciler.model.problem import Problem
-from reconciler.model.source import Place, Source, Way
+from reconciler.model.source import Source, Way
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _APPLICATION: Final = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _MAX_NAME: Final = 53  # `model.base.ApplicationName`
-_CLUSTER_PARTS: Final = 5
-_NOWHERE: Final = Place(0, 0, 0, 0)
 VALUES: Final[Way] = ("spec", "values")
 
 
@@ -117,21 +116,13 @@ def _is_valid(one: Made, problems: list[Problem]) -> bool:
     source = one.release.source
     told = tuple(doubts(source, one.release.spec.get("values"), VALUES))
     document = _application(one, {})
-    places = dict(_everywhere(document, source.places.get(("spec",), _NOWHERE)))
+    places = dict(everywhere(document, source.places.get(("spec",), NOWHERE)))
     places |= {(*CONFIG, *way[len(VALUES) :]): place for way, place in source.places.items() if way[: len(VALUES)] == VALUES}
     found = validate({one.file: Source(one.file, document, places)})[1]
     placed = [p.model_copy(update={"file": source.file}) for p in found if p.file == one.file]  # no environment.yaml is here
     known = {(p.code, p.place) for p in told}
     problems.extend((*told, *(p for p in placed if (p.code, p.place) not in known)))
     return not has_errors(placed)
-
-
-def _everywhere(data: Any, place: Place, way: Way = ()) -> Iterable[tuple[Way, Place]]:
-    """One place for every part of a document that stands in no file: problems name a part only where it has a place."""
-    yield way, place
-    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for step, part in parts:
-        yield from _everywhere(part, place, (*way, step))
 
 
 def _name(release: Release, taken: set[str], problems: list[Problem]) -> str | None:
@@ -190,25 +181,10 @@ def _bind(one: Made, kit: Kit, made: Mapping[str, Made], problems: list[Problem]
 
 def _environment(clusters: Sequence[str], problems: list[Problem]) -> dict[str, Any] | None:
     """The environment.yaml of these clusters; `validate` sees whether they belong together."""
-    hint = "a cluster is named provider-region-block-envType-organization, such as hz-fsn-rtz-prod-acme"
     if not clusters:
         message = f"no {ENVIRONMENT_FILE} is made: where the Applications are to run is not in the kit"
-        problems.append(warning(Problem(code="NoPlacement", message=message, hint=f"give --placement CLUSTER; {hint}")))
+        problems.append(warning(Problem(code="NoPlacement", message=message, hint=f"give --placement CLUSTER; {CLUSTER_HINT}")))
         return None
-    parts = [cluster.split("-", _CLUSTER_PARTS - 1) for cluster in clusters]
-    for cluster, part in zip(clusters, parts, strict=True):
-        if len(part) != _CLUSTER_PARTS:
-            problems.append(Problem(code="InvalidCluster", message=f"{cluster} is not a cluster's name", hint=hint))
-            return None
-    _provider, _region, _block, env_type, organization = parts[0]
-    placements = [{"cluster": cluster, "region": part[1]} for cluster, part in zip(clusters, parts, strict=True)]
-    document = {
-        "apiVersion": API_VERSION,
-        "kind": "Environment",
-        "metadata": {"name": f"{organization}-{env_type}"},
-        "spec": {"organization": organization, "envType": env_type, "placements": placements},
-    }
-    places = dict(_everywhere(document, _NOWHERE))
-    refused = validate({ENVIRONMENT_FILE: Source(ENVIRONMENT_FILE, document, places)})[1]
-    problems.extend(p.model_copy(update={"file": ""}) for p in refused)  # it stands in no file yet
-    return None if refused else document
+    document, refused = environment_of(clusters)
+    problems.extend(refused)
+    return document

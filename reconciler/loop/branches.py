@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.shape import shape
 from reconciler.loop.desire import WANTED
-from reconciler.model.faults import Moved
+from reconciler.model.faults import Moved, Rejected
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world import documents
@@ -32,6 +32,8 @@ STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 PLAN: Final = "plan/pr-"
+# What a plan's branch says where the server deletes no protected branch, not even for us (Gitea): always in one and the same commit.
+_WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 _FETCHED: Final = {MAIN, RESOLVED, STATUS, CONFIRMED}
 _PLANNED: Final = "Input-Digest: "
 _INPUT: Final = "Input-Commit: "
@@ -73,6 +75,7 @@ class Branches:
         self._repository = repository
         self.pulled = False
         self._heads: dict[str, str] = {}
+        self._withdrawn: dict[str, str] = {}
         self._commits: dict[str, Commit] = {}
         self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
         self._status: tuple[str | None, EnvironmentStatus | None] = (None, None)
@@ -90,6 +93,8 @@ class Branches:
         for left in reversed(range(_LOOKS)):
             found = self._repository.heads()
             heads = {b: id_ for b, id_ in found.items() if b in _FETCHED or b.startswith(PLAN)}
+            self._withdrawn = self._without_plan(heads)
+            heads = {b: id_ for b, id_ in heads.items() if b not in self._withdrawn}
             self.pulled = any(b.startswith("refs/pull/") for b in found)
             try:
                 self._repository.fetch(heads)
@@ -204,11 +209,25 @@ class Branches:
         return True
 
     def drop_plan(self, number: int) -> None:
-        """Delete the branch with the plan of a pull request, if there is one."""
+        """Delete the branch with the plan of a pull request, if there is one; or let it say that there is none."""
         branch = f"{PLAN}{number}"
-        if (head := self._heads.get(branch)) is not None:
+        if (head := self._heads.get(branch)) is None:
+            return
+        try:
             self._repository.remove(branch, expect=head)
-            del self._heads[branch]
+        except Rejected:
+            self._withdrawn[branch] = self._withdrawal()
+            self._repository.push(self._withdrawn[branch], branch, expect=head)
+        del self._heads[branch]
+
+    def _without_plan(self, heads: Mapping[str, str]) -> dict[str, str]:
+        """Of some heads those of branches for plans that say that there is none."""
+        plans = {branch: id_ for branch, id_ in heads.items() if branch.startswith(PLAN)}
+        none = self._withdrawal() if plans else ""
+        return {branch: id_ for branch, id_ in plans.items() if id_ == none}
+
+    def _withdrawal(self) -> str:
+        return self._repository.write(_WITHDRAWN, parent=None, message="no plan\n", time=0).id
 
     def _on_resolved(self) -> tuple[str, ...]:
         head = self._heads.get(RESOLVED)
@@ -224,7 +243,7 @@ class Branches:
 
     def _push(self, branch: str, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
         commit = self._repository.write(files, parent=parent, message=message, time=int(time.time()))
-        self._repository.push(commit.id, branch, expect=self._heads.get(branch))
+        self._repository.push(commit.id, branch, expect=self._heads.get(branch, self._withdrawn.get(branch)))
         self._heads[branch] = commit.id
         self._commits[branch] = commit
         return commit.id

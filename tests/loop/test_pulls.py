@@ -15,6 +15,7 @@ from reconciler.model.faults import Denied, Fault, Unavailable
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Comment, PullRequest
 from tests.loop.builders import AROUND, DOWN, Stage, application, files, verified
+from tests.world.git_server import GitServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -356,3 +357,26 @@ def test_one_that_is_closed_unmerged_keeps_what_it_was_told(scene: Scene) -> Non
     scene.forge.close(3)
     running.run()
     assert (scene.text(3), scene.stage.head("plan/pr-3")) == (before, None)
+
+
+def test_where_no_branch_can_be_deleted_it_says_that_there_is_no_plan(scene: Scene) -> None:
+    scene.stage.git("config", "receive.denyDeletes", "true")  # as a protected branch on Gitea
+    scene.stage.git("config", "http.receivepack", "true")
+    with GitServer(scene.stage.origin.parent).running() as server:
+        scene.stage.url = f"{server.url}/{scene.stage.origin.name}"
+        scene.propose(3, files("shop", "blog"))
+        scene.start().run()
+        plan, one = scene.stage.head("plan/pr-3"), scene.forge.open[3]
+        scene.forge.close(3)
+        running = scene.start()
+        running.run()
+        withdrawn = scene.stage.head("plan/pr-3")
+        assert withdrawn != plan
+        assert "There is no plan" in scene.stage.show("plan/pr-3", "README.md")
+        before = scene.stage.everything()
+        running.run()
+        scene.start().run()
+        assert scene.stage.everything() == before, "it is said once"
+        scene.forge.open[3] = one
+        running.run()
+        assert scene.stage.git("rev-parse", "plan/pr-3^{tree}") == scene.stage.git("rev-parse", f"{plan}^{{tree}}")

@@ -111,6 +111,7 @@ class Remote:
         with self._conversation(repo) as (server, talk):
             talk.lease = expect
             server.push([f":{full(branch)}"], callbacks=talk)
+            talk.judge_push(branch)
 
     def push(self, repo: pygit2.Repository, commit: str, branch: str, expect: str | None) -> None:
         """Set the branch to the commit if it is at `expect` (None: if it does not exist)."""
