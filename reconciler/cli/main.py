@@ -19,6 +19,7 @@ _MODULES: Final = {
     "plan": "plan",
     "once": "once",
     "run": "run",
+    "init": "init",
     "status": "status",
     "explain": "explain",
     "audit": "audit",

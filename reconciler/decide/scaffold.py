@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.decide.validate import ENVIRONMENT_FILE, validate
-from reconciler.model.base import API_VERSION
+from reconciler.model.base import API_VERSION, ENV_TYPES
 from reconciler.model.problem import Problem
 from reconciler.model.source import Place, Source, Way
 
@@ -47,6 +47,19 @@ To install something, open a pull request that adds a file such as `applications
 
 The reconciler comments on what merging it would do. `reconciler validate .` tells before you push whether it is written right.
 """
+
+
+def environment_problems(repository: str, clusters: Sequence[str]) -> tuple[Problem, ...]:
+    """Why a repository (owner/name) cannot be that of an Environment on these clusters, of which there may be none."""
+    owner, _, name = repository.partition("/")
+    if name not in {f"{owner}-{kind}" for kind in ENV_TYPES}:
+        message = f"{repository} cannot be an Environment's repository: it is called organization/organization-envType"
+        return (Problem(code="NameMismatch", message=message, hint=f"the types are {', '.join(ENV_TYPES)}"),)
+    document, problems = environment_of(clusters) if clusters else (None, ())
+    if document is not None and document["metadata"]["name"] != name:
+        message = f"{clusters[0]} is not a cluster of {name}: its name says {document['metadata']['name']}"
+        return (Problem(code="NameMismatch", message=message, hint=CLUSTER_HINT),)
+    return problems
 
 
 def readme(repository: str) -> str:

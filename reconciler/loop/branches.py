@@ -32,7 +32,7 @@ STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 PLAN: Final = "plan/pr-"
-# What a plan's branch says where the server deletes no protected branch, not even for us (Gitea): always in one and the same commit.
+# What a plan's branch says where the server deletes no protected branch, whoever asks (Gitea): always in the very same commit.
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 _FETCHED: Final = {MAIN, RESOLVED, STATUS, CONFIRMED}
 _PLANNED: Final = "Input-Digest: "

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.loop.desire import Identity
-from reconciler.loop.settings import EnvironmentPart, token_of
+from reconciler.loop.settings import EnvironmentPart, GiteaPart, token_of
 from reconciler.model.faults import Misconfigured
 from reconciler.world.git import Credentials
 
@@ -66,6 +66,23 @@ def system_repository(settings: Settings) -> Target | None:
     if settings.gitea is None:
         raise Misconfigured("trust.repository is on a Gitea, and none is configured", "configure gitea, or trust.directory")
     return _named(EnvironmentPart(name="trust", repository=settings.trust.repository), settings)
+
+
+def on_gitea(repository: str, settings: Settings) -> Target:
+    """The Environment in a repository (owner/name) of the configured Gitea, whether or not it is there yet.
+
+    Raises:
+        Misconfigured: no Gitea is configured.
+    """
+    gitea_of(settings)
+    return _named(EnvironmentPart(name=repository.rpartition("/")[2], repository=repository), settings)
+
+
+def gitea_of(settings: Settings) -> GiteaPart:
+    """The Gitea that is configured; raises Misconfigured when none is."""
+    if settings.gitea is None:
+        raise Misconfigured("no Gitea is configured", "configure gitea")
+    return settings.gitea
 
 
 def _named(part: EnvironmentPart, settings: Settings) -> Target:

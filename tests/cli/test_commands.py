@@ -37,6 +37,7 @@ COMMANDS = (
     "plan",
     "once",
     "run",
+    "init",
     "status",
     "explain",
     "audit",

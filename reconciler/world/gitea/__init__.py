@@ -1,12 +1,13 @@
-"""Gitea: repositories, commit statuses, pull requests and their comments."""
+"""Gitea: repositories, commit statuses, pull requests and their comments, branch protection."""
 
 from __future__ import annotations
 
+from reconciler.world.gitea.protection import Protection
 from reconciler.world.gitea.pulls import Comment, PullRequest, PullRequests
 from reconciler.world.gitea.repositories import RemoteRepository, Repositories
 
 __all__ = ["Comment", "Gitea", "PullRequest", "RemoteRepository"]
 
 
-class Gitea(Repositories, PullRequests):
+class Gitea(Repositories, PullRequests, Protection):
     """All that is asked of a Gitea server."""

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import httpx
 import stamina
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from reconciler.model.faults import Corrupt, Denied, Misconfigured, Missing, Unavailable
+from reconciler.model.faults import Corrupt, Denied, Misconfigured, Missing, Rejected, Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,8 +25,17 @@ PAGE: Final = 50  # what Gitea gives at most unless it is set otherwise (api.MAX
 MOST_PAGES: Final = 100  # 5,000 repositories, pull requests, comments
 _LARGEST = 8 * 1024 * 1024  # bytes of one answer
 _LONGEST = 30.0  # seconds that one answer may take
+_REJECTIONS = frozenset({405, 409, 422})  # a rule of the repository's, somebody was quicker, a value that Gitea does not take
+_MOST_WORDS = 500  # characters kept of what the server says
 
 T = TypeVar("T")
+
+
+class _Rejection(BaseModel):
+    message: str
+
+
+_WORDS: Final = TypeAdapter(_Rejection)
 
 _patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
 
@@ -34,8 +43,8 @@ _patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, 
 class Client:
     """One Gitea server. Close it, or use it in a `with`; it may be shared by threads.
 
-    Every method may raise Unavailable (after a few attempts), Denied, Missing and Corrupt (an answer of another shape
-    or size).
+    Every method may raise Unavailable (after a few attempts), Denied, Missing, Corrupt (an answer of another shape
+    or size) and, when something is to be changed, Rejected (with the server's words).
 
     Args:
         url: where Gitea is, such as `https://gitea.example.org` or `.../gitea`, without credentials.
@@ -56,6 +65,7 @@ class Client:
         if not (token.isascii() and token.isprintable()):
             raise Misconfigured("Gitea's token holds characters that no token has", "look for a line break in its file")
         self.url = str(parsed).rstrip("/")
+        self._token = token
         headers = {"Authorization": f"token {token}", "Accept": "application/json"}
         trust = ssl.create_default_context()  # the machine's authorities, as git has them, instead of httpx's own list
         self._client = httpx.Client(headers=headers, timeout=timeout, verify=trust, trust_env=False)
@@ -103,7 +113,9 @@ class Client:
     ) -> bytes:
         try:
             with self._client.stream(method, f"{self.url}/api/v1{path}", params=query, json=body) as response:
-                self._check(path, response.status_code)
+                rejected = response.status_code in _REJECTIONS
+                if not rejected:
+                    self._check(path, response.status_code)
                 answer, end = bytearray(), time.monotonic() + _LONGEST
                 for part in response.iter_bytes():
                     answer += part
@@ -111,11 +123,22 @@ class Client:
                         raise Unavailable(f"{self.url}/api/v1{path} is too slow: not done in {_LONGEST:.0f} s")
                     if len(answer) > _LARGEST:
                         raise Corrupt(f"{self.url}/api/v1{path} answers with more than {_LARGEST} bytes")
-                return bytes(answer)
+            if rejected:
+                raise Rejected(f"{self.url}/api/v1{path} answered {response.status_code}: {self._words(bytes(answer))}")
+            return bytes(answer)
         except httpx.ProtocolError as error:  # its text quotes what the server sent, which may be our token
             raise Unavailable(f"{self.url}/api/v1{path} did not answer in HTTP ({type(error).__name__})") from None
         except httpx.HTTPError as error:
             raise Unavailable(f"{self.url}/api/v1{path} did not answer: {type(error).__name__}: {error}") from error
+
+    def _words(self, answer: bytes) -> str:
+        """Why the server turned something down, in its words without our token, which it may say back."""
+        try:
+            words = _WORDS.validate_json(answer).message
+        except ValidationError:
+            words = "no reason"
+        line = "".join(c if c.isprintable() else " " for c in words.replace(self._token, "..."))
+        return line[:_MOST_WORDS].strip() or "no reason"
 
     def _check(self, path: str, status: int) -> None:
         where = f"{self.url}/api/v1{path} answered {status}"

@@ -1,0 +1,95 @@
+"""`reconciler init`."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler.cli import console, logs
+from reconciler.cli.once import ConfigOption
+from reconciler.cli.problems import by_lines, on_disk, show_problems
+from reconciler.decide.scaffold import environment_problems
+from reconciler.loop.assemble import repository
+from reconciler.loop.init import Place, Step, prepare
+from reconciler.loop.settings import Settings, read_settings, token_of
+from reconciler.loop.targets import gitea_of, on_gitea
+from reconciler.model.faults import Fault, kind_of
+from reconciler.model.problem import Problem
+from reconciler.world.gitea import Gitea
+
+
+def init(
+    environment: Annotated[
+        str, typer.Argument(metavar="ORG/ENV", help="Its repository on Gitea, such as acme/acme-prod.", show_default=False)
+    ],
+    config: ConfigOption,
+    placement: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLUSTER", help="Where it runs, such as hz-fsn-rtz-prod-acme, for a new environment.yaml. Repeat it for more."
+        ),
+    ] = None,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Prepare a repository on Gitea for an Environment: itself, a first commit, who may push which branch, the topic.
+
+    `resolved`, `status` and `plan/*` are then pushed by the reconciler alone, and `main` is changed by pull requests whose checks
+    are green. What people wrote or demanded stays; a second time nothing changes. Of Gitea it needs the token of an
+    administrator of the repository: put it into CATALYST_GITEA__TOKEN, if that is not the reconciler's own.
+
+    Exit codes: 0 it is prepared; 1 something is left for people to do, or it cannot be an Environment; 2 the command was used
+    wrongly; 3 something outside failed.
+
+    Example: reconciler init -c reconciler.yaml acme/acme-prod --placement hz-fsn-rtz-prod-acme
+    """
+    logs.configure(verbose=False)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", environment):
+        raise typer.BadParameter(f"{environment!r} is not ORG/ENV", param_hint="ORG/ENV")
+    settings = read_settings(config)
+    steps: list[Step] = []
+    fault: Fault | None = None
+    problems = environment_problems(environment, placement or [])
+    try:
+        with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+            for step in _steps(settings, environment, placement or [], Path(folder)) if not problems else ():
+                steps.append(step)
+                if format_ is console.Format.text:
+                    console.say(_line(step))
+    except Fault as found:
+        fault = found
+    if format_ is console.Format.json:
+        console.print_json(
+            {
+                "repository": environment,
+                "steps": [{"step": step.name, "what": step.what, "detail": step.detail} for step in steps],
+                "problems": [p.model_dump() for p in problems],
+                "fault": fault and {"kind": kind_of(fault), "message": str(fault)},
+            }
+        )
+    else:
+        show_problems(problems, by_lines(on_disk))
+        if fault is not None:
+            raise fault
+    raise typer.Exit(_code(steps, problems, fault))
+
+
+def _steps(settings: Settings, environment: str, clusters: list[str], folder: Path) -> Iterator[Step]:
+    part = gitea_of(settings)
+    clone = repository(on_gitea(environment, settings), folder)
+    with Gitea(part.url, token_of(part)) as forge:
+        yield from prepare(Place(forge, clone, environment, part.username, part.topic, clusters))
+
+
+def _line(step: Step) -> str:
+    return f"{step.name}: {step.what}" + (f" ({step.detail})" if step.detail else "")
+
+
+def _code(steps: list[Step], problems: tuple[Problem, ...], fault: Fault | None) -> int:
+    if fault is not None:
+        return console.OUTSIDE
+    return console.REFUSED if problems or any(step.what == "missing" for step in steps) else console.OK

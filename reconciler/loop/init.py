@@ -1,0 +1,140 @@
+"""Preparing an Environment's repository on the forge, step by step; what is there already is left as it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
+
+from reconciler.decide.protections import protections
+from reconciler.decide.scaffold import CLUSTER_HINT, README_FILE, environment_of, readme
+from reconciler.decide.validate import ENVIRONMENT_FILE
+from reconciler.loop.branches import MAIN
+from reconciler.loop.desire import WANTED
+from reconciler.model.faults import Rejected
+from reconciler.world import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from reconciler.world.git import Repository
+
+What = Literal["created", "changed", "as it was", "missing"]
+_MAY_NOT_WRITE: Final = frozenset({"none", "read"})
+
+
+class InitForge(Protocol):
+    """What preparing needs of a forge; `world.gitea.Gitea` in earnest."""
+
+    def archived(self, repository: str) -> bool | None:
+        """Whether it is read-only; None when there is none."""
+
+    def create_repository(self, repository: str) -> None:
+        """Create it, empty."""
+
+    def access(self, repository: str, user: str) -> tuple[str, str]:
+        """A user's name as the forge writes it, and their right."""
+
+    def let_write(self, repository: str, user: str) -> None:
+        """Let a user write."""
+
+    def protections(self, repository: str) -> Sequence[Mapping[str, Any]]:
+        """The rules, in the order in which they are tried."""
+
+    def protect(self, repository: str, rule: str, fields: Mapping[str, Any], *, new: bool) -> None:
+        """Create or change one."""
+
+    def topics(self, repository: str) -> Sequence[str]:
+        """Its topics."""
+
+    def add_topic(self, repository: str, topic: str) -> None:
+        """Add one."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that an Environment's repository needs, and what was done about it; `missing` is for people to do."""
+
+    name: str
+    what: What
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What is prepared.
+
+    Attributes:
+        forge: where.
+        clone: of the repository, which may not be there yet.
+        repository: owner/name.
+        user: as whom the reconciler pushes.
+        topic: by which the reconciler finds it.
+        clusters: where the Environment is placed, should it have to be written; `decide.scaffold` has no problem with them.
+    """
+
+    forge: InitForge
+    clone: Repository
+    repository: str
+    user: str
+    topic: str
+    clusters: Sequence[str]
+
+
+def prepare(here: Place) -> Iterator[Step]:
+    """Take each step and tell of it. The topic is last: by it the reconciler takes the repository on.
+
+    Raises:
+        Rejected: the repository is archived, or the forge does not keep a rule.
+        Fault: the forge could not be asked, or does not let us.
+    """
+    archived = here.forge.archived(here.repository)
+    if archived:
+        raise Rejected(f"{here.repository} is archived", "take it out of the archive")
+    heads = {} if archived is None else here.clone.heads()
+    if MAIN not in heads and not here.clusters:
+        yield Step(MAIN, "missing", f"give --placement CLUSTER, of which to write {ENVIRONMENT_FILE}; {CLUSTER_HINT}")
+        return
+    if archived is None:
+        here.forge.create_repository(here.repository)
+    yield Step("repository", "as it was" if archived is not None else "created")
+    yield _main(here, heads)
+    for step in (_protection, _topic):
+        yield from step(here)
+
+
+def _main(here: Place, heads: Mapping[str, str]) -> Step:
+    if MAIN in heads:
+        here.clone.fetch({MAIN: heads[MAIN]})
+        if ENVIRONMENT_FILE in here.clone.read(heads[MAIN], WANTED).files:
+            return Step(MAIN, "as it was")
+        return Step(MAIN, "missing", f"it has no {ENVIRONMENT_FILE}, and what people wrote is not touched: add one")
+    document, _ = environment_of(here.clusters)
+    files = {ENVIRONMENT_FILE: documents.dump(document or {}), README_FILE: readme(here.repository).encode()}
+    message = f"Begin the Environment {here.repository.rpartition('/')[2]}\n"
+    commit = here.clone.write(files, parent=None, message=message, time=int(time.time()))
+    here.clone.push(commit.id, MAIN, expect=None)
+    return Step(MAIN, "created", ", ".join(files))
+
+
+def _protection(here: Place) -> Iterator[Step]:
+    user, right = here.forge.access(here.repository, here.user)
+    if right in _MAY_NOT_WRITE:  # the forge drops who may not write from its rules, without a word
+        here.forge.let_write(here.repository, user)
+    yield Step("access", "as it was" if right not in _MAY_NOT_WRITE else "changed", f"{user} may write")
+    for one in protections(here.forge.protections(here.repository), user):
+        if one.fields:
+            here.forge.protect(here.repository, one.rule, one.fields, new=one.new)
+        what: What = "as it was" if not one.fields else "created" if one.new else "changed"
+        yield Step(f"protection of {one.rule}", what, ", ".join(one.changed))
+    for one in protections(here.forge.protections(here.repository), user):
+        if one.fields:
+            words = f"the forge does not keep the protection of {one.rule}: {', '.join(one.changed or one.fields)}"
+            raise Rejected(words, f"make {user} a collaborator who may write {here.repository}")
+
+
+def _topic(here: Place) -> Iterator[Step]:
+    there = here.topic in here.forge.topics(here.repository)
+    if not there:
+        here.forge.add_topic(here.repository, here.topic)
+    yield Step("topic", "as it was" if there else "created", here.topic)
