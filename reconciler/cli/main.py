@@ -27,6 +27,7 @@ _MODULES: Final = {
     "tree": "graph",
     "outdated": "update",
     "update": "update",
+    "promote": "promote",
     "publish": "publish",
     "schemas": "schemas",
     "import": "import_",

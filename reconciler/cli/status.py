@@ -77,9 +77,7 @@ def _read(target: Target, folder: Path, settings: Settings) -> Found | Fault:
         branches = Branches(repository(target, folder))
         branches.look()
         age = max(0, int(time.time()) - branches.confirmed())
-        # Twice the interval, and time for a pass or two: one late confirmation is no alarm.
-        patience = 2 * settings.intervals.confirm + 4 * settings.intervals.poll
-        return Found(branches.head(MAIN), branches.status(), age, stale=age > patience)
+        return Found(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)
     except Fault as fault:
         return fault
 

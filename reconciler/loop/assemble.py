@@ -75,6 +75,11 @@ class Runtime:
             confirm=settings.intervals.confirm,
         )
 
+    @property
+    def forge(self) -> Gitea | None:
+        """The Gitea that is configured."""
+        return self._gitea
+
     def close(self) -> None:
         """Stop observing and close connections."""
         self.clusters.close()

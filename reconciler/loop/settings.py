@@ -198,6 +198,11 @@ class IntervalsPart(Part):
     retry: Seconds = 60
     confirm: Seconds = 300
 
+    @property
+    def patience(self) -> float:
+        """After how long without a confirmation a status is stale: twice the interval, and time for a pass or two."""
+        return 2 * self.confirm + 4 * self.poll
+
 
 class Settings(BaseSettings):
     """All that the reconciler must be told."""

@@ -45,6 +45,7 @@ COMMANDS = (
     "tree",
     "outdated",
     "update",
+    "promote",
     "import",
     "publish",
     "schemas",

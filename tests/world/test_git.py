@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Rejected, Unavailable
 from reconciler.world.git import Credentials, Repository, Snapshot
-from tests.world.git_server import GitServer, bare, commit, git, hook
+from tests.world.git_server import GitServer, bare, commit, commit_tree, git, hook
 from tests.world.test_git_objects import contents
 
 if TYPE_CHECKING:
@@ -442,3 +442,35 @@ def test_threads_work_side_by_side_and_leave_no_files_open(tmp_path: Path, serve
         time.sleep(0.01)  # the server closes its ends a moment later
     assert open_files() <= before
     assert {repository.heads()["resolved"] for repository in repositories} == {tip(origin, "resolved") for origin in origins}
+
+
+def test_a_commit_over_another_changes_nothing_else(tmp_path: Path) -> None:
+    origin = bare(tmp_path / "origin.git")
+    commit(origin, "main", {"applications/shop.yaml": "one", "run.sh": "#!/bin/sh", "README.md": "words"})
+    blob = git(origin, "rev-parse", "main:run.sh")
+    inside = git(origin, "rev-parse", "main:applications/shop.yaml")
+    folder = git(origin, "mktree", stdin=f"100755 blob {inside}\tshop.yaml\n".encode())
+    lines = (f"100755 blob {blob}\trun.sh", f"120000 blob {blob}\tlink", f"040000 tree {folder}\tapplications")
+    commit_tree(origin, "main", git(origin, "mktree", stdin="\n".join(lines).encode() + b"\n"))
+    repository = Repository(tmp_path / "clone", origin.as_uri())
+    main = repository.heads()["main"]
+    repository.fetch({"main": main})
+    made = repository.write_over({"applications/shop.yaml": b"two"}, parent=main, message="m\n", time=1)
+    repository.push(made.id, "other", expect=None)
+    assert git(origin, "diff", "--name-status", "main", "other") == "M\tapplications/shop.yaml"
+    assert git(origin, "show", "other:applications/shop.yaml") == "two"
+    assert "100755" in git(origin, "ls-tree", "other:applications")
+    assert (made.parents, repository.wrote(made), repository.wrote(repository.commit_of(main))) == ((main,), True, False)
+    for absent in ("nope.yaml", "applications", "applications/nope.yaml", "README/x"):
+        with pytest.raises(Missing, match="holds no file"):
+            repository.write_over({absent: b""}, parent=main, message="m\n", time=1)
+
+
+def test_a_deletion_that_the_server_refuses_is_noticed(tmp_path: Path) -> None:
+    origin = bare(tmp_path / "served" / "origin.git")
+    head = commit(origin, "plan/pr-1", {"a": "b"})
+    git(origin, "config", "receive.denyDeletes", "true")
+    git(origin, "config", "http.receivepack", "true")
+    with GitServer(tmp_path / "served").running() as server, pytest.raises(Rejected, match="deletion prohibited"):
+        Repository(tmp_path / "clone", f"{server.url}/origin.git").remove("plan/pr-1", expect=head)
+    assert git(origin, "rev-parse", "plan/pr-1") == head

@@ -15,6 +15,7 @@ import stamina
 from pygit2.enums import ObjectType, RepositoryOpenFlag
 
 from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Unavailable
+from reconciler.world.git.change import changed
 from reconciler.world.git.merge import merge
 from reconciler.world.git.names import printable
 from reconciler.world.git.objects import objects_of
@@ -39,13 +40,14 @@ _patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit: ids in hexadecimal, `time` the committer's in seconds since the epoch, `message` as text."""
+    """A commit: ids in hexadecimal, `time` the committer's in seconds since the epoch, `committer` their address."""
 
     id: str
     tree: str
     parents: tuple[str, ...]
     time: int
     message: str
+    committer: str
 
 
 class _Damaged(Exception):  # noqa: N818 - never leaves this module
@@ -193,6 +195,25 @@ class Repository:
 
         return self._restored(work)
 
+    def write_over(self, files: Mapping[str, bytes], *, parent: str, message: str, time: int) -> Commit:
+        """Make a commit as `write` does, of which only these files (path -> content) differ from its parent, which holds them.
+
+        Raises:
+            Missing: the parent is not in the local clone, or does not hold one of the files.
+        """
+
+        def work(repo: pygit2.Repository) -> Commit:
+            before = self._commit(repo, parent)
+            who = pygit2.Signature(*self._author, time, 0)
+            id_ = repo.create_commit(None, who, who, message, changed(repo, before.tree, files), [before.id])
+            return self._commit(repo, str(id_))
+
+        return self._restored(work)
+
+    def wrote(self, commit: Commit) -> bool:
+        """Whether a commit was made by `write` or `write_over`, and by nobody amended."""
+        return commit.committer == self._author[1]
+
     def push(self, commit: str, branch: str, *, expect: str | None) -> None:
         """Set the server's branch to a commit that is here, if the branch is still at `expect`.
 
@@ -240,7 +261,8 @@ class Repository:
         head, _, _ = found.read_raw().partition(b"\n\n")
         parents = tuple(line[7:].decode() for line in head.splitlines() if line.startswith(b"parent "))
         message = found.raw_message.decode("utf-8", "replace")
-        return Commit(id_, str(found.tree_id), parents, found.commit_time, message)
+        committer = (found.committer.raw_email or b"").decode("utf-8", "replace")
+        return Commit(id_, str(found.tree_id), parents, found.commit_time, message, committer)
 
     def _restored(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Run `work`; if the clone is damaged, make it anew, fetch what was last wanted, and run it once more."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from reconciler.world.gitea.proposals import Proposal, Proposals
 from reconciler.world.gitea.protection import Protection
 from reconciler.world.gitea.pulls import Comment, PullRequest, PullRequests
 from reconciler.world.gitea.repositories import RemoteRepository, Repositories
 
-__all__ = ["Comment", "Gitea", "PullRequest", "RemoteRepository"]
+__all__ = ["Comment", "Gitea", "Proposal", "PullRequest", "RemoteRepository"]
 
 
-class Gitea(Repositories, PullRequests, Protection):
+class Gitea(Repositories, PullRequests, Proposals, Protection):
     """All that is asked of a Gitea server."""

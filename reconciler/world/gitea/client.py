@@ -85,8 +85,12 @@ class Client:
 
     def read(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> T:
         """Ask for something below `/api/v1`, patiently, and check its shape."""
+        return self.shaped(path, _patiently(Unavailable, self._ask, "GET", path, query), shape)
+
+    def shaped(self, path: str, answer: bytes, shape: TypeAdapter[T]) -> T:
+        """An answer, once its shape was checked."""
         try:
-            return shape.validate_json(_patiently(Unavailable, self._ask, "GET", path, query))
+            return shape.validate_json(answer)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             raise Corrupt(f"{self.url}/api/v1{path} answered in an unknown shape: {first['loc']}: {first['msg']}") from None

@@ -1,0 +1,92 @@
+"""`reconciler promote`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from reconciler.cli import console
+from reconciler.cli.environment import Opened, opened_together
+from reconciler.cli.once import ConfigOption
+from reconciler.cli.problems import by_lines, show_problems
+from reconciler.loop.promote import Goal, Promotion, merge, propose, source_of
+from reconciler.model.faults import Misconfigured
+
+
+def promote(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The Environment that is promoted from.", show_default=False)],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The Environment that is promoted to.", show_default=False)],
+    config: ConfigOption,
+    applications: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[APP...]", help="Only these Applications; by default all that both have.", show_default=False),
+    ] = None,
+    merge_: Annotated[
+        bool, typer.Option("--merge", help="Merge it, if its checks are green: the very commit that they are of.")
+    ] = False,
+    format_: console.FormatOption = console.Format.text,
+) -> None:
+    """Open a pull request, or update the one that is open, that pins in TO what runs in FROM and is ready there.
+
+    Only versions in the files of TO move; comments and order stay. The pull request holds exactly what was asked for last. An
+    Application that is not ready in FROM is not promoted: with APP nothing is then, without it all others are.
+
+    Exit codes: 0 done, or nothing to do; 1 something is not promoted, or not merged; 3 something outside failed.
+    """
+    with opened_together(config, (source, target)) as (one, other):
+        goal, url = _goal(other)
+        intervals = one.runtime.settings.intervals
+        ready = source_of(one.target.identity.name, one.branches, intervals.patience)
+        found = propose(ready, goal, other.runtime.world, applications or [])
+        files = other.branches.wanted_files().files
+        why_not = (merge(goal, found) if found.number else "there is no pull request") if merge_ else None
+    where = f"{url}/{goal.repository}/pulls/{found.number}" if found.number else None
+    if format_ is console.Format.json:
+        console.print_json(_as_json(found, where, why_not))
+    else:
+        show_problems(found.problems, by_lines(files.get))
+        _show(found, where, why_not)
+    good = not found.problems and not any(one.refused for one in found.left) and not why_not
+    raise typer.Exit(console.OK if good else console.REFUSED)
+
+
+def _goal(here: Opened) -> tuple[Goal, str]:
+    part, where = here.runtime.settings.gitea, here.target.repository
+    if here.runtime.forge is None or part is None or where is None:
+        raise Misconfigured(f"{here.target.label} is not on the configured Gitea", "a pull request can be opened there alone")
+    return Goal(here.target.identity, here.runtime.forge, where, here.clone, here.branches), part.url.rstrip("/")
+
+
+def _show(found: Promotion, where: str | None, why_not: str | None) -> None:
+    for pin in found.pins:
+        console.say(f"{pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}")
+    for one in found.left:
+        console.say(f"{one.application}: not promoted: {one.why}")
+    console.say(f"pull request {found.what}: {where}" if where else found.what)
+    if why_not is not None:
+        console.say(f"not merged: {why_not}" if why_not else f"merged at {found.commit[:10]}")
+
+
+def _as_json(found: Promotion, where: str | None, why_not: str | None) -> dict[str, Any]:
+    return {
+        "what": found.what,
+        "pullRequest": found.number or None,
+        "url": where,
+        "commit": found.commit or None,
+        "pins": [
+            {
+                "application": pin.name,
+                "blueprint": pin.package.blueprint,
+                "from": pin.before,
+                "to": pin.package.version,
+                "digest": pin.package.digest,
+                "readySince": pin.since or None,
+            }
+            for pin in found.pins
+        ],
+        "left": [{"application": one.application, "why": one.why, "refused": one.refused} for one in found.left],
+        "problems": [p.model_dump() for p in found.problems],
+        "merged": None if why_not is None else not why_not,
+        "notMerged": why_not or None,
+    }

@@ -1,0 +1,214 @@
+"""Promotion: one pull request in one Environment that pins what runs, and is ready, in another."""
+
+from __future__ import annotations
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from reconciler.decide.promote import VERSION, Left, Ready, edited, promote
+from reconciler.decide.proposal import message, text, title
+from reconciler.decide.protections import CHECKS
+from reconciler.decide.validate import validate
+from reconciler.loop.branches import MAIN, RESOLVED
+from reconciler.loop.claims import alone
+from reconciler.loop.plan import plan
+from reconciler.model.faults import Missing, Rejected
+from reconciler.world import documents
+from reconciler.world.git import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from reconciler.decide.promote import Pin
+    from reconciler.decide.validate import Wish
+    from reconciler.loop.branches import Branches
+    from reconciler.loop.desire import Identity
+    from reconciler.loop.passes import World
+    from reconciler.model.problem import Problem
+    from reconciler.world.git import Repository
+    from reconciler.world.gitea import Proposal
+
+BRANCH: Final = "promote/"
+What = Literal["opened", "updated", "as it was", "nothing to promote", "refused"]
+
+
+class ProposalForge(Protocol):
+    """What a promotion needs of a forge; `world.gitea.Gitea` in earnest."""
+
+    def proposal(self, repository: str, branch: str, base: str) -> Proposal | None:
+        """The open pull request for a branch."""
+
+    def propose(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
+        """Open one."""
+
+    def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
+        """Put another title and text into one."""
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        """The newest state and description of each context."""
+
+    def merge(self, repository: str, number: int, commit: str) -> None:
+        """Merge one whose head is this commit."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """The Environment that is promoted to.
+
+    Attributes:
+        identity: its own.
+        forge: where its pull requests are.
+        repository: owner/name there.
+        clone: of the repository.
+        branches: of the same clone; looked at here.
+    """
+
+    identity: Identity
+    forge: ProposalForge
+    repository: str
+    clone: Repository
+    branches: Branches
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """What came of it.
+
+    Attributes:
+        what: what became of the pull request.
+        pins: what it pins.
+        left: what is not promoted.
+        problems: why what people wrote in the goal cannot be changed.
+        number: the pull request's; 0 when there is none.
+        commit: the head that it was given.
+    """
+
+    what: What
+    pins: tuple[Pin, ...] = ()
+    left: tuple[Left, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    number: int = 0
+    commit: str = ""
+
+
+def source_of(name: str, branches: Branches, patience: float) -> Ready:
+    """What runs in the Environment that is promoted from.
+
+    Args:
+        name: its name.
+        branches: its own; looked at here.
+        patience: seconds after which a status that nobody confirmed says nothing.
+
+    Raises:
+        Missing: nothing is resolved there yet.
+        Fault: the repository could not be read.
+    """
+    branches.look()
+    lock, head = branches.lock(), branches.head(RESOLVED)
+    if lock is None or head is None:
+        raise Missing(f"nothing is resolved yet in {name}", "see `reconciler status`")
+    told = branches.status() if time.time() - branches.confirmed() <= patience else None
+    return Ready(name, lock, head, told)
+
+
+def propose(source: Ready, goal: Goal, world: World, names: Collection[str]) -> Promotion:
+    """Open the pull request, or bring the one that is open up to date; it is exactly what is asked for here.
+
+    Args:
+        source: what is promoted from.
+        goal: what is promoted to.
+        world: what passes know, to tell what merging it would do.
+        names: which Applications, of which then each must be ready; empty for all that both have.
+
+    Raises:
+        Missing: the goal has no `main`.
+        Rejected: people pushed to the pull request's branch, or a rule of the forge is against it.
+        Fault: something could not be read or written.
+    """
+    goal.branches.look()
+    main = goal.branches.head(MAIN)
+    if main is None:
+        raise Missing(f"{goal.repository} has no branch main", "see `reconciler init`")
+    snapshot = goal.branches.wanted_files()
+    sources = {file: documents.load(content, file) for file, content in snapshot.files.items()}
+    wish, problems = validate(sources)
+    if wish is None or snapshot.problems:
+        return Promotion("refused", problems=(*snapshot.problems, *problems))
+    prior = goal.branches.lock()
+    pins, left = promote(source, wish.declared, prior, names)
+    moving, files, unclear = _edits([pin for pin in pins if not pin.stands], snapshot, wish)
+    left = (*left, *unclear)
+    if names and any(one.refused for one in left):
+        return Promotion("refused", left=left)
+    if not moving:
+        return Promotion("nothing to promote", left=left)
+    merged = Snapshot(main, {**snapshot.files, **files}, ())
+    found = plan(merged, goal.identity, prior, world, alone(goal.identity))
+    said = title(source, moving), text(source, goal.identity.name, moving, left, found.steps, found.hitch)
+    commit, pushed = _push(goal, BRANCH + source.name, files, main, message(source, moving))
+    number, what = _tell(goal, BRANCH + source.name, *said)
+    if pushed and what == "as it was":
+        what = "updated"
+    return Promotion(what, moving, left, number=number, commit=commit)
+
+
+def merge(goal: Goal, promotion: Promotion) -> str:
+    """Merge the pull request at the very commit that was promoted, once its checks are green; return why not, or nothing."""
+    marks = goal.forge.statuses(goal.repository, promotion.commit)
+    for check in CHECKS:
+        state, words = marks.get(check, ("pending", "the reconciler has not looked at it yet"))
+        if state != "success":
+            return f"{check} is {state}: {words}"
+    try:
+        goal.forge.merge(goal.repository, promotion.number, promotion.commit)
+    except Rejected as fault:
+        return fault.message
+    return ""
+
+
+def _edits(pins: Sequence[Pin], snapshot: Snapshot, wish: Wish) -> tuple[tuple[Pin, ...], dict[str, bytes], tuple[Left, ...]]:
+    """Change the versions in people's files and nothing else; what cannot be done so is left to them."""
+    moving, files, left = [], {}, []
+    for pin in pins:
+        source = wish.declared[pin.name].source
+        content = snapshot.files[source.file]
+        new = edited(content.decode("utf-8-sig"), source.places[VERSION], pin.before, pin.package.version)
+        wanted = deepcopy(source.data)
+        wanted["spec"]["blueprint"]["version"] = pin.package.version
+        if new is None or documents.load(new.encode(), source.file).data != wanted:
+            place = source.problem("NotPlain", "", VERSION, at_value=True).place
+            left.append(
+                Left(pin.name, f"its version is not written plainly: write {pin.package.version} at {place}", refused=True)
+            )
+            continue
+        mark = content[: len(content) - len(content.decode("utf-8-sig").encode())]  # a byte order mark stays
+        files[source.file] = mark + new.encode()
+        moving.append(pin)
+    return tuple(moving), files, tuple(left)
+
+
+def _push(goal: Goal, branch: str, files: Mapping[str, bytes], main: str, words: str) -> tuple[str, bool]:
+    """Have the branch hold one commit on top of main; return its id, and whether it was pushed."""
+    head = goal.clone.heads().get(branch)
+    goal.clone.fetch({MAIN: main, **({branch: head} if head else {})})
+    there = goal.clone.commit_of(head) if head else None
+    if there is not None and not goal.clone.wrote(there):
+        hint = "merge or close its pull request, and delete the branch"
+        raise Rejected(f"{branch} of {goal.repository} holds a commit that is not the reconciler's", hint)
+    commit = goal.clone.write_over(files, parent=main, message=words, time=int(time.time()))
+    if there is not None and replace(there, id=commit.id, time=commit.time) == commit:
+        return there.id, False
+    goal.clone.push(commit.id, branch, expect=head)
+    return commit.id, True
+
+
+def _tell(goal: Goal, branch: str, subject: str, words: str) -> tuple[int, What]:
+    there = goal.forge.proposal(goal.repository, branch, MAIN)
+    if there is None:
+        return goal.forge.propose(goal.repository, branch, MAIN, subject, words), "opened"
+    if (there.title, there.text) == (subject, words):
+        return there.number, "as it was"
+    goal.forge.edit_proposal(goal.repository, there.number, subject, words)
+    return there.number, "updated"

@@ -1,0 +1,71 @@
+"""Pull requests that the reconciler itself opens and merges on Gitea."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, TypeAdapter
+
+from reconciler.world.gitea.client import Client, path_of
+
+
+class _Repository(BaseModel):
+    full_name: str
+
+
+class _Head(BaseModel):
+    ref: str
+    repo: _Repository | None
+
+
+class _Base(BaseModel):
+    ref: str
+
+
+class _Found(BaseModel):
+    number: int
+    title: str
+    body: str
+    base: _Base
+    head: _Head
+
+
+class _Opened(BaseModel):
+    number: int
+
+
+class Proposal(BaseModel):
+    """An open pull request as its readers see it."""
+
+    number: int
+    title: str
+    text: str
+
+
+class Proposals(Client):
+    """What is asked about pull requests of the reconciler's own."""
+
+    def proposal(self, repository: str, branch: str, base: str) -> Proposal | None:
+        """The open pull request for a branch of a repository (owner/name) itself, not of a fork; None when there is none."""
+        query = {"state": "open", "sort": "oldest"}
+        for page in self.pages(f"/repos/{path_of(repository)}/pulls", query, TypeAdapter(list[_Found])):
+            for one in page:
+                home = one.head.repo is not None and one.head.repo.full_name.lower() == repository.lower()
+                if home and (one.head.ref, one.base.ref) == (branch, base):
+                    return Proposal(number=one.number, title=one.title, text=one.body)
+        return None
+
+    def propose(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
+        """Open a pull request; return its number. Raises Rejected when there is one already."""
+        path, body = f"/repos/{path_of(repository)}/pulls", {"head": branch, "base": base, "title": title, "body": text}
+        return self.shaped(path, self.send("POST", path, body), TypeAdapter(_Opened)).number
+
+    def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
+        """Put another title and text into a pull request."""
+        self.send("PATCH", f"/repos/{path_of(repository)}/pulls/{number}", {"title": title, "body": text})
+
+    def merge(self, repository: str, number: int, commit: str) -> None:
+        """Merge a pull request if its head is still this very commit, and no rule of the repository stands against it.
+
+        Raises:
+            Rejected: a rule stands against it, or the head is another one; with Gitea's words.
+        """
+        self.send("POST", f"/repos/{path_of(repository)}/pulls/{number}/merge", {"Do": "merge", "head_commit_id": commit})

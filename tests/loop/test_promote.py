@@ -1,0 +1,196 @@
+"""Promotion over real repositories on disk, with a forge in memory: what is written where, and what is left to people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.decide.protections import CHECKS
+from reconciler.loop.branches import Branches
+from reconciler.loop.desire import Identity
+from reconciler.loop.passes import World
+from reconciler.loop.promote import Goal, Promotion, merge, propose, source_of
+from reconciler.model.faults import Missing, Rejected
+from reconciler.world.git import Repository
+from reconciler.world.gitea import Proposal
+from tests.loop.builders import AROUND, Shelf, Stage, application, environment, files, verified
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BOLT = "hz-fsn-rtz-prod-bolt"
+WHERE = "bolt/bolt-prod"
+SHOP = "applications/shop.yaml"
+
+
+@dataclass
+class Forge:
+    """A ProposalForge in memory; it keeps count of what is written."""
+
+    open: list[Proposal] = field(default_factory=list)
+    marks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    merged: list[tuple[int, str]] = field(default_factory=list)
+    against: str = ""
+    writes: int = 0
+
+    def proposal(self, repository: str, branch: str, base: str) -> Proposal | None:
+        assert (repository, branch, base) == (WHERE, "promote/acme-prod", "main")
+        return self.open[-1] if self.open else None
+
+    def propose(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
+        del repository, branch, base
+        self.writes += 1
+        self.open.append(Proposal(number=7, title=title, text=text))
+        return 7
+
+    def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
+        del repository
+        self.writes += 1
+        self.open[-1] = Proposal(number=number, title=title, text=text)
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        del repository, commit
+        return self.marks
+
+    def merge(self, repository: str, number: int, commit: str) -> None:
+        del repository
+        if self.against:
+            raise Rejected(self.against)
+        self.merged.append((number, commit))
+
+
+@dataclass
+class Scene:
+    """acme-prod with a shop in 1.1.0 that is ready, and bolt-prod with one in 1.0.0."""
+
+    folder: Path
+    forge: Forge = field(default_factory=Forge)
+    starts: int = 0
+
+    def __post_init__(self) -> None:
+        (self.folder / "source").mkdir()
+        (self.folder / "goal").mkdir()
+        shelf = Shelf(verified("bp-shop", "1.0.0"))
+        self.goal = Stage(self.folder / "goal", shelf=shelf, identity=Identity("bolt-prod"))
+        self.goal.settle(self.content(application("shop")))
+        shelf.put(verified("bp-shop", "1.1.0"))
+        self.source = Stage(self.folder / "source", shelf=shelf)
+        self.source.settle(files("shop"))
+
+    @staticmethod
+    def content(shop: str) -> dict[str, str]:
+        return {"environment.yaml": environment(name="bolt-prod", organization="bolt", clusters=(BOLT,)), SHOP: shop}
+
+    def promote(self, *names: str, patience: float = 600) -> tuple[Goal, Promotion]:
+        """As the command does it: nothing is known from before."""
+        self.starts += 1
+        clones = self.folder / f"clones-{self.starts}"
+        ready = source_of("acme-prod", Branches(Repository(clones / "from", self.source.origin.as_uri())), patience)
+        clone = Repository(clones / "to", self.goal.origin.as_uri())
+        goal = Goal(self.goal.identity, self.forge, WHERE, clone, Branches(clone))
+        world = World(self.goal.shelf, self.goal.fleet, self.goal.policies, lambda _: AROUND)
+        return goal, propose(ready, goal, world, names)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+def left(found: Promotion) -> Sequence[str]:
+    return [f"{one.application}: {one.why}" for one in found.left]
+
+
+def test_one_pull_request_that_a_second_run_leaves_as_it_is(scene: Scene) -> None:
+    main = scene.goal.head("main")
+    _, found = scene.promote()
+    assert (found.what, found.number) == ("opened", 7)
+    assert scene.goal.head("promote/acme-prod") == found.commit
+    assert scene.goal.git("log", "-1", "--format=%P", found.commit) == main
+    assert scene.goal.show(found.commit, SHOP) == application("shop", version="1.1.0").strip()
+    assert scene.forge.open[0].title == "Promote shop 1.1.0 from acme-prod"
+    everything, writes = scene.goal.everything(), scene.forge.writes
+    _, again = scene.promote()
+    assert (again.what, again.commit) == ("as it was", found.commit)
+    assert (scene.goal.everything(), scene.forge.writes) == (everything, writes)
+
+
+def test_it_follows_main_and_what_is_asked_for(scene: Scene) -> None:
+    _, first = scene.promote()
+    new = application("shop").replace("metadata", "# a comment\nmetadata") + "  size: small\n"
+    main = scene.goal.push(scene.content(new) | {"script.sh": "x"})
+    _, found = scene.promote()
+    assert (found.what, found.number) == ("updated", first.number)
+    assert scene.goal.git("log", "-1", "--format=%P", found.commit) == main
+    assert scene.goal.git("diff", "--stat", f"{main}..{found.commit}").count("|") == 1
+    assert scene.goal.show(found.commit, SHOP) == new.replace("^1.0", "1.1.0").strip()
+    scene.source.shelf.put(verified("bp-shop", "1.2.0"))
+    scene.source.push(files("shop") | {SHOP: application("shop", version="^1.2")})
+    scene.source.start().run(wait=1)
+    scene.source.fleet.run_all(scene.source.lock())
+    scene.source.start().run(wait=1)
+    assert scene.promote("shop")[1].what == "updated"
+    assert scene.forge.open[0].title == "Promote shop 1.2.0 from acme-prod"
+    assert len(scene.forge.open) == 1
+
+
+def test_nothing_to_promote_opens_nothing(scene: Scene) -> None:
+    scene.goal.push(scene.content(application("shop", version="1.1.0")))
+    _, found = scene.promote()
+    assert (found.what, found.left, scene.forge.writes) == ("nothing to promote", (), 0)
+    assert scene.goal.head("promote/acme-prod") is None
+
+
+def test_what_is_not_ready_any_more_is_not_promoted(scene: Scene) -> None:
+    scene.source.fleet.releases.clear()
+    scene.source.start().run(wait=1)
+    for names in ((), ("shop",)):
+        _, found = scene.promote(*names)
+        assert (found.what, scene.forge.writes) == ("refused" if names else "nothing to promote", 0)
+        assert "not ready" in left(found)[0]
+
+
+def test_a_status_that_nobody_confirmed_for_long_says_nothing(scene: Scene) -> None:
+    _, found = scene.promote(patience=-1)
+    assert left(found) == ["shop: nobody knows what runs in acme-prod: its status is missing, or was not confirmed for long"]
+
+
+def test_what_people_pushed_to_the_branch_stays(scene: Scene) -> None:
+    _, found = scene.promote()
+    scene.goal.git("update-ref", "refs/heads/promote/acme-prod", found.commit)
+    mine = scene.goal.push({**scene.content(application("shop", version="1.1.0")), "notes.md": "mine"}, "promote/acme-prod")
+    scene.goal.push(scene.content(application("shop", version="~1.0")))
+    with pytest.raises(Rejected, match="holds a commit that is not the reconciler's"):
+        scene.promote()
+    assert scene.goal.head("promote/acme-prod") == mine
+
+
+def test_what_is_refused_on_main_is_told_first(scene: Scene) -> None:
+    scene.goal.push(scene.content(application("shop", version="latest!")))
+    _, found = scene.promote()
+    assert (found.what, [p.code for p in found.problems]) == ("refused", ["InvalidRange"])
+    scene.goal.push(scene.content(application("shop").replace("version: ^1.0", 'version: "\\x5e1.0"')))
+    _, found = scene.promote()
+    assert left(found) == ["shop: its version is not written plainly: write 1.1.0 at applications/shop.yaml:5:39"]
+
+
+def test_before_anything_is_resolved_there_is_nothing_to_promote(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match="nothing is resolved yet in acme-prod"):
+        source_of("acme-prod", Branches(Repository(tmp_path / "clone", Stage(tmp_path).origin.as_uri())), 600)
+
+
+def test_it_is_merged_at_the_commit_whose_checks_are_green(scene: Scene) -> None:
+    goal, found = scene.promote()
+    assert merge(goal, found) == "catalyst/plan is pending: the reconciler has not looked at it yet"
+    scene.forge.marks = dict.fromkeys(CHECKS, ("failure", "Conflict"))
+    assert merge(goal, found) == "catalyst/plan is failure: Conflict"
+    scene.forge.marks = dict.fromkeys(CHECKS, ("success", "1 of 1"))
+    scene.forge.against = "Does not have enough approvals"
+    assert merge(goal, found) == "Does not have enough approvals"
+    assert scene.forge.merged == []
+    scene.forge.against = ""
+    assert merge(goal, found) == ""
+    assert scene.forge.merged == [(7, found.commit)]
