@@ -529,3 +529,24 @@ def test_publish_pushes_nothing_when_one_folder_is_wrong(tmp_path: Path) -> None
     assert "its Chart.yaml says" in done.output
     listed = call("publish", tmp_path / "valkey", "--registry", "127.0.0.1:1/openova", "--unsigned", "--format", "json")
     assert [p["code"] for p in json.loads(listed.stdout)["problems"]] == ["InvalidBlueprint"]
+
+
+# init and promote
+
+
+def test_init_refuses_what_can_be_no_environment(sovereign: Sovereign) -> None:
+    done = call("init", "-c", sovereign.config, "acme/shop")
+    assert done.exit_code == 1
+    assert "acme/shop cannot be an Environment's repository" in done.output
+    done = call("init", "-c", sovereign.config, "acme/acme-prod", "--placement", "hz-fsn-rtz-stg-acme", "--format", "json")
+    shown = json.loads(done.stdout)
+    assert (done.exit_code, shown["steps"], [p["code"] for p in shown["problems"]]) == (1, [], ["NameMismatch"])
+    assert call("init", "-c", sovereign.config, "acme").exit_code == 2
+
+
+def test_init_and_promote_need_a_gitea(sovereign: Sovereign) -> None:
+    assert "no Gitea is configured" in fault("init", "-c", sovereign.config, "acme/acme-prod")
+    for name in ("acme-prod", "acme-stg"):
+        sovereign.environment(name, files())
+    assert "acme-prod is not on the configured Gitea" in fault("promote", "-c", sovereign.config, "acme-stg", "acme-prod")
+    assert "there is no Environment acme-uat" in fault("promote", "-c", sovereign.config, "acme-uat", "acme-prod")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable
+from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
 from reconciler.world.gitea import Gitea
 from tests.world.git_server import tcp_server
 
@@ -101,3 +101,36 @@ def test_tokens_that_cannot_be_sent_are_not_shown(token: str) -> None:
     with pytest.raises(Misconfigured) as caught:
         Gitea("https://gitea.example.org", token)
     assert token.strip() not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "words"),
+    [
+        ("405 No", b'{"message": "Does not have enough approvals"}', "answered 405: Does not have enough approvals"),
+        ("409 Conflict", b'{"message": "head out of date\\u001b[2J\\n"}', "answered 409: head out of date"),
+        ("422 What", b"<html>", "answered 422: no reason"),
+        ("422 What", b'{"message": ""}', "answered 422: no reason"),
+        ("409 Conflict", json.dumps({"message": f"you sent {TOKEN}"}).encode(), "answered 409: you sent ..."),
+    ],
+)
+def test_what_a_rule_turns_down_is_rejected_in_the_servers_words(status: str, content: bytes, words: str) -> None:
+    with tcp_server(answer(status, content)) as (url, seen), Gitea(url, TOKEN) as gitea:
+        with pytest.raises(Rejected) as caught:
+            gitea.merge("acme/acme-prod", 1, "a" * 40)
+        assert len(seen) == 1, "a change is sent once"
+        assert words in str(caught.value)
+        assert str(caught.value).isprintable()
+        assert TOKEN not in str(caught.value)
+
+
+def test_whose_token_it_takes_is_said() -> None:
+    with tcp_server(answer("403 No")) as (url, _), Gitea(url, TOKEN) as gitea:
+        for ask in (gitea.protections, gitea.create_repository):
+            with pytest.raises(Denied, match="CATALYST_GITEA__TOKEN"):
+                ask("acme/acme-prod")
+    with tcp_server(answer("404 No")) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.archived("acme/acme-prod") is None
+        with pytest.raises(Missing, match="Gitea has no organization acme"):
+            gitea.create_repository("acme/acme-prod")
+        with pytest.raises(Missing, match="Gitea has no user bot"):
+            gitea.access("acme/acme-prod", "bot")

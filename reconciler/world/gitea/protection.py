@@ -14,7 +14,7 @@ from reconciler.world.gitea.client import Client, path_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HOW: Final = "CATALYST_GITEA__HOW in the environment is used instead of the configured one"
+_HOW: Final = "CATALYST_GITEA__TOKEN in the environment is used instead of the configured one"
 
 
 class _Repository(BaseModel):
