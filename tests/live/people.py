@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -39,11 +39,10 @@ class User:
         url = f"{self.gitea.url}/api/v1/users/{self.name}/tokens"
         return str(httpx.post(url, json=body, auth=(self.name, _PASSWORD), timeout=30).raise_for_status().json()["sha1"])
 
-    @cached_property
-    def client(self) -> httpx.Client:
-        """The API as this user."""
+    def post(self, path: str, body: dict[str, Any]) -> httpx.Response:
+        """Ask the API as this user."""
         headers = {"Authorization": f"token {self.token}"}
-        return httpx.Client(base_url=f"{self.gitea.url}/api/v1/", headers=headers, timeout=30)
+        return httpx.post(f"{self.gitea.url}/api/v1/{path}", json=body, headers=headers, timeout=30)
 
     def may_write(self, repository: str) -> None:
         """Let an administrator make the user a collaborator who may write."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,10 +48,10 @@ class Scene:
 
     def propose(self, branch: str, base: str = "main") -> int:
         body = {"title": "a proposal", "head": branch, "base": base}
-        return int(self.person.client.post(f"repos/{self.where}/pulls", json=body).raise_for_status().json()["number"])
+        return int(self.person.post(f"repos/{self.where}/pulls", body).raise_for_status().json()["number"])
 
     def merge(self, number: int, by: User) -> tuple[int, str]:
-        answer = by.client.post(f"repos/{self.where}/pulls/{number}/merge", json={"Do": "merge"})
+        answer = by.post(f"repos/{self.where}/pulls/{number}/merge", {"Do": "merge"})
         return answer.status_code, answer.text
 
     def once(self) -> None:
@@ -106,8 +107,10 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
     for branch in ("main", "resolved", "status", "plan/pr-1", "plan/pr-9"):
         pushed = git(clone, "push", "--force", "origin", f"HEAD:refs/heads/{branch}")
         assert pushed.returncode != 0, branch
-        assert "protected branch" in pushed.stderr, (branch, pushed.stderr)
+        assert re.search("protected branch|protected from force push", pushed.stderr), (branch, pushed.stderr)
     for branch in ("resolved", "status"):
+        on_top = git(clone, "commit-tree", f"origin/{branch}^{{tree}}", "-p", f"origin/{branch}", "-m", "theirs").stdout.strip()
+        assert "Not allowed to push to protected branch" in git(clone, "push", "origin", f"{on_top}:refs/heads/{branch}").stderr
         assert "protected from deletion" in git(clone, "push", "origin", f":{branch}").stderr
     assert git(clone, "push", "-q", "origin", "shop").returncode == 0
 
