@@ -131,7 +131,7 @@ def test_it_is_merged_at_the_commit_that_was_judged(forge: Promotions, servers: 
     assert b"of everybody" in prod.show("main", SHOP)
     assert b'version: "1.1.0"   # moved by promotion' in prod.show("main", SHOP)
     assert prod.once()[0] == 0
-    assert b"version: 1.1.0" in prod.show("resolved", "environment.lock.yaml")
+    assert b'version: "1.1.0"' in prod.show("resolved", "environment.lock.yaml")
     assert forge.promote()[1]["what"] == "nothing to promote"
 
 
