@@ -53,9 +53,9 @@ def promote(
 
 def _goal(here: Opened) -> tuple[Goal, str]:
     part, where = here.runtime.settings.gitea, here.target.repository
-    if here.runtime.forge is None or part is None or where is None:
+    if here.runtime.gitea is None or part is None or where is None:
         raise Misconfigured(f"{here.target.label} is not on the configured Gitea", "a pull request can be opened there alone")
-    return Goal(here.target.identity, here.runtime.forge, where, here.clone, here.branches), part.url.rstrip("/")
+    return Goal(here.target.identity, here.runtime.gitea, where, here.clone, here.branches), part.url.rstrip("/")
 
 
 def _show(found: Promotion, where: str | None, why_not: str | None) -> None:

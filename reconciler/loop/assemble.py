@@ -46,7 +46,7 @@ class Runtime:
         self.settings = settings
         self._claims = Claims()
         clusters = settings.clusters
-        self._gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
+        self.gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
         self._registry = registries(settings)
         self._cosign = Cosign(settings.cosign.program, timeout=settings.cosign.timeout, credentials=settings.registry.credentials)
         self.limits = Limits(clusters.stale_after, clusters.progress_deadline)
@@ -75,17 +75,12 @@ class Runtime:
             confirm=settings.intervals.confirm,
         )
 
-    @property
-    def forge(self) -> Gitea | None:
-        """The Gitea that is configured."""
-        return self._gitea
-
     def close(self) -> None:
         """Stop observing and close connections."""
         self.clusters.close()
         self._registry.close()
-        if self._gitea is not None:
-            self._gitea.close()
+        if self.gitea is not None:
+            self.gitea.close()
         self._closing.close()
 
     def check(self) -> None:
@@ -101,13 +96,13 @@ class Runtime:
 
     def targets(self) -> dict[str, Target]:
         """The Environments there are now, by key. Raises a Fault."""
-        found = targets(self.settings, self._gitea)
+        found = targets(self.settings, self.gitea)
         self._claims.expect({target.label: target.identity for target in found.values()})
         return found
 
     def reconciliation(self, target: Target) -> Reconciliation:
         """The passes over one Environment."""
-        gitea, where, claim = self._gitea, target.repository, self._claims.of(target.label)
+        gitea, where, claim = self.gitea, target.repository, self._claims.of(target.label)
         if gitea is None or where is None or self.settings.gitea is None:
             return Reconciliation(target.identity, self.clone(target), self.world, claim=claim)
         clone = repository(target, self.settings.state / "plans", history=True)

@@ -88,7 +88,7 @@ class Client:
         return self.shaped(path, _patiently(Unavailable, self._ask, "GET", path, query), shape)
 
     def shaped(self, path: str, answer: bytes, shape: TypeAdapter[T]) -> T:
-        """An answer, once its shape was checked."""
+        """Check the shape of an answer."""
         try:
             return shape.validate_json(answer)
         except ValidationError as error:
