@@ -13,6 +13,7 @@ import typer
 from reconciler.cli import console, logs
 from reconciler.cli.once import ConfigOption
 from reconciler.loop.assemble import Runtime, exclusive
+from reconciler.loop.reception import receiving, registration
 from reconciler.loop.service import Service
 from reconciler.loop.settings import read_settings
 
@@ -31,6 +32,8 @@ def run(
 
     Logs are JSON, a line each, on standard error (words on a terminal). On SIGTERM passes under way are finished; one that takes
     longer than 20 s is abandoned, which is safe: the next start finishes its job.
+
+    With `http.listen` in the configuration there are `/healthz`, `/readyz`, `/metrics`, and Gitea's deliveries at `/webhook`.
 
     Exit codes: 0 it was stopped; 3 the configuration cannot work, or another reconciler uses its state directory.
     """
@@ -57,10 +60,12 @@ def run(
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
+            tend=registration(settings, runtime),
         )
-        service.start()
-        log.info("running", state=str(settings.state), workers=settings.workers)
-        stop.wait()
+        with receiving(settings, runtime, service):
+            service.start()
+            log.info("running", state=str(settings.state), workers=settings.workers)
+            stop.wait()
         ended = service.stop(GRACE)
     log.info("stopped", abandoned=not ended)
     raise typer.Exit(console.OK)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.decide.report import Hitch
     from reconciler.model.status import EnvironmentStatus
 
+OWN_CONTEXTS: Final = "catalyst/"  # how all of ours begin
 RESOLVED_CONTEXT: Final = "catalyst/resolved"
 READY_CONTEXT: Final = "catalyst/ready"
 PLAN_CONTEXT: Final = "catalyst/plan"

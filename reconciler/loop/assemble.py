@@ -54,7 +54,7 @@ class Runtime:
             clusters.directory, stale_after=clusters.stale_after, allow_exec=clusters.allow_exec, on_change=on_change
         )
         self._closing = contextlib.ExitStack()
-        policies = policy_source(settings, self._closing)
+        self._policies = policies = policy_source(settings, self._closing)
         blobs = CachedBlobs(self._registry.blob, Cache(settings.state / "cache", settings.cache.size))
         catalog = TrustedCatalog(
             [c.prefix for c in settings.catalogs],
@@ -108,6 +108,11 @@ class Runtime:
         clone = repository(target, self.settings.state / "plans", history=True)
         pulls = Pulls(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim)
         return Reconciliation(target.identity, self.clone(target), self.world, Notices(gitea, where), claim, pulls)
+
+    def look_at_policies(self) -> None:
+        """Have the next passes look at the trust policies first: somebody changed them."""
+        if isinstance(self._policies, PolicyRepository):
+            self._policies.look_again()
 
     def clone(self, target: Target) -> Repository:
         """An Environment's repository, with what passes fetched of it."""

@@ -67,7 +67,11 @@ class PolicyRepository:
         self._head = ""
         self._known: Policies | Misconfigured | None = None
         self._fault: Fault | None = None
-        self._looked = self._tried = 0.0
+        self._looked = self._tried = self._asked = 0.0
+
+    def look_again(self) -> None:
+        """Have the next call look, and every call wait for that look: somebody pushed there."""
+        self._asked = time.monotonic()
 
     def __call__(self) -> Policies:
         """The policies as they stood at the last look.
@@ -76,7 +80,7 @@ class PolicyRepository:
             Misconfigured: they cannot be used (`policies_of`), or there is no such branch.
             Fault: the repository could not be read for longer than what was known then counts, or never.
         """
-        if self._lock.acquire(blocking=self._known is None):
+        if self._lock.acquire(blocking=self._known is None or self._tried <= self._asked):
             try:
                 self._look()
             finally:
@@ -90,9 +94,8 @@ class PolicyRepository:
 
     def _look(self) -> None:
         now = time.monotonic()
-        if self._tried and now - self._tried < self._every:
+        if self._tried > self._asked and now - self._tried < self._every:
             return
-        self._tried = now
         try:
             self._read()
         except Fault as fault:  # Moved among them: somebody pushed meanwhile
@@ -100,6 +103,8 @@ class PolicyRepository:
             log.warning("trust policies cannot be looked at", why=str(fault))
         else:
             self._fault, self._looked = None, now
+        finally:
+            self._tried = now
 
     def _read(self) -> None:
         head = self._repository.heads().get(MAIN)

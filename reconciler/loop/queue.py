@@ -71,6 +71,12 @@ class Queue:
             self._running.discard(key)
             self._condition.notify()
 
+    def depth(self) -> int:
+        """How many keys are due now and wait for a worker, or for the work on them to end."""
+        with self._condition:
+            now = time.monotonic()
+            return sum(due.first <= now for due in self._due.values())
+
     def drop(self, key: str) -> None:
         """Forget a key; one being worked on is let finish."""
         with self._condition:

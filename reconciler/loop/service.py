@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
@@ -9,19 +10,23 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from reconciler.loop.health import Health
 from reconciler.loop.queue import Item, Queue
+from reconciler.loop.wakes import Wakes
 from reconciler.model.faults import Fault, Moved, kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reconciler.loop.passes import Outcome, Reconciliation
+    from reconciler.loop.passes import Reconciliation
     from reconciler.loop.targets import Target
 
 # The key under which the queue holds the search for new Environments: no Environment is called so.
 DISCOVER: Final = "?"
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 300.0
+SEARCH_PAUSE: Final = 5.0
+"""Seconds between searches that deliveries about unknown repositories ask for."""
 
 log = structlog.get_logger()
 
@@ -35,6 +40,8 @@ class Service:
         workers: how many passes run at once.
         poll: seconds between looks at a repository; each is spread by a fifth, so that they do not march in step.
         discover: seconds between searches for Environments.
+        health: is told what comes of it all.
+        tend: what is to be done now and then about an Environment's repository (owner/name); raises no Fault.
     """
 
     def __init__(
@@ -45,16 +52,24 @@ class Service:
         workers: int,
         poll: float,
         discover: float,
+        health: Health | None = None,
+        tend: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self.health = health or Health()
+        self._tend = tend
         self._targets = targets
         self._make = reconciliation
         self._poll = poll
         self._discover = discover
         self._queue = Queue()
+        self.health.metrics.watch("reconciler_queue_depth", "Environments that are due and wait for a worker.", self._queue.depth)
+        self._wakes = Wakes()
         self._lock = threading.Lock()
         self._known: dict[str, Reconciliation] = {}
+        self._repositories: dict[str, str] = {}
         self._placed: dict[str, frozenset[str]] = {}
         self._failures: dict[str, int] = {}
+        self._searched = -math.inf
         self._threads = [threading.Thread(target=self._work, name=f"worker {n}", daemon=True) for n in range(workers)]
 
     def start(self) -> None:
@@ -82,6 +97,40 @@ class Service:
         for key in keys:
             self._queue.add(key, look=False)
 
+    def woken(self, repository: str) -> bool:
+        """Look at once at each Environment in a repository, also at one that waits because it failed; a burst is one look.
+
+        Args:
+            repository: owner/name in any letters, as Gitea has it. One that is not known yet may be new: it is searched for, but
+                not more often than every few seconds.
+
+        Returns:
+            Whether there is such an Environment.
+        """
+        with self._lock:
+            keys = [key for key, where in self._repositories.items() if where.lower() == repository.lower()]
+            pause = self._searched + SEARCH_PAUSE - time.monotonic()
+        for key in keys:
+            self._wake(key)
+        if not keys:
+            self._queue.add(DISCOVER, after=max(0.0, pause), look=True)
+        return bool(keys)
+
+    def all_woken(self) -> None:
+        """Look at once at every Environment."""
+        with self._lock:
+            keys = list(self._known)
+        for key in keys:
+            self._wake(key)
+
+    def broken(self) -> list[str]:
+        """What is wrong with the service itself, in words; nothing while it lives."""
+        dead = sum(not thread.is_alive() for thread in self._threads)
+        return [f"{dead} of {len(self._threads)} workers ended"] if dead else []
+
+    def _wake(self, key: str) -> None:
+        self._queue.add(key, after=self._wakes.ask(key), look=True)
+
     def _work(self) -> None:
         while (item := self._queue.take()) is not None:
             try:
@@ -89,13 +138,22 @@ class Service:
                     self._search()
                 else:
                     self._pass(item)
+                    self._look_after(item)
             except Exception:  # one Environment's surprise must not end the work on the others
                 log.exception("a pass failed in a way that nobody foresaw", environment=item.key)
                 self._again(item.key, failed=True)
             finally:
                 self._queue.done(item.key)
 
+    def _look_after(self, item: Item) -> None:
+        with self._lock:
+            repository = self._repositories.get(item.key)
+        if item.look and repository is not None:
+            self._tend(repository)
+
     def _search(self) -> None:
+        with self._lock:
+            self._searched = time.monotonic()
         try:
             targets = self._targets()
         except Fault as fault:
@@ -107,10 +165,12 @@ class Service:
             gone = [key for key in self._known if key not in targets]
             for key in gone:
                 del self._known[key]
+                self._repositories.pop(key, None)
                 self._placed.pop(key, None)
                 self._failures.pop(key, None)
         for key in gone:
             self._queue.drop(key)
+            self._wakes.forget(key)
             log.info("environment is gone", environment=key)
         for key, target in new.items():
             try:
@@ -120,7 +180,11 @@ class Service:
                 continue
             with self._lock:
                 self._known[key] = reconciliation
+                if target.repository is not None:
+                    self._repositories[key] = target.repository
             log.info("environment is watched", environment=key)
+        self.health.searched(self._known)
+        for key in new.keys() & self._known.keys():
             self._queue.add(key, look=True)
         self._queue.add(DISCOVER, after=_spread(self._discover), look=True)
 
@@ -129,9 +193,10 @@ class Service:
             reconciliation = self._known.get(item.key)
         if reconciliation is None:
             return
-        began = time.monotonic()
+        if item.look and (waited := self._wakes.begin(item.key)) is not None:
+            self.health.metrics.woke(waited)
         try:
-            outcome = reconciliation.run(look=item.look)
+            outcome = self.health.watched(item, reconciliation.run)
         except Moved as fault:
             log.info("looked at again", environment=item.key, why=fault.message)
             self._again(item.key, failed=True)
@@ -143,7 +208,6 @@ class Service:
         self._place(item.key, reconciliation.clusters)
         if outcome.again is not None:
             self._queue.add(item.key, after=outcome.again, look=False)
-        _tell(item.key, outcome, time.monotonic() - began)
         if item.look:
             self._again(item.key, failed=outcome.hitch is not None and not outcome.hitch.refused)
 
@@ -172,17 +236,3 @@ class Service:
 
 def _spread(seconds: float) -> float:
     return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
-
-
-def _tell(key: str, outcome: Outcome, seconds: float) -> None:
-    """One line for a pass that changed something; a quiet pass is quiet."""
-    facts = {"environment": key, "main": outcome.main, "pushed": list(outcome.pushed), "seconds": round(seconds, 3)}
-    if outcome.hitch is not None:
-        facts["hitch"] = f"{outcome.hitch.reason}: {outcome.hitch.message}"
-    if outcome.status is not None:
-        ready = outcome.status.condition("Ready")
-        facts["ready"] = f"{ready.status} ({ready.reason})"
-    if outcome.pushed:
-        log.info("pass", **facts)
-    else:
-        log.debug("pass", **facts)

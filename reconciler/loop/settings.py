@@ -7,6 +7,7 @@ that the configuration names; relative paths are seen from the configuration fil
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
@@ -204,6 +205,45 @@ class IntervalsPart(Part):
         return 2 * self.confirm + 4 * self.poll
 
 
+MOST_PORT = 65_535
+LEAST_SECRET = 16  # characters: fewer could be guessed by one who has seen a signed delivery
+
+
+def _listening(value: str) -> str:
+    """A host and a port; an address of IPv6 stands in brackets."""
+    host, _, port = value.rpartition(":")
+    if not re.fullmatch(r"\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+", host) or not port.isdecimal() or int(port) > MOST_PORT:
+        raise ValueError("it must be host:port, such as 0.0.0.0:8080 or [::]:8080")
+    return value
+
+
+def _web_address(value: str) -> str:
+    if urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("it must begin with http:// or https://")
+    return value
+
+
+class HttpPart(Part):
+    """The server of `run`: `/healthz`, `/readyz`, `/metrics`, and with a secret Gitea's deliveries at `/webhook`.
+
+    `listen`: host:port; none, no server. `address`: how Gitea reaches that; with it the webhook is registered on the repositories
+    of Environments. `secret`, or the file that holds it: what deliveries are signed with.
+    """
+
+    listen: Annotated[str, AfterValidator(_listening)] | None = None
+    address: Annotated[Address, AfterValidator(_web_address)] | None = None
+    secret: Secret = None
+    secret_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_what_an_address_needs(self) -> Self:
+        if self.address is not None and self.listen is None:
+            raise ValueError("an address needs a server: set listen")
+        if self.address is not None and self.secret is None and self.secret_file is None:
+            raise ValueError("an address needs a secret, which Gitea signs with: set secretFile, or CATALYST_HTTP__SECRET")
+        return self
+
+
 class Settings(BaseSettings):
     """All that the reconciler must be told."""
 
@@ -221,6 +261,7 @@ class Settings(BaseSettings):
     clusters: ClustersPart = ClustersPart()
     flux: FluxPart = FluxPart()
     intervals: IntervalsPart = IntervalsPart()
+    http: HttpPart = HttpPart()
     workers: Annotated[int, Field(ge=1, le=64)] = 4
 
     @classmethod
@@ -276,16 +317,37 @@ def token_of(gitea: GiteaPart) -> str:
     Raises:
         Misconfigured: there is none, or its file cannot be read.
     """
-    if gitea.token is not None:
-        return gitea.token.get_secret_value()
-    if gitea.token_file is None:
+    token = _kept("gitea.token", gitea.token, gitea.token_file)
+    if token is None:
         raise Misconfigured("gitea needs a token", "set gitea.tokenFile, or CATALYST_GITEA__TOKEN in the environment")
+    return token
+
+
+def secret_of(http: HttpPart) -> str | None:
+    """The secret of deliveries; None when there is none.
+
+    Raises:
+        Misconfigured: it is too short, or its file cannot be read.
+    """
+    secret = _kept("http.secret", http.secret, http.secret_file)
+    if secret is not None and len(secret) < LEAST_SECRET:
+        hint = f"make one of at least {LEAST_SECRET} characters, such as by: openssl rand -hex 32"
+        raise Misconfigured("http.secret is too short to keep anybody out", hint)
+    return secret
+
+
+def _kept(name: str, secret: SecretStr | None, file: Path | None) -> str | None:
+    """A secret from where it is kept; raises Misconfigured when its file cannot be read."""
+    if secret is not None:
+        return secret.get_secret_value()
+    if file is None:
+        return None
     try:
-        return gitea.token_file.read_text(encoding="utf-8").strip()
+        return file.read_text(encoding="utf-8").strip()
     except UnicodeDecodeError:
-        raise Misconfigured(f"gitea.tokenFile {gitea.token_file} is no text") from None
+        raise Misconfigured(f"{name}File {file} is no text") from None
     except OSError as error:
-        raise Misconfigured(f"gitea.tokenFile {gitea.token_file} cannot be read: {error.strerror}") from None
+        raise Misconfigured(f"{name}File {file} cannot be read: {error.strerror}") from None
 
 
 def _seen_from(folder: Path, part: P) -> P:

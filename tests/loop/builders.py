@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from reconciler.loop.health import Health
     from reconciler.loop.notices import Notices
 
 CLUSTER = "hz-fsn-rtz-prod-acme"
@@ -281,3 +282,9 @@ class Gate:
     def wait(self) -> None:
         self.reached.set()
         assert self.open.wait(20)
+
+
+def measured(health: Health) -> dict[str, float]:
+    """All measurements by name and labels."""
+    lines = (line for line in health.metrics.text().decode().splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines) if "_created" not in name}

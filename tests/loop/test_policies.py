@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from reconciler.loop.policies import PolicyFiles, PolicyRepository, read_policies
 from reconciler.model.faults import Misconfigured, Missing, Unavailable
 from reconciler.world.git import Repository
+from tests.loop.builders import Gate
 from tests.world.git_server import bare, commit
 
 if TYPE_CHECKING:
@@ -243,6 +244,51 @@ KEYLESS = (
     "  artifacts: ['*']\n  authorities:\n  - name: ci\n"
     "    keyless: {issuer: 'https://token.example', subject: 'https://ci.example/*', trustedRoot: root.json}\n"
 )
+
+
+def test_when_told_so_it_looks_again_at_once(origin: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("a")})
+    slow = source(origin, every=3600)
+    assert [p.metadata.name for p in slow().policies] == ["a"]
+    commit(origin, "main", {"trust/b.yaml": policy("b")})
+    assert len(slow().policies) == 1
+    slow.look_again()
+    assert [p.metadata.name for p in slow().policies] == ["b"]
+    commit(origin, "main", {"trust/a.yaml": policy("a")})
+    assert len(slow().policies) == 1, "once"
+
+
+class Gated:
+    """A system repository that answers once its gate is open, with what it holds then."""
+
+    name = "system/catalyst-config"
+
+    def __init__(self, real: Repository) -> None:
+        self.real, self.gate = real, Gate()
+
+    def heads(self) -> dict[str, str]:
+        self.gate.wait()
+        return self.real.heads()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+
+def test_after_a_change_nobody_goes_on_with_the_old_policies(origin: Path, tmp_path: Path) -> None:
+    commit(origin, "main", {"trust/a.yaml": policy("a")})
+    gated = Gated(Repository(tmp_path / "clone", origin.as_uri()))
+    slow = PolicyRepository(cast("Repository", gated), every=3600.0, stands=3600.0)
+    gated.gate.open.set()
+    slow()
+    gated.gate = Gate()
+    commit(origin, "main", {"trust/b.yaml": policy("b")})
+    slow.look_again()
+    with ThreadPoolExecutor() as pool:
+        answers = [pool.submit(slow) for _ in range(3)]
+        assert gated.gate.reached.wait(15)
+        assert not any(one.done() for one in answers)
+        gated.gate.open.set()
+        assert [[p.metadata.name for p in one.result(15).policies] for one in answers] == [["b"]] * 3
 
 
 def test_a_trusted_root_lies_beside_the_policies(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from reconciler.loop.desire import Identity
 from reconciler.loop.service import LONGEST_PAUSE, Service
 from reconciler.loop.targets import Target
 from reconciler.model.faults import Misconfigured, Unavailable
-from tests.loop.builders import CLUSTER, DOWN, SECOND, Fleet, Gate, Shelf, Stage, application, files, verified
+from tests.loop.builders import CLUSTER, DOWN, SECOND, Fleet, Gate, Shelf, Stage, application, files, measured, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -249,6 +249,132 @@ def test_what_a_cluster_says_during_the_first_pass_is_not_lost(sovereign: Sovere
 
         fleet.at_first = answer
         eventually(lambda: stage.head("status"))
+
+
+# Deliveries
+
+
+class OnGitea(Sovereign):
+    """Environments whose repositories are on a Gitea, by owner/name."""
+
+    searches = 0
+
+    def targets(self) -> Mapping[str, Target]:
+        self.searches += 1
+        return {key: Target(Identity("acme-prod"), key, None, f"Acme/{key}") for key in super().targets()}
+
+
+@pytest.fixture
+def gitea() -> OnGitea:
+    return OnGitea()
+
+
+def quiet(service: Service) -> bool:
+    return not service._queue._running and not service._queue.depth()
+
+
+def test_a_delivery_starts_a_pass_at_once(gitea: OnGitea, tmp_path: Path) -> None:
+    one, other = (gitea.add(name, Stage(tmp_path / name)) for name in ("Prod", "stg"))
+    with gitea.running(poll=3600, discover=3600) as service:
+        eventually(lambda: len(service._failures) == 0 and service._known and not service.health.unready() and quiet(service))
+        for stage in (one, other):
+            stage.push(files("shop"))
+        assert service.woken("acme/prod")
+        eventually(lambda: one.head("status"))
+        eventually(lambda: quiet(service))
+        assert other.head("status") is None
+        found = measured(service.health)
+        assert found["reconciler_wake_seconds_count"] == 1
+        assert found['reconciler_wake_seconds_bucket{le="0.5"}'] == 1
+
+
+def test_a_delivery_about_the_policies_wakes_all(gitea: OnGitea, tmp_path: Path) -> None:
+    stages = [gitea.add(name, Stage(tmp_path / name)) for name in ("prod", "stg")]
+    with gitea.running(poll=3600, discover=3600) as service:
+        eventually(lambda: not service.health.unready() and quiet(service))
+        for stage in stages:
+            stage.push(files("shop"))
+        service.all_woken()
+        eventually(lambda: all(stage.head("status") for stage in stages))
+
+
+def test_a_thousand_deliveries_are_a_few_passes(gitea: OnGitea, tmp_path: Path) -> None:
+    gate = Gate()
+    stage = gitea.add("prod", Stage(tmp_path, shelf=Hanging(gate)))
+    stage.push(files("shop"))
+    with gitea.running(poll=3600, discover=3600) as service:
+        assert gate.reached.wait(15)
+        for _ in range(1000):
+            service.woken("acme/prod")
+        gate.open.set()
+        eventually(lambda: stage.head("status") and quiet(service))
+        passes = sum(n for name, n in measured(service.health).items() if name.startswith("reconciler_passes_total"))
+    looks, glances = 2, 1  # the one under way and one for all that came meanwhile; its clusters' first answer is looked at
+    assert passes <= looks + glances
+
+
+def test_a_delivery_does_not_wait_for_one_that_failed(gitea: OnGitea, tmp_path: Path) -> None:
+    stage = gitea.add("prod", Stage(tmp_path))
+    stage.push(files("shop"))
+    away(stage)
+    service = gitea.service(poll=3600, discover=3600)
+    service._search()
+    service._failures["prod"] = 5000
+    service.start()
+    try:
+        eventually(lambda: service._failures["prod"] > 5000 and quiet(service))
+        stage.origin.with_name("away").rename(stage.origin)
+        assert service.woken("Acme/Prod")
+        eventually(lambda: stage.head("status"))
+    finally:
+        assert service.stop(15)
+
+
+def test_an_unknown_repository_is_searched_for_but_not_for_every_delivery(gitea: OnGitea, tmp_path: Path) -> None:
+    with gitea.running(poll=3600, discover=3600) as service:
+        eventually(lambda: gitea.searches == 1 and quiet(service))
+        new = gitea.add("new", Stage(tmp_path))
+        new.push(files("shop"))
+        for _ in range(100):
+            assert not service.woken("acme/new")
+        eventually(lambda: new.head("status"))
+        assert gitea.searches == 2
+        assert service.woken("acme/new")
+
+
+def test_one_that_is_gone_is_woken_no_more(gitea: OnGitea, tmp_path: Path) -> None:
+    gitea.add("prod", Stage(tmp_path))
+    with gitea.running(poll=3600) as service:
+        eventually(lambda: service._known)
+        assert service.woken("acme/prod")
+        del gitea.stages["prod"]
+        eventually(lambda: not service._known)
+        assert not service.woken("acme/prod")
+        assert service._repositories == {}
+
+
+def test_one_that_is_not_on_gitea_is_not_woken_by_its_name(sovereign: Sovereign, tmp_path: Path) -> None:
+    sovereign.add("prod", Stage(tmp_path))
+    with sovereign.running(poll=3600, discover=3600) as service:
+        eventually(lambda: service._known)
+        assert not service.woken("acme/prod")
+
+
+def test_repositories_are_tended_whatever_comes_of_their_passes(gitea: OnGitea, tmp_path: Path) -> None:
+    gitea.add("prod", Stage(tmp_path / "prod"))
+    away(gitea.add("away", Stage(tmp_path / "away")))
+    tended: list[str] = []
+    service = Service(gitea.targets, gitea.reconciliation, workers=1, poll=3600, discover=3600, tend=tended.append)
+    service.start()
+    eventually(lambda: len(set(tended)) == 2)
+    assert service.stop(15)
+    assert set(tended) == {"Acme/prod", "Acme/away"}
+
+
+def test_a_service_whose_workers_ended_is_broken(sovereign: Sovereign) -> None:
+    with sovereign.running(workers=3) as service:
+        assert service.broken() == []
+    assert service.broken() == ["3 of 3 workers ended"]
 
 
 # Stopping

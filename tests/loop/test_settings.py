@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.settings import Settings, read_settings, token_of
+from reconciler.loop.settings import Settings, read_settings, secret_of, token_of
 from reconciler.model.faults import Misconfigured
 
 if TYPE_CHECKING:
@@ -281,3 +281,54 @@ def test_settings_do_not_change(write: Write) -> None:
     settings: Settings = read_settings(write(LEAST))
     with pytest.raises(ValueError, match="frozen"):
         settings.sovereign = "other"  # type: ignore[misc]  # the test is that it cannot be done
+
+
+HTTP = "http: {listen: '0.0.0.0:8080', address: 'https://reconciler.example', secretFile: hook}\n"
+
+
+def test_the_secret_of_deliveries_comes_from_its_file_or_the_environment(
+    write: Write, tmp_path: Path, variables: dict[str, str]
+) -> None:
+    with pytest.raises(Misconfigured, match=r"http\.secretFile .*hook cannot be read: No such file"):
+        secret_of(read_settings(write(LEAST + HTTP)).http)
+    (tmp_path / "hook").write_text(f"{CANARY}-of-the-webhook\n")
+    assert secret_of(read_settings(write(LEAST + HTTP)).http) == f"{CANARY}-of-the-webhook"
+    variables["CATALYST_HTTP__SECRET"] = f"{CANARY}-of-the-environment"
+    assert secret_of(read_settings(write(LEAST + HTTP)).http) == f"{CANARY}-of-the-environment"
+    assert CANARY not in repr(read_settings(write(LEAST + HTTP)))
+    del os.environ["CATALYST_HTTP__SECRET"]
+    assert secret_of(read_settings(write(LEAST)).http) is None
+
+
+@pytest.mark.parametrize("secret", ["", "'   '", CANARY])
+def test_a_secret_that_keeps_nobody_out_is_refused_and_not_shown(write: Write, tmp_path: Path, secret: str) -> None:
+    (tmp_path / "hook").write_text(secret.strip("'"))
+    with pytest.raises(Misconfigured, match="too short") as caught:
+        secret_of(read_settings(write(LEAST + HTTP)).http)
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "localhost:65535", "[::]:8080", "[::ffff:127.0.0.1]:1"])
+def test_where_to_listen(write: Write, listen: str) -> None:
+    assert read_settings(write(f"{LEAST}http: {{listen: '{listen}'}}\n")).http.listen == listen
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("{listen: ':8080'}", "http.listen: it must be host:port, such as 0.0.0.0:8080"),
+        ("{listen: '8080'}", "http.listen: it must be host:port"),
+        ("{listen: 'localhost:65536'}", "http.listen: it must be host:port"),
+        ("{listen: 'http://h:1'}", "http.listen: it must be host:port"),
+        ("{listen: '::1:80'}", "http.listen: it must be host:port"),
+        ("{address: 'https://h', secretFile: s}", "an address needs a server"),
+        ("{listen: 'h:1', address: 'https://h'}", "an address needs a secret"),
+        ("{listen: 'h:1', address: 'ftp://h', secretFile: s}", "it must begin with http://"),
+        ("{listen: 'h:1', address: 'https://me:x@h', secretFile: s}", "it must be a plain address"),
+        ("{port: 1}", "unknown field http.port"),
+    ],
+)
+def test_a_server_that_can_hardly_be_meant_is_refused(write: Write, part: str, message: str) -> None:
+    (line,) = refused(write(f"{LEAST}http: {part}\n"))
+    assert line.startswith("5:")
+    assert message in line

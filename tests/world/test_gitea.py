@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
-from reconciler.world.gitea import Gitea
+from reconciler.world.gitea import Gitea, Hook
 from tests.world.git_server import tcp_server
 
 if TYPE_CHECKING:
@@ -134,3 +134,42 @@ def test_whose_token_it_takes_is_said() -> None:
             gitea.create_repository("acme/acme-prod")
         with pytest.raises(Missing, match="Gitea has no user bot"):
             gitea.access("acme/acme-prod", "bot")
+
+
+HOOK = b'{"id": 7, "active": true, "config": {"url": "http://r/webhook", "content_type": "json"}, "events": ["push"]}'
+
+
+def test_webhooks_are_read_as_they_are_shown() -> None:
+    answers = iter([answer("200 OK", b"[" + HOOK + b", " + HOOK + b"]"), answer("200 OK", b"[]")])
+
+    def behave(connection: socket.socket) -> None:
+        next(answers)(connection)
+
+    with tcp_server(behave) as (url, _), Gitea(url, TOKEN) as gitea:
+        found = gitea.hooks("acme/prod")
+    assert found == (Hook(7, "http://r/webhook", active=True, json=True, events=frozenset({"push"}), branches=None),)
+
+
+@pytest.mark.parametrize(
+    ("behave", "fault"),
+    [
+        (answer("403 No"), Denied),
+        (answer("404 No"), Missing),
+        (answer("500 Oops s3cret-echo"), Unavailable),
+        (answer("201 Created", b'{"id": "s3cret-echo"}'), Corrupt),
+        (hang, Unavailable),
+    ],
+)
+def test_a_webhook_is_made_once_and_its_secret_is_in_no_error(
+    behave: Callable[[socket.socket], None], fault: type[Fault]
+) -> None:
+    with tcp_server(behave) as (url, seen), Gitea(url, TOKEN, timeout=0.3) as gitea:
+        with pytest.raises(fault) as caught:
+            gitea.create_hook("acme/prod", "http://r/webhook", "s3cret-echo", ["push"], "main")
+        assert len(seen) == 1
+        assert "s3cret" not in str(caught.value)
+
+
+def test_a_webhook_that_was_made_has_an_id() -> None:
+    with tcp_server(answer("201 Created", HOOK)) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.create_hook("acme/prod", "http://r/webhook", "s", ["push"], "main") == 7

@@ -1,14 +1,15 @@
-"""Gitea: repositories, commit statuses, pull requests and their comments, branch protection."""
+"""Gitea: repositories, commit statuses, pull requests and their comments, branch protection, webhooks."""
 
 from __future__ import annotations
 
+from reconciler.world.gitea.hooks import Hook, Hooks
 from reconciler.world.gitea.proposals import Proposal, Proposals
 from reconciler.world.gitea.protection import Protection
 from reconciler.world.gitea.pulls import Comment, PullRequest, PullRequests
 from reconciler.world.gitea.repositories import RemoteRepository, Repositories
 
-__all__ = ["Comment", "Gitea", "Proposal", "PullRequest", "RemoteRepository"]
+__all__ = ["Comment", "Gitea", "Hook", "Proposal", "PullRequest", "RemoteRepository"]
 
 
-class Gitea(Repositories, PullRequests, Proposals, Protection):
+class Gitea(Repositories, PullRequests, Proposals, Protection, Hooks):
     """All that is asked of a Gitea server."""

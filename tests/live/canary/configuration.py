@@ -58,6 +58,13 @@ def misplaced_configuration(scene: Scene) -> None:
             {"name": "y", "token": word("an Environment's token")},
         ],
         clusters={"directory": {"token": word("a kubeconfig written out")}},
+        http={
+            "secret": [word("http.secret as a list")],
+            "secretFile": {"secret": word("a secret in secretFile")},
+            "address": f"http://me:{word('the password of an address')}@reconciler.example",
+            "listen": f"me:{word('the password of a listener')}@127.0.0.1:80",
+            "token": word("http.token"),
+        },
         cosign={"password": word("cosign.password"), "program": [word("a program as a list")]},
     )
     assert scene.run("status", *CONFIG).code == 3
@@ -71,6 +78,9 @@ def misplaced_configuration(scene: Scene) -> None:
     ):
         scene.settings(gitea={"url": url.format(word(f"the password in gitea.url with a {name}")), "token": "x"})
         assert scene.run("status", *CONFIG).code == 3
+    at = {"url": f"http://{NOWHERE}", "token": "x", "discover": False}
+    scene.settings(gitea=at, http={"listen": "127.0.0.1:0", "secret": word("a short http.secret")[:12]})
+    assert scene.run("run", *CONFIG).code == 3
     repository = f"http://me:{word('the password of a repository')}@gitea.example/x/y"
     scene.settings(
         gitea={"url": "http://127.0.0.1:9", "token": "x", "discover": False},
@@ -92,6 +102,7 @@ def unreadable_configuration(scene: Scene) -> None:
         "CATALYST_GITEA": f'{{"token": "{word("a token in a torn variable")}"',
         "CATALYST_ENVIRONMENTS": json.dumps([{"name": "x", "url": [word("a url in a variable")]}]),
         "CATALYST_REGISTRY__HOSTS": json.dumps([{"host": f"me:{word('the password of a host in a variable')}@h"}]),
+        "CATALYST_HTTP": f'{{"secret": "{word("http.secret in a torn variable")}"',
         "CATALYST_GITEA__TOKN": word("a misspelt variable"),
         "CATALYST_TRUST": word("a variable that is no mapping"),
     }

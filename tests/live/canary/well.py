@@ -14,6 +14,7 @@ from tests.live.canary.scenes import (
     CONFIG,
     FORMATS,
     KEEPER,
+    NOWHERE,
     PATIENCE,
     application,
     until,
@@ -72,8 +73,11 @@ def day(scene: Scene) -> None:
     wrong = scene.word("a wrong password in Flux's Secret")
     _provision(scene, stage, wrong)
     (folder / "token").write_text(world.tokens["file"] + "\n")
-    scene.settings(**common, gitea={**at, "tokenFile": "token"})
+    secret = scene.word("http.secret")
+    http = {"listen": "127.0.0.1:0", "address": f"http://{NOWHERE}", "secret": secret}
+    scene.settings(**common, gitea={**at, "tokenFile": "token"}, http=http)
     with scene.running() as log:
+        until(lambda: b"webhook" in log.read_bytes(), "it registers its webhook, or says why not")
         _until_explained(scene, stage, "uthenti")
         secret = scene.word("an Application's password on Gitea")
         leaky = application("leaky", config={"password": secret, "url": f"https://me:{secret}@db.example"})

@@ -1,0 +1,93 @@
+"""Our webhook on each Environment's repository: there is one, it is as it should be, and it stays so.
+
+It delivers pushes of `main` alone, so the reconciler's own make no delivery.
+
+The system repository's is left to people: a reconciler that could register one there could as well change who may push policies.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, Protocol
+
+import structlog
+
+from reconciler.loop.branches import MAIN
+from reconciler.model.faults import Denied, Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reconciler.world.gitea import Hook
+
+# In Gitea's words for asking. `pull_request` would be all of its family: labels and comments too, ours among them.
+ASKED: Final = frozenset({"push", "pull_request_only", "pull_request_sync", "pull_request_review", "status"})
+# And for what is then set.
+SET: Final = frozenset({"push", "pull_request", "pull_request_sync", "pull_request_review", "status"})
+
+log = structlog.get_logger()
+
+
+class HookForge(Protocol):
+    """What is needed of a forge; `world.gitea.Gitea` in earnest."""
+
+    def hooks(self, repository: str) -> Sequence[Hook]:
+        """The webhooks of a repository (owner/name), the oldest first."""
+
+    def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
+        """Add one; its id."""
+
+    def delete_hook(self, repository: str, hook: int) -> None:
+        """Remove one."""
+
+
+class Registration:
+    """Keeps one webhook of ours, known by its url, on each repository it is asked to.
+
+    What secret one has cannot be seen and, on Gitea, not be changed either. So one that was not made by this very object, or is
+    not as it was made, is replaced: the new one first, so that nothing is missed in between.
+
+    Args:
+        forge: where the repositories are.
+        url: where deliveries are to go.
+        secret: what they are to be signed with.
+        every: seconds between looks at a webhook that is as it should be.
+        retry: seconds after which one that could not be looked at is tried again.
+    """
+
+    def __init__(self, forge: HookForge, url: str, secret: str, *, every: float, retry: float) -> None:
+        self._forge, self._url, self._secret = forge, url, secret
+        self._every, self._retry = every, retry
+        self._due: dict[str, float] = {}
+        self._made: dict[str, int] = {}
+
+    def keep(self, repository: str) -> None:
+        """Look after the webhook of a repository (owner/name) when it is time to. Never raises a Fault."""
+        now = time.monotonic()
+        if now < self._due.get(repository, now):
+            return
+        try:
+            done = self._ensure(repository)
+        except Fault as fault:
+            self._due[repository] = now + self._retry
+            hint = "the token's user needs admin rights on the repository" if isinstance(fault, Denied) else "it is tried again"
+            log.warning("webhook cannot be registered", repository=repository, why=fault.message, hint=hint)
+            return
+        self._due[repository] = now + self._every
+        if done:
+            log.info("webhook is registered", repository=repository)
+
+    def _ensure(self, repository: str) -> bool:
+        """Have exactly one that is as it should be; whether anything was done for it."""
+        ours = [hook for hook in self._forge.hooks(repository) if hook.url == self._url]
+        good = any(hook.id == self._made.get(repository) and _fits(hook) for hook in ours)
+        if not good:
+            self._made[repository] = self._forge.create_hook(repository, self._url, self._secret, ASKED, MAIN)
+        others = [hook for hook in ours if not good or hook.id != self._made[repository]]
+        for hook in others:
+            self._forge.delete_hook(repository, hook.id)
+        return not good or bool(others)
+
+
+def _fits(hook: Hook) -> bool:
+    return hook.active and hook.json and hook.events >= SET and hook.branches in {None, MAIN}

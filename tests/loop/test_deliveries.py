@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from reconciler.loop import deliveries
+from reconciler.loop.deliveries import DENIED, IGNORED, MALFORMED, SEEN, TOO_LARGE, UNKNOWN, WOKEN, WRONG_TYPE, Deliveries
+
+if TYPE_CHECKING:
+    from reconciler.world.receiver import Answer
+
+SECRET = "a secret of deliveries"  # noqa: S105
+PUSH = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "Acme/Prod"}}).encode()
+
+
+class Bell:
+    """What is woken and counted."""
+
+    def __init__(self) -> None:
+        self.rung: list[str] = []
+        self.counted: list[str] = []
+        self.door = Deliveries(SECRET, self.wake, self.counted.append)
+
+    def wake(self, repository: str) -> bool:
+        self.rung.append(repository)
+        return repository == "acme/prod"
+
+    def send(self, body: bytes = PUSH, *, id_: str = "1", event: str = "push", **headers: str) -> Answer:
+        given = headed(body, id_=id_, event=event) | {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.door.refusal(given) or self.door.take(given, body)
+
+
+def sign(body: bytes, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def headed(body: bytes, *, id_: str = "1", event: str = "push") -> dict[str, str]:
+    return {
+        "Content-Type": "application/json",
+        "X-Gitea-Event": event,
+        "X-Gitea-Delivery": id_,
+        "X-Gitea-Signature": sign(body),
+    }
+
+
+@pytest.fixture
+def bell() -> Bell:
+    return Bell()
+
+
+def test_a_signed_delivery_wakes_its_repository(bell: Bell) -> None:
+    assert bell.send() == WOKEN
+    assert (bell.rung, bell.counted) == (["acme/prod"], ["woken"])
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "",
+        " ",
+        "0" * 64,
+        sign(PUSH)[:-1],
+        sign(PUSH)[:-1] + " ",
+        sign(PUSH).upper(),
+        "sha256=" + sign(PUSH),
+        sign(PUSH, "another secret of deliveries"),
+        sign(PUSH, ""),
+        sign(b""),
+        sign(PUSH + b" "),
+        "ü" * 64,
+        "é" + sign(PUSH)[1:],
+        "\x00" * 64,
+    ],
+)
+def test_any_other_signature_is_denied(bell: Bell, signature: str) -> None:
+    assert bell.send(X_Gitea_Signature=signature) == DENIED
+    assert (bell.rung, bell.counted) == ([], ["denied"])
+
+
+def test_without_a_signature_the_body_is_not_even_asked_for(bell: Bell) -> None:
+    given = headed(PUSH)
+    del given["X-Gitea-Signature"]
+    assert bell.door.refusal(given) == DENIED
+
+
+def test_a_body_that_nobody_signed_is_not_looked_into(bell: Bell) -> None:
+    assert bell.send(b"[" * 100_000, X_Gitea_Signature="0" * 64) == DENIED
+    assert bell.send(b"[" * 100_000) == MALFORMED
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "", "text/plain", "application/jsonp"])
+def test_a_form_is_refused(bell: Bell, kind: str) -> None:
+    assert bell.send(Content_Type=kind) == WRONG_TYPE
+    assert bell.counted == ["wrong type"]
+
+
+def test_json_may_say_its_charset(bell: Bell) -> None:
+    assert bell.send(Content_Type="Application/JSON; charset=utf-8") == WOKEN
+
+
+def test_one_that_is_too_large_is_counted(bell: Bell) -> None:
+    assert bell.door.take(headed(PUSH), None) == TOO_LARGE
+    assert bell.counted == ["too large"]
+
+
+def test_a_replayed_delivery_wakes_nobody(bell: Bell) -> None:
+    assert [bell.send(), bell.send(), bell.send()] == [WOKEN, SEEN, SEEN]
+    assert bell.rung == ["acme/prod"]
+
+
+def test_one_that_people_have_sent_again_wakes(bell: Bell) -> None:
+    assert [bell.send(id_="1"), bell.send(id_="2")] == [WOKEN, WOKEN]
+
+
+def test_a_forged_id_keeps_no_other_delivery_away(bell: Bell) -> None:
+    other = PUSH + b" "
+    assert [bell.send(other, id_="1"), bell.send(PUSH, id_="1")] == [WOKEN, WOKEN]
+
+
+def test_one_that_is_denied_does_not_count_as_seen(bell: Bell) -> None:
+    assert [bell.send(X_Gitea_Signature="0" * 64), bell.send()] == [DENIED, WOKEN]
+
+
+def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bell.send() == WOKEN
+    monkeypatch.setattr(deliveries, "SEEN_FOR", 0.0)
+    assert bell.send() == WOKEN
+    monkeypatch.undo()
+    for n in range(deliveries.SEEN_AT_MOST):
+        assert bell.send(id_=f"other {n}") == WOKEN
+    assert bell.send() == WOKEN
+
+
+@pytest.mark.parametrize(
+    ("event", "said", "answer"),
+    [
+        ("push", {"ref": "refs/heads/status"}, IGNORED),
+        ("release", {}, IGNORED),
+        ("push", {"ref": "refs/heads/main", "repository": {"full_name": "acme/elsewhere"}}, UNKNOWN),
+        ("push", {"repository": {}}, MALFORMED),
+        ("pull_request", {}, WOKEN),
+    ],
+)
+def test_what_is_no_push_to_main(bell: Bell, event: str, said: dict[str, Any], answer: Answer) -> None:
+    body = json.dumps({"repository": {"full_name": "Acme/Prod"}, **said}).encode()
+    assert bell.send(body, event=event) == answer
+    assert bell.counted == [answer.words], "and no name of anybody's is a label"

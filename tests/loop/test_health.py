@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.decide.report import Hitch
+from reconciler.loop.health import Health
+from reconciler.loop.passes import Outcome
+from reconciler.loop.queue import Item
+from reconciler.model.faults import Moved, Unavailable
+from tests.loop.builders import Stage, files, measured
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+QUIET = Outcome("acme-prod", "c1")
+
+
+def watch(health: Health, key: str, outcome: Outcome | Exception = QUIET, *, look: bool = True) -> None:
+    def run(*, look: bool) -> Outcome:
+        del look
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    if isinstance(outcome, Exception):
+        with pytest.raises(type(outcome)):
+            health.watched(Item(key, look=look), run)
+    else:
+        assert health.watched(Item(key, look=look), run) is outcome
+
+
+def test_ready_is_what_looked_at_everything_once() -> None:
+    health = Health()
+    assert health.unready() == ["no search for Environments has succeeded yet"]
+    health.searched(["a", "b"])
+    assert health.unready() == ["Environments that were not looked at yet: 2"]
+    watch(health, "a")
+    watch(health, "b", Unavailable("away"))
+    assert health.unready() == [], "what could not be looked at was tried"
+    health.searched(["a", "b", "new"])
+    assert health.unready() == [], "one that comes later does not cut the others off"
+
+
+def test_what_is_gone_is_not_waited_for() -> None:
+    health = Health()
+    health.searched(["a", "b"])
+    watch(health, "a")
+    health.searched(["a"])
+    assert health.unready() == []
+
+
+def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
+    health = Health()
+    health.searched([])
+    assert health.unready() == []
+    assert measured(health)["reconciler_look_age_seconds"] == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result"),
+    [
+        (QUIET, "quiet"),
+        (Outcome("e", "c1", pushed=("status",)), "changed"),
+        (Outcome("e", "c1", pushed=("status",), hitch=Hitch("Valid", True, "X", "no")), "refused"),
+        (Outcome("e", "c1", hitch=Hitch("Resolved", False, "X", "away")), "hindered"),
+        (Moved("they pushed"), "moved"),
+        (Unavailable("away"), "failed"),
+        (ZeroDivisionError(), "failed"),
+    ],
+)
+def test_passes_are_counted_by_what_came_of_them(outcome: Outcome | Exception, result: str) -> None:
+    health = Health()
+    health.searched(["a"])
+    watch(health, "a", outcome)
+    found = measured(health)
+    assert {name: n for name, n in found.items() if name.startswith("reconciler_passes")} == {
+        f'reconciler_passes_total{{result="{result}"}}': 1
+    }
+    assert found["reconciler_pass_seconds_count"] == 1
+
+
+def test_the_age_of_the_oldest_look_is_told() -> None:
+    health = Health()
+    health.searched(["a", "b"])
+    health._since |= {"a": health._since["a"] - 1000, "b": health._since["b"] - 2000}
+    watch(health, "b")
+    assert 1000 <= measured(health)["reconciler_look_age_seconds"] < 1100
+    for look, outcome in ((False, QUIET), (True, Unavailable("away"))):
+        watch(health, "a", outcome, look=look)
+    assert measured(health)["reconciler_look_age_seconds"] >= 1000, "neither a glance nor a failure is a look"
+    watch(health, "a")
+    assert measured(health)["reconciler_look_age_seconds"] < 100
+
+
+def truths(health: Health) -> dict[str, float]:
+    found = measured(health)
+    return {truth: found[f'reconciler_environments{{ready="{truth}"}}'] for truth in ("True", "False", "Unknown")}
+
+
+def test_environments_are_counted_by_their_ready(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    health = Health()
+    health.searched(["a", "b"])
+    assert truths(health) == {"True": 0, "False": 0, "Unknown": 2}
+    ready = stage.settle(files("shop")).run(wait=1)
+    watch(health, "a", ready)
+    watch(health, "gone meanwhile", ready)
+    assert truths(health) == {"True": 1, "False": 0, "Unknown": 1}
+    watch(health, "a")
+    assert truths(health) == {"True": 1, "False": 0, "Unknown": 1}, "a pass that says nothing changes nothing"
+    health.searched(["b"])
+    assert truths(health) == {"True": 0, "False": 0, "Unknown": 1}

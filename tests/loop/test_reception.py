@@ -1,0 +1,161 @@
+"""What the configuration makes of deliveries: the server, the service and the policies together."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import structlog.testing
+
+from reconciler.loop.reception import receiving, registration
+from reconciler.loop.settings import Settings
+from reconciler.loop.wakes import MOST, SPAN
+from reconciler.model.faults import Misconfigured
+from tests.loop.builders import Stage, files, measured
+from tests.loop.test_deliveries import SECRET, headed
+from tests.loop.test_hooks import Wall
+from tests.loop.test_service import OnGitea, eventually, quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reconciler.loop.assemble import Runtime
+    from reconciler.loop.service import Service
+
+
+@dataclass
+class World:
+    """What is asked of a Runtime."""
+
+    gitea: Wall | None = None
+    looks: list[str] = field(default_factory=list)
+
+    def look_at_policies(self) -> None:
+        self.looks.append("policies")
+
+
+def settings(**http: Any) -> Settings:
+    return Settings(
+        sovereign="test",
+        state="state",
+        catalogs=[{"prefix": "registry.example/openova"}],
+        trust={"repository": "System/Catalyst-Config"},
+        http=http,
+    )
+
+
+@dataclass
+class Sender:
+    """Gitea, as the server sees it."""
+
+    port: int
+
+    def ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)) as client:
+            client.request(method, path, body, headers or {})
+            answer = client.getresponse()
+            text = answer.read()
+        return answer.status, json.loads(text) if text.startswith(b"{") else text
+
+    def push(self, repository: str, *, id_: str = "1") -> Any:
+        body = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": repository}}).encode()
+        return self.ask("POST", "/webhook", body, headed(body, id_=id_))[1].get("result")
+
+
+@contextmanager
+def listening(service: Service, world: World, **http: Any) -> Iterator[Sender]:
+    with structlog.testing.capture_logs() as told, receiving(settings(**http), cast("Runtime", world), service):
+        (port,) = (one["port"] for one in told if one["event"] == "listening")
+        yield Sender(port)
+    assert SECRET not in str(told)
+
+
+def test_a_thousand_deliveries_are_a_few_passes(tmp_path: Path) -> None:
+    gitea = OnGitea()
+    stage = gitea.add("prod", Stage(tmp_path))
+    with (
+        gitea.running(poll=3600, discover=3600) as service,
+        listening(service, World(), listen="127.0.0.1:0", secret=SECRET) as it,
+    ):
+        eventually(lambda: it.ask("GET", "/readyz")[0] == 200 and quiet(service))
+        stage.push(files("shop"))
+        before, begun = passes(service), time.monotonic()
+        answers = {it.push("Acme/Prod", id_=str(n)) for n in range(999)}
+        stage.push(files("blog", "shop"))
+        answers.add(it.push("Acme/Prod", id_="the last"))
+        took = time.monotonic() - begun
+        eventually(lambda: len(stage.trees("resolved")) == 2 and quiet(service))
+        assert answers == {"woken"}
+        assert passes(service) - before <= MOST * (took / SPAN + 2)
+        assert f"{1000.0}" in it.ask("GET", "/metrics")[1].decode()
+
+
+def passes(service: Service) -> float:
+    return sum(n for name, n in measured(service.health).items() if name.startswith("reconciler_passes_total"))
+
+
+def test_a_change_of_policies_is_looked_at_before_all_else(tmp_path: Path) -> None:
+    gitea, world = OnGitea(), World()
+    stages = [gitea.add(name, Stage(tmp_path / name)) for name in ("prod", "stg")]
+    with gitea.running(poll=3600, discover=3600) as service, listening(service, world, listen="127.0.0.1:0", secret=SECRET) as it:
+        eventually(lambda: not service.health.unready() and quiet(service))
+        for stage in stages:
+            stage.push(files("shop"))
+        assert it.push("system/catalyst-config") == "woken"
+        assert world.looks == ["policies"]
+        eventually(lambda: all(stage.head("status") for stage in stages))
+
+
+def test_a_repository_of_nobody_is_told_apart(tmp_path: Path) -> None:
+    gitea = OnGitea()
+    gitea.add("prod", Stage(tmp_path))
+    with gitea.running(poll=3600, discover=3600) as service, listening(service, World(), listen="[::1]:0", secret=SECRET) as it:
+        pass
+    del it
+    with (
+        gitea.running(poll=3600, discover=3600) as service,
+        listening(service, World(), listen="127.0.0.1:0", secret=SECRET) as it,
+    ):
+        assert it.push("acme/elsewhere") == "unknown"
+        assert b"elsewhere" not in it.ask("GET", "/metrics")[1]
+
+
+def test_without_a_secret_only_the_signs_are_there() -> None:
+    service = OnGitea().service()
+    with listening(service, World(), listen="127.0.0.1:0") as it:
+        assert it.ask("POST", "/webhook", b"{}", headed(b"{}"))[0] == 404
+        assert it.ask("GET", "/healthz") == (503, {"ok": False, "reasons": ["4 of 4 workers ended"]})
+
+
+def test_without_an_address_nothing_is_listened_to_or_registered() -> None:
+    service, wall = OnGitea().service(), Wall()
+    with receiving(settings(), cast("Runtime", World()), service):
+        pass
+    registration(settings(listen="127.0.0.1:0", secret=SECRET), cast("Runtime", World(wall)))("acme/prod")
+    assert wall.calls == []
+
+
+def test_the_address_is_where_the_webhook_leads() -> None:
+    wall = Wall()
+    told = settings(listen="127.0.0.1:0", secret=SECRET, address="http://reconciler.example/below/")
+    registration(told, cast("Runtime", World(wall)))("acme/prod")
+    assert [hook.url for hook in wall.kept][1:] == ["http://reconciler.example/below/webhook"]
+
+
+@pytest.mark.parametrize(
+    ("http", "message"),
+    [
+        ({"secret": "fifteen letters"}, "too short"),
+        ({"secret": ""}, "too short"),
+        ({"secret": SECRET, "address": "http://reconciler.example"}, "for a Gitea, and none is configured"),
+    ],
+)
+def test_what_cannot_be_registered_says_so(http: dict[str, str], message: str) -> None:
+    with pytest.raises(Misconfigured, match=message):
+        registration(settings(listen="127.0.0.1:0", **http), cast("Runtime", World()))
