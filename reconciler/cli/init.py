@@ -16,7 +16,7 @@ from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.scaffold import environment_problems
 from reconciler.loop.assemble import repository
 from reconciler.loop.init import Place, Step, prepare
-from reconciler.loop.settings import Settings, read_settings, token_of
+from reconciler.loop.settings import Settings, read_settings, token_of, webhook_of
 from reconciler.loop.targets import gitea_of, on_gitea
 from reconciler.model.faults import Fault, kind_of
 from reconciler.model.problem import Problem
@@ -36,7 +36,7 @@ def init(
     ] = None,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Prepare a repository on Gitea for an Environment: itself, a first commit, who may push which branch, the topic.
+    """Prepare a repository on Gitea for an Environment: a first commit, who may push which branch, the webhook, the topic.
 
     `resolved`, `status` and `plan/*` are then pushed by the reconciler alone, and `main` is changed by pull requests whose checks
     are green. What people wrote or demanded stays; a second time nothing changes. Of Gitea it needs the token of an
@@ -82,7 +82,7 @@ def _steps(settings: Settings, environment: str, clusters: list[str], folder: Pa
     part = gitea_of(settings)
     clone = repository(on_gitea(environment, settings), folder)
     with Gitea(part.url, token_of(part)) as forge:
-        yield from prepare(Place(forge, clone, environment, part.username, part.topic, clusters))
+        yield from prepare(Place(forge, clone, environment, part.username, part.topic, webhook_of(settings.http), clusters))
 
 
 def _line(step: Step) -> str:

@@ -80,7 +80,7 @@ class Registration:
     def _ensure(self, repository: str) -> bool:
         """Have exactly one that is as it should be; whether anything was done for it."""
         ours = [hook for hook in self._forge.hooks(repository) if hook.url == self._url]
-        good = any(hook.id == self._made.get(repository) and _fits(hook) for hook in ours)
+        good = any(hook.id == self._made.get(repository) and fits(hook) for hook in ours)
         if not good:
             self._made[repository] = self._forge.create_hook(repository, self._url, self._secret, ASKED, MAIN)
         others = [hook for hook in ours if not good or hook.id != self._made[repository]]
@@ -89,5 +89,6 @@ class Registration:
         return not good or bool(others)
 
 
-def _fits(hook: Hook) -> bool:
+def fits(hook: Hook) -> bool:
+    """Whether a webhook delivers what is needed, as far as it can be seen."""
     return hook.active and hook.json and hook.events >= SET and hook.branches in {None, MAIN}

@@ -11,13 +11,15 @@ from reconciler.decide.scaffold import CLUSTER_HINT, README_FILE, environment_of
 from reconciler.decide.validate import ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN
 from reconciler.loop.desire import WANTED
+from reconciler.loop.hooks import ASKED, fits
 from reconciler.model.faults import Rejected
 from reconciler.world import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reconciler.world.git import Repository
+    from reconciler.world.gitea import Hook
 
 What = Literal["created", "changed", "as it was", "missing"]
 _MAY_NOT_WRITE: Final = frozenset({"none", "read"})
@@ -47,6 +49,12 @@ class InitForge(Protocol):
     def topics(self, repository: str) -> Sequence[str]:
         """Its topics."""
 
+    def hooks(self, repository: str) -> Sequence[Hook]:
+        """Its webhooks, the oldest first."""
+
+    def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
+        """Add one; its id."""
+
     def add_topic(self, repository: str, topic: str) -> None:
         """Add one."""
 
@@ -70,6 +78,7 @@ class Place:
         repository: owner/name.
         user: as whom the reconciler pushes.
         topic: by which the reconciler finds it.
+        webhook: the url that deliveries go to, and what they are signed with; None when the reconciler has no address.
         clusters: where the Environment is placed, should it have to be written; `decide.scaffold` has no problem with them.
     """
 
@@ -78,6 +87,7 @@ class Place:
     repository: str
     user: str
     topic: str
+    webhook: tuple[str, str] | None
     clusters: Sequence[str]
 
 
@@ -99,7 +109,7 @@ def prepare(here: Place) -> Iterator[Step]:
         here.forge.create_repository(here.repository)
     yield Step("repository", "as it was" if archived is not None else "created")
     yield _main(here, heads)
-    for step in (_protection, _topic):
+    for step in (_protection, _webhook, _topic):
         yield from step(here)
 
 
@@ -131,6 +141,17 @@ def _protection(here: Place) -> Iterator[Step]:
         if one.fields:
             words = f"the forge does not keep the protection of {one.rule}: {', '.join(one.changed or one.fields)}"
             raise Rejected(words, f"make {user} a collaborator who may write {here.repository}")
+
+
+def _webhook(here: Place) -> Iterator[Step]:
+    """Whether its secret is the right one cannot be seen; the reconciler replaces it when it starts."""
+    if here.webhook is None:
+        return
+    url, secret = here.webhook
+    there = any(hook.url == url and fits(hook) for hook in here.forge.hooks(here.repository))
+    if not there:
+        here.forge.create_hook(here.repository, url, secret, ASKED, MAIN)
+    yield Step("webhook", "as it was" if there else "created", url)
 
 
 def _topic(here: Place) -> Iterator[Step]:

@@ -9,7 +9,7 @@ import structlog
 
 from reconciler.loop.deliveries import Deliveries
 from reconciler.loop.hooks import Registration
-from reconciler.loop.settings import secret_of
+from reconciler.loop.settings import secret_of, webhook_of
 from reconciler.model.faults import Misconfigured
 from reconciler.world.metrics import CONTENT_TYPE
 from reconciler.world.receiver import Receiver, Signs
@@ -30,14 +30,13 @@ def registration(settings: Settings, runtime: Runtime) -> Callable[[str], None]:
     Raises:
         Misconfigured: there is an address, but no Gitea or no good secret.
     """
-    http, secret = settings.http, secret_of(settings.http)
-    if http.address is None or secret is None:
+    webhook = webhook_of(settings.http)
+    if webhook is None:
         return lambda _: None
     if runtime.gitea is None:
         raise Misconfigured("http.address is for a Gitea, and none is configured", "configure gitea, or take the address away")
-    url = f"{http.address.rstrip('/')}/webhook"
     every, retry = settings.intervals.confirm, settings.intervals.retry
-    return Registration(runtime.gitea, url, secret, every=every, retry=retry).keep
+    return Registration(runtime.gitea, *webhook, every=every, retry=retry).keep
 
 
 @contextlib.contextmanager

@@ -336,6 +336,16 @@ def secret_of(http: HttpPart) -> str | None:
     return secret
 
 
+def webhook_of(http: HttpPart) -> tuple[str, str] | None:
+    """Where deliveries are to go, and what they are to be signed with; None when no address is configured.
+
+    Raises:
+        Misconfigured: the secret is too short, or its file cannot be read.
+    """
+    secret = secret_of(http)
+    return (f"{http.address.rstrip('/')}/webhook", secret) if http.address is not None and secret is not None else None
+
+
 def _kept(name: str, secret: SecretStr | None, file: Path | None) -> str | None:
     """A secret from where it is kept; raises Misconfigured when its file cannot be read."""
     if secret is not None:

@@ -38,6 +38,12 @@ class Scene:
         self.stage.config.write_bytes(dump(settings))
         (self.stage.folder / "token").write_text(user.token)
 
+    def reached_at(self, address: str) -> None:
+        """Let Gitea know where the reconciler is."""
+        settings = load(self.stage.config.read_bytes(), "c").data
+        settings["http"] = {"listen": "127.0.0.1:9", "address": address, "secret": "a secret of this test"}
+        self.stage.config.write_bytes(dump(settings))
+
     def init(self, *more: str) -> tuple[int, Any]:
         arguments = ("-c", str(self.stage.config), self.where, "--format", "json", *more)
         done = reconciler("init", *arguments, CATALYST_GITEA__TOKEN=self.gitea.token)
@@ -45,6 +51,9 @@ class Scene:
 
     def get(self, path: str) -> Any:
         return self.gitea.client.get(f"repos/{self.where}/{path}").raise_for_status().json()
+
+    def hooks(self) -> dict[int, str]:
+        return {one["id"]: one["config"]["url"] for one in self.get("hooks")}
 
     def propose(self, branch: str, base: str = "main") -> int:
         body = {"title": "a proposal", "head": branch, "base": base}
@@ -74,7 +83,9 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
     stage, person = scene.stage, scene.person
     servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop"))
     bot = User.made(scene.gitea, "catalyst-bot")
-    if not admin:
+    if admin:
+        scene.reached_at("http://127.0.0.1:9")
+    else:
         scene.run_by(bot)
     code, found = scene.init("--placement", stage.context)
     assert (code, found["fault"]["kind"]) == (3, "Missing")
@@ -92,12 +103,14 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
         "protection of resolved": "created",
         "protection of status": "created",
         "protection of plan/*": "created",
+        **({"webhook": "created"} if admin else {}),
         "topic": "created",
     }
-    before = scene.get("branch_protections"), scene.get("branches"), scene.get("topics")
+    before = scene.get("branch_protections"), scene.get("branches"), scene.get("topics"), scene.hooks()
+    assert list(before[3].values()) == (["http://127.0.0.1:9/webhook"] if admin else [])
     code, found = scene.init()
     assert (code, set(told(found).values())) == (0, {"as it was"})
-    assert (scene.get("branch_protections"), scene.get("branches"), scene.get("topics")) == before
+    assert (scene.get("branch_protections"), scene.get("branches"), scene.get("topics"), scene.hooks()) == before
 
     person.may_write(scene.where)
     clone = person.clone(scene.where, tmp_path / "clone")
