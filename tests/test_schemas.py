@@ -44,6 +44,7 @@ def test_it_is_a_schema(file: str) -> None:
         ("Application.json", "environments/*/applications/*.yaml"),
         ("Blueprint.json", "*/*/blueprint.yaml"),
         ("TrustPolicy.json", "trust/*.yaml"),
+        ("EnvironmentPolicy.json", "policies/*.yaml"),
     ],
 )
 def test_it_accepts_every_fixture(file: str, pattern: str) -> None:

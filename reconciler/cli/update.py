@@ -33,7 +33,14 @@ def update(
     Exit codes: 0 done, or nothing to do; 1 it is refused; 3 something outside failed.
     """
     with opened(config, environment) as here:
-        found = updating.update(here.target.identity, here.branches, here.runtime.world, applications or [], push=not dry_run)
+        found = updating.update(
+            here.target.identity,
+            here.branches,
+            here.runtime.world,
+            applications or [],
+            here.runtime.gate(here.target),
+            push=not dry_run,
+        )
         files = here.branches.wanted_files().files
     if format_ is console.Format.json:
         console.print_json(

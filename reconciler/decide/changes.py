@@ -17,7 +17,7 @@ def changes(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, 
     return tuple(line for name in sorted(before | after) for line in _change(name, before.get(name), after.get(name)))
 
 
-def message(name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str) -> str:
+def message(name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str, input_: str) -> str:
     """The commit message of a resolved commit, with the trailers that documents.md asks for.
 
     Args:
@@ -26,12 +26,13 @@ def message(name: str, main: str, prior: EnvironmentLock | None, lock: Environme
         prior: the last lock.
         lock: the new one.
         digest: the lock file's digest.
+        input_: a digest of what people wrote.
     """
     lines = changes(prior, lock)
     total = len(lock.packages)
     summary = counted(len(lines), total) if lines else f"{total} Applications, {_why_anew(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
-    return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nLock-Digest: {digest}\n"
+    return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nInput-Digest: {input_}\nLock-Digest: {digest}\n"
 
 
 def counted(changing: int, total: int) -> str:

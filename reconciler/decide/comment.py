@@ -33,6 +33,7 @@ def comment(
     warnings: Sequence[Problem] = (),
     hitch: Hitch | None = None,
     compare: str = "",
+    policy: Iterable[str] = (),
 ) -> str:
     """The comment as Markdown.
 
@@ -44,6 +45,7 @@ def comment(
         warnings: problems that do not refuse it.
         hitch: why there is no plan.
         compare: path of the page on the forge that shows the difference of all Flux objects, below its address.
+        policy: lines on what EnvironmentPolicies say (`decide.policy_section`).
     """
     lines = [MARKER, f"### Plan for {escape(environment)}", ""]
     if hitch is not None:
@@ -57,6 +59,7 @@ def comment(
     if tree is not None:
         difference = f"; [each Flux object that changes](/:root/{compare})" if compare and steps else ""
         lines += ["", f"`resolved` will have the tree `{tree}`{difference}."]
+    lines += policy
     return "\n".join(lines) + "\n"
 
 

@@ -5,6 +5,7 @@ A mark changes only when its meaning does: it holds no counts, which move all th
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -13,7 +14,9 @@ from reconciler.decide.changes import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.decide.admission import Admission
     from reconciler.decide.plan import Step
+    from reconciler.decide.policies import EnvironmentPolicies
     from reconciler.decide.report import Hitch
     from reconciler.model.status import EnvironmentStatus
 
@@ -21,8 +24,9 @@ OWN_CONTEXTS: Final = "catalyst/"  # how all of ours begin
 RESOLVED_CONTEXT: Final = "catalyst/resolved"
 READY_CONTEXT: Final = "catalyst/ready"
 PLAN_CONTEXT: Final = "catalyst/plan"
+POLICY_CONTEXT: Final = "catalyst/policy"
 MAX_DESCRIPTION: Final = 200
-_TREE = 10  # characters of a tree id that people compare
+_TREE: Final = re.compile(r"; tree ([0-9a-f]{40})")
 # States that do not pass by themselves: red. The others are pending.
 _RED: Final = frozenset({"Failed", "Degraded"})
 
@@ -46,7 +50,33 @@ def plan_mark(steps: Sequence[Step], total: int, tree: str | None, hitch: Hitch 
     if hitch is not None:
         return _short(Mark("failure" if hitch.refused else "pending", f"{hitch.reason}: {hitch.message}"))
     words = counted(len(steps), total) if steps else "nothing changes of what runs"
-    return _short(Mark("success", f"{words}; tree {(tree or '')[:_TREE]}"))
+    return _short(Mark("success", f"{words}; tree {tree}"))
+
+
+def tree_in(description: str) -> str | None:
+    """The tree id that a plan's mark names: approvals are bound to it."""
+    found = _TREE.search(description)
+    return found[1] if found and found.end() == len(description) else None
+
+
+def policy_mark(admission: Admission) -> Mark:
+    """The mark of a pull request's head, under `POLICY_CONTEXT`: what would happen if it were merged now."""
+    if admission.reason == "PolicyBroken":
+        return _short(Mark("failure", admission.message))
+    if admission.holds == "True":
+        return _short(Mark("success", f"merged now, it would be applied at once: {admission.message}"))
+    if admission.waits_only_for_windows:
+        return _short(Mark("success", f"merged now, it would wait: {admission.message}"))
+    return _short(Mark("pending", admission.message))
+
+
+def policies_mark(policies: EnvironmentPolicies) -> Mark:
+    """The mark of the system repository's head, under `POLICY_CONTEXT`: whether its policies can be used."""
+    problems = [problem for one in policies.broken for problem in one.problems]
+    if problems:
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        return _short(Mark("failure", f"{problems[0]}{more}"))
+    return Mark("success", f"{len(policies.policies)} EnvironmentPolicy documents can be used")
 
 
 def _resolved(status: EnvironmentStatus) -> Mark:
@@ -55,7 +85,7 @@ def _resolved(status: EnvironmentStatus) -> Mark:
         words = f"{first.place}: {first.message}" if first and first.place else first.message if first else "refused"
         return Mark("failure", words)
     for condition in status.conditions:
-        if condition.type not in {"Ready", "Admitted"} and condition.status != "True":
+        if condition.type != "Ready" and condition.status != "True" and condition.reason != "NotReached":
             return Mark("pending", f"{condition.reason}: {condition.message}")
     return Mark("success", "resolved, signatures checked, and committed for Flux")
 

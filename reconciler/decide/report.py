@@ -40,9 +40,10 @@ _URGENCY: Final[tuple[State, ...]] = (
 _PROGRESS: Final = frozenset({"Installing", "Updating"})
 
 Verdicts = Mapping[tuple[str, str], "Verdict"]
-Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
+Stage = Literal["Valid", "Admitted", "Resolved", "Trusted", "Committed"]
 STANDS: Final = Standing()
 _STAGES: Final[tuple[Stage, ...]] = ("Valid", "Resolved", "Trusted", "Committed")
+NO_POLICY: Final = Condition(type="Admitted", status="True", reason="NoPolicy", message="no EnvironmentPolicy applies")
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Hitch:
 
     Attributes:
         stage: the condition that does not hold, or of which it is not known whether it does; `Trusted` when what is resolved
-            from this very commit lost its trust.
+            from this very commit lost its trust; `Admitted` when it is held by an EnvironmentPolicy.
         refused: True when the commit itself is at fault; False when something outside kept it from being judged.
         reason: a stable word.
         message: for people.
@@ -64,6 +65,11 @@ class Hitch:
     message: str
     problems: tuple[Problem, ...] = ()
 
+    @property
+    def failed(self) -> bool:
+        """Whether something outside failed, and is asked again at ever longer intervals."""
+        return not self.refused and self.stage != "Admitted"
+
 
 def report(
     name: str,
@@ -73,6 +79,7 @@ def report(
     verdicts: Verdicts,
     hitch: Hitch | None,
     standing: Standing = STANDS,
+    admitted: Condition = NO_POLICY,
 ) -> EnvironmentStatus:
     """Put together the status.
 
@@ -84,6 +91,7 @@ def report(
         verdicts: by Application and cluster, one for each placement in the lock.
         hitch: why `main`'s head is not what is resolved, if so.
         standing: whether what is locked is still trusted.
+        admitted: what EnvironmentPolicies say of that commit.
     """
     settled = name_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
@@ -94,7 +102,7 @@ def report(
         resolved=resolved,
         refused=main if hitch and hitch.refused and hitch.stage != "Trusted" else None,
         problems=[ProblemLine(place=p.place, message=f"{p.message}; {p.hint}" if p.hint else p.message) for p in problems],
-        conditions=[*_commit_conditions(lock, hitch, standing), _ready(applications, settled)],
+        conditions=[*_commit_conditions(lock, hitch, standing, admitted), _ready(applications, settled)],
         applications=applications,
     )
 
@@ -115,18 +123,28 @@ def subject(status: EnvironmentStatus) -> str:
         first = status.problems[0].place if status.problems else ""
         at = f" ({first})" if first else ""
         return f"{name}: Refused {status.refused[:10]}{at}, still {summary}"
-    stuck = next((c for c in status.conditions if c.type in _STAGES and c.status != "True"), None)
+    stuck = next((c for c in status.conditions if c.type != "Ready" and c.status != "True" and c.reason != "NotReached"), None)
     return f"{name}: {summary}" if stuck is None or not total else f"{name}: {summary}, {stuck.reason}"
 
 
-def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None, standing: Standing) -> Iterable[Condition]:
-    """Valid, Admitted, Resolved, Trusted, Committed: up to the hitch they hold, after it nothing is known of this commit."""
+def _commit_conditions(
+    lock: EnvironmentLock | None, hitch: Hitch | None, standing: Standing, admitted: Condition
+) -> Iterable[Condition]:
+    """Valid, Admitted, Resolved, Trusted, Committed: up to the hitch they hold, after it nothing is known of this commit.
+
+    One that is held comes to something: all is known of it but when it is committed.
+    """
+    held = hitch is not None and hitch.stage == "Admitted"
+    hitch = None if held else hitch
     good = {
         "Valid": ("Validated", "all documents are valid"),
         "Resolved": ("Resolved", f"{len(lock.packages) if lock else 0} packages are pinned by digest"),
         "Trusted": ("Verified", "every package is trusted as the policies ask; the evidence is in the lock"),
         "Committed": ("Committed", "the resolved branch holds the result"),
     }
+    if held:
+        good["Resolved"] = ("Resolved", "what this commit asks for is pinned by digest")
+        good["Trusted"] = ("Verified", "every package is trusted as the policies ask")
     reached = _STAGES.index(hitch.stage) if hitch and hitch.stage != "Trusted" else len(_STAGES)
     for index, stage in enumerate(_STAGES):
         if stage == "Trusted" and (condition := _trust(standing)) is not None:
@@ -148,16 +166,21 @@ def _commit_conditions(lock: EnvironmentLock | None, hitch: Hitch | None, standi
                 reason="NotReached",
                 message=f"not looked at: {_STAGES[reached]} comes first",
             )
+        elif stage == "Committed" and held:
+            yield Condition(type=stage, status="False", reason="Held", message="what was admitted before stays: see Admitted")
         else:
             reason, message = good[stage]
             yield Condition(type=stage, status="True", reason=reason, message=message)
         if stage == "Valid":
-            yield Condition(
-                type="Admitted",
-                status="Unknown",
-                reason="NotEvaluated",
-                message="EnvironmentPolicy documents are not evaluated",
-            )
+            yield _admission(hitch, admitted)
+
+
+def _admission(hitch: Hitch | None, admitted: Condition) -> Condition:
+    """`Admitted`; of a commit that comes to nothing, it is not asked."""
+    if hitch is None or hitch.stage in {"Trusted", "Committed"} or admitted.reason == "PolicyBroken":
+        return admitted
+    message = f"not looked at: {hitch.stage} comes first"
+    return Condition(type="Admitted", status="Unknown", reason="NotReached", message=message)
 
 
 def _trust(standing: Standing) -> Condition | None:

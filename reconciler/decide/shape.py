@@ -106,8 +106,9 @@ def _remove(data: Any, way: Way) -> None:
 def _way(detail: ErrorDetails, source: Source) -> Way:
     """The error's location without the steps that pydantic adds for unions and the like."""
     way: Way = ()
-    for step in detail["loc"]:
-        if (*way, step) in source.places or detail["type"] == "missing":
+    last = len(detail["loc"]) - 1
+    for index, step in enumerate(detail["loc"]):
+        if (*way, step) in source.places or (detail["type"] == "missing" and index == last):
             way = (*way, step)
     return way
 
@@ -132,6 +133,13 @@ def _problem(source: Source, model: type[BaseModel], detail: ErrorDetails) -> Pr
             hint = f"its fields are {', '.join(fields)}" if fields else ""
             message = f"{name} must be a mapping of fields, not {_kind(detail['input'])}"  # the value may be a secret
             return source.problem("InvalidType", message, way, at_value=True, hint=hint)
+        case "union_tag_not_found":
+            return source.problem("MissingField", f"{name}.kind is required", way, hint="it says which rule this is")
+        case "union_tag_invalid":
+            message = f"{name}.kind is {_shown(detail['ctx']['tag'])}; it must be one of {detail['ctx']['expected_tags']}"
+            near = nearest(str(detail["ctx"]["tag"]), re.findall(r"'([^']*)'", detail["ctx"]["expected_tags"]))
+            hint = f"did you mean {near}?" if near else ""
+            return source.problem("InvalidValue", message, (*way, "kind"), at_value=True, hint=hint)
         case "value_error":
             words = str(detail["ctx"]["error"])
             return source.problem("InvalidValue", f"{name}: {words}" if way else words, way, at_value=True)

@@ -9,18 +9,32 @@ import os
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.decide.policies import EnvironmentPolicies
 from reconciler.decide.render import Surroundings
+from reconciler.loop.admission import Gate
+from reconciler.loop.announcements import Announcements
+from reconciler.loop.approvals import Approvals
 from reconciler.loop.blobs import CachedBlobs
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.loop.claims import Claims
 from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.loop.passes import Reconciliation, World
-from reconciler.loop.policies import PolicyFiles, PolicyRepository
+from reconciler.loop.policies import (
+    ENVIRONMENTS,
+    FOLDER,
+    PolicyFiles,
+    PolicyRepository,
+    environment_policies_at,
+    policies_at,
+    read_environment_policies,
+    read_policies,
+)
 from reconciler.loop.pulls import Pulls
 from reconciler.loop.settings import token_of
+from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target, system_repository, targets
 from reconciler.loop.vouch import vouch
 from reconciler.model.faults import Misconfigured, Unavailable
@@ -37,6 +51,9 @@ if TYPE_CHECKING:
 
     from reconciler.decide.trust import Policies
     from reconciler.loop.settings import Settings
+    from reconciler.world.git import Snapshot
+
+T = TypeVar("T")
 
 
 class Runtime:
@@ -54,7 +71,12 @@ class Runtime:
             clusters.directory, stale_after=clusters.stale_after, allow_exec=clusters.allow_exec, on_change=on_change
         )
         self._closing = contextlib.ExitStack()
-        self._policies = policies = policy_source(settings, self._closing)
+        policies = policy_source(settings, self._closing)
+        self._policies = environment_policy_source(settings, self._closing)
+        self._sources = (policies, self._policies)
+        self._announce = Announcements(self.gitea, settings.trust.repository, self._policies)
+        self._found: dict[str, Target] = {}
+        self._histories: dict[tuple[str, Path], History] = {}
         blobs = CachedBlobs(self._registry.blob, Cache(settings.state / "cache", settings.cache.size))
         catalog = TrustedCatalog(
             [c.prefix for c in settings.catalogs],
@@ -93,26 +115,63 @@ class Runtime:
         self._cosign.version()
         with contextlib.suppress(Unavailable):  # it comes back
             self.world.policies()
+            self._policies()
 
     def targets(self) -> dict[str, Target]:
         """The Environments there are now, by key. Raises a Fault."""
-        found = targets(self.settings, self.gitea)
+        found = self._found = targets(self.settings, self.gitea)
         self._claims.expect({target.label: target.identity for target in found.values()})
         return found
 
     def reconciliation(self, target: Target) -> Reconciliation:
         """The passes over one Environment."""
+        histories = self.settings.state / "histories"
         gitea, where, claim = self.gitea, target.repository, self._claims.of(target.label)
         if gitea is None or where is None or self.settings.gitea is None:
-            return Reconciliation(target.identity, self.clone(target), self.world, claim=claim)
+            gate = self._gate(target, None, self._announce, histories)
+            return Reconciliation(target.identity, self.clone(target), self.world, claim=claim, gate=gate)
         clone = repository(target, self.settings.state / "plans", history=True)
-        pulls = Pulls(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim)
-        return Reconciliation(target.identity, self.clone(target), self.world, Notices(gitea, where), claim, pulls)
+        gate = self._gate(target, clone, self._announce, histories)
+        pulls = Pulls(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim, gate)
+        return Reconciliation(target.identity, self.clone(target), self.world, Notices(gitea, where), claim, pulls, gate)
+
+    def gate(self, target: Target) -> Gate:
+        """The rules for an Environment, for a command that writes nothing but `resolved`."""
+        folder = Path(self._closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)))
+        return self._gate(target, repository(target, folder, history=True), self._policies, folder / "histories")
+
+    def history(self, name: str, asker: Target, folder: Path) -> History | str:
+        """The history of an Environment that another one is to follow, or why there is none to be asked.
+
+        Anybody can make a repository and call it like an Environment: only one that the configuration names, or one of the same
+        owner, is believed. Its clone is made in `folder`.
+        """
+        owner = asker.label.partition("/")[0]
+        found = [
+            target
+            for target in self._found.values()
+            if target.identity.name == name and (target.identity.organization in {None, owner})
+        ]
+        if len(found) != 1:
+            many = "more than one Environment is" if found else "no Environment is"
+            return f"{many} called {name}, of {owner} or in the configuration: make it, or mend the policy"
+        (source,) = found
+        made = History(repository(source, folder, history=True), self.settings.intervals.confirm)
+        return self._histories.setdefault((source.label, folder), made)
+
+    def _gate(
+        self, target: Target, clone: Repository | None, policies: Callable[[], EnvironmentPolicies], histories: Path
+    ) -> Gate:
+        approvals = None
+        if self.gitea is not None and self.settings.gitea is not None and target.repository is not None and clone is not None:
+            approvals = Approvals(self.gitea, self.settings.gitea.username, target.repository, clone)
+        return Gate(target.identity.name, policies, approvals, partial(self.history, asker=target, folder=histories))
 
     def look_at_policies(self) -> None:
-        """Have the next passes look at the trust policies first: somebody changed them."""
-        if isinstance(self._policies, PolicyRepository):
-            self._policies.look_again()
+        """Have the next passes look at the policies first: somebody changed them."""
+        for source in self._sources:
+            if isinstance(source, PolicyRepository):
+                source.look_again()
 
     def clone(self, target: Target) -> Repository:
         """An Environment's repository, with what passes fetched of it."""
@@ -138,12 +197,31 @@ def policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable
     """Where the trust policies come from; a clone of the system repository goes when `closing` is closed."""
     system = system_repository(settings)
     if system is None:
-        return PolicyFiles(settings.trust.directory or Path())
+        return PolicyFiles(settings.trust.directory or Path(), read_policies)
+    return _in_repository(settings, system, FOLDER, policies_at, closing)
+
+
+def environment_policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable[[], EnvironmentPolicies]:
+    """Where the EnvironmentPolicies come from: beside the trust policies; nowhere, if no place is configured."""
+    system = system_repository(settings)
+    if system is not None:
+        return _in_repository(settings, system, ENVIRONMENTS, environment_policies_at, closing)
+    if settings.policies.directory is None:
+        return EnvironmentPolicies
+    return PolicyFiles(settings.policies.directory, read_environment_policies)
+
+
+def _in_repository(
+    settings: Settings,
+    system: Target,
+    folder: str,
+    read: Callable[[Snapshot], T | Misconfigured],
+    closing: contextlib.ExitStack,
+) -> PolicyRepository[T]:
     # not below `state`, which a command that only reads shares with the service
-    folder = closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True))
-    return PolicyRepository(
-        repository(system, Path(folder)), every=settings.intervals.poll, stands=settings.trust.reverify_interval
-    )
+    place = closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True))
+    every, stands = settings.intervals.poll, settings.trust.reverify_interval
+    return PolicyRepository(repository(system, Path(place)), folder, read, every=every, stands=stands)
 
 
 def repository(target: Target, folder: Path, *, history: bool = False) -> Repository:

@@ -37,6 +37,7 @@ _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, 
 _FETCHED: Final = {MAIN, RESOLVED, STATUS, CONFIRMED}
 _PLANNED: Final = "Input-Digest: "
 _INPUT: Final = "Input-Commit: "
+UNWATCHED: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
 _LOOKS: Final = 3
 # What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
 _OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
@@ -125,9 +126,17 @@ class Branches:
 
     def input_of_resolved(self) -> str | None:
         """The commit of `main` that the head of `resolved` followed from, as its trailer says."""
+        return self._trailer(_INPUT)
+
+    def digest_of_resolved(self) -> str | None:
+        """The digest of what people wrote that the head of `resolved` followed from, as its trailer says."""
+        return self._trailer(_PLANNED)
+
+    def _trailer(self, name: str) -> str | None:
+        """The last trailer of a name of `resolved`'s head."""
         commit = self._commit(RESOLVED)
         lines = commit.message.splitlines() if commit else []
-        return next((line.removeprefix(_INPUT) for line in lines if line.startswith(_INPUT)), None)
+        return next((line.removeprefix(name) for line in reversed(lines) if line.startswith(name)), None)
 
     def wanted_files(self) -> Snapshot:
         """What people wrote: environment.yaml and the Applications at the head of `main`."""

@@ -33,6 +33,8 @@ class Decision:
         hitch: why there is nothing to commit.
         tree: the tree id that `resolved` should have; None with a hitch.
         files: that tree's files, until they are pushed.
+        lock: what it comes to; None with a hitch.
+        input_: a digest of what people wrote.
         warnings: what is to be known of it.
     """
 
@@ -42,6 +44,8 @@ class Decision:
     hitch: Hitch | None = None
     tree: str | None = None
     files: Mapping[str, bytes] | None = None
+    lock: EnvironmentLock | None = None
+    input_: str = ""
     warnings: tuple[Problem, ...] = ()
 
 
@@ -94,15 +98,16 @@ class Decisions:
                 self._world.surroundings(policies),
                 self._claim.take,
             )
-            known = self._known = self._remembered(key, standing, result)
+            known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:
             known.standing = standing
         return known
 
-    def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch) -> Decision:
-        decision = Decision(key, standing, time.monotonic())
+    def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch, input_: str) -> Decision:
+        decision = Decision(key, standing, time.monotonic(), input_=input_)
         if isinstance(result, Desired):
-            self.last, decision.warnings = result.lock, result.warnings
+            self.last = decision.lock = result.lock
+            decision.warnings = result.warnings
             decision.files, decision.tree = result.files, self._branches.tree_of(result.files)
         else:
             decision.hitch = _as_before(self._known, key, result)

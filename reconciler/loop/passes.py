@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,13 +19,15 @@ from reconciler.decide.marks import marks
 from reconciler.decide.page import page
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.report import Hitch, report, subject
+from reconciler.loop.admission import Gate
 from reconciler.loop.behind import Behind
-from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, Branches
+from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, UNWATCHED, Branches
 from reconciler.loop.claims import alone
 from reconciler.loop.decisions import Decision, Decisions
 from reconciler.loop.desire import Identity, outside
 from reconciler.loop.judge import ClusterView, Limits, Sightings, judge, remember, sightings, told
 from reconciler.loop.pace import Pace
+from reconciler.loop.soaks import OVERDUE
 from reconciler.model.faults import Fault, Rejected
 from reconciler.world import documents
 
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from reconciler.loop.pulls import Pulls
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
-    from reconciler.model.status import EnvironmentStatus
+    from reconciler.model.status import Condition, EnvironmentStatus
     from reconciler.world.git import Repository
 
 log = structlog.get_logger()
@@ -86,6 +89,7 @@ class Outcome:
         hitch: what stands between `main` and `resolved`.
         warnings: what is to be known of what was resolved.
         again: seconds after which to look at what runs once more, since a status was held back; None when none was.
+        due: seconds after which to look at the repository again, since a commit is held until then; None when none is.
     """
 
     name: str
@@ -96,6 +100,7 @@ class Outcome:
     hitch: Hitch | None = None
     warnings: tuple[Problem, ...] = ()
     again: float | None = None
+    due: float | None = None
 
 
 class Reconciliation:
@@ -109,8 +114,11 @@ class Reconciliation:
         notices: Notices | None = None,
         claim: Claim | None = None,
         pulls: Pulls | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.identity = identity
+        self._gate = gate or Gate(identity.name)
+        self._stood = 0.0
         self._pulls = pulls
         self._claim = claim or alone(identity)
         self._notices = notices
@@ -160,17 +168,19 @@ class Reconciliation:
         if main is None:
             return Outcome(name, None)
         decision = self._decisions.of(main, look=look)
-        pushed = []
+        verdict = self._gate.of(branches, decision.lock, decision.tree, look=look)
+        hitch, pushed = decision.hitch or verdict.hitch, []
         try:
-            pushed += self._push_resolved(main, decision)
+            pushed += self._push_resolved(main, decision) if hitch is None else []
         except Rejected as fault:
-            decision.hitch = outside("Committed", fault)
-        if decision.hitch is None:
+            hitch = decision.hitch = outside("Committed", fault)
+        if hitch is None:
             self._decisions.accept(main)
+        due = self._gate.due(verdict)
         pace, at_once = self._pace, look or bool(pushed) or wait > 0
         if not at_once and (early := pace.early(time.monotonic())) is not None:
-            return Outcome(name, main, branches.head(RESOLVED), hitch=decision.hitch, warnings=decision.warnings, again=early)
-        status = self._status(main, decision.hitch, wait)
+            return Outcome(name, main, branches.head(RESOLVED), hitch=hitch, warnings=decision.warnings, again=early, due=due)
+        status = self._status(main, hitch, verdict.condition, wait)
         again = None
         if status is not None:
             again = pace.hold(status, branches.status(), time.monotonic(), news=at_once) if not wait else None
@@ -178,7 +188,7 @@ class Reconciliation:
                 pushed += self._push_status(status, look=look)
                 if self._notices is not None:
                     self._notices.post(main, marks(status))
-        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, decision.hitch, decision.warnings, again)
+        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, hitch, decision.warnings, again, due)
 
     def _push_resolved(self, main: str, decision: Decision) -> list[str]:
         files, decision.files = decision.files, None
@@ -186,7 +196,7 @@ class Reconciliation:
         if files is None or lock is None or self._branches.tree(RESOLVED) == decision.tree:
             return []
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
-        message = resolved_message(self.identity.name, main, self._branches.lock(), lock, digest)
+        message = resolved_message(self.identity.name, main, self._branches.lock(), lock, digest, decision.input_)
         self._branches.push_resolved(files, message, lock)
         self._claim.hold(lock)
         for cluster in sorted(self.clusters):
@@ -200,14 +210,21 @@ class Reconciliation:
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         where = self._notices.repository if self._notices is not None else None
         files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status, where).encode()}
-        if self._branches.tree(STATUS) == self._branches.tree_of(files):
+        unwatched, self._stood = self._unwatched(), time.time()
+        if self._branches.tree(STATUS) == self._branches.tree_of(files) and not unwatched:
             if look and time.time() - self._branches.confirmed() > self._world.confirm:
                 self._confirm(files)
             return []
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
+        trailers += f"{UNWATCHED}{datetime.fromtimestamp(unwatched, UTC).isoformat()}\n" if unwatched else ""
         self._pace.pushed(time.monotonic())
         self._branches.push_status(files, f"{subject(status)}\n\n{trailers}", status)
         return [STATUS]
+
+    def _unwatched(self) -> int:
+        """Since when nobody looked, if that is long ago: how long things were Ready is told by the history of the status."""
+        since = max(self._branches.confirmed(), self._stood)
+        return int(since) if since and time.time() - since > OVERDUE * self._world.confirm else 0
 
     def _confirm(self, files: Mapping[str, bytes]) -> None:
         try:
@@ -215,7 +232,7 @@ class Reconciliation:
         except Rejected as fault:  # a server may keep such refs to itself; the status is as good as before
             log.debug("status not confirmed", environment=self.identity.name, why=fault.message)
 
-    def _status(self, main: str, hitch: Hitch | None, wait: float) -> EnvironmentStatus | None:
+    def _status(self, main: str, hitch: Hitch | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
         lock = self._branches.lock()
         if hitch is not None and self._says_nothing(hitch, main, lock):
             log.warning("not checked again", environment=self.identity.name, why=hitch.message)
@@ -229,11 +246,11 @@ class Reconciliation:
         standing = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
-        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch, standing)
+        return report(self.identity.name, main, self._branches.head(RESOLVED), lock, verdicts, hitch, standing, admitted)
 
     def _says_nothing(self, hitch: Hitch, main: str, lock: EnvironmentLock | None) -> bool:
         """Whether this very commit is resolved already: that it cannot be judged again just now says nothing about it."""
-        if hitch.refused or hitch.stage == "Committed" or lock is None:
+        if hitch.refused or hitch.stage in {"Admitted", "Committed"} or lock is None:
             return False
         return self._decisions.is_resolved(main)
 

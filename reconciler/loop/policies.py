@@ -1,14 +1,15 @@
-"""The Sovereign's TrustPolicy documents, from a directory or from its system repository."""
+"""The Sovereign's policies, of trust and of Environments, from a directory or from its system repository."""
 
 from __future__ import annotations
 
 import threading
 import time
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import structlog
 
+from reconciler.decide.policies import Broken, EnvironmentPolicies, environment_policies
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies
 from reconciler.loop.branches import MAIN
@@ -17,7 +18,7 @@ from reconciler.model.trust import TrustPolicy
 from reconciler.world.documents import load_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from reconciler.model.problem import Problem
@@ -25,47 +26,60 @@ if TYPE_CHECKING:
     from reconciler.world.git import Repository, Snapshot
 
 FOLDER: Final = "trust"  # in the system repository
+ENVIRONMENTS: Final = "policies"  # beside it
 MAX_ROOT: Final = 1 << 20  # bytes of a trusted root; Sigstore's own has seven thousand
 _ROOT: Final = ".json"
 _READ: Final = frozenset({".yaml", ".yml", _ROOT})
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
 
-class PolicyFiles:
+
+class PolicyFiles(Generic[T]):
     """The policies of a directory, read again whenever a file in it changed. Safe for use by several threads."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, read: Callable[[Path], T]) -> None:
+        self._directory, self._read = directory, read
         self._lock = threading.Lock()
-        self._known: tuple[object, Policies] | None = None
+        self._known: tuple[object, T] | None = None
 
-    def __call__(self) -> Policies:
-        """The policies as they stand now; raises Misconfigured as `read_policies` does."""
+    def __call__(self) -> T:
+        """The policies as they stand now; raises Misconfigured as what reads them does."""
         with self._lock:
             print_ = _fingerprint(self._directory)
             if self._known is None or self._known[0] != print_:
-                self._known = (print_, read_policies(self._directory))
+                self._known = (print_, self._read(self._directory))
             return self._known[1]
 
 
-class PolicyRepository:
-    """The policies in the folder `trust` at the head of a repository's `main`, which Environments' authors cannot write.
+class PolicyRepository(Generic[T]):
+    """The policies in a folder at the head of a repository's `main`, which Environments' authors cannot write.
 
     Safe for use by several threads: one of them looks, the others go on with what is known.
 
     Args:
         repository: the Sovereign's system repository.
+        folder: at its top.
+        read: makes policies of what is in it, or says why they cannot be used.
         every: seconds between looks.
         stands: seconds for which what is known counts while the repository cannot be read.
     """
 
-    def __init__(self, repository: Repository, *, every: float, stands: float) -> None:
-        self._repository = repository
+    def __init__(
+        self,
+        repository: Repository,
+        folder: str,
+        read: Callable[[Snapshot], T | Misconfigured],
+        *,
+        every: float,
+        stands: float,
+    ) -> None:
+        self._repository, self._folder, self._reads = repository, folder, read
         self._every, self._stands = every, stands
         self._lock = threading.Lock()
         self._head = ""
-        self._known: Policies | Misconfigured | None = None
+        self._known: T | Misconfigured | None = None
         self._fault: Fault | None = None
         self._looked = self._tried = self._asked = 0.0
 
@@ -73,7 +87,12 @@ class PolicyRepository:
         """Have the next call look, and every call wait for that look: somebody pushed there."""
         self._asked = time.monotonic()
 
-    def __call__(self) -> Policies:
+    @property
+    def head(self) -> str:
+        """The commit that what is known was read from; empty when there is none."""
+        return self._head
+
+    def __call__(self) -> T:
         """The policies as they stood at the last look.
 
         Raises:
@@ -88,9 +107,9 @@ class PolicyRepository:
         known, fault = self._known, self._fault
         if fault is not None and (known is None or time.monotonic() - self._looked > self._stands):
             raise fault.with_traceback(None)
-        if isinstance(known, Policies):
-            return known
-        raise (known or Unavailable("the trust policies were not read yet")).with_traceback(None)
+        if known is None or isinstance(known, Misconfigured):
+            raise (known or Unavailable("the policies were not read yet")).with_traceback(None)
+        return known
 
     def _look(self) -> None:
         now = time.monotonic()
@@ -100,7 +119,7 @@ class PolicyRepository:
             self._read()
         except Fault as fault:  # Moved among them: somebody pushed meanwhile
             self._fault = fault
-            log.warning("trust policies cannot be looked at", why=str(fault))
+            log.warning("policies cannot be looked at", folder=self._folder, why=str(fault))
         else:
             self._fault, self._looked = None, now
         finally:
@@ -109,14 +128,15 @@ class PolicyRepository:
     def _read(self) -> None:
         head = self._repository.heads().get(MAIN)
         if head is None:
-            self._head, self._known = "", Misconfigured(f"{self._repository.name} has no branch {MAIN} with trust policies")
+            self._head, self._known = "", Misconfigured(f"{self._repository.name} has no branch {MAIN} with policies")
         elif head != self._head:
             self._repository.fetch({MAIN: head})
-            snapshot = self._repository.read(head, [f"{FOLDER}/*"])
-            self._head, self._known = head, _policies_at(snapshot)
+            snapshot = self._repository.read(head, [f"{self._folder}/*"])
+            self._head, self._known = head, self._reads(snapshot)
 
 
-def _policies_at(snapshot: Snapshot) -> Policies | Misconfigured:
+def policies_at(snapshot: Snapshot) -> Policies | Misconfigured:
+    """The trust policies in the folder `trust` of a commit, or why they cannot be used."""
     if snapshot.problems:
         return Misconfigured("\n".join(str(p) for p in snapshot.problems))
     try:
@@ -136,6 +156,27 @@ def read_policies(directory: Path) -> Policies:
         return policies_of({file.name: file.read_bytes() for file in _files(directory)})
     except OSError as error:
         raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
+
+
+def read_environment_policies(directory: Path) -> EnvironmentPolicies:
+    """The EnvironmentPolicy documents of a directory: every `*.yaml`. Raises Misconfigured when a file cannot be read."""
+    try:
+        files = {file.name: file.read_bytes() for file in _files(directory)}
+    except OSError as error:
+        raise Misconfigured(f"the policies in {directory} cannot be read: {error.strerror}") from None
+    return _environment_policies(files)
+
+
+def environment_policies_at(snapshot: Snapshot) -> EnvironmentPolicies:
+    """The EnvironmentPolicy documents in the folder `policies` of a commit. What is no plain file holds all Environments."""
+    found = _environment_policies(snapshot.files)
+    odd = (Broken((problem,)) for problem in snapshot.problems)
+    return EnvironmentPolicies(found.policies, (*found.broken, *odd))
+
+
+def _environment_policies(files: Mapping[str, bytes]) -> EnvironmentPolicies:
+    texts = ((name, text) for name, text in sorted(files.items()) if name.endswith((".yaml", ".yml")))
+    return environment_policies(source for name, text in texts for source in load_all(text, name))
 
 
 def policies_of(files: Mapping[str, bytes]) -> Policies:

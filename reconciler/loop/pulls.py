@@ -15,7 +15,10 @@ import structlog
 from reconciler.decide.aftermath import applied, held_up, told_after
 from reconciler.decide.changes import changes, counted
 from reconciler.decide.comment import MARKER, comment
-from reconciler.decide.marks import PLAN_CONTEXT, plan_mark
+from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_mark, policy_mark
+from reconciler.decide.policy_section import section
+from reconciler.decide.soak import fresh
+from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
 from reconciler.loop.desire import WANTED, input_of
 from reconciler.loop.notices import Forge, Notices
@@ -25,11 +28,13 @@ from reconciler.model.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reconciler.decide.admission import Admission
     from reconciler.loop.branches import Branches, Planned
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
     from reconciler.loop.passes import Outcome, World
     from reconciler.loop.plan import Plan
+    from reconciler.model.lock import Package
     from reconciler.world.git import Repository
     from reconciler.world.gitea import Comment, PullRequest
 
@@ -64,6 +69,8 @@ class _Told:
     key: tuple[str | None, ...]
     until: float | None
     notices: Notices
+    packages: tuple[Package, ...]
+    admission: Admission
 
 
 class Pulls:
@@ -77,11 +84,21 @@ class Pulls:
         identity: the Environment's.
         world: what passes know.
         claim: the Environment's hold on Namespaces; it is only asked.
+        gate: the rules for the Environment.
     """
 
     def __init__(
-        self, forge: PullForge, user: str, repository: str, clone: Repository, identity: Identity, world: World, claim: Claim
+        self,
+        forge: PullForge,
+        user: str,
+        repository: str,
+        clone: Repository,
+        identity: Identity,
+        world: World,
+        claim: Claim,
+        gate: Gate | None = None,
     ) -> None:
+        self._gate = gate or Gate(identity.name)
         self._forge, self._user, self._repository, self._clone = forge, user, repository, clone
         self._identity, self._world, self._claim = identity, world, claim
         self._told: dict[int, _Told] = {}
@@ -119,13 +136,20 @@ class Pulls:
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
-            return
+            admission = self._gate.of_pull(pull, told.packages)
+            if admission == told.admission:
+                return
         found = self._planned(pull, branches)
-        self._put(pull.number, found, branches)
+        packages = fresh(found.prior, found.desired.lock) if found.desired else ()
+        admission = self._gate.of_pull(pull, packages)
+        self._put(pull.number, found, admission, branches)
         notices = told.notices if told else Notices(self._forge, self._repository)
-        notices.post(pull.head, {PLAN_CONTEXT: plan_mark(found.steps, found.total, found.tree, found.hitch)})
+        mark = plan_mark(found.steps, found.total, found.tree, found.hitch)
+        notices.post(pull.head, {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission)})
         lasting = found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid")
-        self._told[pull.number] = _Told(key, None if lasting else time.monotonic() + self._world.retry, notices)
+        self._told[pull.number] = _Told(
+            key, None if lasting else time.monotonic() + self._world.retry, notices, packages, admission
+        )
 
     def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
         main = branches.head(MAIN) or ""
@@ -135,7 +159,7 @@ class Pulls:
         reviewed = branches.planned(input_of(snapshot))
         return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=reviewed)
 
-    def _put(self, number: int, found: Plan, branches: Branches) -> None:
+    def _put(self, number: int, found: Plan, admission: Admission, branches: Branches) -> None:
         """Have the plan's branch and its comment say what was found."""
         name, compare = self._identity.name, ""
         if found.desired is None:
@@ -145,7 +169,10 @@ class Pulls:
             summary = f"{name}: plan of pull request {number}: {counted(len(lines), found.total)}"
             branches.push_plan(number, found.desired.files, summary, input_of(found.snapshot))
             compare = f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else ""
-        text = comment(name, found.steps, found.total, found.tree, warnings=found.warnings, hitch=found.hitch, compare=compare)
+        policy = section(admission)
+        text = comment(
+            name, found.steps, found.total, found.tree, warnings=found.warnings, hitch=found.hitch, compare=compare, policy=policy
+        )
         self._comment(number, text)
 
     def _end(self, number: int, branches: Branches, outcome: Outcome) -> None:

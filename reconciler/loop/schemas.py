@@ -10,13 +10,22 @@ from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
 from reconciler.model.lock import EnvironmentLock
+from reconciler.model.policy import EnvironmentPolicy
 from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trust import TrustPolicy
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_DOCUMENTS: tuple[type[BaseModel], ...] = (Application, Blueprint, Environment, EnvironmentLock, EnvironmentStatus, TrustPolicy)
+_DOCUMENTS: tuple[type[BaseModel], ...] = (
+    Application,
+    Blueprint,
+    Environment,
+    EnvironmentLock,
+    EnvironmentPolicy,
+    EnvironmentStatus,
+    TrustPolicy,
+)
 
 
 def schemas() -> dict[str, str]:

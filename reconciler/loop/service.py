@@ -208,8 +208,10 @@ class Service:
         self._place(item.key, reconciliation.clusters)
         if outcome.again is not None:
             self._queue.add(item.key, after=outcome.again, look=False)
+        if outcome.due is not None:
+            self._queue.add(item.key, after=outcome.due, look=True)
         if item.look:
-            self._again(item.key, failed=outcome.hitch is not None and not outcome.hitch.refused)
+            self._again(item.key, failed=outcome.hitch is not None and outcome.hitch.failed)
 
     def _place(self, key: str, clusters: frozenset[str]) -> None:
         """Note which clusters wake an Environment. What a new one said before this was noted is looked at now."""

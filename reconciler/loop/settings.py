@@ -164,6 +164,15 @@ class TrustPart(Part):
         return self
 
 
+class PoliciesPart(Part):
+    """Where EnvironmentPolicy documents lie when trust policies lie in a directory too.
+
+    With `trust.repository` they are in its folder `policies`, and this is left out.
+    """
+
+    directory: Path | None = None
+
+
 class CosignPart(Part):
     """The cosign program, 3.0.6 or newer, by path or by name."""
 
@@ -255,6 +264,7 @@ class Settings(BaseSettings):
     environments: list[EnvironmentPart] = []
     catalogs: Annotated[list[CatalogPart], Field(min_length=1)]
     trust: TrustPart
+    policies: PoliciesPart = PoliciesPart()
     registry: RegistryPart = RegistryPart()
     cache: CachePart = CachePart()
     cosign: CosignPart = CosignPart()

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING
 
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.changes import changes, message
+from reconciler.decide.report import Hitch
 from reconciler.decide.shape import did_you_mean
 from reconciler.decide.versions import fits, newest_first
 from reconciler.loop.branches import MAIN, RESOLVED, Branches
 from reconciler.loop.claims import alone
-from reconciler.loop.desire import Desired, Identity, desire
+from reconciler.loop.desire import Desired, Identity, desire, input_of
 from reconciler.model.faults import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.report import Hitch
+    from reconciler.loop.admission import Gate
     from reconciler.loop.passes import World
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
@@ -58,7 +59,7 @@ class Outdated:
     why_not: str = ""
 
 
-def update(identity: Identity, branches: Branches, world: World, names: Collection[str], *, push: bool) -> Update:
+def update(identity: Identity, branches: Branches, world: World, names: Collection[str], gate: Gate, *, push: bool) -> Update:
     """Move Applications to the newest versions in their ranges, and leave all others where they are.
 
     Args:
@@ -66,6 +67,7 @@ def update(identity: Identity, branches: Branches, world: World, names: Collecti
         branches: of the Environment; looked at here.
         world: what passes know.
         names: which Applications; empty for all.
+        gate: the rules for the Environment.
         push: commit it to `resolved`; else only say what would change.
 
     Raises:
@@ -79,7 +81,11 @@ def update(identity: Identity, branches: Branches, world: World, names: Collecti
     main = branches.head(MAIN)
     if not push or not lines or main is None:
         return Update(lines, result.warnings)
-    branches.push_resolved(result.files, message(identity.name, main, lock, result.lock, result.digest), result.lock)
+    admission = gate.of_update(branches, result.lock)
+    if admission.holds != "True":
+        return Update(lines, result.warnings, Hitch("Admitted", refused=True, reason=admission.reason, message=admission.message))
+    words = message(identity.name, main, lock, result.lock, result.digest, input_of(branches.wanted_files()))
+    branches.push_resolved(result.files, words, result.lock)
     return Update(lines, result.warnings, commit=branches.head(RESOLVED))
 
 

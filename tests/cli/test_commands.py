@@ -261,7 +261,7 @@ def test_schemas_are_written_once_and_checked(tmp_path: Path) -> None:
     assert call("schemas", tmp_path / "s", "--check").exit_code == 1
     assert not (tmp_path / "s").exists()
     first = call("schemas", tmp_path / "s", "--format", "json")
-    assert len(json.loads(first.stdout)["changed"]) == 7
+    assert len(json.loads(first.stdout)["changed"]) == 8
     assert json.loads(call("schemas", tmp_path / "s", "--format", "json").stdout)["changed"] == []
     assert call("schemas", tmp_path / "s", "--check").exit_code == 0
     (tmp_path / "s" / "Environment.json").write_text("{}")
@@ -390,7 +390,10 @@ def test_a_status_that_nobody_confirms_is_stale(sovereign: Sovereign) -> None:
     call("once", "-c", sovereign.config)
     shown = json.loads(call("status", "-c", sovereign.config, "--format", "json").stdout)[0]
     assert (shown["stale"], shown["confirmedSecondsAgo"] < 60) == (False, True)
-    assert git(origin, "rev-parse", "status") == old, "a confirmation is no history"
+    assert "Unwatched-Since: 2026-01-01T00:00:00+00:00" in git(origin, "log", "-1", "--format=%B", "status")
+    assert git(origin, "rev-parse", "status^", "status^{tree}").split() == [old, git(origin, "rev-parse", f"{old}^{{tree}}")]
+    call("once", "-c", sovereign.config)
+    assert git(origin, "rev-parse", "status^") == old, "it is told once"
 
 
 def test_a_status_that_was_damaged_is_no_status(sovereign: Sovereign) -> None:

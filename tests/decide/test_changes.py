@@ -23,7 +23,7 @@ def test_everything_is_new_where_there_was_no_lock() -> None:
 
 def test_a_commit_that_changes_nothing_that_runs_says_why_it_is_there() -> None:
     before, anew = lock_of(package("a")), [package("a").evidence[0].model_copy(update={"authority": "another"})]
-    text = message("acme-prod", "abc123", before, lock_of(package("a", evidence=anew)), sha("lock"))
+    text = message("acme-prod", "abc123", before, lock_of(package("a", evidence=anew)), sha("lock"), "sha256:i")
     assert text.startswith("acme-prod: 1 Applications, vouched for anew\n")
 
 
@@ -33,14 +33,16 @@ def test_evidence_alone_is_no_change_of_what_runs() -> None:
 
 
 def test_the_commit_message_carries_the_trailers() -> None:
-    text = message("acme-prod", "abc123", None, lock_of(package("a"), package("b")), sha("lock"))
+    text = message("acme-prod", "abc123", None, lock_of(package("a"), package("b")), sha("lock"), "sha256:i")
     assert text == (
         "acme-prod: 2 of 2 Applications change\n\n+ a: bp-a 1.0.0\n+ b: bp-b 1.0.0\n\n"
-        f"Input-Commit: abc123\nLock-Digest: {sha('lock')}\n"
+        f"Input-Commit: abc123\nInput-Digest: sha256:i\nLock-Digest: {sha('lock')}\n"
     )
 
 
 def test_a_commit_that_changes_no_application_says_so() -> None:
     lock = lock_of(package("a"))
-    text = message("acme-prod", "abc123", lock, lock, sha("lock"))
-    assert text == f"acme-prod: 1 Applications, rendered anew\n\nInput-Commit: abc123\nLock-Digest: {sha('lock')}\n"
+    text = message("acme-prod", "abc123", lock, lock, sha("lock"), "sha256:i")
+    assert text == (
+        f"acme-prod: 1 Applications, rendered anew\n\nInput-Commit: abc123\nInput-Digest: sha256:i\nLock-Digest: {sha('lock')}\n"
+    )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from reconciler.loop.policies import PolicyFiles, PolicyRepository, read_policies
+from reconciler.loop.policies import FOLDER, PolicyFiles, PolicyRepository, policies_at, read_policies
 from reconciler.model.faults import Misconfigured, Missing, Unavailable
 from reconciler.world.git import Repository
 from tests.loop.builders import Gate
@@ -14,6 +14,8 @@ from tests.world.git_server import bare, commit
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from reconciler.decide.trust import Policies
 
 KEY = "-----BEGIN PUBLIC KEY-----\n      AAAA\n      -----END PUBLIC KEY-----"
 
@@ -52,7 +54,7 @@ def test_a_missing_directory_says_so(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="nowhere cannot be read: No such file"):
         read_policies(nowhere)
     with pytest.raises(Misconfigured, match="nowhere cannot be read: No such file"):
-        PolicyFiles(nowhere)()
+        PolicyFiles(nowhere, read_policies)()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_one_authority_name_stands_for_one_key(tmp_path: Path) -> None:
 
 
 def test_a_change_is_seen_at_the_next_question(tmp_path: Path) -> None:
-    files = PolicyFiles(tmp_path)
+    files = PolicyFiles(tmp_path, read_policies)
     assert files().policies == ()
     (tmp_path / "a.yaml").write_text(policy("one"))
     first = files()
@@ -106,7 +108,7 @@ def test_a_configmaps_way_of_changing_all_files_at_once_is_seen(tmp_path: Path) 
     mount.mkdir()
     (mount / "..data").symlink_to(tmp_path / "v1")
     (mount / "a.yaml").symlink_to("..data/a.yaml")
-    files = PolicyFiles(mount)
+    files = PolicyFiles(mount, read_policies)
     assert [p.metadata.name for p in files().policies] == ["one"]
     (mount / "..new").symlink_to(tmp_path / "v2")
     (mount / "..new").rename(mount / "..data")
@@ -115,7 +117,7 @@ def test_a_configmaps_way_of_changing_all_files_at_once_is_seen(tmp_path: Path) 
 
 def test_threads_get_whole_answers(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(policy("n0"))
-    files = PolicyFiles(tmp_path)
+    files = PolicyFiles(tmp_path, read_policies)
 
     def ask(_: int) -> int:
         return len(files().policies)
@@ -146,8 +148,8 @@ def origin(tmp_path: Path) -> Path:
     return bare(tmp_path / "served" / "catalyst-config.git")
 
 
-def source(origin: Path, *, every: float = 0.0, stands: float = 3600.0) -> PolicyRepository:
-    return PolicyRepository(Repository(origin.parent / "clone", origin.as_uri()), every=every, stands=stands)
+def source(origin: Path, *, every: float = 0.0, stands: float = 3600.0) -> PolicyRepository[Policies]:
+    return PolicyRepository(Repository(origin.parent / "clone", origin.as_uri()), FOLDER, policies_at, every=every, stands=stands)
 
 
 def test_policies_come_from_the_folder_trust_of_main(origin: Path) -> None:
@@ -222,7 +224,7 @@ class Away:
 
 def test_threads_do_not_queue_for_a_repository_that_is_away() -> None:
     away = Away()
-    policies = PolicyRepository(cast("Repository", away), every=3600.0, stands=3600.0)
+    policies = PolicyRepository(cast("Repository", away), FOLDER, policies_at, every=3600.0, stands=3600.0)
     with ThreadPoolExecutor(8) as pool:
         faults = [one.exception() for one in [pool.submit(policies) for _ in range(8)]]
     assert (away.asked, {type(fault) for fault in faults}) == (1, {Unavailable})
@@ -277,7 +279,7 @@ class Gated:
 def test_after_a_change_nobody_goes_on_with_the_old_policies(origin: Path, tmp_path: Path) -> None:
     commit(origin, "main", {"trust/a.yaml": policy("a")})
     gated = Gated(Repository(tmp_path / "clone", origin.as_uri()))
-    slow = PolicyRepository(cast("Repository", gated), every=3600.0, stands=3600.0)
+    slow = PolicyRepository(cast("Repository", gated), FOLDER, policies_at, every=3600.0, stands=3600.0)
     gated.gate.open.set()
     slow()
     gated.gate = Gate()
@@ -299,7 +301,7 @@ def test_a_trusted_root_lies_beside_the_policies(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("[")
     policies = read_policies(tmp_path)
     assert policies.roots == {"root.json": "{}"}
-    files = PolicyFiles(tmp_path)
+    files = PolicyFiles(tmp_path, read_policies)
     before = files().digest
     (tmp_path / "root.json").write_text('{"a": 1}')
     assert files().digest != before, "another root is another policy"

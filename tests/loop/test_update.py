@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.loop.admission import Gate
 from reconciler.loop.branches import Branches
 from reconciler.loop.passes import World
 from reconciler.loop.update import Update, outdated, update
@@ -36,7 +37,7 @@ def branches(stage: Stage) -> Branches:
 
 
 def asked(stage: Stage, *names: str, push: bool = True) -> Update:
-    return update(stage.identity, branches(stage), world(stage), names, push=push)
+    return update(stage.identity, branches(stage), world(stage), names, Gate(stage.identity.name), push=push)
 
 
 def locked(stage: Stage) -> dict[str, str]:

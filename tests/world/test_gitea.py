@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
-from reconciler.world.gitea import Gitea, Hook
+from reconciler.world.gitea import Gitea, Hook, Merged
 from tests.world.git_server import tcp_server
 
 if TYPE_CHECKING:
@@ -173,3 +173,49 @@ def test_a_webhook_is_made_once_and_its_secret_is_in_no_error(
 def test_a_webhook_that_was_made_has_an_id() -> None:
     with tcp_server(answer("201 Created", HOOK)) as (url, _), Gitea(url, TOKEN) as gitea:
         assert gitea.create_hook("acme/prod", "http://r/webhook", "s", ["push"], "main") == 7
+
+
+REVIEW = {"id": 2, "user": {"login": "Ada"}, "state": "APPROVED", "commit_id": "c", "dismissed": False}
+PULL = {
+    "number": 7,
+    "user": {"login": "Eve"},
+    "base": {"ref": "main"},
+    "merged": True,
+    "merge_commit_sha": "c",
+    "merge_base": "f",
+}
+
+
+def answers(*contents: object) -> Callable[[socket.socket], None]:
+    """One after another, and then always an empty list."""
+    left = [json.dumps(one).encode() for one in contents]
+
+    def behave(connection: socket.socket) -> None:
+        answer("200 OK", left.pop(0) if left else b"[]")(connection)
+
+    return behave
+
+
+def test_names_are_compared_as_the_forge_does_and_reviews_come_in_their_order() -> None:
+    with tcp_server(answers([REVIEW, REVIEW | {"id": 1, "user": None}])) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert [(one.id, one.person) for one in gitea.reviews("acme/env", 7)] == [(1, ""), (2, "ada")]
+    with tcp_server(answers([{"id": 3, "name": "Platform"}], [], [{"login": "Ada"}])) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.members("acme/platform") == frozenset({"ada"})
+    with tcp_server(answers([{"id": 3, "name": "platforms"}])) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.members("acme/platform") is None
+
+
+@pytest.mark.parametrize("changes", [{"merged": False}, {"merge_commit_sha": "other"}, {"merge_commit_sha": None}])
+def test_only_what_was_merged_as_that_commit_counts(changes: dict[str, object]) -> None:
+    with tcp_server(answers(PULL)) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.merged_as("acme/env", "c") == Merged(7, "eve", "main", "c", "f")
+    with tcp_server(answers(PULL | changes)) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.merged_as("acme/env", "c") is None
+    with tcp_server(answer("404 No")) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.merged_as("acme/env", "c") is None
+
+
+@pytest.mark.parametrize("odd", [{"id": "x"}, REVIEW | {"user": "ada"}, REVIEW | {"dismissed": None}])
+def test_a_review_of_another_shape_is_none(odd: object) -> None:
+    with tcp_server(answers([odd])) as (url, _), Gitea(url, TOKEN) as gitea, pytest.raises(Corrupt):
+        gitea.reviews("acme/env", 7)

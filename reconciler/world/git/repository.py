@@ -19,6 +19,7 @@ from reconciler.world.git.change import changed
 from reconciler.world.git.merge import merge
 from reconciler.world.git.names import printable
 from reconciler.world.git.objects import objects_of
+from reconciler.world.git.prints import print_of
 from reconciler.world.git.remote import Credentials, Remote, full
 from reconciler.world.git.snapshot import Limits, Snapshot, take
 
@@ -40,7 +41,7 @@ _patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, 
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit: ids in hexadecimal, `time` the committer's in seconds since the epoch, `committer` their address."""
+    """A commit: ids in hexadecimal, `time` the committer's since the epoch, `committer` their address, `author` as git has it."""
 
     id: str
     tree: str
@@ -48,6 +49,7 @@ class Commit:
     time: int
     message: str
     committer: str
+    author: str
 
 
 class _Damaged(Exception):  # noqa: N818 - never leaves this module
@@ -123,6 +125,25 @@ class Repository:
             Missing: it is not in the local clone.
         """
         return self._restored(lambda repo: self._commit(repo, id_))
+
+    def line(self, head: str, *, most: int) -> tuple[Commit, ...]:
+        """Return a commit that is here and those before it, by their first parents, the newest first. Needs `history`.
+
+        Raises:
+            Missing: one of them is not in the local clone.
+        """
+
+        def work(repo: pygit2.Repository) -> tuple[Commit, ...]:
+            found = [self._commit(repo, head)]
+            while len(found) < most and found[-1].parents:
+                found.append(self._commit(repo, found[-1].parents[0]))
+            return tuple(found)
+
+        return self._restored(work)
+
+    def prints(self, commits: Sequence[Commit], wanted: Sequence[str]) -> tuple[str, ...]:
+        """Return a fingerprint of what each commit holds of `wanted` (as for `read`): equal exactly where that is equal."""
+        return self._restored(lambda repo: tuple(print_of(repo, commit.tree, wanted) for commit in commits))
 
     def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: Limits | None = None) -> Snapshot:
         """Return the files of a commit that is here.
@@ -260,9 +281,10 @@ class Repository:
         # a clone without history tells of no parents, so they are read from the commit's own lines
         head, _, _ = found.read_raw().partition(b"\n\n")
         parents = tuple(line[7:].decode() for line in head.splitlines() if line.startswith(b"parent "))
+        author = next((line[7:].decode("utf-8", "replace") for line in head.splitlines() if line.startswith(b"author ")), "")
         message = found.raw_message.decode("utf-8", "replace")
         committer = (found.committer.raw_email or b"").decode("utf-8", "replace")
-        return Commit(id_, str(found.tree_id), parents, found.commit_time, message, committer)
+        return Commit(id_, str(found.tree_id), parents, found.commit_time, message, committer, author)
 
     def _restored(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Run `work`; if the clone is damaged, make it anew, fetch what was last wanted, and run it once more."""

@@ -11,11 +11,15 @@ from reconciler.world.gitea.client import Client, path_of
 
 @dataclass(frozen=True)
 class PullRequest:
-    """A pull request: its number, the branch it is for, the commit that it would merge, and the one by which it was merged."""
+    """A pull request: its number, the branch it is for, the commit that it would merge, who opened it, and how it was merged.
+
+    `author` is in small letters; `merged` is the commit by which it was merged, None while it is not.
+    """
 
     number: int
     base: str
     head: str
+    author: str = ""
     merged: str | None = None
 
 
@@ -33,16 +37,17 @@ class _Side(BaseModel):
     sha: str
 
 
+class _Author(BaseModel):
+    login: str
+
+
 class _Pull(BaseModel):
     number: int
     base: _Side
     head: _Side
+    user: _Author | None = None
     merged: bool
     merge_commit_sha: str | None
-
-
-class _Author(BaseModel):
-    login: str
 
 
 class _Comment(BaseModel):
@@ -80,4 +85,6 @@ class PullRequests(Client):
 
 
 def _pull(found: _Pull) -> PullRequest:
-    return PullRequest(found.number, found.base.ref, found.head.sha, found.merge_commit_sha if found.merged else None)
+    author = found.user.login.lower() if found.user else ""
+    merged = found.merge_commit_sha if found.merged else None
+    return PullRequest(found.number, found.base.ref, found.head.sha, author, merged)

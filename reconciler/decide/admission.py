@@ -1,0 +1,227 @@
+"""Whether a change may be applied now: each rule of each EnvironmentPolicy, and what all of them come to.
+
+Time is an argument, and is our own clock's: what people's commits say of their dates never matters. What cannot be read is no
+permission. Words hold moments and no counts that move with time, so that a status changes only when its meaning does.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from reconciler.decide.approvals import any_of, lacking, unaccounted
+from reconciler.decide.windows import window
+from reconciler.model.faults import kind_of
+from reconciler.model.policy import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.decide.approvals import Change, Proposal
+    from reconciler.decide.soak import Soaked
+    from reconciler.model.faults import Fault
+    from reconciler.model.lock import Package
+    from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule
+    from reconciler.model.problem import Problem
+    from reconciler.model.status import Truth
+
+SCORE_CONTEXT: Final = "re-score"
+# From what people must do to what comes by itself: of what does not hold, the first gives its reason to the whole.
+_URGENCY: Final = (
+    "PolicyBroken", "PendingApproval", "UnknownSource", "ScoreTooLow", "ScoreMissing", "Soaking", "OutsideWindow",
+)  # fmt: skip
+_MOST_TOLD: Final = 5
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one rule says.
+
+    Attributes:
+        policy: the name of its policy.
+        kind: the rule's.
+        holds: Unknown when what it rests on cannot be read.
+        reason: a stable word; empty when it holds.
+        words: who must do what, and when it will hold; or why it does.
+        moment: seconds since the epoch at which it is worth looking again; None when nothing comes by time alone.
+    """
+
+    policy: str
+    kind: str
+    holds: Truth
+    reason: str
+    words: str
+    moment: int | None = None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """What all rules come to; without any, all is admitted."""
+
+    results: tuple[Result, ...] = ()
+
+    @property
+    def holds(self) -> Truth:
+        """True only when every rule holds."""
+        answers = {one.holds for one in self.results}
+        return "False" if "False" in answers else "Unknown" if "Unknown" in answers else "True"
+
+    @property
+    def waits_only_for_windows(self) -> bool:
+        """Whether nobody has to do anything, and only a window must open."""
+        return all(one.holds == "True" or one.reason == "OutsideWindow" for one in self.results)
+
+    @property
+    def reason(self) -> str:
+        """The word for the whole."""
+        if not self.results:
+            return "NoPolicy"
+        if not (open_ := self._open()):
+            return "Admitted"
+        return min((one.reason for one in open_), key=lambda word: _URGENCY.index(word) if word in _URGENCY else len(_URGENCY))
+
+    @property
+    def message(self) -> str:
+        """What does not hold, and who must do what."""
+        if not self.results:
+            return "no EnvironmentPolicy applies"
+        if not (open_ := self._open()):
+            return f"all rules hold of {', '.join(sorted({one.policy for one in self.results}))}"
+        return "; ".join(f"{one.policy}: {one.words}" if one.policy else one.words for one in open_)
+
+    @property
+    def moment(self) -> int | None:
+        """When to look again, seconds since the epoch; None when only people or the poll can change it."""
+        return min((one.moment for one in self._open() if one.moment is not None), default=None)
+
+    def _open(self) -> list[Result]:
+        """The results that do not hold; with something that is known not to, what is unknown says less."""
+        return sorted((one for one in self.results if one.holds != "True"), key=lambda one: one.holds != "False")
+
+
+def broken(problems: Sequence[Problem]) -> Result:
+    """The result of policies that cannot be used."""
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    words = f"{problems[0]}{more}; nothing new is applied until the policy is mended"
+    return Result("", "policy", "False", "PolicyBroken", words)
+
+
+def unread(policy: str, kind: str, fault: Fault) -> Result:
+    """The result of a rule that rests on what cannot be read now."""
+    return Result(policy, kind, "Unknown", kind_of(fault), f"it cannot be told now, and is tried again: {fault}")
+
+
+def no_forge(policy: str, kind: str) -> Result:
+    """The result of a rule that needs a forge, for an Environment that is on none."""
+    words = f"{kind} can never hold: this repository is not on a Gitea that the reconciler knows; move it there, or drop the rule"
+    return Result(policy, kind, "False", "PendingApproval" if kind == "pr-required" else "ScoreMissing", words)
+
+
+def by_window(policy: str, rule: WindowRule, now: int) -> Result:
+    """Whether a change window is open."""
+    found = window(rule, datetime.fromtimestamp(now, UTC))
+    until = int(found.until.timestamp()) if found.until else None
+    if found.open:
+        return Result(policy, rule.kind, "True", "", f"open until {moment(until)}" if until else "open", until)
+    opens = f"the change window opens at {moment(until)}" if until else "no change window is ahead"
+    return Result(policy, rule.kind, "False", "OutsideWindow", opens, until)
+
+
+def by_soak(policy: str, rule: SoakRule, packages: Sequence[Package], found: Sequence[Soaked], now: int) -> Result:
+    """Whether what is new was Ready elsewhere for long enough.
+
+    Args:
+        policy: its name.
+        rule: the rule.
+        packages: those that must have soaked (`decide.soak.fresh`).
+        found: what was seen of each, in the same order.
+        now: seconds since the epoch.
+    """
+    asked, source = seconds_of(rule.duration), rule.source_environment
+    left = [(package, one) for package, one in zip(packages, found, strict=True) if one.seconds < asked]
+    if not left:
+        words = f"{rule.duration} in {source} are over" if packages else "nothing is new that would have to soak"
+        return Result(policy, rule.kind, "True", "", words)
+    told = [_soaking(package, one, source) for package, one in left if not one.ready]
+    done = max((now + asked - one.seconds for _, one in left if one.ready), default=None)
+    if done is not None:
+        names = _some([_name(package) for package, one in left if one.ready])
+        told.append(f"{names} will have been Ready in {source} for {rule.duration} at {moment(done)} if it stays so")
+    by_itself = all(one.ready for _, one in left)
+    return Result(policy, rule.kind, "False", "Soaking", _some(told), done if by_itself else None)
+
+
+def by_score(policy: str, rule: ScoreRule, score: tuple[str, str] | None) -> Result:
+    """Whether the newest score is high enough.
+
+    Args:
+        policy: its name.
+        rule: the rule.
+        score: state and description of the commit status; None when there is none.
+    """
+    want = f"at least {rule.min_score} of 100"
+    if score is None:
+        return Result(policy, rule.kind, "False", "ScoreMissing", f"the commit status {SCORE_CONTEXT} must say {want}")
+    state, description = score
+    number = score_in(description)
+    if state == "pending" or (number is None and state == "success"):
+        words = f"the commit status {SCORE_CONTEXT} has no number yet; it must say {want}"
+        return Result(policy, rule.kind, "False", "ScoreMissing", words)
+    if state != "success" or number is None or number < rule.min_score:
+        said = f"{number:g}" if number is not None and state == "success" else state
+        return Result(policy, rule.kind, "False", "ScoreTooLow", f"{SCORE_CONTEXT} is {said}; it must be {want}")
+    return Result(policy, rule.kind, "True", "", f"{SCORE_CONTEXT} is {number:g}")
+
+
+def by_commits(policy: str, rule: PullRequestRule, changes: Sequence[Change], members: frozenset[str]) -> Result:
+    """Whether each change of `main` since what is resolved came with a merged pull request that enough people approve of."""
+    open_ = unaccounted(rule, changes, members)
+    if not open_:
+        return Result(policy, rule.kind, "True", "", f"all changes are approved by {any_of(rule.approvers)}")
+    who = any_of(rule.approvers)
+    out = f"revert it on main, and propose it in a pull request that {rule.min_approvals} of {who} approve of before it is merged"
+    return Result(policy, rule.kind, "False", "PendingApproval", f"{_some(open_)}; {out}")
+
+
+def by_proposal(policy: str, rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> Result:
+    """Whether an open pull request has its approvals."""
+    if words := lacking(rule, proposal, members):
+        return Result(policy, rule.kind, "False", "PendingApproval", words)
+    return Result(policy, rule.kind, "True", "", f"approved by {any_of(rule.approvers)}")
+
+
+def score_in(description: str) -> float | None:
+    """The number in a description: of `83/100`, `score 83`, or the only one that there is; None when that is not plain."""
+    number = r"(?<![\d.])(\d{1,3}(?:\.\d+)?)(?![\d.]*\d)"
+    for pattern in (number + r"\s*/\s*100\b", r"(?i)\bscore\b[^\d]{0,10}" + number):
+        if found := re.search(pattern, description):
+            return _of_hundred(found[1])
+    every = re.findall(r"\d+(?:\.\d+)?", description)
+    return _of_hundred(every[0]) if len(every) == 1 else None
+
+
+def moment(at: int) -> str:
+    """A moment in words."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _of_hundred(text: str) -> float | None:
+    number = float(text)
+    return number if number <= 100 else None  # noqa: PLR2004 - scores are of a hundred
+
+
+def _soaking(package: Package, one: Soaked, source: str) -> str:
+    if not one.seen:
+        return f"{_name(package)} was never in {source}: it must run there first"
+    return f"{_name(package)} is not Ready in {source}, or nobody watches it: its {one.seconds // 60} minutes go on when it is"
+
+
+def _name(package: Package) -> str:
+    return f"{package.blueprint} {package.version}"
+
+
+def _some(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _MOST_TOLD} more" if len(words) > _MOST_TOLD else ""
+    return "; ".join(words[:_MOST_TOLD]) + more

@@ -1,0 +1,115 @@
+"""Whose approval of a pull request counts, and whether each change of `main` came with enough of them.
+
+An approval is of a plan: of the head that is merged, or of an older one whose plan had the same tree, as our own statuses say. It
+counts once for a person, who must be in one of the teams now, did not open the pull request, and has not said otherwise since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reconciler.model.policy import PullRequestRule
+
+APPROVED: Final = "APPROVED"
+REJECTED: Final = "REQUEST_CHANGES"
+_SHORT: Final = 10
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """A review.
+
+    Attributes:
+        person: who.
+        approves: otherwise changes are asked for.
+        commit: of which head.
+        dismissed: somebody set it aside.
+    """
+
+    person: str
+    approves: bool
+    commit: str
+    dismissed: bool = False
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A pull request.
+
+    Attributes:
+        number: its number.
+        author: who opened it.
+        head: the commit that it would merge, or that was merged.
+        opinions: the oldest first.
+        plans: the tree ids of our plans, by the head that they were made for.
+    """
+
+    number: int
+    author: str
+    head: str
+    opinions: Sequence[Opinion] = ()
+    plans: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A commit of `main` that changes what people asked for.
+
+    Attributes:
+        commit: its id.
+        proposal: the merged pull request that accounts for it; None when none does.
+        why_not: why none does, if more is known.
+    """
+
+    commit: str
+    proposal: Proposal | None = None
+    why_not: str = ""
+
+
+def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
+    """Who of some people approves, sorted."""
+    last: dict[str, Opinion] = {}
+    for one in proposal.opinions:
+        last[one.person] = one
+    tree = proposal.plans.get(proposal.head)
+    return tuple(
+        sorted(
+            person
+            for person, one in last.items()
+            if one.approves
+            and not one.dismissed
+            and person in members
+            and person != proposal.author
+            and (one.commit == proposal.head or (tree is not None and proposal.plans.get(one.commit) == tree))
+        )
+    )
+
+
+def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> str:
+    """What a pull request still lacks, in words; empty when it has all."""
+    found = approvers(proposal, members)
+    left = rule.min_approvals - len(found)
+    if left <= 0:
+        return ""
+    so_far = f" ({', '.join(found)} approved)" if found else ""
+    return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{so_far}"
+
+
+def unaccounted(rule: PullRequestRule, changes: Iterable[Change], members: frozenset[str]) -> tuple[str, ...]:
+    """What each change that lacks approval lacks, in words, the newest first."""
+    found = []
+    for change in changes:
+        if change.proposal is None:
+            found.append(f"{change.commit[:_SHORT]} {change.why_not or 'came with no merged pull request'}")
+        elif words := lacking(rule, change.proposal, members):
+            found.append(f"{change.commit[:_SHORT]}: {words}")
+    return tuple(found)
+
+
+def any_of(teams: Sequence[str]) -> str:
+    """Some teams in words."""
+    return teams[0] if len(teams) == 1 else f"{', '.join(teams[:-1])} or {teams[-1]}"

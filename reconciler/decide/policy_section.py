@@ -1,0 +1,36 @@
+"""What EnvironmentPolicies say of a pull request, as a part of its comment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.decide.markdown import escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.decide.admission import Admission, Result
+
+
+def section(admission: Admission) -> Iterable[str]:
+    """The lines, in Markdown: one for each rule, with who must still do what, or when it will hold."""
+    if not admission.results:
+        return
+    yield ""
+    yield f"#### Policy: {_whole(admission)}"
+    yield ""
+    yield from (_line(one) for one in admission.results)
+
+
+def _whole(admission: Admission) -> str:
+    if admission.holds == "True":
+        return "merged now, it is applied at once"
+    if admission.waits_only_for_windows:
+        return "merged now, it waits for a change window"
+    return "merged now, it is held"
+
+
+def _line(one: Result) -> str:
+    mark = {"True": "✅", "False": "⏳", "Unknown": "❔"}[one.holds]
+    policy = f" ({escape(one.policy)})" if one.policy else ""
+    return f"- {mark} **{escape(one.kind)}**{policy}: {escape(one.words)}"

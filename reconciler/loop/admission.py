@@ -1,0 +1,214 @@
+"""Whether what a commit comes to may be applied now: gathers what the rules of EnvironmentPolicies rest on, and asks them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.decide.admission import (
+    Admission,
+    Result,
+    broken,
+    by_commits,
+    by_proposal,
+    by_score,
+    by_soak,
+    by_window,
+    no_forge,
+    unread,
+)
+from reconciler.decide.policies import EnvironmentPolicies
+from reconciler.decide.report import Hitch
+from reconciler.decide.soak import fresh
+from reconciler.loop.branches import MAIN, RESOLVED
+from reconciler.loop.desire import input_of
+from reconciler.model.faults import Fault, kind_of
+from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule, seconds_of
+from reconciler.model.status import Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reconciler.decide.policies import Ruling
+    from reconciler.loop.approvals import Approvals
+    from reconciler.loop.branches import Branches
+    from reconciler.loop.soaks import History
+    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.world.gitea import PullRequest
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is to be said of admission, and what follows.
+
+    Attributes:
+        condition: `Admitted`.
+        hitch: why nothing is committed; None when it may be, or nothing is to be.
+        moment: seconds since the epoch at which to look again; None when nothing comes by time alone.
+    """
+
+    condition: Condition
+    hitch: Hitch | None = None
+    moment: int | None = None
+
+
+class Gate:
+    """The rules for one Environment.
+
+    Args:
+        name: the Environment's.
+        policies: reads all policies as they stand; raises a Fault.
+        approvals: in its repository; None for one that is on no forge.
+        history: finds an Environment's history by its name; a text that says why there is none to be asked.
+        clock: seconds since the epoch, by our own clock.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        policies: Callable[[], EnvironmentPolicies] = EnvironmentPolicies,
+        approvals: Approvals | None = None,
+        history: Callable[[str], History | str] = lambda _: "no other Environment is known here",
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._name, self._policies, self._approvals, self._history, self._clock = name, policies, approvals, history, clock
+        self._last: tuple[tuple[str | None, ...], Verdict] | None = None
+
+    def of(self, branches: Branches, lock: EnvironmentLock | None, tree: str | None, *, look: bool) -> Verdict:
+        """Whether what the head of `main` comes to may be committed.
+
+        Args:
+            branches: the Environment's, as last seen.
+            lock: what it comes to; None when it comes to nothing.
+            tree: the tree that `resolved` would have then.
+            look: ask the forge again; otherwise what was told before stands until its moment comes.
+        """
+        try:
+            policies = self._policies()
+        except Fault as fault:
+            held = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches)
+            return _verdict("Unknown", kind_of(fault), f"the policies cannot be read: {fault}", held=held)
+        waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches)
+        problems, rulings = policies.problems(self._name), policies.rulings(self._name)
+        if problems:
+            return _verdict("False", "PolicyBroken", broken(problems).words, held=waits)
+        if not rulings:
+            return _verdict("True", "NoPolicy", "no EnvironmentPolicy applies")
+        if not waits:
+            if branches.head(RESOLVED) is None or branches.input_of_resolved() == branches.head(MAIN):
+                return _admitted(rulings)
+            return _verdict("True", "NothingToAdmit", "this commit changes nothing of what is resolved")
+        key = (branches.head(MAIN), branches.head(RESOLVED), tree, policies.digest)
+        if look or self._last is None or self._last[0] != key or self._clock() >= (self._last[1].moment or float("inf")):
+            found = self._commits(branches, rulings, fresh(branches.lock(), lock) if lock else ())
+            passed = found.holds == "True"
+            self._last = (
+                key,
+                _admitted(rulings)
+                if passed
+                else _verdict(found.holds, found.reason, found.message, held=True, moment=found.moment),
+            )
+        return self._last[1]
+
+    def of_pull(self, pull: PullRequest, packages: Sequence[Package]) -> Admission:
+        """What the rules say of a pull request, were it merged now.
+
+        Args:
+            pull: the pull request.
+            packages: those that it brings anew.
+        """
+        try:
+            policies = self._policies()
+        except Fault as fault:
+            return Admission((unread("", "policy", fault),))
+        if problems := policies.problems(self._name):
+            return Admission((broken(problems),))
+        return self._asked(policies.rulings(self._name), packages, lambda ruling, here: _of_pull(ruling, here, pull))
+
+    def of_update(self, branches: Branches, lock: EnvironmentLock) -> Admission:
+        """What the rules say of versions that somebody moves by hand: a rule that asks for a pull request cannot be met."""
+        policies = self._policies()
+        if problems := policies.problems(self._name):
+            return Admission((broken(problems),))
+        rulings = policies.rulings(self._name)
+        for one in rulings:
+            if isinstance(one.rule, PullRequestRule):
+                words = "versions are moved in a pull request: change the range there"
+                return Admission((Result(one.policy, one.rule.kind, "False", "PendingApproval", words),))
+        return self._commits(branches, rulings, fresh(branches.lock(), lock))
+
+    def due(self, verdict: Verdict) -> float | None:
+        """Seconds until a verdict is to be looked at again; None when nothing comes by time alone."""
+        return None if verdict.moment is None else max(0.0, verdict.moment - self._clock())
+
+    def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
+        return self._asked(rulings, packages, lambda ruling, here: _of_commits(ruling, here, branches))
+
+    def _asked(
+        self, rulings: Sequence[Ruling], packages: Sequence[Package], people: Callable[[Ruling, Approvals], Result]
+    ) -> Admission:
+        """Ask each rule; those that rest on people through `people`."""
+        now = int(self._clock())
+        results = []
+        for ruling in rulings:
+            policy, rule = ruling.policy, ruling.rule
+            try:
+                if isinstance(rule, WindowRule):
+                    results.append(by_window(policy, rule, now))
+                elif isinstance(rule, SoakRule):
+                    results.append(self._soak(policy, rule, packages, now))
+                elif self._approvals is None:
+                    results.append(no_forge(policy, rule.kind))
+                else:
+                    results.append(people(ruling, self._approvals))
+            except Fault as fault:
+                results.append(unread(policy, rule.kind, fault))
+        return Admission(tuple(results))
+
+    def _soak(self, policy: str, rule: SoakRule, packages: Sequence[Package], now: int) -> Result:
+        history = self._history(rule.source_environment)
+        if isinstance(history, str):
+            return Result(policy, rule.kind, "False", "UnknownSource", history)
+        digests = [package.digest for package in packages]
+        found = history.soaked(digests, enough=seconds_of(rule.duration), now=now) if packages else ()
+        return by_soak(policy, rule, packages, found, now)
+
+
+def _of_commits(ruling: Ruling, approvals: Approvals, branches: Branches) -> Result:
+    rule, main = ruling.rule, branches.head(MAIN) or ""
+    if isinstance(rule, PullRequestRule):
+        return by_commits(ruling.policy, rule, approvals.changes(branches), approvals.members(rule.approvers))
+    assert isinstance(rule, ScoreRule)  # noqa: S101 - the others ask no forge
+    score = approvals.score(main)
+    if score is None and (changes := approvals.changes(branches)):
+        newest = changes[0]
+        score = approvals.score(newest.commit, *([newest.proposal.head] if newest.proposal else []))
+    return by_score(ruling.policy, rule, score)
+
+
+def _of_pull(ruling: Ruling, approvals: Approvals, pull: PullRequest) -> Result:
+    rule = ruling.rule
+    if isinstance(rule, PullRequestRule):
+        proposal = approvals.proposal(pull.number, pull.author, pull.head)
+        return by_proposal(ruling.policy, rule, proposal, approvals.members(rule.approvers))
+    assert isinstance(rule, ScoreRule)  # noqa: S101 - the others ask no forge
+    return by_score(ruling.policy, rule, approvals.score(pull.head))
+
+
+def _is_admitted(branches: Branches) -> bool:
+    """Whether what people ask for is what was admitted: to render it anew, or vouch for it anew, needs no other admission."""
+    if branches.input_of_resolved() == branches.head(MAIN):
+        return True
+    digest = branches.digest_of_resolved()
+    return digest is not None and digest == input_of(branches.wanted_files())
+
+
+def _admitted(rulings: Sequence[Ruling]) -> Verdict:
+    names = ", ".join(sorted({one.policy for one in rulings}))
+    return _verdict("True", "Admitted", f"what is resolved was admitted as {names} asks")
+
+
+def _verdict(status: str, reason: str, message: str, *, held: bool = False, moment: int | None = None) -> Verdict:
+    condition = Condition.model_validate({"type": "Admitted", "status": status, "reason": reason, "message": message})
+    return Verdict(condition, Hitch("Admitted", refused=False, reason=reason, message=message) if held else None, moment)

@@ -1,0 +1,184 @@
+"""Who approved what is on `main`: from its commits, by their first parents, to merged pull requests and those who approved them.
+
+That a pull request accounts for a commit is not taken from the forge alone: what is on `main` must be what merging its head
+gives, so that no commit hides behind a pull request of other content, whoever marked it as merged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final, Protocol
+
+from reconciler.decide.admission import SCORE_CONTEXT
+from reconciler.decide.approvals import APPROVED, REJECTED, Change, Opinion, Proposal
+from reconciler.decide.marks import PLAN_CONTEXT, tree_in
+from reconciler.decide.validate import APPLICATIONS_FOLDER
+from reconciler.loop.branches import MAIN, ref_of
+from reconciler.loop.desire import WANTED, input_of
+from reconciler.model.faults import Missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from reconciler.loop.branches import Branches
+    from reconciler.world.git import Commit, Repository
+    from reconciler.world.gitea import Merged, Review, SetBy
+
+MOST: Final = 500  # commits that are walked back
+MOST_CHANGES: Final = 50  # changes that are accounted for at once
+MOST_REBASED: Final = 100  # commits of one pull request
+MOST_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
+_NOTHING: Final = hashlib.sha256().hexdigest()  # the fingerprint of a commit that holds nothing of what is looked for
+
+
+class ReviewForge(Protocol):
+    """What approvals need of a forge; `world.gitea.Gitea` in earnest."""
+
+    def reviews(self, repository: str, number: int) -> Sequence[Review]:
+        """The reviews of a pull request, the oldest first."""
+
+    def merged_as(self, repository: str, commit: str) -> Merged | None:
+        """The pull request whose merge made a commit."""
+
+    def members(self, team: str) -> frozenset[str] | None:
+        """Who is in a team (organization/name) now; None when there is no such team."""
+
+    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
+        """All statuses of a commit, the oldest first."""
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        """The newest state and description of each context."""
+
+
+class Approvals:
+    """Approvals in one repository. Raises Faults as the forge and the clone do.
+
+    Args:
+        forge: where they are.
+        user: as whom the reconciler sets commit statuses there: what anybody else says of a plan does not count.
+        repository: owner/name.
+        clone: of the same repository, with history.
+    """
+
+    def __init__(self, forge: ReviewForge, user: str, repository: str, clone: Repository) -> None:
+        self._forge, self._user, self._repository, self._clone = forge, user.lower(), repository, clone
+
+    def members(self, teams: Sequence[str]) -> frozenset[str]:
+        """Who is in any of some teams now.
+
+        Raises:
+            Missing: there is no such team.
+        """
+        found: set[str] = set()
+        for team in teams:
+            full = team if "/" in team else f"{self._repository.partition('/')[0]}/{team}"
+            some = self._forge.members(full)
+            if some is None:
+                raise Missing(f"there is no team {full} on the forge", "make it, or mend the policy")
+            found |= some
+        return frozenset(found)
+
+    def proposal(self, number: int, author: str, head: str) -> Proposal:
+        """A pull request with what people say of it."""
+        opinions = tuple(
+            Opinion(one.person, one.state == APPROVED, one.commit, one.dismissed)
+            for one in self._forge.reviews(self._repository, number)
+            if one.state in {APPROVED, REJECTED}
+        )
+        older = {one.commit: None for one in opinions if one.approves and one.commit != head}
+        commits = [head, *list(older)[:MOST_PLANS]] if older else []
+        plans = {commit: tree for commit in commits if (tree := self._plan(commit)) is not None}
+        return Proposal(number, author, head, opinions, plans)
+
+    def score(self, *commits: str) -> tuple[str, str] | None:
+        """State and description of the score of the first of some commits that has one."""
+        for commit in dict.fromkeys(commits):
+            if (found := self._forge.statuses(self._repository, commit).get(SCORE_CONTEXT)) is not None:
+                return found
+        return None
+
+    def changes(self, branches: Branches) -> tuple[Change, ...]:
+        """The commits of `main` that change what people ask for, back to what is resolved, each with what accounts for it.
+
+        Commits that one pull request brought are one change, named by the newest.
+        """
+        main = branches.head(MAIN) or ""
+        heads = {name: id_ for name, id_ in self._clone.heads().items() if name == MAIN or name.startswith("refs/pull/")}
+        self._clone.fetch({MAIN: main})
+        line = self._clone.line(main, most=MOST)
+        prints = self._clone.prints(line, WANTED)
+        end = self._end(line, prints, branches)
+        changes: list[Change] = []
+        at = 0
+        while at < end:
+            if len(changes) == MOST_CHANGES:
+                return (*changes, Change(line[at].id, why_not=f"is more than {MOST_CHANGES} changes back: too many at once"))
+            before = prints[at + 1] if at + 1 < len(prints) else _NOTHING
+            if prints[at] == before:
+                at += 1
+                continue
+            change, covered = self._account(line, at, end, heads)
+            changes.append(change)
+            at += covered
+        if end == len(line) and line[-1].parents:
+            changes.append(Change(line[-1].id, why_not=f"is {MOST} commits back, and what is resolved was not found on the way"))
+        return tuple(changes)
+
+    def _end(self, line: Sequence[Commit], prints: Sequence[str], branches: Branches) -> int:
+        """Where the walk ends: at a commit that holds what was admitted; without one, where nothing was installed."""
+        since, digest = branches.input_of_resolved(), branches.digest_of_resolved()
+        known = [index for index, commit in enumerate(line) if commit.id == since]
+        if known:
+            return next(index for index, print_ in enumerate(prints) if print_ == prints[known[0]])
+        if digest is not None:  # `main` was rewritten
+            same = (i for i, commit in enumerate(line) if input_of(self._clone.read(commit.id, WANTED)) == digest)
+            return next(same, len(line))
+        if branches.head("resolved") is not None:
+            return len(line)
+        installed = self._clone.prints(line, (f"{APPLICATIONS_FOLDER}/*.yaml",))
+        return next((index for index, print_ in enumerate(installed) if print_ == _NOTHING), len(line))
+
+    def _account(self, line: Sequence[Commit], at: int, end: int, heads: Mapping[str, str]) -> tuple[Change, int]:
+        """What accounts for a commit, and for how many from there on."""
+        commit = line[at]
+        merged = self._forge.merged_as(self._repository, commit.id)
+        if merged is None or merged.base != MAIN:
+            return Change(commit.id), 1
+        ref = ref_of(f"pull/{merged.number}")
+        if (head := heads.get(ref)) is None:
+            return Change(commit.id, why_not=f"came with pull request {merged.number}, whose head is gone"), 1
+        self._clone.fetch({MAIN: heads[MAIN], ref: head})
+        for count in dict.fromkeys((self._rebased(line[at:end], head, merged.fork), 1)):
+            if at + count < len(line) and self._is(commit.id, line[at + count].id, head):
+                return Change(commit.id, self.proposal(merged.number, merged.author, head)), count
+        return Change(commit.id, why_not=f"is not what merging pull request {merged.number} gives"), 1
+
+    def _rebased(self, line: Sequence[Commit], head: str, fork: str) -> int:
+        """How many commits a pull request brought, if they were rebased: each the same, by its author and its words."""
+        count = 1
+        for ours, theirs in zip(line[1:], self._brought(head, fork), strict=False):
+            if (ours.author, ours.message) != (theirs.author, theirs.message):
+                break
+            count += 1
+        return count
+
+    def _brought(self, head: str, fork: str) -> Iterator[Commit]:
+        for commit in self._clone.line(head, most=MOST_REBASED):
+            if commit.id == fork:
+                return
+            if commit.id != head:
+                yield commit
+
+    def _is(self, commit: str, before: str, head: str) -> bool:
+        """Whether a commit holds what merging a head into one before it gives."""
+        merged = self._clone.merge(before, head, WANTED)
+        return not merged.problems and input_of(merged) == input_of(self._clone.read(commit, WANTED))
+
+    def _plan(self, commit: str) -> str | None:
+        """The tree of the plan that we made of a commit."""
+        ours = [
+            one
+            for one in self._forge.statuses_by(self._repository, commit)
+            if one.context == PLAN_CONTEXT and one.person == self._user
+        ]
+        return tree_in(ours[-1].description) if ours and ours[-1].state == "success" else None

@@ -1,0 +1,138 @@
+"""Who approved what on Gitea: reviews, merged pull requests, teams, and statuses with those who set them.
+
+Of a pull request's head the server tells where its branch is now, also after the merge: it is not asked. Git has the head that
+was merged, as the ref `refs/pull/<n>/head`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pydantic import BaseModel, TypeAdapter
+
+from reconciler.model.faults import Missing
+from reconciler.world.gitea.client import Client, path_of
+
+
+@dataclass(frozen=True)
+class Review:
+    """A review, the newest with the highest id; `state` in Gitea's words (APPROVED, REQUEST_CHANGES, COMMENT and others)."""
+
+    id: int
+    person: str
+    state: str
+    commit: str
+    dismissed: bool
+
+
+@dataclass(frozen=True)
+class Merged:
+    """A merged pull request: `commit` is what the merge made, `fork` the commit from which it parted from its base."""
+
+    number: int
+    author: str
+    base: str
+    commit: str
+    fork: str
+
+
+@dataclass(frozen=True)
+class SetBy:
+    """A commit status, the newest with the highest id, and who set it."""
+
+    id: int
+    context: str
+    person: str
+    state: str
+    description: str
+
+
+class _User(BaseModel):
+    login: str
+
+
+class _Review(BaseModel):
+    id: int
+    user: _User | None
+    state: str
+    commit_id: str
+    dismissed: bool
+
+
+class _Base(BaseModel):
+    ref: str
+
+
+class _Merged(BaseModel):
+    number: int
+    user: _User | None
+    base: _Base
+    merged: bool
+    merge_commit_sha: str | None
+    merge_base: str
+
+
+class _Team(BaseModel):
+    id: int
+    name: str
+
+
+class _Status(BaseModel):
+    id: int
+    context: str
+    status: str
+    description: str
+    creator: _User | None
+
+
+class Reviews(Client):
+    """What is asked about approvals."""
+
+    def reviews(self, repository: str, number: int) -> tuple[Review, ...]:
+        """Return the reviews of a pull request, the oldest first. A dismissed one is among them."""
+        path = f"/repos/{path_of(repository)}/pulls/{number}/reviews"
+        found = {
+            one.id: Review(one.id, _login(one.user), one.state, one.commit_id, one.dismissed)
+            for page in self.pages(path, {}, TypeAdapter(list[_Review]))
+            for one in page
+        }
+        return tuple(found[id_] for id_ in sorted(found))
+
+    def merged_as(self, repository: str, commit: str) -> Merged | None:
+        """Return the pull request whose merge made a commit; None when there is none."""
+        try:
+            found = self.read(f"/repos/{path_of(repository)}/commits/{commit}/pull", {}, TypeAdapter(_Merged))
+        except Missing:
+            return None
+        if not found.merged or found.merge_commit_sha != commit:
+            return None
+        return Merged(found.number, _login(found.user), found.base.ref, commit, found.merge_base)
+
+    def members(self, team: str) -> frozenset[str] | None:
+        """Return who is in a team (organization/name) now; None when there is no such team.
+
+        Needs the scope `read:organization`, and a user who is in that team or owns the organization.
+        """
+        organization, _, name = team.partition("/")
+        teams = self.pages(f"/orgs/{quote(organization, safe='')}/teams", {}, TypeAdapter(list[_Team]))
+        ids = [one.id for page in teams for one in page if one.name.lower() == name.lower()]
+        if not ids:
+            return None
+        pages = self.pages(f"/teams/{ids[0]}/members", {}, TypeAdapter(list[_User]))
+        return frozenset(one.login.lower() for page in pages for one in page)
+
+    def statuses_by(self, repository: str, commit: str) -> tuple[SetBy, ...]:
+        """Return all statuses of a commit, the oldest first, whoever set them."""
+        path = f"/repos/{path_of(repository)}/commits/{commit}/statuses"
+        found = {
+            one.id: SetBy(one.id, one.context, _login(one.creator), one.status, one.description)
+            for page in self.pages(path, {}, TypeAdapter(list[_Status]))
+            for one in page
+        }
+        return tuple(found[id_] for id_ in sorted(found))
+
+
+def _login(user: _User | None) -> str:
+    """A person's name as names are compared; empty for one who is gone."""
+    return user.login.lower() if user else ""

@@ -1,0 +1,317 @@
+"""EnvironmentPolicies on the real Gitea: real people in real teams, every route to main, and every way round the rules."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from reconciler.world.documents import dump, load
+from tests.live.stage import Servers, Stage, blueprint
+from tests.live.test_pull_requests import Forge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+REQUIRED = {"kind": "pr-required", "approvers": ["platform"], "minApprovals": 1}
+NEVER = {"kind": "change-window", "cron": "0 0 29 2 *", "duration": "1h"}
+ALWAYS = {"kind": "change-window", "cron": "* * * * *", "duration": "1h"}
+
+
+class House:
+    """An Environment whose shop is resolved, its people, and the policies of its Sovereign in a system repository."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.forge = stage, Forge(stage)
+        self.api, self.gitea = stage.servers.gitea.client, stage.servers.gitea
+        self.system = f"{stage.organization}/catalyst-config"
+        self.people: dict[str, httpx.Client] = {}
+        self.team = self.make_team("platform")
+
+    def make_team(self, name: str) -> int:
+        body = {"name": name, "permission": "write", "units": ["repo.code", "repo.pulls"], "includes_all_repositories": True}
+        made = self.api.post(f"orgs/{self.stage.organization}/teams", json=body).raise_for_status().json()
+        return int(made["id"])
+
+    def person(self, name: str, *, approver: bool = True) -> str:
+        """A user of the forge, who may write the repository; return the login."""
+        login = f"{name}-{self.stage.organization}"
+        body = {"username": login, "email": f"{login}@example.org", "password": "s3cret-pass", "must_change_password": False}
+        self.api.post("admin/users", json=body).raise_for_status()
+        self.api.put(f"repos/{self.forge_name}/collaborators/{login}", json={"permission": "write"}).raise_for_status()
+        if approver:
+            self.join(login)
+        self.people[login] = httpx.Client(base_url=f"{self.gitea.url}/api/v1/", auth=(login, "s3cret-pass"), timeout=30)
+        return login
+
+    @property
+    def forge_name(self) -> str:
+        return f"{self.stage.organization}/{self.stage.name}"
+
+    def join(self, login: str) -> None:
+        self.api.put(f"teams/{self.team}/members/{login}").raise_for_status()
+
+    def leave(self, login: str) -> None:
+        self.api.delete(f"teams/{self.team}/members/{login}").raise_for_status()
+
+    def review(self, login: str, number: int, event: str = "APPROVED", commit: str = "") -> httpx.Response:
+        body = {"event": event, "body": "words", **({"commit_id": commit} if commit else {})}
+        return self.people[login].post(f"repos/{self.forge_name}/pulls/{number}/reviews", json=body)
+
+    def approve(self, login: str, number: int) -> int:
+        return int(self.review(login, number).raise_for_status().json()["id"])
+
+    def rule(self, *rules: dict[str, Any], text: bytes | None = None) -> str:
+        """Put a policy into the system repository; return the commit."""
+        head = {"apiVersion": "catalyst.openova.io/v1alpha1", "kind": "EnvironmentPolicy", "metadata": {"name": "p"}}
+        spec = {"appliesTo": {"environments": [self.stage.name]}, "rules": list(rules)}
+        return self.write("policies/p.yaml", text if text is not None else dump({**head, "spec": spec}))
+
+    def write(self, path: str, content: bytes | None) -> str:
+        import base64  # noqa: PLC0415
+
+        where = f"repos/{self.system}/contents/{path}"
+        there = self.api.get(where)
+        body: dict[str, Any] = {"branch": "main", "message": "x"}
+        if content is not None:
+            body["content"] = base64.b64encode(content).decode()
+        if there.status_code == 200:
+            body["sha"] = there.json()["sha"]
+        method = "DELETE" if content is None else "PUT" if there.status_code == 200 else "POST"
+        return str(self.api.request(method, where, json=body).raise_for_status().json()["commit"]["sha"])
+
+    def once(self) -> tuple[int, dict[str, Any]]:
+        code, outcome = self.stage.once()
+        return code, outcome
+
+    def admitted(self) -> tuple[str, str, str]:
+        self.once()
+        status = self.stage.status()
+        assert status is not None
+        found = status.condition("Admitted")
+        return found.status, found.reason, found.message
+
+    def names(self) -> list[str]:
+        lock = self.stage.git("show", "origin/resolved:environment.lock.yaml") if self._fetched() else ""
+        return [one["application"] for one in load(lock.encode(), "lock").data["packages"]]
+
+    def _fetched(self) -> bool:
+        self.stage.git("fetch", "-q", "--prune", "origin")
+        return True
+
+    def marks(self, commit: str, where: str = "") -> dict[str, tuple[str, str]]:
+        found = self.api.get(f"repos/{where or self.forge_name}/commits/{commit}/status").raise_for_status().json()
+        return {one["context"]: (one["status"], one["description"]) for one in found["statuses"] or ()}
+
+    def branch(self, name: str, *applications: str) -> tuple[int, str]:
+        """A pull request that adds Applications, each in a commit of its own."""
+        stage = self.stage
+        stage.git("fetch", "-q", "origin")
+        stage.git("checkout", "-q", "-B", name, "origin/main")
+        for one in applications:
+            (stage.work / "applications" / f"{one}.yaml").write_bytes(stage.application(one, "bp-shop"))
+            stage.git("add", "-A")
+            stage.git("commit", "-q", "-m", f"add {one}")
+        stage.git("push", "-q", "--force", "origin", name)
+        head = stage.git("rev-parse", "HEAD")
+        stage.git("checkout", "-q", "main")
+        return self.forge.open(name), head
+
+
+@pytest.fixture
+def house(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> House:
+    organization = "o" + format(abs(hash(request.node.name)) % 10**8, "08d")
+    stage = Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop"))
+    stage.push({"environment.yaml": stage.environment(), "applications/shop.yaml": stage.application("shop", "bp-shop")})
+    servers.gitea.create_repository("catalyst-config", organization)
+    made = House(stage)
+    made.write("trust/openova.yaml", (stage.config.parent / "trust" / "openova.yaml").read_bytes())
+    settings = load(stage.config.read_bytes(), "c").data
+    settings["trust"] = {"repository": made.system}
+    stage.config.write_bytes(dump(settings))
+    code, outcome = made.once()
+    assert code == 0, outcome
+    made.rule(REQUIRED)
+    return made
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"])
+def test_what_was_approved_is_applied_however_it_was_merged(house: House, how: str) -> None:
+    reviewer = house.person("ada")
+    number, head = house.branch("two", "blog", "site")
+    house.once()
+    assert house.marks(head)["catalyst/policy"] == ("pending", f"p: 1 more of platform must approve pull request {number}")
+    assert "1 more of platform must approve" in house.forge.comment(number)
+    house.approve(reviewer, number)
+    house.once()
+    assert house.marks(head)["catalyst/policy"][0] == "success"
+    assert "applied at once" in house.forge.comment(number)
+    if how != "fast-forward-only":
+        house.stage.push({"README.md": b"words"})
+    house.forge.merge(number, how)
+    status = house.admitted()
+    assert status[:2] == ("True", "Admitted"), status
+    assert house.names() == ["blog", "shop", "site"]
+
+
+def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) -> None:
+    stage, before = house.stage, house.stage.head("resolved")
+    pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
+    status = house.admitted()
+    assert status[:2] == ("False", "PendingApproval")
+    assert f"{pushed[:10]} came with no merged pull request" in status[2]
+    state, words = house.marks(pushed)["catalyst/resolved"]
+    assert (state, "PendingApproval" in words) == ("pending", True)
+    # an edit through the forge's pages or API is a commit like any other
+    import base64  # noqa: PLC0415
+
+    body = {"branch": "main", "message": "x", "content": base64.b64encode(stage.application("site", "bp-shop")).decode()}
+    house.api.post(f"repos/{house.forge_name}/contents/applications/site.yaml", json=body).raise_for_status()
+    assert house.admitted()[:2] == ("False", "PendingApproval")
+    assert stage.head("resolved") == before
+    # so is one that somebody says came with a pull request that is approved
+    reviewer = house.person("ada")
+    stage.git("pull", "-q", "--ff-only", "origin", "main")
+    house.api.patch(f"repos/{house.forge_name}", json={"allow_manual_merge": True}).raise_for_status()
+    number, _ = house.branch("three", "three")
+    house.approve(reviewer, number)
+    evil = stage.push({"applications/evil.yaml": stage.application("evil", "bp-shop")})
+    house.api.post(f"repos/{house.forge_name}/pulls/{number}/merge", json={"Do": "manually-merged", "MergeCommitID": evil})
+    assert house.admitted()[:2] == ("False", "PendingApproval")
+    assert stage.head("resolved") == before
+
+
+def test_whose_approval_counts(house: House) -> None:
+    reviewer, stranger = house.person("ada"), house.person("eve", approver=False)
+    number, head = house.branch("blog", "blog")
+
+    def policy() -> str:
+        house.once()
+        return house.marks(head)["catalyst/policy"][0]
+
+    house.review(stranger, number).raise_for_status()
+    assert policy() == "pending", "she is in no team"
+    review = house.approve(reviewer, number)
+    assert policy() == "success"
+    house.leave(reviewer)
+    assert policy() == "pending", "he left the team"
+    house.join(reviewer)
+    house.review(reviewer, number, "REQUEST_CHANGES").raise_for_status()
+    assert policy() == "pending", "he changed his mind"
+    review = house.approve(reviewer, number)
+    assert policy() == "success"
+    body = {"message": "no"}
+    house.api.post(f"repos/{house.forge_name}/pulls/{number}/reviews/{review}/dismissals", json=body).raise_for_status()
+    assert policy() == "pending", "it was dismissed"
+    house.forge.merge(number, "squash")
+    assert house.admitted()[:2] == ("False", "PendingApproval")
+    late = house.review(reviewer, number)
+    assert late.status_code in {422, 200}, "Gitea takes no approval of what is merged"
+
+
+def test_the_author_approves_and_an_approval_of_an_older_head(house: House) -> None:
+    reviewer, author = house.person("ada"), house.person("bob")
+    _, first = house.branch("base", "blog")
+    opened = house.people[author].post(f"repos/{house.forge_name}/pulls", json={"title": "x", "head": "base", "base": "main"})
+    number = int(opened.json()["number"]) if opened.status_code == 201 else 1
+    own = house.review(author, number)
+    house.once()
+    assert own.status_code >= 400 or house.marks(first)["catalyst/policy"][0] == "pending"
+    house.approve(reviewer, number)
+    house.once()
+    assert house.marks(first)["catalyst/policy"][0] == "success"
+    # the same tree under a new head: the approval stands
+    stage = house.stage
+    stage.git("checkout", "-q", "base")
+    (stage.work / "README.md").write_text("words")
+    stage.git("add", "-A")
+    stage.git("commit", "-q", "-m", "words")
+    stage.git("push", "-q", "origin", "base")
+    second = stage.git("rev-parse", "HEAD")
+    house.once()
+    assert house.marks(second)["catalyst/policy"][0] == "success"
+    # another tree: it does not
+    (stage.work / "applications" / "site.yaml").write_bytes(stage.application("site", "bp-shop"))
+    stage.git("add", "-A")
+    stage.git("commit", "-q", "-m", "more")
+    stage.git("push", "-q", "origin", "base")
+    third = stage.git("rev-parse", "HEAD")
+    stage.git("checkout", "-q", "main")
+    house.once()
+    assert house.marks(third)["catalyst/policy"][0] == "pending"
+    # somebody else's word on the plan does not help
+    tree = house.marks(first)["catalyst/plan"][1]
+    forged = {"context": "catalyst/plan", "state": "success", "description": tree}
+    house.people[author].post(f"repos/{house.forge_name}/statuses/{third}", json=forged).raise_for_status()
+    house.once()
+    assert house.marks(third)["catalyst/policy"][0] == "pending"
+    house.forge.merge(number, "rebase")
+    # nor that the branch is what was approved again, after the merge
+    stage.git("push", "-q", "-f", "origin", f"{first}:refs/heads/base")
+    assert house.admitted()[:2] == ("False", "PendingApproval")
+
+
+def test_a_broken_policy_holds_and_is_told_in_both_repositories(house: House) -> None:
+    stage = house.stage
+    commit = house.rule(text=b"kind: EnvironmentPolicy\nmetadata: {name: p}\nspec: {appliesTo: [\n")
+    pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
+    status = house.admitted()
+    assert status[:2] == ("False", "PolicyBroken")
+    assert "policies/p.yaml:" in status[2]
+    state, words = house.marks(pushed)["catalyst/resolved"]
+    assert (state, "policies/p.yaml:" in words) == ("pending", True)
+    state, words = house.marks(commit, house.system)["catalyst/policy"]
+    assert (state, "policies/p.yaml:" in words) == ("failure", True)
+    commit = house.write("policies/p.yaml", None)
+    assert house.admitted()[:2] == ("True", "NoPolicy")
+    assert house.marks(commit, house.system)["catalyst/policy"][0] == "success"
+    assert house.names() == ["blog", "shop"]
+
+
+def test_a_system_repository_that_is_gone_holds(house: House) -> None:
+    house.api.delete(f"repos/{house.system}").raise_for_status()
+    before = house.stage.head("resolved")
+    house.stage.push({"applications/blog.yaml": house.stage.application("blog", "bp-shop")})
+    house.once()
+    assert house.stage.head("resolved") == before
+
+
+def test_a_held_change_goes_by_itself_when_the_window_opens(house: House) -> None:
+    stage = house.stage
+    house.rule(NEVER)
+    pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
+    status = house.admitted()
+    assert status[:2] == ("False", "OutsideWindow")
+    assert "the change window opens at 2028-02-29 00:00:00 UTC" in status[2]
+    with stage.running():
+        house.rule(ALWAYS)
+        until(lambda: house.names() == ["blog", "shop"])
+        until(lambda: house.marks(pushed)["catalyst/resolved"][0] == "success")
+
+
+def test_a_score_holds_until_it_is_high_enough(house: House) -> None:
+    house.rule({"kind": "re-score-gate", "minScore": 80})
+    stage = house.stage
+    pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
+    assert house.admitted()[:2] == ("False", "ScoreMissing")
+
+    def score(description: str) -> tuple[str, str]:
+        body = {"context": "re-score", "state": "success", "description": description}
+        house.api.post(f"repos/{house.forge_name}/statuses/{pushed}", json=body).raise_for_status()
+        return house.admitted()[:2]
+
+    assert score("score 79") == ("False", "ScoreTooLow")
+    assert score("83/100") == ("True", "Admitted")
+
+
+def until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.5)

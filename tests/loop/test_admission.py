@@ -1,0 +1,599 @@
+"""EnvironmentPolicies over passes: a real repository, a forge and a clock in memory, and every way round the rules."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from reconciler.decide.policies import EnvironmentPolicies, environment_policies
+from reconciler.loop.admission import Gate
+from reconciler.loop.approvals import Approvals
+from reconciler.loop.branches import CONFIRMED, Branches
+from reconciler.loop.soaks import History
+from reconciler.loop.update import update
+from reconciler.model.faults import Fault, Unavailable
+from reconciler.world.documents import load_all
+from reconciler.world.git import Repository
+from reconciler.world.gitea import Merged, Review, SetBy
+from tests.loop.builders import Stage, application, files, verified
+from tests.world.git_server import bare, git
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from reconciler.loop.passes import Outcome, Reconciliation
+
+US, WHERE = "catalyst", "acme/acme-prod"
+TREE, OTHER = "a" * 40, "b" * 40
+REQUIRED = "{kind: pr-required, approvers: [platform, security], minApprovals: 1}"
+WINDOW = '{kind: change-window, cron: "0 14 * * 2,4", duration: 2h}'
+SOAK = "{kind: soak, sourceEnvironment: acme-stg, duration: 72h}"
+SCORE = "{kind: re-score-gate, minScore: 80}"
+
+
+def policy(*rules: str, environments: str = "acme-prod") -> str:
+    listed = "".join(f"    - {rule}\n" for rule in rules)
+    return (
+        "apiVersion: catalyst.openova.io/v1alpha1\nkind: EnvironmentPolicy\nmetadata: {name: p}\n"
+        f"spec:\n  appliesTo: {{environments: [{environments}]}}\n  rules:\n{listed}"
+    )
+
+
+def read(*texts: str) -> EnvironmentPolicies:
+    return environment_policies(s for n, text in enumerate(texts) for s in load_all(text.encode(), f"policies/{n}.yaml"))
+
+
+def at(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+@dataclass
+class Forge:
+    """A ReviewForge in memory."""
+
+    pulls: dict[str, Merged] = field(default_factory=dict)
+    said: dict[int, list[Review]] = field(default_factory=dict)
+    teams: dict[str, frozenset[str]] = field(default_factory=dict)
+    marks: dict[str, list[SetBy]] = field(default_factory=dict)
+    down: Fault | None = None
+    asked: int = 0
+
+    def reviews(self, repository: str, number: int) -> Sequence[Review]:
+        self._ask(repository)
+        return self.said.get(number, ())
+
+    def merged_as(self, repository: str, commit: str) -> Merged | None:
+        self._ask(repository)
+        return self.pulls.get(commit)
+
+    def members(self, team: str) -> frozenset[str] | None:
+        self._ask(WHERE)
+        return self.teams.get(team)
+
+    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
+        self._ask(repository)
+        return self.marks.get(commit, ())
+
+    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+        self._ask(repository)
+        return {one.context: (one.state, one.description) for one in self.marks.get(commit, ())}
+
+    def review(self, number: int, person: str, commit: str, state: str = "APPROVED") -> None:
+        some = self.said.setdefault(number, [])
+        some.append(Review(len(some) + 1, person, state, commit, dismissed=False))
+
+    def mark(self, commit: str, context: str, description: str, person: str = US, state: str = "success") -> None:
+        some = self.marks.setdefault(commit, [])
+        some.append(SetBy(len(some) + 1, context, person, state, description))
+
+    def _ask(self, repository: str) -> None:
+        assert repository == WHERE
+        self.asked += 1
+        if self.down is not None:
+            raise self.down
+
+
+@dataclass
+class House:
+    """An Environment whose shop is resolved, under policies; people work on it in a clone of their own."""
+
+    stage: Stage
+    forge: Forge = field(
+        default_factory=lambda: Forge(teams={"acme/platform": frozenset({"ada", "bob"}), "acme/security": frozenset()})
+    )
+    policies: EnvironmentPolicies | Fault = field(default_factory=EnvironmentPolicies)
+    now: float = at("2026-12-01T09:00")
+    history: History | str = "there is none"
+
+    def __post_init__(self) -> None:
+        self.work = self.stage.folder / "work"
+        self.work.mkdir()
+        git(self.work, "clone", "-q", str(self.stage.origin), ".")
+
+    def gate(self) -> Gate:
+        def policies() -> EnvironmentPolicies:
+            if isinstance(self.policies, Fault):
+                raise self.policies
+            return self.policies
+
+        clone = Repository(self.stage.folder / f"history-{self.stage.starts}", self.stage.origin.as_uri(), history=True)
+        approvals = Approvals(self.forge, US, WHERE, clone)
+        return Gate("acme-prod", policies, approvals, lambda _: self.history, lambda: self.now)
+
+    def start(self) -> Reconciliation:
+        made = self.stage.start()
+        made._gate = self.gate()
+        return made
+
+    def run(self) -> Outcome:
+        return self.start().run(wait=1)
+
+    def commit(self, content: dict[str, str], message: str = "a change", author: str = "Ada <ada@example.org>") -> str:
+        for path, text in content.items():
+            (self.work / path).parent.mkdir(exist_ok=True)
+            (self.work / path).write_text(text)
+        git(self.work, "add", "-A")
+        git(self.work, "commit", "-q", "--allow-empty", "-m", message, f"--author={author}")
+        return git(self.work, "rev-parse", "HEAD")
+
+    def push(self, content: dict[str, str]) -> str:
+        """Push straight to main."""
+        made = self.commit(content)
+        git(self.work, "push", "-q", "origin", "HEAD:main")
+        return made
+
+    def propose(self, number: int, *contents: dict[str, str]) -> str:
+        """A branch of a commit for each content, and the forge's ref for it; main is checked out again."""
+        git(self.work, "checkout", "-q", "-B", f"b{number}")
+        for n, content in enumerate(contents):
+            self.commit(content, f"step {n}", f"Author {n} <a{n}@example.org>")
+        head = git(self.work, "rev-parse", "HEAD")
+        git(self.work, "push", "-q", "-f", "origin", f"HEAD:refs/pull/{number}/head")
+        git(self.work, "checkout", "-q", "main")
+        return head
+
+    def merge(self, number: int, how: str = "merge", author: str = "eve") -> str:
+        """Merge as Gitea does it."""
+        branch, fork = f"b{number}", git(self.work, "merge-base", "main", f"b{number}")
+        if how == "merge":
+            git(self.work, "merge", "-q", "--no-ff", "-m", "Merge pull request", branch)
+        elif how == "squash":
+            git(self.work, "merge", "-q", "--squash", branch)
+            self.commit({}, "squashed")
+        elif how == "rebase":
+            git(self.work, "cherry-pick", f"{fork}..{branch}")
+        elif how == "rebase-merge":
+            git(self.work, "checkout", "-q", "-B", "tmp", "main")
+            git(self.work, "cherry-pick", f"{fork}..{branch}")
+            git(self.work, "checkout", "-q", "main")
+            git(self.work, "merge", "-q", "--no-ff", "-m", "Merge pull request", "tmp")
+        else:
+            git(self.work, "merge", "-q", "--ff-only", branch)
+        git(self.work, "push", "-q", "origin", "main")
+        made = git(self.work, "rev-parse", "HEAD")
+        self.forge.pulls[made] = Merged(number, author, "main", made, fork)
+        return made
+
+    def admitted(self) -> tuple[str, str]:
+        found = self.stage.status().condition("Admitted")
+        return found.reason, found.message
+
+    def held(self, outcome: Outcome, reason: str) -> str:
+        """The words of a commit that is held: nothing moved, and it is said."""
+        assert outcome.hitch is not None
+        assert (outcome.hitch.stage, outcome.hitch.reason) == ("Admitted", reason)
+        assert "resolved" not in outcome.pushed
+        status = self.stage.status()
+        kinds = {c.type: c.status for c in status.conditions}
+        assert kinds["Admitted"] in {"False", "Unknown"}
+        assert (kinds["Valid"], kinds["Resolved"], kinds["Trusted"], kinds["Committed"]) == ("True", "True", "True", "False")
+        return outcome.hitch.message
+
+
+BLOG = {"applications/blog.yaml": application("blog")}
+SITE = {"applications/site.yaml": application("site")}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    stage = Stage(tmp_path)
+    stage.push(files("shop"))
+    stage.start().run(wait=1)
+    made = House(stage)
+    made.policies = read(policy(REQUIRED))
+    return made
+
+
+def names(house: House) -> list[str]:
+    return [p.application for p in house.stage.lock().packages]
+
+
+# by which route
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"])
+def test_what_was_approved_is_applied_however_it_was_merged(house: House, how: str) -> None:
+    head = house.propose(1, BLOG, {"README.md": "words"}, SITE)
+    if how != "fast-forward-only":
+        house.push({"README": "something else happens on main"})
+    house.merge(1, how)
+    message = house.held(house.run(), "PendingApproval")
+    assert "1 more of platform or security must approve pull request 1" in message
+    house.forge.review(1, "ada", head)
+    assert "resolved" in house.run().pushed
+    assert names(house) == ["blog", "shop", "site"]
+    assert house.admitted() == ("Admitted", "what is resolved was admitted as p asks")
+    assert house.run().pushed == ()
+
+
+def test_a_direct_push_is_held_until_it_is_reverted_and_proposed(house: House) -> None:
+    pushed = house.push(BLOG)
+    message = house.held(house.run(), "PendingApproval")
+    assert f"p: {pushed[:10]} came with no merged pull request; revert it on main" in message
+    assert names(house) == ["shop"], "what runs is left running"
+    # a pull request that is approved does not carry it along
+    head = house.propose(1, SITE)
+    house.forge.review(1, "ada", head)
+    house.merge(1)
+    assert pushed[:10] in house.held(house.run(), "PendingApproval")
+    git(house.work, "revert", "--no-edit", "-m", "1", "HEAD")
+    git(house.work, "revert", "--no-edit", pushed)
+    git(house.work, "push", "-q", "origin", "main")
+    assert house.run().hitch is None
+    assert house.admitted()[0] == "NothingToAdmit"
+    git(house.work, "branch", "-D", "b1")
+    again = house.propose(2, BLOG, SITE)
+    house.forge.review(2, "bob", again)
+    house.merge(2)
+    assert "resolved" in house.run().pushed
+    assert names(house) == ["blog", "shop", "site"]
+
+
+def test_what_changes_no_document_needs_nobody(house: House) -> None:
+    house.push({"README.md": "words", "applications/notes.txt": "x"})
+    house.run()
+    assert house.admitted()[0] == "NothingToAdmit"
+
+
+def test_a_change_without_effect_is_accounted_for_with_the_next(house: House) -> None:
+    quiet = house.push({"applications/shop.yaml": application("shop") + "# a comment\n"})
+    assert house.run().hitch is None
+    head = house.propose(1, BLOG)
+    house.forge.review(1, "ada", head)
+    house.merge(1)
+    assert quiet[:10] in house.held(house.run(), "PendingApproval")
+
+
+def test_a_rewritten_main_is_held_unless_it_comes_to_what_was_admitted(house: House) -> None:
+    git(house.work, "checkout", "-q", "--orphan", "fresh")
+    house.commit({}, "all anew")
+    git(house.work, "push", "-q", "-f", "origin", "HEAD:main")
+    assert house.run().hitch is None
+    house.commit(BLOG)
+    git(house.work, "push", "-q", "-f", "origin", "HEAD:main")
+    house.held(house.run(), "PendingApproval")
+    git(house.work, "checkout", "-q", "--orphan", "empty")
+    (house.work / "applications" / "blog.yaml").unlink()
+    (house.work / "applications" / "shop.yaml").unlink()
+    house.commit({}, "nothing")
+    git(house.work, "push", "-q", "-f", "origin", "HEAD:main")
+    house.held(house.run(), "PendingApproval")
+    assert names(house) == ["shop"]
+
+
+def test_the_first_of_all_is_accounted_for_back_to_where_nothing_was_installed(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.push({"environment.yaml": files()["environment.yaml"]})
+    house = House(stage)
+    house.policies = read(policy(REQUIRED))
+    head = house.propose(1, {"applications/shop.yaml": application("shop")})
+    house.merge(1)
+    house.held(house.run(), "PendingApproval")
+    house.forge.review(1, "ada", head)
+    assert "resolved" in house.run().pushed
+
+
+# ways round
+
+
+def test_whose_approval_counts(house: House) -> None:
+    head = house.propose(1, BLOG)
+    house.merge(1, author="ada")
+    forge = house.forge
+    for person, state in (("ada", "APPROVED"), ("stranger", "APPROVED"), ("bob", "COMMENT"), ("bob", "REQUEST_CHANGES")):
+        forge.review(1, person, head, state)
+        house.held(house.run(), "PendingApproval")
+    forge.review(1, "bob", head)
+    assert "resolved" in house.run().pushed
+
+
+def approved_once(house: House) -> str:
+    head = house.propose(1, BLOG)
+    house.merge(1)
+    house.forge.review(1, "bob", head)
+    return head
+
+
+def test_a_person_counts_once(house: House) -> None:
+    house.policies = read(policy(REQUIRED.replace("1}", "2}")))
+    house.forge.review(1, "bob", approved_once(house))
+    assert "1 more of platform or security must approve pull request 1 (bob approved)" in house.held(
+        house.run(), "PendingApproval"
+    )
+
+
+def test_who_left_the_team_or_changed_their_mind_no_longer_counts(house: House) -> None:
+    head = approved_once(house)
+    house.forge.teams["acme/platform"] = frozenset({"ada"})
+    house.held(house.run(), "PendingApproval")
+    house.forge.teams["acme/platform"] = frozenset({"bob"})
+    house.forge.review(1, "bob", head, "REQUEST_CHANGES")
+    house.held(house.run(), "PendingApproval")
+
+
+def test_a_dismissed_review_does_not_count(house: House) -> None:
+    approved_once(house)
+    house.forge.said[1] = [replace(one, dismissed=True) for one in house.forge.said[1]]
+    house.held(house.run(), "PendingApproval")
+
+
+def test_an_approval_of_an_older_head_counts_only_with_the_same_plan(house: House) -> None:
+    old = house.propose(1, SITE)
+    house.forge.review(1, "ada", old)
+    git(house.work, "branch", "-D", "b1")
+    head = house.propose(1, BLOG)
+    house.merge(1)
+    house.held(house.run(), "PendingApproval")
+    plan = "catalyst/plan"
+    house.forge.mark(head, plan, f"1 of 2 Applications change; tree {TREE}")
+    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {OTHER}")
+    house.held(house.run(), "PendingApproval")
+    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {TREE}", person="eve")
+    house.held(house.run(), "PendingApproval")
+    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {TREE}", state="pending")
+    house.held(house.run(), "PendingApproval")
+    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {TREE}")
+    assert "resolved" in house.run().pushed
+
+
+def test_a_pull_request_hides_no_commit_of_other_content(house: House) -> None:
+    head = house.propose(1, BLOG)
+    house.forge.review(1, "ada", head)
+    evil = house.push(SITE)
+    house.forge.pulls[evil] = Merged(1, "eve", "main", evil, "")  # "manually merged", as somebody told the forge
+    assert "is not what merging pull request 1 gives" in house.held(house.run(), "PendingApproval")
+
+
+def test_one_that_was_merged_into_another_branch_says_nothing(house: House) -> None:
+    approved_once(house)
+    made = house.stage.head("main") or ""
+    house.forge.pulls[made] = replace(house.forge.pulls[made], base="elsewhere")
+    house.held(house.run(), "PendingApproval")
+
+
+def test_a_rebased_pull_request_covers_its_own_commits_alone(house: House) -> None:
+    house.push(SITE)
+    head = house.propose(1, BLOG, {"applications/more.yaml": application("more")})
+    house.forge.review(1, "ada", head)
+    house.merge(1, "fast-forward-only")
+    message = house.held(house.run(), "PendingApproval")
+    assert message.count("came with no merged pull request") == 1
+
+
+def test_a_policy_in_the_environments_own_repository_says_nothing(house: House) -> None:
+    house.push({"policies/p.yaml": policy(WINDOW), **BLOG})
+    house.held(house.run(), "PendingApproval")
+
+
+def test_what_cannot_be_read_is_no_permission(house: House) -> None:
+    approved_once(house)
+    house.forge.down = Unavailable("gitea did not answer")
+    assert "gitea did not answer" in house.held(house.run(), "Unavailable")
+    house.forge.down = None
+    house.policies = Unavailable("the system repository is gone")
+    assert "the system repository is gone" in house.held(house.run(), "Unavailable")
+    assert house.stage.status().condition("Admitted").status == "Unknown"
+    house.policies = read(policy(REQUIRED.replace("platform", "nobodys")))
+    assert "there is no team acme/nobodys" in house.held(house.run(), "Missing")
+    house.policies = EnvironmentPolicies()  # the Sovereign has a say, and may take the policy away
+    assert "resolved" in house.run().pushed
+    assert house.admitted()[0] == "NoPolicy"
+
+
+def test_a_broken_policy_holds_and_says_where(house: House) -> None:
+    approved_once(house)
+    house.policies = read(policy(REQUIRED), policy(WINDOW.replace("14", "25")).replace("name: p", "name: q"))
+    assert "policies/1.yaml:7:35: spec.rules.0.cron: it is no cron expression: bad hour" in house.held(
+        house.run(), "PolicyBroken"
+    )
+    house.policies = read(policy(REQUIRED))
+    assert "resolved" in house.run().pushed
+    house.policies = read("kind: [")
+    house.run()
+    assert house.admitted()[0] == "PolicyBroken", "also while there is nothing to hold"
+    assert house.stage.status().condition("Committed").status == "True"
+
+
+def test_to_render_anew_what_was_admitted_needs_nobody(house: House) -> None:
+    approved_once(house)
+    house.push({"README.md": "words"})
+    house.run()
+    assert names(house) == ["blog", "shop"]
+    house.stage.shelf.put(verified("bp-shop", "1.0.0", "bp-new"))
+    house.stage.shelf.put(verified("bp-new", "1.0.0"))
+    made = house.start()
+    made._gate._policies = lambda: read(policy(REQUIRED, WINDOW))
+    house.forge.said.clear()
+    assert "resolved" in made.run(wait=1).pushed
+
+
+# time
+
+
+def test_a_window_opens_by_itself_and_our_clock_decides(house: House) -> None:
+    house.policies = read(policy(WINDOW))
+    house.push(BLOG)
+    running = house.start()
+    outcome = running.run(wait=1)
+    assert house.held(outcome, "OutsideWindow") == "p: the change window opens at 2026-12-01 14:00:00 UTC"
+    assert outcome.due == at("2026-12-01T14:00") - house.now
+    house.now = at("2026-12-01T13:59:59")
+    assert running.run(wait=1).due == 1.0
+    house.now = at("2026-12-01T14:00")
+    assert "resolved" in running.run(look=False, wait=1).pushed, "at that very moment, whoever looks"
+    house.now = at("2026-12-01T17:00")
+    house.push(SITE)
+    house.held(running.run(wait=1), "OutsideWindow")
+
+
+def test_dates_of_commits_never_matter(house: House) -> None:
+    house.policies = read(policy(WINDOW))
+    git(house.work, "commit", "-q", "--allow-empty", "-m", "x", "--date=2026-12-01T14:30:00+00:00")
+    house.push(BLOG)
+    house.held(house.run(), "OutsideWindow")
+
+
+def test_a_held_status_is_written_once(house: House) -> None:
+    house.policies = read(policy(WINDOW, REQUIRED))
+    house.push(BLOG)
+    running = house.start()
+    running.run(wait=1)
+    house.now += 600
+    assert running.run(wait=1).pushed == ()
+
+
+class Source:
+    """The `status` branch of acme-stg, where the shop runs as another Application."""
+
+    def __init__(self, house: House) -> None:
+        self.origin = bare(house.stage.folder / "served" / "stg.git")
+        self.writer = Repository(house.stage.folder / "writer", self.origin.as_uri())
+        self.digest = next(p.digest for p in house.stage.lock().packages)
+        self.content: dict[str, bytes] = {}
+        house.history = History(Repository(house.stage.folder / "source", self.origin.as_uri(), history=True), confirm=300)
+
+    def say(self, when: str, ready: str, message: str = "s") -> None:
+        placement = {"cluster": "c", "ready": ready, "state": "Running", "reason": "r", "message": "m"}
+        one = {"name": "other", "blueprint": "bp-shop", "version": "1.0.0", "digest": self.digest, "state": "Running"}
+        status = {
+            "apiVersion": "catalyst.openova.io/v1alpha1",
+            "kind": "EnvironmentStatus",
+            "metadata": {"name": "acme-stg"},
+            "input": "x",
+            "conditions": [],
+            "applications": [{**one, "ready": ready, "placements": [placement]}],
+        }
+        self.content = {"status.yaml": json.dumps(status).encode()}
+        self._push("status", when, message, parent=True)
+
+    def confirm(self, when: str) -> None:
+        self._push(CONFIRMED, when, "c", parent=False)
+
+    def _push(self, ref: str, when: str, message: str, *, parent: bool) -> None:
+        heads = self.writer.heads()
+        if parent and ref in heads:
+            self.writer.fetch({ref: heads[ref]})
+        before = heads.get(ref) if parent else None
+        made = self.writer.write(self.content, parent=before, message=message, time=int(at(when)))
+        self.writer.push(made.id, ref, expect=heads.get(ref))
+
+
+def test_a_soak_is_over_at_the_moment_that_it_tells(house: House) -> None:
+    house.policies = read(policy(SOAK))
+    source = Source(house)
+    source.say("2026-11-29T00:00", "True")
+    source.say("2026-11-30T00:00", "False")
+    source.say("2026-11-30T06:00", "True")
+    source.confirm("2026-12-01T08:58")
+    house.push(BLOG)
+    running = house.start()
+    told = "p: bp-shop 1.0.0 will have been Ready in acme-stg for 72h at 2026-12-02 06:00:00 UTC if it stays so"
+    outcome = running.run(wait=1)
+    assert house.held(outcome, "Soaking") == told
+    assert outcome.due == at("2026-12-02T06:00") - house.now
+    house.now = at("2026-12-02T05:59:59")
+    assert "nobody watches it" in house.held(running.run(wait=1), "Soaking")
+    source.confirm("2026-12-02T05:50")
+    assert house.held(running.run(wait=1), "Soaking") == told
+    house.now = at("2026-12-02T06:00")
+    assert "resolved" in running.run(look=False, wait=1).pushed
+
+
+def test_time_that_nobody_watched_is_no_soak(house: House) -> None:
+    house.policies = read(policy(SOAK))
+    source = Source(house)
+    source.say("2026-11-01T00:00", "True")
+    source.say("2026-12-01T08:00", "True", "s\n\nUnwatched-Since: 2026-11-02T00:00:00+00:00\n")
+    house.push(BLOG)
+    source.confirm("2026-12-01T08:58")
+    assert "at 2026-12-03 08:00:00 UTC if it stays so" in house.held(house.run(), "Soaking")
+
+
+def test_a_reconciler_that_was_away_says_so_once(house: House) -> None:
+    house.policies = EnvironmentPolicies()
+    house.stage.limits["confirm"] = 0.2
+    house.run()
+    tree, head = house.stage.trees("status")[0], house.stage.head("status")
+    time.sleep(2)  # longer than three times the interval, in the whole seconds that git has
+    made = house.stage.start()
+    assert "status" in made.run(wait=1).pushed
+    assert "Unwatched-Since: " in house.stage.message("status")
+    assert (house.stage.trees("status")[0], house.stage.git("rev-parse", "status^")) == (tree, head)
+    assert made.run(wait=1).pushed == ()
+
+
+def test_what_the_source_never_ran_and_what_it_is_not(house: House) -> None:
+    house.policies = read(policy(SOAK))
+    house.push(BLOG)
+    assert house.held(house.run(), "UnknownSource") == "p: there is none"
+    house.stage.shelf.put(verified("bp-new", "1.0.0"))
+    source = Source(house)
+    source.say("2026-11-01T00:00", "True")
+    source.confirm("2026-12-01T08:58")
+    house.push({"applications/blog.yaml": application("blog", "bp-new")})
+    assert "bp-new 1.0.0 was never in acme-stg: it must run there first" in house.held(house.run(), "Soaking")
+    house.push({"applications/blog.yaml": application("blog")})
+    assert "resolved" in house.run().pushed, "the shop soaked there under another name"
+
+
+def test_a_score_must_be_there_and_high_enough(house: House) -> None:
+    house.policies = read(policy(SCORE))
+    head = house.propose(1, BLOG)
+    made = house.merge(1)
+    house.held(house.run(), "ScoreMissing")
+    house.forge.mark(head, "re-score", "score 79")
+    assert "re-score is 79; it must be at least 80 of 100" in house.held(house.run(), "ScoreTooLow")
+    house.forge.mark(made, "re-score", "99/100", state="failure")
+    house.held(house.run(), "ScoreTooLow")
+    house.forge.mark(made, "re-score", "83/100")
+    assert "resolved" in house.run().pushed
+
+
+def test_without_a_forge_nobody_can_approve(house: House) -> None:
+    house.policies = read(policy(REQUIRED))
+    house.push(BLOG)
+    running = house.start()
+    running._gate._approvals = None
+    assert "pr-required can never hold" in house.held(running.run(wait=1), "PendingApproval")
+
+
+def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
+    house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+
+    def asked() -> str:
+        branches = Branches(Repository(house.stage.folder / "own", house.stage.origin.as_uri()))
+        made = house.start()
+        found = update(house.stage.identity, branches, made._world, (), house.gate(), push=True)
+        return found.hitch.reason if found.hitch else "done"
+
+    assert asked() == "PendingApproval"
+    house.policies = read(policy(WINDOW))
+    assert asked() == "OutsideWindow"
+    house.now = at("2026-12-01T15:00")
+    assert asked() == "done"
