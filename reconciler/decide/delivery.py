@@ -26,11 +26,6 @@ class _Body(BaseModel):
     context: str = ""
 
 
-def is_of_interest(event: str) -> bool:
-    """Whether there are deliveries of this kind (`X-Gitea-Event`) that call for a look."""
-    return event in {"push", "status"} or event.startswith(_PULL)
-
-
 def repository_of(event: str, body: bytes) -> str | None:
     """The repository (owner/name, in small letters: to Gitea they are the same) that a delivery calls to look at.
 
@@ -43,7 +38,7 @@ def repository_of(event: str, body: bytes) -> str | None:
     Raises:
         ValueError: the body is not what Gitea sends.
     """
-    if not is_of_interest(event):
+    if event not in {"push", "status"} and not event.startswith(_PULL):
         return None
     try:
         said = _Body.model_validate_json(body)

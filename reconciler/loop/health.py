@@ -36,8 +36,7 @@ class Health:
     def __init__(self) -> None:
         self.metrics = Metrics()
         self._lock = threading.Lock()
-        self._known: frozenset[str] | None = None
-        self._first: set[str] | None = None
+        self._first: set[str] | None = None  # those of the first search that were not looked at yet
         self._since: dict[str, float] = {}
         self._ready: dict[str, str] = {}
         counts = {truth: partial(self._count, truth) for truth in _TRUTHS}
@@ -51,12 +50,10 @@ class Health:
     def searched(self, keys: Collection[str]) -> None:
         """Note which Environments there are."""
         with self._lock:
-            self._known, now = frozenset(keys), time.monotonic()
-            if self._first is None:
-                self._first = set(keys)
-            self._first &= self._known
-            self._since = {key: self._since.get(key, now) for key in keys}
-            self._ready = {key: ready for key, ready in self._ready.items() if key in self._known}
+            known, now = set(keys), time.monotonic()
+            self._first = known if self._first is None else self._first & known
+            self._since = {key: self._since.get(key, now) for key in known}
+            self._ready = {key: ready for key, ready in self._ready.items() if key in known}
 
     def watched(self, item: Item, run: Run) -> Outcome:
         """Make a pass, and note and log what comes of it; what it raises is raised."""
@@ -78,7 +75,7 @@ class Health:
     def unready(self) -> list[str]:
         """What is missing until each Environment of the first search was looked at, whatever came of it; then nothing, ever."""
         with self._lock:
-            if self._known is None or self._first is None:
+            if self._first is None:
                 return ["no search for Environments has succeeded yet"]
             waiting = len(self._first)
         return [f"Environments that were not looked at yet: {waiting}"] if waiting else []

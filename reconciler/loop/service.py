@@ -98,7 +98,9 @@ class Service:
             self._queue.add(key, look=False)
 
     def woken(self, repository: str) -> bool:
-        """Look at once at each Environment in a repository, also at one that waits because it failed; a burst is one look.
+        """Look at once at each Environment in a repository, also at one that waits because it failed.
+
+        A burst of deliveries is a few looks (`loop.wakes`).
 
         Args:
             repository: owner/name in any letters, as Gitea has it. One that is not known yet may be new: it is searched for, but
@@ -107,8 +109,9 @@ class Service:
         Returns:
             Whether there is such an Environment.
         """
+        wanted = repository.lower()
         with self._lock:
-            keys = [key for key, where in self._repositories.items() if where.lower() == repository.lower()]
+            keys = [key for key, where in self._repositories.items() if where.lower() == wanted]
             pause = self._searched + SEARCH_PAUSE - time.monotonic()
         for key in keys:
             self._wake(key)

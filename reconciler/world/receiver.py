@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-MOST_BODY: Final = 1024 * 1024  # bytes; Gitea lists the first commits of a push alone
+MOST_BODY: Final = 1024 * 1024  # bytes; Gitea tells of five commits of a push at most, with the names of their files
 MOST_HEADERS: Final = 16 * 1024  # bytes
 MOST_CONNECTIONS: Final = 128
 REQUEST_SECONDS: Final = 10.0  # for a whole request, from the connection or the last answer on
