@@ -23,7 +23,7 @@ from reconciler.decide.report import Hitch
 from reconciler.decide.soak import fresh
 from reconciler.loop.branches import MAIN, RESOLVED
 from reconciler.loop.desire import input_of
-from reconciler.model.faults import Fault, kind_of
+from reconciler.model.faults import Fault, Moved, kind_of
 from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule, seconds_of
 from reconciler.model.status import Condition
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.decide.policies import Ruling
+    from reconciler.decide.soak import Soaked
     from reconciler.loop.approvals import Approvals
     from reconciler.loop.branches import Branches
     from reconciler.loop.soaks import History
@@ -74,6 +75,8 @@ class Gate:
     ) -> None:
         self._name, self._policies, self._approvals, self._history, self._clock = name, policies, approvals, history, clock
         self._last: tuple[tuple[str | None, ...], Verdict] | None = None
+        self._teams: dict[tuple[str, ...], frozenset[str]] = {}  # as read at the last look
+        self._soaks: dict[tuple[str, ...], tuple[int, tuple[Soaked, ...]]] = {}
 
     def of(self, branches: Branches, lock: EnvironmentLock | None, tree: str | None, *, look: bool) -> Verdict:
         """Whether what the head of `main` comes to may be committed.
@@ -84,6 +87,8 @@ class Gate:
             tree: the tree that `resolved` would have then.
             look: ask the forge again; otherwise what was told before stands until its moment comes.
         """
+        if look:
+            self._forget()
         try:
             policies = self._policies()
         except Fault as fault:
@@ -101,6 +106,7 @@ class Gate:
             return _verdict("True", "NothingToAdmit", "this commit changes nothing of what is resolved")
         key = (branches.head(MAIN), branches.head(RESOLVED), tree, policies.digest)
         if look or self._last is None or self._last[0] != key or self._clock() >= (self._last[1].moment or float("inf")):
+            self._forget()
             found = self._commits(branches, rulings, fresh(branches.lock(), lock) if lock else ())
             passed = found.holds == "True"
             self._last = (
@@ -124,7 +130,11 @@ class Gate:
             return Admission((unread("", "policy", fault),))
         if problems := policies.problems(self._name):
             return Admission((broken(problems),))
-        return self._asked(policies.rulings(self._name), packages, lambda ruling, here: _of_pull(ruling, here, pull))
+
+        def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
+            return by_proposal(policy, rule, here.proposal(pull.number, pull.author, pull.head), self._members(rule, here))
+
+        return self._asked(policies.rulings(self._name), packages, people, lambda here: here.score(pull.head))
 
     def of_update(self, branches: Branches, lock: EnvironmentLock) -> Admission:
         """What the rules say of versions that somebody moves by hand: a rule that asks for a pull request cannot be met."""
@@ -143,12 +153,19 @@ class Gate:
         return None if verdict.moment is None else max(0.0, verdict.moment - self._clock())
 
     def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
-        return self._asked(rulings, packages, lambda ruling, here: _of_commits(ruling, here, branches))
+        def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
+            return by_commits(policy, rule, here.changes(branches), self._members(rule, here))
+
+        return self._asked(rulings, packages, people, lambda here: _score(here, branches))
 
     def _asked(
-        self, rulings: Sequence[Ruling], packages: Sequence[Package], people: Callable[[Ruling, Approvals], Result]
+        self,
+        rulings: Sequence[Ruling],
+        packages: Sequence[Package],
+        people: Callable[[str, PullRequestRule, Approvals], Result],
+        score: Callable[[Approvals], tuple[str, str] | None],
     ) -> Admission:
-        """Ask each rule; those that rest on people through `people`."""
+        """Ask each rule; those that rest on the forge through `people` and `score`."""
         now = int(self._clock())
         results = []
         for ruling in rulings:
@@ -160,40 +177,45 @@ class Gate:
                     results.append(self._soak(policy, rule, packages, now))
                 elif self._approvals is None:
                     results.append(no_forge(policy, rule.kind))
+                elif isinstance(rule, ScoreRule):
+                    results.append(by_score(policy, rule, score(self._approvals)))
                 else:
-                    results.append(people(ruling, self._approvals))
+                    results.append(people(policy, rule, self._approvals))
+            except Moved:
+                raise  # somebody pushed meanwhile: all is looked at again
             except Fault as fault:
                 results.append(unread(policy, rule.kind, fault))
         return Admission(tuple(results))
+
+    def _forget(self) -> None:
+        self._teams, self._soaks = {}, {}
+
+    def _members(self, rule: PullRequestRule, approvals: Approvals) -> frozenset[str]:
+        key = tuple(rule.approvers)
+        if key not in self._teams:
+            self._teams[key] = approvals.members(rule.approvers)
+        return self._teams[key]
 
     def _soak(self, policy: str, rule: SoakRule, packages: Sequence[Package], now: int) -> Result:
         history = self._history(rule.source_environment)
         if isinstance(history, str):
             return Result(policy, rule.kind, "False", "UnknownSource", history)
-        digests = [package.digest for package in packages]
-        found = history.soaked(digests, enough=seconds_of(rule.duration), now=now) if packages else ()
-        return by_soak(policy, rule, packages, found, now)
+        digests = tuple(package.digest for package in packages)
+        key = (rule.source_environment, rule.duration, *digests)
+        if key not in self._soaks:
+            enough = seconds_of(rule.duration)
+            self._soaks[key] = now, history.soaked(digests, enough=enough, now=now) if packages else ()
+        then, found = self._soaks[key]
+        return by_soak(policy, rule, packages, found, then)
 
 
-def _of_commits(ruling: Ruling, approvals: Approvals, branches: Branches) -> Result:
-    rule, main = ruling.rule, branches.head(MAIN) or ""
-    if isinstance(rule, PullRequestRule):
-        return by_commits(ruling.policy, rule, approvals.changes(branches), approvals.members(rule.approvers))
-    assert isinstance(rule, ScoreRule)  # noqa: S101 - the others ask no forge
-    score = approvals.score(main)
+def _score(approvals: Approvals, branches: Branches) -> tuple[str, str] | None:
+    """The score of `main`'s head, or of the newest change on it, or of the pull request that brought that."""
+    score = approvals.score(branches.head(MAIN) or "")
     if score is None and (changes := approvals.changes(branches)):
         newest = changes[0]
-        score = approvals.score(newest.commit, *([newest.proposal.head] if newest.proposal else []))
-    return by_score(ruling.policy, rule, score)
-
-
-def _of_pull(ruling: Ruling, approvals: Approvals, pull: PullRequest) -> Result:
-    rule = ruling.rule
-    if isinstance(rule, PullRequestRule):
-        proposal = approvals.proposal(pull.number, pull.author, pull.head)
-        return by_proposal(ruling.policy, rule, proposal, approvals.members(rule.approvers))
-    assert isinstance(rule, ScoreRule)  # noqa: S101 - the others ask no forge
-    return by_score(ruling.policy, rule, approvals.score(pull.head))
+        return approvals.score(newest.commit, *([newest.proposal.head] if newest.proposal else []))
+    return score
 
 
 def _is_admitted(branches: Branches) -> bool:

@@ -40,7 +40,7 @@ _INPUT: Final = "Input-Commit: "
 UNWATCHED: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
 _LOOKS: Final = 3
 # What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
-_OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
+OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -269,7 +269,7 @@ class Branches:
     def _read(self, head: str | None, file: str, model: type[M]) -> M | None:
         if head is None:
             return None
-        text = self._repository.read(head, (file,), limits=_OURS).files.get(file)
+        text = self._repository.read(head, (file,), limits=OURS).files.get(file)
         if text is None:
             return None
-        return shape(documents.load(text, file, max_bytes=_OURS.file, max_parts=documents.MAX_OWN_PARTS), model)[0]
+        return shape(documents.load(text, file, max_bytes=OURS.file, max_parts=documents.MAX_OWN_PARTS), model)[0]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.shape import shape
 from reconciler.decide.soak import Seen, Soaked, seen, soaked
-from reconciler.loop.branches import CONFIRMED, STATUS, STATUS_FILE, UNWATCHED
+from reconciler.loop.branches import CONFIRMED, OURS, STATUS, STATUS_FILE, UNWATCHED
 from reconciler.model.faults import Missing
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world import documents
@@ -74,8 +74,8 @@ class History:
 
     def _read(self, commit: Commit) -> Seen:
         if (known := self._seen.get(commit.id)) is None:
-            text = self._repository.read(commit.id, (STATUS_FILE,)).files.get(STATUS_FILE, b"")
-            source = documents.load(text, STATUS_FILE, max_parts=documents.MAX_OWN_PARTS)
+            text = self._repository.read(commit.id, (STATUS_FILE,), limits=OURS).files.get(STATUS_FILE, b"")
+            source = documents.load(text, STATUS_FILE, max_bytes=OURS.file, max_parts=documents.MAX_OWN_PARTS)
             status, _ = shape(source, EnvironmentStatus)
             known = self._seen[commit.id] = seen(status, commit.time, _unwatched(commit))
         return known
