@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.decide.comment import MARKER
+from reconciler.decide.policies import environment_policies
+from reconciler.loop.admission import Gate
 from reconciler.loop.claims import alone
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.loop.pulls import Pulls
 from reconciler.model.faults import Denied, Fault, Unavailable
+from reconciler.model.source import Source
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Comment, PullRequest
 from tests.loop.builders import AROUND, DOWN, Stage, application, files, verified
@@ -87,6 +91,7 @@ class Scene:
 
     stage: Stage
     forge: Forge = field(default_factory=Forge)
+    gate: Gate | None = None
 
     def start(self) -> Reconciliation:
         """As after a restart on another machine."""
@@ -94,7 +99,7 @@ class Scene:
         stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts}"
         world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
         clone = Repository(place, stage.origin.as_uri(), history=True)
-        made._pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity))
+        made._pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity), self.gate)
         return made
 
     def propose(self, number: int, content: dict[str, str], base: str = "main") -> str:
@@ -380,3 +385,31 @@ def test_where_no_branch_can_be_deleted_it_says_that_there_is_no_plan(scene: Sce
         scene.forge.open[3] = one
         running.run()
         assert scene.stage.git("rev-parse", "plan/pr-3^{tree}") == scene.stage.git("rev-parse", f"{plan}^{{tree}}")
+
+
+def test_what_policies_say_is_told_and_kept_up_to_date(scene: Scene) -> None:
+    rule = {"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"}
+    head = {"apiVersion": "catalyst.openova.io/v1alpha1", "kind": "EnvironmentPolicy", "metadata": {"name": "p"}}
+    spec = {"appliesTo": {"environments": ["acme-prod"]}, "rules": [rule]}
+    policies = environment_policies([Source("p.yaml", {**head, "spec": spec})])
+    clock = [datetime(2026, 12, 1, 9, tzinfo=UTC)]
+    scene.gate = Gate("acme-prod", lambda: policies, clock=lambda: clock[0].timestamp())
+    commit = scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    opens = "the change window opens at 2026-12-01 14:00:00 UTC"
+    assert scene.forge.marks[commit]["catalyst/policy"] == ("success", f"merged now, it would wait: p: {opens}")
+    assert "#### Policy: merged now, it waits for a change window" in scene.text(3)
+    assert opens in scene.text(3)
+    writes = scene.forge.writes
+    clock[0] += timedelta(hours=1)
+    running.run()
+    assert scene.forge.writes == writes
+    clock[0] += timedelta(hours=4)
+    running.run()
+    assert scene.forge.marks[commit]["catalyst/policy"][1].startswith("merged now, it would be applied at once")
+    assert "open until 2026-12-01 16:00:00 UTC" in scene.text(3)
+    assert scene.forge.writes == writes + 2
+    policies = environment_policies([Source("p.yaml", {**head, "spec": {**spec, "rules": []}})])
+    running.run()
+    assert scene.forge.marks[commit]["catalyst/policy"][0] == "failure"
