@@ -90,10 +90,11 @@ class Decisions:
         if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
             self.last = prior
             written = self._branches.wanted_files()
+            held = known.lock if known is not None and known.key[0] == main and known.files is not None else None
             result = desire(
                 written,
                 self._identity,
-                self._branches.planned(input_of(written)) or prior,
+                self._branches.planned(input_of(written)) or held or prior,
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,
@@ -116,14 +117,15 @@ class Decisions:
     def _due(self, decision: Decision, *, look: bool) -> bool:
         """Whether to decide again: `resolved` is not what it should be, or a Hitch may have gone by itself.
 
-        What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not.
+        What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not. What
+        is held for days is asked again all the time: it must be trusted when it is committed, not when it was pushed.
         """
-        hitch = decision.hitch
+        hitch, old = decision.hitch, time.monotonic() - decision.at > self._world.retry
         if hitch is None:
-            return decision.files is None and self._branches.tree(RESOLVED) != decision.tree
+            return old if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
         if not hitch.refused:
             return look
-        return hitch.stage != "Valid" and time.monotonic() - decision.at > self._world.retry
+        return hitch.stage != "Valid" and old
 
     def accept(self, main: str) -> None:
         """Remember that what is on `resolved` now is what a commit came to."""

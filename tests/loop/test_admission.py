@@ -452,6 +452,35 @@ def test_a_window_opens_by_itself_and_our_clock_decides(house: House) -> None:
     house.held(running.run(wait=1), "OutsideWindow")
 
 
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_lost_its_trust_while_it_was_held_is_not_committed(house: House, restart: bool) -> None:
+    house.stage.limits["retry"] = 0.0
+    house.policies = read(policy(WINDOW))
+    house.stage.shelf.put(verified("bp-blog", "1.0.0"))
+    house.push({"applications/blog.yaml": application("blog", "bp-blog")})
+    running = house.start()
+    house.held(running.run(wait=1), "OutsideWindow")
+    house.stage.shelf.put_unsigned("bp-blog", "1.0.0")
+    house.now = at("2026-12-01T14:00")
+    outcome = (house.start() if restart else running).run(wait=1)
+    assert "resolved" not in outcome.pushed
+    assert outcome.hitch is not None
+    assert (outcome.hitch.refused, "it has no signature" in outcome.hitch.message) == (True, True)
+
+
+def test_what_is_held_stays_what_it_was_when_a_newer_version_comes(house: House) -> None:
+    house.stage.limits["retry"] = 0.0
+    house.policies = read(policy(WINDOW))
+    house.push(BLOG)
+    running = house.start()
+    house.held(running.run(wait=1), "OutsideWindow")
+    house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    running.run(wait=1)
+    house.now = at("2026-12-01T14:00")
+    assert "resolved" in running.run(wait=1).pushed
+    assert {p.application: p.version for p in house.stage.lock().packages} == {"blog": "1.0.0", "shop": "1.0.0"}
+
+
 def test_dates_of_commits_never_matter(house: House) -> None:
     house.policies = read(policy(WINDOW))
     git(house.work, "commit", "-q", "--allow-empty", "-m", "x", "--date=2026-12-01T14:30:00+00:00")

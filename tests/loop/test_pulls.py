@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.comment import MARKER
-from reconciler.decide.policies import environment_policies
+from reconciler.decide.policies import EnvironmentPolicies, environment_policies
 from reconciler.loop.admission import Gate
 from reconciler.loop.claims import alone
 from reconciler.loop.passes import Reconciliation, World
@@ -100,6 +100,8 @@ class Scene:
         world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
         clone = Repository(place, stage.origin.as_uri(), history=True)
         made._pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity), self.gate)
+        if self.gate is not None:
+            made._gate = self.gate
         return made
 
     def propose(self, number: int, content: dict[str, str], base: str = "main") -> str:
@@ -387,13 +389,21 @@ def test_where_no_branch_can_be_deleted_it_says_that_there_is_no_plan(scene: Sce
         assert scene.stage.git("rev-parse", "plan/pr-3^{tree}") == scene.stage.git("rev-parse", f"{plan}^{{tree}}")
 
 
-def test_what_policies_say_is_told_and_kept_up_to_date(scene: Scene) -> None:
-    rule = {"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"}
+def ruled(*rules: dict[str, str]) -> EnvironmentPolicies:
+    """What one policy for the Environment says."""
     head = {"apiVersion": "catalyst.openova.io/v1alpha1", "kind": "EnvironmentPolicy", "metadata": {"name": "p"}}
-    spec = {"appliesTo": {"environments": ["acme-prod"]}, "rules": [rule]}
-    policies = environment_policies([Source("p.yaml", {**head, "spec": spec})])
-    clock = [datetime(2026, 12, 1, 9, tzinfo=UTC)]
-    scene.gate = Gate("acme-prod", lambda: policies, clock=lambda: clock[0].timestamp())
+    spec = {"appliesTo": {"environments": ["acme-prod"]}, "rules": list(rules)}
+    return environment_policies([Source("p.yaml", {**head, "spec": spec})])
+
+
+def test_what_policies_say_is_told_and_kept_up_to_date(scene: Scene) -> None:
+    policies = ruled({"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"})
+    now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+    def clock() -> float:
+        return now.timestamp()
+
+    scene.gate = Gate("acme-prod", lambda: policies, clock=clock)
     commit = scene.propose(3, files("shop", "blog"))
     running = scene.start()
     running.run()
@@ -402,14 +412,37 @@ def test_what_policies_say_is_told_and_kept_up_to_date(scene: Scene) -> None:
     assert "#### Policy: merged now, it waits for a change window" in scene.text(3)
     assert opens in scene.text(3)
     writes = scene.forge.writes
-    clock[0] += timedelta(hours=1)
+    now += timedelta(hours=1)
     running.run()
     assert scene.forge.writes == writes
-    clock[0] += timedelta(hours=4)
+    now += timedelta(hours=4)
     running.run()
     assert scene.forge.marks[commit]["catalyst/policy"][1].startswith("merged now, it would be applied at once")
     assert "open until 2026-12-01 16:00:00 UTC" in scene.text(3)
     assert scene.forge.writes == writes + 2
-    policies = environment_policies([Source("p.yaml", {**head, "spec": {**spec, "rules": []}})])
+    policies = ruled()
     running.run()
     assert scene.forge.marks[commit]["catalyst/policy"][0] == "failure"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_was_reviewed_is_what_is_applied_when_its_window_opens(scene: Scene, restart: bool) -> None:
+    policies = ruled({"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"})
+    now = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+    def clock() -> float:
+        return now.timestamp()
+
+    scene.gate = Gate("acme-prod", lambda: policies, clock=clock)
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.merge(3, files("shop", "blog"))
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    running.run()
+    assert "**Merged, and not applied yet**: OutsideWindow: p: the change window opens at 2026-12-01 14:00" in scene.text(3)
+    now += timedelta(hours=5)
+    (scene.start() if restart else running).run()
+    assert scene.stage.trees("resolved")[0] == plan
+    assert "**Merged, and applied as planned**" in scene.text(3)
