@@ -14,7 +14,9 @@ from reconciler.decide.policies import EnvironmentPolicies, environment_policies
 from reconciler.loop.admission import Gate
 from reconciler.loop.approvals import Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
+from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
+from reconciler.loop.targets import Target
 from reconciler.loop.update import update
 from reconciler.model.faults import Fault, Unavailable
 from reconciler.world.documents import load_all
@@ -24,7 +26,7 @@ from tests.loop.builders import Stage, application, files, verified
 from tests.world.git_server import bare, git
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from reconciler.loop.passes import Outcome, Reconciliation
@@ -626,3 +628,29 @@ def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
     assert asked() == "OutsideWindow"
     house.now = at("2026-12-01T15:00")
     assert asked() == "done"
+
+
+def test_the_service_looks_again_at_that_very_moment(house: House) -> None:
+    house.policies = read(policy(WINDOW))
+    house.push(BLOG)
+    opens, began = at("2026-12-01T14:00"), time.time()
+    made = house.stage.start()
+    made._gate = house.gate()
+    made._gate._clock = lambda: opens - 3 + time.time() - began
+    targets = {"acme-prod": Target(house.stage.identity, "", None)}
+    service = Service(lambda: targets, lambda _: made, workers=1, poll=3600, discover=3600)
+    service.start()
+    try:
+        until(lambda: house.admitted()[0] == "OutsideWindow" if house.stage.head("status") else False)
+        until(lambda: names(house) == ["blog", "shop"])
+    finally:
+        assert service.stop(20)
+    # git has whole seconds, and a window's own moment is one
+    assert int(house.stage.git("log", "-1", "--format=%ct", "resolved")) >= int(began + 3)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.05)
