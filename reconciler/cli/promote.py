@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +12,9 @@ from reconciler.cli import console
 from reconciler.cli.environment import Opened, opened_together
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
+from reconciler.loop.assemble import repository
 from reconciler.loop.promote import Goal, Promotion, merge, propose, source_of
+from reconciler.loop.soaks import History
 from reconciler.model.faults import Misconfigured
 
 
@@ -34,11 +38,12 @@ def promote(
 
     Exit codes: 0 done, or nothing to do; 1 something is not promoted, or not merged; 3 something outside failed.
     """
-    with opened_together(config, (source, target)) as (one, other):
+    with opened_together(config, (source, target)) as (one, other), tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         goal, url = _goal(other)
         intervals = one.runtime.settings.intervals
         ready = source_of(one.target.identity.name, one.branches, intervals.patience)
-        found = propose(ready, goal, other.runtime.world, applications or [])
+        history = History(repository(one.target, Path(folder), history=True), intervals.confirm)
+        found = propose(ready, history, goal, other.runtime.world, applications or [])
         files = other.branches.wanted_files().files
         why_not = (merge(goal, found) if found.number else "there is no pull request") if merge_ else None
     where = f"{url}/{goal.repository}/pulls/{found.number}" if found.number else None
@@ -55,7 +60,8 @@ def _goal(here: Opened) -> tuple[Goal, str]:
     part, where = here.runtime.settings.gitea, here.target.repository
     if here.runtime.gitea is None or part is None or where is None:
         raise Misconfigured(f"{here.target.label} is not on the configured Gitea", "a pull request can be opened there alone")
-    return Goal(here.target.identity, here.runtime.gitea, where, here.clone, here.branches), part.url.rstrip("/")
+    goal = Goal(here.target.identity, here.runtime.gitea, part.username, where, here.clone, here.branches)
+    return goal, part.url.rstrip("/")
 
 
 def _show(found: Promotion, where: str | None, why_not: str | None) -> None:
@@ -82,6 +88,7 @@ def _as_json(found: Promotion, where: str | None, why_not: str | None) -> dict[s
                 "to": pin.package.version,
                 "digest": pin.package.digest,
                 "readySince": pin.since or None,
+                "readySeconds": found.soaked.get(pin.package.digest, 0),
             }
             for pin in found.pins
         ],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from reconciler.decide.markdown import escape, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.decide.plan import Step
     from reconciler.decide.promote import Left, Pin, Ready
@@ -35,7 +35,13 @@ def message(source: Ready, pins: Sequence[Pin]) -> str:
 
 
 def text(
-    source: Ready, target: str, pins: Sequence[Pin], left: Sequence[Left], steps: Sequence[Step], hitch: Hitch | None
+    source: Ready,
+    target: str,
+    pins: Sequence[Pin],
+    soaked: Mapping[str, int],
+    left: Sequence[Left],
+    steps: Sequence[Step],
+    hitch: Hitch | None,
 ) -> str:
     """What the pull request says, as Markdown.
 
@@ -43,14 +49,15 @@ def text(
         source: what is promoted from.
         target: the name of the Environment that is promoted to.
         pins: what is pinned by it.
+        soaked: for how many seconds in all each artifact was seen Ready where it comes from, by digest.
         left: what is not promoted.
         steps: what merging it would do just now.
         hitch: why that cannot be told.
     """
     lines = [f"### Promote {escape(source.name)} to {escape(target)}", ""]
     lines += [f"It pins what runs in {escape(source.name)} and is ready there on all its clusters.", ""]
-    head = ("Application", "Blueprint", "Version", "Digest", f"Ready in {escape(source.name)} since")
-    lines += table(head, (_row(pin) for pin in pins[:MAX_ROWS]))
+    head = ("Application", "Blueprint", "Version", "Digest", f"Ready in {escape(source.name)} since", "And in all for")
+    lines += table(head, (_row(pin, soaked.get(pin.package.digest, 0)) for pin in pins[:MAX_ROWS]))
     if len(pins) > MAX_ROWS:
         lines += ["", f"And {len(pins) - MAX_ROWS} more."]
     lines += _followers(source, pins, steps, hitch)
@@ -60,7 +67,7 @@ def text(
     return "\n".join([*lines, "", f"Of the commit `{source.resolved[:_SHORT]}` on `resolved` of {escape(source.name)}."]) + "\n"
 
 
-def _row(pin: Pin) -> Sequence[str]:
+def _row(pin: Pin, soaked: int) -> Sequence[str]:
     runs = f" ({pin.running} runs)" if pin.running and pin.running != pin.before else ""
     return (
         escape(pin.name),
@@ -68,7 +75,15 @@ def _row(pin: Pin) -> Sequence[str]:
         escape(f"{pin.before}{runs} -> {pin.package.version}"),
         f"`{pin.package.digest.removeprefix('sha256:')[:_SHORT]}`",
         escape(pin.since or "unknown"),
+        _span(soaked),
     )
+
+
+def _span(seconds: int) -> str:
+    """A time in its two largest units, rounded down."""
+    minutes = seconds // 60
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
 
 
 def _followers(source: Ready, pins: Sequence[Pin], steps: Sequence[Step], hitch: Hitch | None) -> Iterable[str]:

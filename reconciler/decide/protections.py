@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.decide.marks import PLAN_CONTEXT
+from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Rule = Mapping[str, Any]
 
 # The commit statuses that the reconciler sets on each pull request, without which it cannot be merged.
-CHECKS: Final = (PLAN_CONTEXT,)
+CHECKS: Final = (PLAN_CONTEXT, POLICY_CONTEXT)
 _MAIN: Final = "main"
 # A rule of ours, a branch that it is for, and whether that is moved by force: a plan is always made anew on top of `resolved`.
 _OURS: Final = (("resolved", "resolved", False), ("status", "status", False), ("plan/*", "plan/pr-1", True))

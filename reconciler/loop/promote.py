@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from reconciler.decide.promote import VERSION, Left, Ready, edited, promote
@@ -15,6 +15,7 @@ from reconciler.loop.branches import MAIN, RESOLVED
 from reconciler.loop.claims import alone
 from reconciler.loop.plan import plan
 from reconciler.model.faults import Missing, Rejected
+from reconciler.model.policy import MAX_SECONDS
 from reconciler.world import documents
 from reconciler.world.git import Snapshot
 
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
     from reconciler.loop.branches import Branches
     from reconciler.loop.desire import Identity
     from reconciler.loop.passes import World
+    from reconciler.loop.soaks import History
     from reconciler.model.problem import Problem
     from reconciler.world.git import Repository
-    from reconciler.world.gitea import Proposal
+    from reconciler.world.gitea import Proposal, SetBy
 
 BRANCH: Final = "promote/"
 What = Literal["opened", "updated", "as it was", "nothing to promote", "refused"]
@@ -46,8 +48,8 @@ class ProposalForge(Protocol):
     def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
         """Put another title and text into one."""
 
-    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
-        """The newest state and description of each context."""
+    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
+        """All statuses of a commit, the oldest first, whoever set them."""
 
     def merge(self, repository: str, number: int, commit: str) -> None:
         """Merge one whose head is this commit."""
@@ -60,6 +62,7 @@ class Goal:
     Attributes:
         identity: its own.
         forge: where its pull requests are.
+        user: as whom the reconciler sets commit statuses there.
         repository: owner/name there.
         clone: of the repository.
         branches: of the same clone; looked at here.
@@ -67,6 +70,7 @@ class Goal:
 
     identity: Identity
     forge: ProposalForge
+    user: str
     repository: str
     clone: Repository
     branches: Branches
@@ -83,6 +87,7 @@ class Promotion:
         problems: why what people wrote in the goal cannot be changed.
         number: the pull request's; 0 when there is none.
         commit: the head that it was given.
+        soaked: for how many seconds in all each artifact was seen Ready where it comes from, by digest.
     """
 
     what: What
@@ -91,6 +96,7 @@ class Promotion:
     problems: tuple[Problem, ...] = ()
     number: int = 0
     commit: str = ""
+    soaked: Mapping[str, int] = field(default_factory=dict)
 
 
 def source_of(name: str, branches: Branches, patience: float) -> Ready:
@@ -113,11 +119,12 @@ def source_of(name: str, branches: Branches, patience: float) -> Ready:
     return Ready(name, lock, head, told)
 
 
-def propose(source: Ready, goal: Goal, world: World, names: Collection[str]) -> Promotion:
+def propose(source: Ready, history: History, goal: Goal, world: World, names: Collection[str]) -> Promotion:
     """Open the pull request, or bring the one that is open up to date; it is exactly what is asked for here.
 
     Args:
         source: what is promoted from.
+        history: of its statuses.
         goal: what is promoted to.
         world: what passes know, to tell what merging it would do.
         names: which Applications, of which then each must be ready; empty for all that both have.
@@ -146,21 +153,27 @@ def propose(source: Ready, goal: Goal, world: World, names: Collection[str]) -> 
         return Promotion("nothing to promote", left=left)
     merged = Snapshot(main, {**snapshot.files, **files}, ())
     found = plan(merged, goal.identity, prior, world, alone(goal.identity))
-    said = title(source, moving), text(source, goal.identity.name, moving, left, found.steps, found.hitch)
+    digests = [pin.package.digest for pin in moving]
+    soaked = {one.digest: one.seconds for one in history.soaked(digests, enough=MAX_SECONDS, now=int(time.time()))}
+    said = title(source, moving), text(source, goal.identity.name, moving, soaked, left, found.steps, found.hitch)
     commit, pushed = _push(goal, BRANCH + source.name, files, main, message(source, moving))
     number, what = _tell(goal, BRANCH + source.name, *said)
     if pushed and what == "as it was":
         what = "updated"
-    return Promotion(what, moving, left, number=number, commit=commit)
+    return Promotion(what, moving, left, number=number, commit=commit, soaked=soaked)
 
 
 def merge(goal: Goal, promotion: Promotion) -> str:
     """Merge the pull request at the very commit that was promoted, once its checks are green; return why not, or nothing."""
-    marks = goal.forge.statuses(goal.repository, promotion.commit)
+    marks = {one.context: one for one in goal.forge.statuses_by(goal.repository, promotion.commit)}
     for check in CHECKS:
-        state, words = marks.get(check, ("pending", "the reconciler has not looked at it yet"))
-        if state != "success":
-            return f"{check} is {state}: {words}"
+        mark = marks.get(check)
+        if mark is None:
+            return f"{check} is pending: the reconciler has not looked at it yet"
+        if mark.person.lower() != goal.user.lower():  # anybody may set one who may write
+            return f"{check} was set by {mark.person or 'nobody known'}, not by {goal.user}"
+        if mark.state != "success":
+            return f"{check} is {mark.state}: {mark.description}"
     try:
         goal.forge.merge(goal.repository, promotion.number, promotion.commit)
     except Rejected as fault:

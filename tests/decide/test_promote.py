@@ -133,8 +133,8 @@ def test_what_strangers_wrote_is_no_markup(words: str) -> None:
     source = ready(asked("shop", "1.1.0"), asked("blog"), blog=Verdict("False", "Failed", "InstallFailed", words, 19))
     declared = wish(application("shop", version="^1.0"), application("blog")).declared
     pins, left = promote(source, declared, None, ())
-    shown = text(source, "acme-prod", pins, left, (), Hitch("Resolved", refused=True, reason="Conflict", message=words))
-    plain = text(source, "acme-prod", pins, left, (), Hitch("Resolved", refused=True, reason="Conflict", message=""))
+    shown = text(source, "acme-prod", pins, {}, left, (), Hitch("Resolved", refused=True, reason="Conflict", message=words))
+    plain = text(source, "acme-prod", pins, {}, left, (), Hitch("Resolved", refused=True, reason="Conflict", message=""))
     assert len(shown.splitlines()) == len(plain.splitlines())
     for mark in ("<img", "@admin", " #1", "](http", "**b**"):
         assert mark not in shown
@@ -147,9 +147,9 @@ def test_the_text_tells_what_moves_and_what_follows() -> None:
         Step(pins[0].package, package("shop"), pins[0].package),
         Step(package("db", "1.9.0"), None, package("db", "1.9.0")),
     )
-    shown = text(source, "acme-prod", pins, left, steps, None)
+    shown = text(source, "acme-prod", pins, {pins[0].package.digest: 273_000}, left, steps, None)
     digest = pins[0].package.digest.removeprefix("sha256:")[:12]
-    assert f"| shop | bp-shop | {escape('^1.0 (1.0.0 runs) -> 1.1.0')} | `{digest}` | unknown |" in shown
+    assert f"| shop | bp-shop | {escape('^1.0 (1.0.0 runs) -> 1.1.0')} | `{digest}` | unknown | 3 d 3 h |" in shown
     assert "| db | added, 1.9.0 | 2.0.0 |" in shown
     assert title(source, pins) == "Promote shop 1.1.0 from acme-stg"
     assert message(source, pins).endswith(f"\n~ shop: bp-shop ^1.0 -> 1.1.0\n\nPromoted-From: acme-stg {RESOLVED}\n")

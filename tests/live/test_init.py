@@ -184,7 +184,7 @@ def test_what_people_wrote_and_demanded_stays(scene: Scene, tmp_path: Path) -> N
     assert set(scene.get("topics")["topics"]) == {"theirs", "catalyst-environment"}
     main = scene.get("branches/main")
     assert main["effective_branch_protection_name"] == "main"
-    assert (main["required_approvals"], main["status_check_contexts"]) == (2, ["ci", "catalyst/plan"])
+    assert (main["required_approvals"], main["status_check_contexts"]) == (2, ["ci", "catalyst/plan", "catalyst/policy"])
     assert main["user_can_push"] is True, "they let people push to main, and so they still do"
     rules = scene.get("branch_protections")
     assert next(one for one in rules if one["rule_name"] == "**")["required_approvals"] == 2

@@ -53,6 +53,11 @@ class Promotions:
         self.config = prod.folder / "both.yaml"
         self.config.write_bytes(dump(settings))
 
+    def once(self) -> None:
+        """A pass over production by that robot."""
+        done = reconciler("once", "-c", str(self.config), self.prod.name)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def promote(self, *more: str) -> tuple[int, Any]:
         done = reconciler("promote", "-c", str(self.config), self.stg.name, self.prod.name, "--format", "json", *more)
         assert done.stdout, done.stderr
@@ -100,6 +105,7 @@ def test_one_pull_request_from_staging_to_production(forge: Promotions) -> None:
     number = found["pullRequest"]
     assert [(p["application"], p["from"], p["to"]) for p in found["pins"]] == [("shop", "^1.0", "1.1.0")]
     assert found["pins"][0]["readySince"].startswith("20")
+    assert 0 <= found["pins"][0]["readySeconds"] < 600
     assert [one["application"] for one in found["left"]] == ["blog"]
     opened = forge.get(f"pulls/{number}")
     assert opened["title"] == f"Promote shop 1.1.0 from {stg.name}"
@@ -108,10 +114,11 @@ def test_one_pull_request_from_staging_to_production(forge: Promotions) -> None:
     assert "blog: it is not declared there" in shown
     assert prod.show(f"promote/{stg.name}", SHOP) == WRITTEN.replace(b"^1.0", b"1.1.0")
     code, again = forge.promote("--merge")
-    assert (code, again["what"], again["merged"]) == (1, "as it was", False)
+    assert (code, again["merged"]) == (1, False)
+    assert again["what"] in {"as it was", "updated"}, "the soak goes on"
     assert again["notMerged"].startswith("catalyst/plan is pending")
     assert again["commit"] == found["commit"]
-    assert prod.once()[0] == 0
+    forge.once()
     (comment,) = [one["body"] for one in forge.get(f"issues/{number}/comments")]
     assert "shop 1.0.0 -> 1.1.0" in forge.shown(comment)
 
@@ -123,14 +130,14 @@ def test_it_is_merged_at_the_commit_that_was_judged(forge: Promotions, servers: 
     code, moved = forge.promote()
     assert (code, moved["what"], moved["pullRequest"]) == (0, "updated", first["pullRequest"])
     assert len(forge.get("pulls?state=open")) == 1
-    assert prod.once()[0] == 0
+    forge.once()
     with Gitea(servers.gitea.url, servers.gitea.token) as gitea, pytest.raises(Rejected, match="head out of date"):
         gitea.merge(forge.where, first["pullRequest"], first["commit"])
     code, merged = forge.promote("--merge")
-    assert (code, merged["what"], merged["merged"]) == (0, "as it was", True), merged
+    assert (code, merged["merged"]) == (0, True), merged
     assert b"of everybody" in prod.show("main", SHOP)
     assert b'version: "1.1.0"   # moved by promotion' in prod.show("main", SHOP)
-    assert prod.once()[0] == 0
+    forge.once()
     assert b'version: "1.1.0"' in prod.show("resolved", "environment.lock.yaml")
     assert forge.promote()[1]["what"] == "nothing to promote"
 

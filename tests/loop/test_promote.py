@@ -12,9 +12,10 @@ from reconciler.loop.branches import Branches
 from reconciler.loop.desire import Identity
 from reconciler.loop.passes import World
 from reconciler.loop.promote import Goal, Promotion, merge, propose, source_of
+from reconciler.loop.soaks import History
 from reconciler.model.faults import Missing, Rejected
 from reconciler.world.git import Repository
-from reconciler.world.gitea import Proposal
+from reconciler.world.gitea import Proposal, SetBy
 from tests.loop.builders import AROUND, Shelf, Stage, application, environment, files, verified
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 BOLT = "hz-fsn-rtz-prod-bolt"
 WHERE = "bolt/bolt-prod"
+US = "catalyst"
 SHOP = "applications/shop.yaml"
 
 
@@ -31,7 +33,7 @@ class Forge:
     """A ProposalForge in memory; it keeps count of what is written."""
 
     open: list[Proposal] = field(default_factory=list)
-    marks: dict[str, tuple[str, str]] = field(default_factory=dict)
+    marks: list[SetBy] = field(default_factory=list)
     merged: list[tuple[int, str]] = field(default_factory=list)
     against: str = ""
     writes: int = 0
@@ -51,9 +53,13 @@ class Forge:
         self.writes += 1
         self.open[-1] = Proposal(number=number, title=title, text=text)
 
-    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
+    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
         del repository, commit
         return self.marks
+
+    def mark(self, state: str, words: str, by: str = US) -> None:
+        """Let somebody set all that is checked."""
+        self.marks += [SetBy(len(self.marks), check, by, state, words) for check in CHECKS]
 
     def merge(self, repository: str, number: int, commit: str) -> None:
         del repository
@@ -88,11 +94,12 @@ class Scene:
         """As the command does it: nothing is known from before."""
         self.starts += 1
         clones = self.folder / f"clones-{self.starts}"
+        history = History(Repository(clones / "history", self.source.origin.as_uri(), history=True), 300)
         ready = source_of("acme-prod", Branches(Repository(clones / "from", self.source.origin.as_uri())), patience)
         clone = Repository(clones / "to", self.goal.origin.as_uri())
-        goal = Goal(self.goal.identity, self.forge, WHERE, clone, Branches(clone))
+        goal = Goal(self.goal.identity, self.forge, US, WHERE, clone, Branches(clone))
         world = World(self.goal.shelf, self.goal.fleet, self.goal.policies, lambda _: AROUND)
-        return goal, propose(ready, goal, world, names)
+        return goal, propose(ready, history, goal, world, names)
 
 
 @pytest.fixture
@@ -108,6 +115,8 @@ def test_one_pull_request_that_a_second_run_leaves_as_it_is(scene: Scene) -> Non
     main = scene.goal.head("main")
     _, found = scene.promote()
     assert (found.what, found.number) == ("opened", 7)
+    assert found.soaked == {found.pins[0].package.digest: pytest.approx(0, abs=60)}
+    assert "less than a minute" in scene.forge.open[0].text
     assert scene.goal.head("promote/acme-prod") == found.commit
     assert scene.goal.git("log", "-1", "--format=%P", found.commit) == main
     assert scene.goal.show(found.commit, SHOP) == application("shop", version="1.1.0").strip()
@@ -185,9 +194,11 @@ def test_before_anything_is_resolved_there_is_nothing_to_promote(tmp_path: Path)
 def test_it_is_merged_at_the_commit_whose_checks_are_green(scene: Scene) -> None:
     goal, found = scene.promote()
     assert merge(goal, found) == "catalyst/plan is pending: the reconciler has not looked at it yet"
-    scene.forge.marks = dict.fromkeys(CHECKS, ("failure", "Conflict"))
+    scene.forge.mark("failure", "Conflict")
     assert merge(goal, found) == "catalyst/plan is failure: Conflict"
-    scene.forge.marks = dict.fromkeys(CHECKS, ("success", "1 of 1"))
+    scene.forge.mark("success", "1 of 1", by="mallory")
+    assert merge(goal, found) == "catalyst/plan was set by mallory, not by catalyst"
+    scene.forge.mark("success", "1 of 1")
     scene.forge.against = "Does not have enough approvals"
     assert merge(goal, found) == "Does not have enough approvals"
     assert scene.forge.merged == []
