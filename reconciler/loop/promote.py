@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from reconciler.decide.promote import VERSION, Left, Ready, edited, promote
@@ -211,7 +211,7 @@ def _push(goal: Goal, branch: str, files: Mapping[str, bytes], main: str, words:
         hint = "merge or close its pull request, and delete the branch"
         raise Rejected(f"{branch} of {goal.repository} holds a commit that is not the reconciler's", hint)
     commit = goal.clone.write_over(files, parent=main, message=words, time=int(time.time()))
-    if there is not None and replace(there, id=commit.id, time=commit.time) == commit:
+    if there is not None and (there.tree, there.parents, there.message) == (commit.tree, commit.parents, commit.message):
         return there.id, False
     goal.clone.push(commit.id, branch, expect=head)
     return commit.id, True

@@ -10,14 +10,16 @@ import pytest
 from reconciler.loop.init import Place, Step, prepare
 from reconciler.model.faults import Rejected
 from reconciler.world.git import Repository
+from reconciler.world.gitea import Hook
 from tests.loop.builders import CLUSTER
 from tests.world.git_server import bare, commit, git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 WHERE, US = "acme/acme-prod", "Catalyst"
+URL, SECRET = "https://reconciler.example/webhook", "a secret of these tests"
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Forge:
     forgetful: bool = False
     read_only: bool = False
     tags: list[str] = field(default_factory=lambda: ["theirs"])
+    webhooks: list[Hook] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
 
@@ -61,6 +64,17 @@ class Forge:
         else:
             next(one for one in self.rules if one["rule_name"] == rule).update(kept)
 
+    def hooks(self, repository: str) -> Sequence[Hook]:
+        del repository
+        return self.webhooks
+
+    def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
+        self.writes.append(f"hook {repository}")
+        assert secret == SECRET
+        found = frozenset(events) - {"pull_request_only"} | {"pull_request"}  # in the words in which Gitea shows it
+        self.webhooks.append(Hook(7, url, active=True, json=True, events=found, branches=branches))
+        return 7
+
     def topics(self, repository: str) -> Sequence[str]:
         del repository
         return self.tags
@@ -75,9 +89,9 @@ def forge(tmp_path: Path) -> Forge:
     return Forge(tmp_path / "served" / "env.git")
 
 
-def init(forge: Forge, *clusters: str) -> list[Step]:
+def init(forge: Forge, *clusters: str, webhook: tuple[str, str] | None = (URL, SECRET)) -> list[Step]:
     clone = Repository(forge.origin.parent.parent / f"clone-{len(forge.writes)}", forge.origin.as_uri())
-    return list(prepare(Place(forge, clone, WHERE, US.lower(), "topic", clusters)))
+    return list(prepare(Place(forge, clone, WHERE, US.lower(), "topic", webhook, clusters)))
 
 
 def test_all_is_made_once_and_the_topic_last(forge: Forge) -> None:
@@ -86,6 +100,7 @@ def test_all_is_made_once_and_the_topic_last(forge: Forge) -> None:
         "repository",
         "main",
         *(f"protection of {rule}" for rule in ("main", "resolved", "status", "plan/*")),
+        "webhook",
         "topic",
     ]
     assert Step("access", "changed", f"{US} may write") in steps
@@ -94,6 +109,18 @@ def test_all_is_made_once_and_the_topic_last(forge: Forge) -> None:
     before, refs = list(forge.writes), git(forge.origin, "for-each-ref")
     assert {step.what for step in init(forge, CLUSTER)} == {"as it was"}
     assert (forge.writes, git(forge.origin, "for-each-ref")) == (before, refs)
+
+
+def test_without_an_address_there_is_no_webhook(forge: Forge) -> None:
+    assert "webhook" not in {step.name for step in init(forge, CLUSTER, webhook=None)}
+    assert forge.webhooks == []
+
+
+def test_a_webhook_that_does_not_deliver_what_is_needed_gets_one_beside_it(forge: Forge) -> None:
+    forge.webhooks.append(Hook(1, URL, active=False, json=True, events=frozenset({"push"}), branches=None))
+    steps = init(forge, CLUSTER)
+    assert Step("webhook", "created", URL) in steps
+    assert [hook.active for hook in forge.webhooks] == [False, True]
 
 
 def test_without_a_cluster_nothing_is_begun(forge: Forge) -> None:
