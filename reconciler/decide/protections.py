@@ -134,7 +134,7 @@ def _matches(pattern: str, branch: str) -> bool:
     if pattern.casefold() == branch.casefold():
         return True
     out, deep = "", 0
-    for part in re.findall(r"\\.|\*\*|\[[^]]*\]|.", pattern, re.DOTALL):
+    for part in re.findall(r"\\.|\*+|\[[^]]*\]|.", pattern, re.DOTALL):
         out += _as_regex(part, inside=deep > 0)
         deep += {"{": 1, "}": -min(deep, 1)}.get(part, 0)
     try:
@@ -145,10 +145,10 @@ def _matches(pattern: str, branch: str) -> bool:
 
 def _as_regex(part: str, *, inside: bool) -> str:
     match part:
-        case "**":
-            return ".*"
         case "*":
             return "[^/]*"
+        case _ if part.startswith("**"):  # more of them mean the same, and would only take time
+            return ".*"
         case "?":
             return "[^/]"
         case "{":

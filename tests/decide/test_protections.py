@@ -136,6 +136,7 @@ def test_how_gitea_writes_the_same_changes_nothing() -> None:
         ("*", "plan/pr-1", False),
         ("**", "plan/pr-1", True),
         ("plan/*", "plan/pr-1", True),
+        ("*" * 250 + "x", "plan/pr-1", False),
         ("plan/pr-?", "plan/pr-1", True),
         ("{main,release/*}", "main", True),
         ("{main,release/*}", "release/1", True),
