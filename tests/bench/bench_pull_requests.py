@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from reconciler.decide.comment import MARKER
@@ -63,14 +64,20 @@ class Proposal:
 
     def ask(self, method: str, path: str, **body: Any) -> Any:
         """Ask Gitea something."""
-        answer = self.stage.servers.gitea.client.request(method, f"{self.where}/{path}", json=body or None)
-        return answer.raise_for_status().json()
+        return self._asked(method, path, **body).raise_for_status().json()
+
+    def _asked(self, method: str, path: str, **body: Any) -> httpx.Response:
+        return self.stage.servers.gitea.client.request(method, f"{self.where}/{path}", json=body or None)
 
     def start(self, applications: int) -> None:
         """Push the Environment, and open the pull request."""
         stage = self.stage
         files = {f"applications/a{n:02}.yaml": self.content(f"a{n:02}", 0) for n in range(applications)}
         stage.push({"environment.yaml": stage.environment(), **files})
+        until = time.monotonic() + 20
+        while self._asked("GET", "branches/main").status_code != httpx.codes.OK:  # Gitea notes a branch a moment after its push
+            assert time.monotonic() < until
+            time.sleep(0.1)
         self.ask("POST", "branches", new_branch_name="change", old_branch_name="main")
         self.write("change", "a00", 1)
         self.number = self.ask("POST", "pulls", title="a change", head="change", base="main")["number"]
@@ -137,7 +144,7 @@ def latency(servers: Servers, folder: Path) -> None:
                 assert time.perf_counter() - began < POLL, "it took a poll"
                 time.sleep(0.01)
             took.append(time.perf_counter() - began)
-            time.sleep(0.5)
+            time.sleep(1.5)
     p50 = quantile(took, 50)
     print(f"{'push -> plan comment, p50':<34} {p50 * 1000:7.1f} ms   goal <= 1000 ms   {'met' if p50 <= 1 else 'MISSED'}")
     print(f"{'push -> plan comment, p99':<34} {quantile(took, 99) * 1000:7.1f} ms")
