@@ -13,12 +13,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.decide.policies import EnvironmentPolicies
 from reconciler.decide.render import Surroundings
-from reconciler.loop.admission import Gate
-from reconciler.loop.announcements import Announcements
-from reconciler.loop.approvals import Approvals
 from reconciler.loop.blobs import CachedBlobs
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.loop.claims import Claims
+from reconciler.loop.gates import Gates
 from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.loop.passes import Reconciliation, World
@@ -34,7 +32,6 @@ from reconciler.loop.policies import (
 )
 from reconciler.loop.pulls import Pulls
 from reconciler.loop.settings import token_of
-from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target, system_repository, targets
 from reconciler.loop.vouch import vouch
 from reconciler.model.faults import Misconfigured, Unavailable
@@ -50,6 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reconciler.decide.trust import Policies
+    from reconciler.loop.admission import Gate
     from reconciler.loop.settings import Settings
     from reconciler.world.git import Snapshot
 
@@ -74,9 +72,7 @@ class Runtime:
         policies = policy_source(settings, self._closing)
         self._policies = environment_policy_source(settings, self._closing)
         self._sources = (policies, self._policies)
-        self._announce = Announcements(self.gitea, settings.trust.repository, self._policies)
-        self._found: dict[str, Target] = {}
-        self._histories: dict[tuple[str, Path], History] = {}
+        self._gates = Gates(settings, self.gitea, self._policies, partial(repository, history=True))
         blobs = CachedBlobs(self._registry.blob, Cache(settings.state / "cache", settings.cache.size))
         catalog = TrustedCatalog(
             [c.prefix for c in settings.catalogs],
@@ -119,7 +115,8 @@ class Runtime:
 
     def targets(self) -> dict[str, Target]:
         """The Environments there are now, by key. Raises a Fault."""
-        found = self._found = targets(self.settings, self.gitea)
+        found = targets(self.settings, self.gitea)
+        self._gates.expect(found)
         self._claims.expect({target.label: target.identity for target in found.values()})
         return found
 
@@ -128,44 +125,17 @@ class Runtime:
         histories = self.settings.state / "histories"
         gitea, where, claim = self.gitea, target.repository, self._claims.of(target.label)
         if gitea is None or where is None or self.settings.gitea is None:
-            gate = self._gate(target, None, self._announce, histories)
+            gate = self._gates.of(target, None, histories, announce=True)
             return Reconciliation(target.identity, self.clone(target), self.world, claim=claim, gate=gate)
         clone = repository(target, self.settings.state / "plans", history=True)
-        gate = self._gate(target, clone, self._announce, histories)
+        gate = self._gates.of(target, clone, histories, announce=True)
         pulls = Pulls(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim, gate)
         return Reconciliation(target.identity, self.clone(target), self.world, Notices(gitea, where), claim, pulls, gate)
 
     def gate(self, target: Target) -> Gate:
         """The rules for an Environment, for a command that writes nothing but `resolved`."""
         folder = Path(self._closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)))
-        return self._gate(target, repository(target, folder, history=True), self._policies, folder / "histories")
-
-    def history(self, name: str, asker: Target, folder: Path) -> History | str:
-        """The history of an Environment that another one is to follow, or why there is none to be asked.
-
-        Anybody can make a repository and call it like an Environment: only one that the configuration names, or one of the same
-        owner, is believed. Its clone is made in `folder`.
-        """
-        owner = asker.label.partition("/")[0]
-        found = [
-            target
-            for target in self._found.values()
-            if target.identity.name == name and (target.identity.organization in {None, owner})
-        ]
-        if len(found) != 1:
-            many = "more than one Environment is" if found else "no Environment is"
-            return f"{many} called {name}, of {owner} or in the configuration: make it, or mend the policy"
-        (source,) = found
-        made = History(repository(source, folder, history=True), self.settings.intervals.confirm)
-        return self._histories.setdefault((source.label, folder), made)
-
-    def _gate(
-        self, target: Target, clone: Repository | None, policies: Callable[[], EnvironmentPolicies], histories: Path
-    ) -> Gate:
-        approvals = None
-        if self.gitea is not None and self.settings.gitea is not None and target.repository is not None and clone is not None:
-            approvals = Approvals(self.gitea, self.settings.gitea.username, target.repository, clone)
-        return Gate(target.identity.name, policies, approvals, partial(self.history, asker=target, folder=histories))
+        return self._gates.of(target, repository(target, folder, history=True), folder / "histories", announce=False)
 
     def look_at_policies(self) -> None:
         """Have the next passes look at the policies first: somebody changed them."""

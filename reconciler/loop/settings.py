@@ -274,6 +274,14 @@ class Settings(BaseSettings):
     http: HttpPart = HttpPart()
     workers: Annotated[int, Field(ge=1, le=64)] = 4
 
+    @model_validator(mode="after")
+    def _policies_lie_in_one_place(self) -> Self:
+        if self.policies.directory is not None and self.trust.repository is not None:
+            raise ValueError(
+                "with trust.repository, EnvironmentPolicies are in its folder policies: leave out policies.directory"
+            )
+        return self
+
     @classmethod
     def settings_customise_sources(  # noqa: D102 - pydantic-settings' own hook: the environment before the file
         cls,

@@ -332,3 +332,12 @@ def test_a_server_that_can_hardly_be_meant_is_refused(write: Write, part: str, m
     (line,) = refused(write(f"{LEAST}http: {part}\n"))
     assert line.startswith("5:")
     assert message in line
+
+
+def test_environment_policies_lie_in_one_place(tmp_path: Path) -> None:
+    text = "sovereign: s\nstate: s\ncatalogs: [{prefix: r.example/c}]\npolicies: {directory: p}\n"
+    (tmp_path / "c.yaml").write_text(text + "trust: {directory: t}\n")
+    assert read_settings(tmp_path / "c.yaml").policies.directory == tmp_path / "p"
+    (tmp_path / "c.yaml").write_text(text + "trust: {repository: a/b}\n")
+    with pytest.raises(Misconfigured, match=r"leave out policies\.directory"):
+        read_settings(tmp_path / "c.yaml")

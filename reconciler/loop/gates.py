@@ -1,0 +1,79 @@
+"""The rules for each Environment, as configured: with the forge that its approvals are on, and whom it may follow."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from reconciler.loop.admission import Gate
+from reconciler.loop.announcements import Announcements
+from reconciler.loop.approvals import Approvals
+from reconciler.loop.soaks import History
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from reconciler.decide.policies import EnvironmentPolicies
+    from reconciler.loop.settings import Settings
+    from reconciler.loop.targets import Target
+    from reconciler.world.git import Repository
+    from reconciler.world.gitea import Gitea
+
+
+class Gates:
+    """Makes them.
+
+    Args:
+        settings: the configuration.
+        gitea: the forge, if there is one.
+        policies: reads all EnvironmentPolicies as they stand; raises a Fault.
+        clone: makes a clone with history of a repository, in a folder.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        gitea: Gitea | None,
+        policies: Callable[[], EnvironmentPolicies],
+        clone: Callable[[Target, Path], Repository],
+    ) -> None:
+        self._settings, self._gitea, self._policies, self._clone = settings, gitea, policies, clone
+        self._announced = Announcements(gitea, settings.trust.repository, policies)
+        self._known: Mapping[str, Target] = {}
+        self._histories: dict[tuple[str, Path], History] = {}
+
+    def expect(self, targets: Mapping[str, Target]) -> None:
+        """Say which Environments there are."""
+        self._known = targets
+
+    def of(self, target: Target, clone: Repository | None, histories: Path, *, announce: bool) -> Gate:
+        """The rules for one.
+
+        Args:
+            target: the Environment.
+            clone: of its repository, with history; None for one that is on no forge.
+            histories: a folder for clones of the Environments that it follows.
+            announce: tell the system repository whether its policies can be used.
+        """
+        approvals = None
+        if self._gitea is not None and self._settings.gitea is not None and target.repository is not None and clone is not None:
+            approvals = Approvals(self._gitea, self._settings.gitea.username, target.repository, clone)
+        policies = self._announced if announce else self._policies
+        return Gate(target.identity.name, policies, approvals, partial(self._history, asker=target, folder=histories))
+
+    def _history(self, name: str, *, asker: Target, folder: Path) -> History | str:
+        """The history of an Environment that another one is to follow, or why there is none to be asked.
+
+        Anybody can make a repository and call it like an Environment: only one that the configuration names, or one of the same
+        owner, is believed.
+        """
+        owner = asker.label.partition("/")[0]
+        known = self._known.values()
+        found = [one for one in known if one.identity.name == name and one.identity.organization in {None, owner}]
+        if len(found) != 1:
+            many = "more than one Environment is" if found else "no Environment is"
+            return f"{many} called {name}, of {owner} or in the configuration: make it, or mend the policy"
+        (source,) = found
+        made = History(self._clone(source, folder), self._settings.intervals.confirm)
+        return self._histories.setdefault((source.label, folder), made)
