@@ -41,7 +41,7 @@ def once(
 ) -> None:
     """Make one pass over each Environment: resolve what was pushed, look at what runs, commit both. Then stop.
 
-    Exit codes: 0 every commit of main is resolved; 1 one is refused; 3 something outside failed.
+    Exit codes: 0 every commit of main is resolved; 1 one is refused; 3 something outside failed, or one is held by a policy.
     """
     logs.configure(verbose=verbose)
     settings = read_settings(config)

@@ -30,7 +30,7 @@ def update(
 
     A pass never moves a version that nobody asked to move: this is how to ask. To leave a range, change it in the file.
 
-    Exit codes: 0 done, or nothing to do; 1 it is refused; 3 something outside failed.
+    Exit codes: 0 done, or nothing to do; 1 it is refused, be it by an EnvironmentPolicy; 3 something outside failed.
     """
     with opened(config, environment) as here:
         found = updating.update(
