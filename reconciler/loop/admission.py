@@ -89,12 +89,11 @@ class Gate:
         """
         if look:
             self._forget()
+        waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches)
         try:
             policies = self._policies()
         except Fault as fault:
-            held = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches)
-            return _verdict("Unknown", kind_of(fault), f"the policies cannot be read: {fault}", held=held)
-        waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches)
+            return _verdict("Unknown", kind_of(fault), f"the policies cannot be read: {fault}", held=waits)
         problems, rulings = policies.problems(self._name), policies.rulings(self._name)
         if problems:
             return _verdict("False", "PolicyBroken", broken(problems).words, held=waits)
@@ -108,13 +107,8 @@ class Gate:
         if look or self._last is None or self._last[0] != key or self._clock() >= (self._last[1].moment or float("inf")):
             self._forget()
             found = self._commits(branches, rulings, fresh(branches.lock(), lock) if lock else ())
-            passed = found.holds == "True"
-            self._last = (
-                key,
-                _admitted(rulings)
-                if passed
-                else _verdict(found.holds, found.reason, found.message, held=True, moment=found.moment),
-            )
+            held = _verdict(found.holds, found.reason, found.message, held=True, moment=found.moment)
+            self._last = (key, _admitted(rulings) if found.holds == "True" else held)
         return self._last[1]
 
     def of_pull(self, pull: PullRequest, packages: Sequence[Package]) -> Admission:

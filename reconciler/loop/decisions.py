@@ -35,6 +35,7 @@ class Decision:
         files: that tree's files, until they are pushed.
         lock: what it comes to; None with a hitch.
         input_: a digest of what people wrote.
+        base: the head of `resolved` that it was decided upon.
         warnings: what is to be known of it.
     """
 
@@ -46,6 +47,7 @@ class Decision:
     files: Mapping[str, bytes] | None = None
     lock: EnvironmentLock | None = None
     input_: str = ""
+    base: str | None = None
     warnings: tuple[Problem, ...] = ()
 
 
@@ -90,7 +92,7 @@ class Decisions:
         if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
             self.last = prior
             written = self._branches.wanted_files()
-            held = known.lock if known is not None and known.key[0] == main and known.files is not None else None
+            held = known.lock if known is not None and self._holds(known, main) else None
             result = desire(
                 written,
                 self._identity,
@@ -105,7 +107,7 @@ class Decisions:
         return known
 
     def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch, input_: str) -> Decision:
-        decision = Decision(key, standing, time.monotonic(), input_=input_)
+        decision = Decision(key, standing, time.monotonic(), input_=input_, base=self._branches.head(RESOLVED))
         if isinstance(result, Desired):
             self.last = decision.lock = result.lock
             decision.warnings = result.warnings
@@ -122,10 +124,15 @@ class Decisions:
         """
         hitch, old = decision.hitch, time.monotonic() - decision.at > self._world.retry
         if hitch is None:
-            return old if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
+            moved = decision.base != self._branches.head(RESOLVED)
+            return old or moved if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
         if not hitch.refused:
             return look
         return hitch.stage != "Valid" and old
+
+    def _holds(self, decision: Decision, main: str) -> bool:
+        """Whether it is of this commit, on what is resolved now, and was not committed yet."""
+        return decision.key[0] == main and decision.files is not None and decision.base == self._branches.head(RESOLVED)
 
     def accept(self, main: str) -> None:
         """Remember that what is on `resolved` now is what a commit came to."""
