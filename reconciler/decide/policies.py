@@ -84,10 +84,8 @@ def environment_policies(sources: Iterable[Source]) -> EnvironmentPolicies:
     good: list[tuple[Source, EnvironmentPolicy]] = []
     broken: list[Broken] = []
     for source in sources:
-        policy, problems = shape(source, EnvironmentPolicy)
-        if policy is not None:
-            problems = (*problems, *_windows(source, policy))
-        if policy is None or problems:
+        policy, problems = environment_policy(source)
+        if policy is None:
             broken.append(Broken(problems, _environments(source)))
         else:
             good.append((source, policy))
@@ -98,6 +96,14 @@ def environment_policies(sources: Iterable[Source]) -> EnvironmentPolicies:
             problem = source.problem("Duplicate", message, ("metadata", "name"), at_value=True, hint="give each its own name")
             broken.append(Broken((problem,), _environments(source)))
     return EnvironmentPolicies(tuple(policy for _, policy in good if count[policy.metadata.name] == 1), tuple(broken))
+
+
+def environment_policy(source: Source) -> tuple[EnvironmentPolicy | None, tuple[Problem, ...]]:
+    """One parsed document as a policy; None, and why, when it cannot be used."""
+    policy, problems = shape(source, EnvironmentPolicy)
+    if policy is not None and (never := tuple(_windows(source, policy))):
+        return None, never
+    return policy, problems
 
 
 def _windows(source: Source, policy: EnvironmentPolicy) -> Iterator[Problem]:

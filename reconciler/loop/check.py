@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.decide.blueprints import blueprint_faults, faults
 from reconciler.decide.charts import hollow
 from reconciler.decide.placeholders import placeholders
+from reconciler.decide.policies import environment_policy
 from reconciler.decide.secrets import secrets
 from reconciler.decide.shape import did_you_mean, kind_of, shape
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, in_order, validate
@@ -17,6 +18,7 @@ from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
 from reconciler.model.faults import Fault
+from reconciler.model.policy import EnvironmentPolicy
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
 from reconciler.model.trust import TrustPolicy
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 BLUEPRINT_FILE = "blueprint.yaml"
-_MODELS: dict[str, type[BaseModel]] = {m.__name__: m for m in (Environment, Application, Blueprint, TrustPolicy)}
+_MODELS: dict[str, type[BaseModel]] = {
+    m.__name__: m for m in (Environment, Application, Blueprint, EnvironmentPolicy, TrustPolicy)
+}
 
 
 def found(path: Path) -> tuple[Path, ...]:
@@ -139,7 +143,7 @@ def _documents(text: bytes, file: str) -> Iterable[Problem]:
         if model is None:
             yield _unknown_kind(source)
             continue
-        document, problems = shape(source, model)
+        document, problems = environment_policy(source) if model is EnvironmentPolicy else shape(source, model)
         yield from problems
         if model is Application:
             yield from (*secrets(source), *placeholders(source))

@@ -79,7 +79,7 @@ Rule = Annotated[PullRequestRule | SoakRule | WindowRule | ScoreRule, Field(disc
 class AppliesTo(Model):
     """Environments by name; `*` stands for any characters."""
 
-    environments: Annotated[list[Annotated[str, Field(min_length=1, max_length=128)]], Field(min_length=1)]
+    environments: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9*._-]+$", max_length=128)]], Field(min_length=1)]
 
 
 class PolicySpec(Model):

@@ -534,6 +534,17 @@ def test_publish_pushes_nothing_when_one_folder_is_wrong(tmp_path: Path) -> None
     assert [p["code"] for p in json.loads(listed.stdout)["problems"]] == ["InvalidBlueprint"]
 
 
+def test_an_environment_policy_is_validated_like_any_document(tmp_path: Path) -> None:
+    text = (FIXTURES / "policies" / "acme-prod.yaml").read_text()
+    file = tmp_path / "p.yaml"
+    file.write_text(text)
+    assert call("validate", file).exit_code == 0
+    file.write_text(text.replace("0 14 * * 2,4", "0 14 31 2 *"))
+    done = call("validate", file)
+    assert done.exit_code == 1
+    assert f"{file}:17:13: error: spec.rules.2.cron: it is no cron expression: bad day-of-month" in done.output
+
+
 # init and promote
 
 

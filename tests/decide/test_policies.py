@@ -71,6 +71,10 @@ def test_one_that_does_not_say_whom_it_is_for_holds_all(broken: str) -> None:
     assert found.problems("whoever")
 
 
+def test_a_pattern_that_could_match_nobody_is_refused() -> None:
+    assert "must match" in str(read(text(environments="['acme-[prod']")).problems("acme-[prod")[0])
+
+
 def test_two_of_one_name_hold_those_of_both() -> None:
     found = read(text(environments="[a]"), text(environments="[b]"))
     assert "0.yaml:3:18: there are two policies p" in str(found.problems("a")[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,15 +13,18 @@ from hypothesis import strategies as st
 from reconciler.decide.blueprints import faults
 from reconciler.decide.configure import schema_fault, values_of
 from reconciler.decide.pin import pin
+from reconciler.decide.policies import environment_policies
 from reconciler.decide.render import Surroundings, render
 from reconciler.decide.resolve import resolve
 from reconciler.decide.shape import kind_of, shape
 from reconciler.decide.validate import validate
+from reconciler.decide.windows import window
 from reconciler.loop.check import check_text
 from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
 from reconciler.model.lock import EnvironmentLock
+from reconciler.model.policy import EnvironmentPolicy, WindowRule
 from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.documents import dump, load
@@ -34,9 +38,18 @@ if TYPE_CHECKING:
 
 DOCUMENTS = seeds("blueprint.yaml", "environment.yaml", "applications/*.yaml")
 BLUEPRINTS = seeds("blueprint.yaml")
+POLICIES = seeds("policies/*.yaml")
 APPLICATIONS = seeds("applications/*.yaml")
 ENVIRONMENTS = seeds("environment.yaml")
-MODELS: list[type[BaseModel]] = [Application, Blueprint, Environment, EnvironmentLock, EnvironmentStatus, TrustPolicy]
+MODELS: list[type[BaseModel]] = [
+    Application,
+    Blueprint,
+    Environment,
+    EnvironmentLock,
+    EnvironmentPolicy,
+    EnvironmentStatus,
+    TrustPolicy,
+]
 LOCK = dump(lock_of(package("shop", depends_on=["db"]), package("db")).model_dump(mode="json", by_alias=True))
 STATUS = dump(
     {
@@ -51,7 +64,7 @@ AROUND = Surroundings(sovereign="example", keys={})
 
 
 @FUZZ
-@given(mutated([*DOCUMENTS, LOCK, STATUS]), st.sampled_from(MODELS), st.booleans())
+@given(mutated([*DOCUMENTS, *POLICIES, LOCK, STATUS]), st.sampled_from(MODELS), st.booleans())
 def test_every_model_takes_or_refuses_a_damaged_document(text: bytes, model: type[BaseModel], lenient: bool) -> None:
     read = load(text, "f.yaml")
     document, problems = shape(read, model, lenient=lenient)
@@ -153,3 +166,17 @@ def test_any_value_in_any_place_is_taken_or_refused(texts: list[bytes]) -> None:
             values_of(blueprint, None, [])
 
     run()
+
+
+@FUZZ
+@given(mutated(POLICIES))
+def test_a_damaged_policy_holds_somebody_or_can_be_used(text: bytes) -> None:
+    found = environment_policies([load(text, "p.yaml")])
+    assert len(found.policies) + len(found.broken) == 1
+    for one in found.broken:
+        assert one.problems
+        assert one.environments or found.problems("whoever")
+    for policy in found.policies:
+        for rule in policy.spec.rules:
+            if isinstance(rule, WindowRule):
+                window(rule, datetime(2026, 3, 29, tzinfo=UTC))
