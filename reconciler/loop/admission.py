@@ -111,12 +111,13 @@ class Gate:
             self._last = (key, _admitted(rulings) if found.holds == "True" else held)
         return self._last[1]
 
-    def of_pull(self, pull: PullRequest, packages: Sequence[Package]) -> Admission:
+    def of_pull(self, pull: PullRequest, packages: Sequence[Package], tree: str | None) -> Admission:
         """What the rules say of a pull request, were it merged now.
 
         Args:
             pull: the pull request.
             packages: those that it brings anew.
+            tree: of its plan: an approval of an older head counts if that had the same one.
         """
         try:
             policies = self._policies()
@@ -126,7 +127,8 @@ class Gate:
             return Admission((broken(problems),))
 
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
-            return by_proposal(policy, rule, here.proposal(pull.number, pull.author, pull.head), self._members(rule, here))
+            said = here.proposal(pull.number, pull.author, pull.head, tree)
+            return by_proposal(policy, rule, said, self._members(rule, here))
 
         return self._asked(policies.rulings(self._name), packages, people, lambda here: here.score(pull.head))
 

@@ -78,16 +78,25 @@ class Approvals:
             found |= some
         return frozenset(found)
 
-    def proposal(self, number: int, author: str, head: str) -> Proposal:
-        """A pull request with what people say of it."""
+    def proposal(self, number: int, author: str, head: str, tree: str | None = None) -> Proposal:
+        """A pull request with what people say of it.
+
+        Args:
+            number: its number.
+            author: who opened it.
+            head: the commit that it would merge, or did.
+            tree: the tree of the plan of that; None when it is to be looked for.
+        """
         opinions = tuple(
             Opinion(one.person, one.state == APPROVED, one.commit, one.dismissed)
             for one in self._forge.reviews(self._repository, number)
             if one.state in {APPROVED, REJECTED}
         )
         older = {one.commit: None for one in opinions if one.approves and one.commit != head}
-        commits = [head, *list(older)[:MOST_PLANS]] if older else []
-        plans = {commit: tree for commit in commits if (tree := self._plan(commit)) is not None}
+        plans = {} if tree is None else {head: tree}
+        for commit in (head, *list(older)[:MOST_PLANS]) if older else ():
+            if commit not in plans and (found := self._plan(commit)) is not None:
+                plans[commit] = found
         return Proposal(number, author, head, opinions, plans)
 
     def score(self, *commits: str) -> tuple[str, str] | None:

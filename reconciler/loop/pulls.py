@@ -70,6 +70,7 @@ class _Told:
     until: float | None
     notices: Notices
     packages: tuple[Package, ...]
+    tree: str | None
     admission: Admission
 
 
@@ -136,22 +137,20 @@ class Pulls:
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
-            admission = self._gate.of_pull(pull, told.packages)
+            admission = self._gate.of_pull(pull, told.packages, told.tree)
             if admission == told.admission:
                 return
         found = self._planned(pull, branches)
-        notices = told.notices if told else Notices(self._forge, self._repository)
-        compare = self._put(pull.number, found, branches)
-        # before the rules are asked: an approval of an older head counts if that had the same plan
-        notices.post(pull.head, {PLAN_CONTEXT: plan_mark(found.steps, found.total, found.tree, found.hitch)})
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
-        admission = self._gate.of_pull(pull, packages)
-        self._tell(pull.number, found, admission, compare)
-        notices.post(pull.head, {POLICY_CONTEXT: policy_mark(admission)})
+        admission = self._gate.of_pull(pull, packages, found.tree)
+        self._tell(pull.number, found, admission)  # people first: the forge takes its time over a push
+        self._put(pull.number, found, branches)
+        notices = told.notices if told else Notices(self._forge, self._repository)
+        mark = plan_mark(found.steps, found.total, found.tree, found.hitch)
+        notices.post(pull.head, {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission)})
         lasting = found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid")
-        self._told[pull.number] = _Told(
-            key, None if lasting else time.monotonic() + self._world.retry, notices, packages, admission
-        )
+        until = None if lasting else time.monotonic() + self._world.retry
+        self._told[pull.number] = _Told(key, until, notices, packages, found.tree, admission)
 
     def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
         main = branches.head(MAIN) or ""
@@ -161,22 +160,28 @@ class Pulls:
         reviewed = branches.planned(input_of(snapshot))
         return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=reviewed)
 
-    def _put(self, number: int, found: Plan, branches: Branches) -> str:
-        """Have the plan's branch hold what was found; return the page that compares it."""
+    def _tell(self, number: int, found: Plan, admission: Admission) -> None:
+        """Have the comment say what was found, and what the rules say of it."""
+        text = comment(
+            self._identity.name,
+            found.steps,
+            found.total,
+            found.tree,
+            warnings=found.warnings,
+            hitch=found.hitch,
+            compare=f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else "",
+            policy=section(admission),
+        )
+        self._comment(number, text)
+
+    def _put(self, number: int, found: Plan, branches: Branches) -> None:
+        """Have the plan's branch hold what was found."""
         if found.desired is None:
             branches.drop_plan(number)
-            return ""
+            return
         lines = changes(found.prior, found.desired.lock)
         summary = f"{self._identity.name}: plan of pull request {number}: {counted(len(lines), found.total)}"
         branches.push_plan(number, found.desired.files, summary, input_of(found.snapshot))
-        return f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else ""
-
-    def _tell(self, number: int, found: Plan, admission: Admission, compare: str) -> None:
-        """Have the comment say what was found, and what the rules say of it."""
-        name, steps, policy = self._identity.name, found.steps, section(admission)
-        warnings, hitch = found.warnings, found.hitch
-        text = comment(name, steps, found.total, found.tree, warnings=warnings, hitch=hitch, compare=compare, policy=policy)
-        self._comment(number, text)
 
     def _end(self, number: int, branches: Branches, outcome: Outcome) -> None:
         """Say on a merged one what came of its plan, and drop the plan of one that is closed once nothing needs it any more.
