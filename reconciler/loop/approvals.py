@@ -13,7 +13,7 @@ from reconciler.decide.admission import SCORE_CONTEXT
 from reconciler.decide.approvals import APPROVED, REJECTED, Change, Opinion, Proposal
 from reconciler.decide.marks import PLAN_CONTEXT, tree_in
 from reconciler.decide.validate import APPLICATIONS_FOLDER
-from reconciler.loop.branches import MAIN, ref_of
+from reconciler.loop.branches import MAIN, RESOLVED, ref_of
 from reconciler.loop.desire import WANTED, input_of
 from reconciler.model.faults import Missing
 
@@ -112,7 +112,7 @@ class Approvals:
         Commits that one pull request brought are one change, named by the newest.
         """
         main = branches.head(MAIN) or ""
-        heads = {name: id_ for name, id_ in self._clone.heads().items() if name == MAIN or name.startswith("refs/pull/")}
+        heads = self._clone.heads()
         self._clone.fetch({MAIN: main})
         line = self._clone.line(main, most=MOST)
         prints = self._clone.prints(line, WANTED)
@@ -142,7 +142,7 @@ class Approvals:
         if digest is not None:  # `main` was rewritten
             same = (i for i, commit in enumerate(line) if input_of(self._clone.read(commit.id, WANTED)) == digest)
             return next(same, len(line))
-        if branches.head("resolved") is not None:
+        if branches.head(RESOLVED) is not None:
             return len(line)
         installed = self._clone.prints(line, (f"{APPLICATIONS_FOLDER}/*.yaml",))
         return next((index for index, print_ in enumerate(installed) if print_ == _NOTHING), len(line))
@@ -156,7 +156,7 @@ class Approvals:
         ref = ref_of(f"pull/{merged.number}")
         if (head := heads.get(ref)) is None:
             return Change(commit.id, why_not=f"came with pull request {merged.number}, whose head is gone"), 1
-        self._clone.fetch({MAIN: heads[MAIN], ref: head})
+        self._clone.fetch({MAIN: line[0].id, ref: head})
         for count in dict.fromkeys((self._rebased(line[at:end], head, merged.fork), 1)):
             if at + count < len(line) and self._is(commit.id, line[at + count].id, head):
                 return Change(commit.id, self.proposal(merged.number, merged.author, head)), count
