@@ -17,7 +17,7 @@ from reconciler.model.trust import TrustPolicy
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-_DOCUMENTS: tuple[type[BaseModel], ...] = (
+DOCUMENTS: tuple[type[BaseModel], ...] = (
     Application,
     Blueprint,
     Environment,
@@ -30,7 +30,7 @@ _DOCUMENTS: tuple[type[BaseModel], ...] = (
 
 def schemas() -> dict[str, str]:
     """The schemas' texts by file name; equal models give equal texts."""
-    made = {f"{model.__name__}.json": model for model in _DOCUMENTS} | {"Configuration.json": Settings}
+    made = {f"{model.__name__}.json": model for model in DOCUMENTS} | {"Configuration.json": Settings}
     return {file: _text(model) for file, model in sorted(made.items())}
 
 

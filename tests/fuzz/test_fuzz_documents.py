@@ -20,13 +20,10 @@ from reconciler.decide.shape import kind_of, shape
 from reconciler.decide.validate import validate
 from reconciler.decide.windows import window
 from reconciler.loop.check import check_text
-from reconciler.model.application import Application
+from reconciler.loop.schemas import DOCUMENTS as KINDS
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.environment import Environment
 from reconciler.model.lock import EnvironmentLock
-from reconciler.model.policy import EnvironmentPolicy, WindowRule
-from reconciler.model.status import EnvironmentStatus
-from reconciler.model.trust import TrustPolicy
+from reconciler.model.policy import WindowRule
 from reconciler.world.documents import dump, load
 from tests.decide.builders import Shelf, environment, lock_of, package, source
 from tests.fuzz.mutations import FUZZ, mutated, pieces, seeds
@@ -41,15 +38,6 @@ BLUEPRINTS = seeds("blueprint.yaml")
 POLICIES = seeds("policies/*.yaml")
 APPLICATIONS = seeds("applications/*.yaml")
 ENVIRONMENTS = seeds("environment.yaml")
-MODELS: list[type[BaseModel]] = [
-    Application,
-    Blueprint,
-    Environment,
-    EnvironmentLock,
-    EnvironmentPolicy,
-    EnvironmentStatus,
-    TrustPolicy,
-]
 LOCK = dump(lock_of(package("shop", depends_on=["db"]), package("db")).model_dump(mode="json", by_alias=True))
 STATUS = dump(
     {
@@ -64,7 +52,7 @@ AROUND = Surroundings(sovereign="example", keys={})
 
 
 @FUZZ
-@given(mutated([*DOCUMENTS, *POLICIES, LOCK, STATUS]), st.sampled_from(MODELS), st.booleans())
+@given(mutated([*DOCUMENTS, *POLICIES, LOCK, STATUS]), st.sampled_from(KINDS), st.booleans())
 def test_every_model_takes_or_refuses_a_damaged_document(text: bytes, model: type[BaseModel], lenient: bool) -> None:
     read = load(text, "f.yaml")
     document, problems = shape(read, model, lenient=lenient)
@@ -158,7 +146,7 @@ def test_any_value_in_any_place_is_taken_or_refused(texts: list[bytes]) -> None:
             part[last] = draw.draw(JUNK)
         text = dump(data)
         read = load(text, "f.yaml")
-        for model in MODELS:
+        for model in KINDS:
             if model.__name__ == kind_of(read):
                 shape(read, model, lenient=True)
         check_text(text, "f.yaml")
