@@ -194,7 +194,7 @@ def _measured(everybody: list[Proposal], process: psutil.Process) -> None:
     quiet = time.monotonic()
     wanted = {"main": {"catalyst/resolved", "catalyst/ready"}, "change": {"catalyst/plan"}}
     missing = set(heads)
-    while missing and time.monotonic() - quiet < POLL / 2:
+    while missing and time.monotonic() - quiet < 3 * POLL:
         missing = {key for key in missing if not wanted[key[1]] <= everybody[key[0]].marks(heads[key]).keys()}
     waited = time.monotonic() - quiet
     doubled = [one.stage.name for one in everybody if len(one.comments()) != 1]
