@@ -16,7 +16,8 @@ from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.scaffold import environment_problems
 from reconciler.loop.assemble import repository
 from reconciler.loop.init import Place, Step, prepare
-from reconciler.loop.settings import Settings, read_settings, token_of, webhook_of
+from reconciler.loop.secrets import token_of, webhook_of
+from reconciler.loop.settings import Settings, read_settings
 from reconciler.loop.targets import gitea_of, on_gitea
 from reconciler.model.faults import Fault, kind_of
 from reconciler.model.problem import Problem

@@ -15,7 +15,8 @@ from reconciler.cli.once import ConfigOption, EnvironmentsArgument, chosen
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import repository
 from reconciler.loop.branches import MAIN, Branches
-from reconciler.loop.settings import read_settings, token_of
+from reconciler.loop.secrets import token_of
+from reconciler.loop.settings import read_settings
 from reconciler.loop.targets import targets
 from reconciler.model.faults import Fault, kind_of
 from reconciler.world.gitea import Gitea

@@ -31,7 +31,7 @@ from reconciler.loop.policies import (
     read_policies,
 )
 from reconciler.loop.pulls import Pulls
-from reconciler.loop.settings import token_of
+from reconciler.loop.secrets import token_of
 from reconciler.loop.targets import Target, system_repository, targets
 from reconciler.loop.vouch import vouch
 from reconciler.model.faults import Misconfigured, Unavailable

@@ -9,7 +9,7 @@ import structlog
 
 from reconciler.loop.deliveries import Deliveries
 from reconciler.loop.hooks import Registration
-from reconciler.loop.settings import secret_of, webhook_of
+from reconciler.loop.secrets import secret_of, webhook_of
 from reconciler.model.faults import Misconfigured
 from reconciler.world.metrics import CONTENT_TYPE
 from reconciler.world.receiver import Receiver, Signs

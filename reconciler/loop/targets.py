@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.loop.desire import Identity
-from reconciler.loop.settings import EnvironmentPart, GiteaPart, token_of
+from reconciler.loop.parts import EnvironmentPart, GiteaPart
+from reconciler.loop.secrets import token_of
 from reconciler.model.faults import Misconfigured
 from reconciler.world.git import Credentials
 

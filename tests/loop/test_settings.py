@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.settings import Settings, read_settings, secret_of, token_of
+from reconciler.loop.secrets import secret_of, token_of
+from reconciler.loop.settings import Settings, read_settings
 from reconciler.model.faults import Misconfigured
 
 if TYPE_CHECKING:
