@@ -14,6 +14,7 @@ from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.loop.assemble import repository
 from reconciler.loop.claims import alone
+from reconciler.loop.desire import input_of
 from reconciler.loop.plan import from_folder, merged
 from reconciler.loop.plan import plan as planned
 from reconciler.model.faults import Misconfigured
@@ -50,7 +51,9 @@ def plan(
                 snapshot = merged(repository(here.target, Path(folder), history=True), ref)
         else:
             snapshot = from_folder(path or Path())
-        found = planned(snapshot, here.target.identity, here.branches.lock(), here.runtime.world, alone(here.target.identity))
+        identity, branches = here.target.identity, here.branches
+        reviewed = branches.planned(input_of(snapshot))  # what a pull request was told is what is told here
+        found = planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=reviewed)
     if format_ is console.Format.json:
         console.print_json(_as_json(found))
     else:

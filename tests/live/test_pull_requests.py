@@ -119,6 +119,8 @@ def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tm
     assert forge.tree(f"plan/pr-{number}") == plan
 
     servers.publish(stage.prefix, blueprint(tmp_path / "newer", "bp-blog", "1.1.0"))
+    done = reconciler("plan", "-c", str(stage.config), stage.name, "--ref", f"pull/{number}")
+    assert f"resolved will have the tree {plan}" in done.stdout, "a terminal tells what the comment does"
     shutil_state(stage)  # a reconciler on another machine knows only what git and the forge hold
     assert stage.once()[0] == 0
     forge.merge(number, "squash")
