@@ -86,6 +86,7 @@ RULES: Final[Mapping[str, str]] = {
     "UnknownRegion": "A region must be one in which the Environment has a placement.",
     "UnknownSize": "A size must be one that the Blueprint has.",
     "UnknownTag": "YAML must be plain data, without tags.",
+    "Unmergeable": "A pull request must hold folders that git can have written, and not too many.",
     "Unpinned": "A release must say which version it runs.",
     "Unreadable": "A file that is to be checked must be readable.",
     "UnresolvedPlaceholder": "A placeholder must have been filled in.",

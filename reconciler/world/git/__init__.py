@@ -4,6 +4,7 @@
 names        which names are safe, which collide, and how to show any of them
 objects      git's own formats: ids and trees, as pure functions
 snapshot     a commit's files, checked by name, kind and size before they are loaded
+sound        whether a tree can be merged at all
 merge        what merging one commit into another would give
 remote       one conversation with a server: time-outs, credentials, the lease, what errors mean
 repository   the local clone, which heals itself, and everything a caller does

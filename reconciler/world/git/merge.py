@@ -12,6 +12,7 @@ import pygit2
 from reconciler.model.problem import Problem
 from reconciler.world.git.names import printable
 from reconciler.world.git.snapshot import Limits, Snapshot, take
+from reconciler.world.git.sound import fault_of_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +28,9 @@ def merge(repo: pygit2.Repository, ours: str, theirs: str, wanted: Sequence[str]
         problem = Problem(code="MergeConflict", message="it has no commit in common with main", hint=_HINT)
         return Snapshot(theirs, {}, (problem,))
     before, mine, other = (repo[one].peel(pygit2.Tree) for one in (base, ours, theirs))
+    for tree in (before, mine, other):
+        if (problem := fault_of_tree(repo, str(tree.id))) is not None:
+            return Snapshot(theirs, {}, (problem,))
     index = repo.merge_trees(before, mine, other)
     if index.conflicts is not None:
         return Snapshot(theirs, {}, tuple(_conflicts(index.conflicts)))
