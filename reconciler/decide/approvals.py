@@ -1,16 +1,18 @@
 """Whose approval of a pull request counts, and whether each change of `main` came with enough of them.
 
-An approval is of a plan: of the head that is merged, or of an older one whose plan had the same tree, as our own statuses say. It
-counts once for a person, who must be in one of the teams now, did not open the pull request, and has not said otherwise since.
+An approval is of a plan: of the head that is merged, or of an older one whose plan had the same tree when it was approved, as our
+own statuses say: what is planned of it later, say with more on `main`, nobody approved of. It counts once for a person, who must
+be in one of the teams now, did not open the pull request, and has not said otherwise since. What was approved while the pull
+request was for another branch, where it changed something else, does not count.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from reconciler.model.policy import PullRequestRule
 
@@ -27,13 +29,15 @@ class Opinion:
         person: who.
         approves: otherwise changes are asked for.
         commit: of which head.
-        dismissed: somebody set it aside.
+        dismissed: somebody set it aside, or the pull request was for another branch then.
+        plan: the tree id of our plan of that head, as it stood then; None when there was none.
     """
 
     person: str
     approves: bool
     commit: str
     dismissed: bool = False
+    plan: str | None = None
 
 
 @dataclass(frozen=True)
@@ -45,14 +49,14 @@ class Proposal:
         author: who opened it.
         head: the commit that it would merge, or that was merged.
         opinions: the oldest first.
-        plans: the tree ids of our plans, by the head that they were made for.
+        tree: the tree id of our plan of the head, as it stood when that was merged; None when there was none.
     """
 
     number: int
     author: str
     head: str
     opinions: Sequence[Opinion] = ()
-    plans: Mapping[str, str] = field(default_factory=dict)
+    tree: str | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,6 @@ def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
     last: dict[str, Opinion] = {}
     for one in proposal.opinions:
         last[one.person] = one
-    tree = proposal.plans.get(proposal.head)
     return tuple(
         sorted(
             person
@@ -84,7 +87,7 @@ def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
             and not one.dismissed
             and person in members
             and person != proposal.author
-            and (one.commit == proposal.head or (tree is not None and proposal.plans.get(one.commit) == tree))
+            and (one.commit == proposal.head or (one.plan is not None and one.plan == proposal.tree))
         )
     )
 

@@ -37,6 +37,9 @@ class ReviewForge(Protocol):
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         """The reviews of a pull request, the oldest first."""
 
+    def retargeted(self, repository: str, number: int) -> int | None:
+        """When a pull request was last made one for another branch, seconds since the epoch; None when it never was."""
+
     def merged_as(self, repository: str, commit: str) -> Merged | None:
         """The pull request whose merge made a commit."""
 
@@ -78,26 +81,34 @@ class Approvals:
             found |= some
         return frozenset(found)
 
-    def proposal(self, number: int, author: str, head: str, tree: str | None = None) -> Proposal:
+    def proposal(self, number: int, author: str, head: str, tree: str | None = None, *, at: int | None = None) -> Proposal:
         """A pull request with what people say of it.
 
         Args:
             number: its number.
             author: who opened it.
             head: the commit that it would merge, or did.
-            tree: the tree of the plan of that; None when it is to be looked for.
+            tree: the tree of the plan of that; None when it has none, or is merged.
+            at: when it was merged, seconds since the epoch; None while it is not.
         """
+        reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
+        approved = [one for one in reviews if one.state == APPROVED]
+        moved = self._forge.retargeted(self._repository, number) if approved else None
+        older = list(dict.fromkeys(one.commit for one in approved if one.commit != head))[:MOST_PLANS]
+        plans = {commit: self._plans(commit) for commit in older}
+        if older and at is not None:
+            tree = _stood(self._plans(head), at)
         opinions = tuple(
-            Opinion(one.person, one.state == APPROVED, one.commit, one.dismissed)
-            for one in self._forge.reviews(self._repository, number)
-            if one.state in {APPROVED, REJECTED}
+            Opinion(
+                one.person,
+                one.state == APPROVED,
+                one.commit,
+                one.dismissed or (moved is not None and one.at <= moved),
+                _stood(plans.get(one.commit, ()), one.at),
+            )
+            for one in reviews
         )
-        older = {one.commit: None for one in opinions if one.approves and one.commit != head}
-        plans = {} if tree is None else {head: tree}
-        for commit in (head, *list(older)[:MOST_PLANS]) if older else ():
-            if commit not in plans and (found := self._plan(commit)) is not None:
-                plans[commit] = found
-        return Proposal(number, author, head, opinions, plans)
+        return Proposal(number, author, head, opinions, tree)
 
     def score(self, *commits: str) -> tuple[str, str] | None:
         """State and description of the score of the first of some commits that has one."""
@@ -159,7 +170,7 @@ class Approvals:
         self._clone.fetch({MAIN: line[0].id, ref: head})
         for count in dict.fromkeys((self._rebased(line[at:end], head, merged.fork), 1)):
             if at + count < len(line) and self._is(commit.id, line[at + count].id, head):
-                return Change(commit.id, self.proposal(merged.number, merged.author, head)), count
+                return Change(commit.id, self.proposal(merged.number, merged.author, head, at=merged.at)), count
         return Change(commit.id, why_not=f"is not what merging pull request {merged.number} gives"), 1
 
     def _rebased(self, line: Sequence[Commit], head: str, fork: str) -> int:
@@ -183,11 +194,13 @@ class Approvals:
         merged = self._clone.merge(before, head, WANTED)
         return not merged.problems and input_of(merged) == input_of(self._clone.read(commit, WANTED))
 
-    def _plan(self, commit: str) -> str | None:
-        """The tree of the plan that we made of a commit."""
-        ours = [
-            one
-            for one in self._forge.statuses_by(self._repository, commit)
-            if one.context == PLAN_CONTEXT and one.person == self._user
-        ]
-        return tree_in(ours[-1].description) if ours and ours[-1].state == "success" else None
+    def _plans(self, commit: str) -> Sequence[SetBy]:
+        """What we said of plans of a commit, the oldest first."""
+        said = self._forge.statuses_by(self._repository, commit)
+        return [one for one in said if one.context == PLAN_CONTEXT and one.person == self._user]
+
+
+def _stood(plans: Sequence[SetBy], at: int) -> str | None:
+    """The tree of the plan that stood at a moment, which is not what was planned later of the same commit."""
+    before = [one for one in plans if one.at <= at]
+    return tree_in(before[-1].description) if before and before[-1].state == "success" else None

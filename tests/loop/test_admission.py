@@ -65,6 +65,17 @@ class Forge:
     marks: dict[str, list[SetBy]] = field(default_factory=dict)
     down: Fault | None = None
     asked: int = 0
+    moved: dict[int, int] = field(default_factory=dict)
+    now: int = 0
+
+    def tick(self) -> int:
+        """A later moment than any before."""
+        self.now += 1
+        return self.now
+
+    def retargeted(self, repository: str, number: int) -> int | None:
+        self._ask(repository)
+        return self.moved.get(number)
 
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         self._ask(repository)
@@ -88,11 +99,11 @@ class Forge:
 
     def review(self, number: int, person: str, commit: str, state: str = "APPROVED") -> None:
         some = self.said.setdefault(number, [])
-        some.append(Review(len(some) + 1, person, state, commit, dismissed=False))
+        some.append(Review(len(some) + 1, person, state, commit, dismissed=False, at=self.tick()))
 
     def mark(self, commit: str, context: str, description: str, person: str = US, state: str = "success") -> None:
         some = self.marks.setdefault(commit, [])
-        some.append(SetBy(len(some) + 1, context, person, state, description))
+        some.append(SetBy(len(some) + 1, context, person, state, description, self.tick()))
 
     def _ask(self, repository: str) -> None:
         assert repository == WHERE
@@ -179,7 +190,7 @@ class House:
             git(self.work, "merge", "-q", "--ff-only", branch)
         git(self.work, "push", "-q", "origin", "main")
         made = git(self.work, "rev-parse", "HEAD")
-        self.forge.pulls[made] = Merged(number, author, "main", made, fork)
+        self.forge.pulls[made] = Merged(number, author, "main", made, fork, self.forge.tick())
         return made
 
     def admitted(self) -> tuple[str, str]:
@@ -345,22 +356,51 @@ def test_a_dismissed_review_does_not_count(house: House) -> None:
     house.held(house.run(), "PendingApproval")
 
 
-def test_an_approval_of_an_older_head_counts_only_with_the_same_plan(house: House) -> None:
+PLAN = "catalyst/plan"
+
+
+def planned(tree: str) -> str:
+    return f"1 of 2 Applications change; tree {tree}"
+
+
+def force_pushed(house: House, *, of_older: tuple[str, str, str], of_head: str) -> tuple[str, str]:
+    """Who, how and what planned of a head that was approved, and what we planned of the one that was merged in its stead."""
+    tree, person, state = of_older
     old = house.propose(1, SITE)
+    house.forge.mark(old, PLAN, planned(tree), person, state)
     house.forge.review(1, "ada", old)
     git(house.work, "branch", "-D", "b1")
     head = house.propose(1, BLOG)
+    house.forge.mark(head, PLAN, planned(of_head))
     house.merge(1)
+    return old, head
+
+
+@pytest.mark.parametrize("of_older", [(OTHER, US, "success"), (TREE, "eve", "success"), (TREE, US, "pending")])
+def test_an_approval_of_an_older_head_with_another_plan_does_not_count(house: House, of_older: tuple[str, str, str]) -> None:
+    force_pushed(house, of_older=of_older, of_head=TREE)
     house.held(house.run(), "PendingApproval")
-    plan = "catalyst/plan"
-    house.forge.mark(head, plan, f"1 of 2 Applications change; tree {TREE}")
-    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {OTHER}")
+
+
+def test_an_approval_of_an_older_head_counts_with_the_same_plan(house: House) -> None:
+    force_pushed(house, of_older=(TREE, US, "success"), of_head=TREE)
+    assert "resolved" in house.run().pushed
+
+
+def test_what_is_planned_after_it_was_approved_or_merged_says_nothing(house: House) -> None:
+    old, head = force_pushed(house, of_older=(OTHER, US, "success"), of_head=TREE)
+    # another pull request with the head that was approved, now that main holds the rest: its plan is the one of what was merged
+    house.forge.mark(old, PLAN, planned(TREE))
     house.held(house.run(), "PendingApproval")
-    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {TREE}", person="eve")
+    house.forge.mark(head, PLAN, planned(OTHER))
     house.held(house.run(), "PendingApproval")
-    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {TREE}", state="pending")
+
+
+def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House) -> None:
+    head = approved_once(house)
+    house.forge.moved[1] = house.forge.tick()
     house.held(house.run(), "PendingApproval")
-    house.forge.mark(old, plan, f"1 of 2 Applications change; tree {TREE}")
+    house.forge.review(1, "bob", head)
     assert "resolved" in house.run().pushed
 
 
@@ -368,7 +408,9 @@ def test_a_pull_request_hides_no_commit_of_other_content(house: House) -> None:
     head = house.propose(1, BLOG)
     house.forge.review(1, "ada", head)
     evil = house.push(SITE)
-    house.forge.pulls[evil] = Merged(1, "eve", "main", evil, "")  # "manually merged", as somebody told the forge
+    house.forge.pulls[evil] = Merged(
+        1, "eve", "main", evil, "", house.forge.tick()
+    )  # "manually merged", as somebody told the forge
     assert "is not what merging pull request 1 gives" in house.held(house.run(), "PendingApproval")
 
 

@@ -59,7 +59,7 @@ class Forge:
 
     def mark(self, state: str, words: str, by: str = US) -> None:
         """Let somebody set all that is checked."""
-        self.marks += [SetBy(len(self.marks), check, by, state, words) for check in CHECKS]
+        self.marks += [SetBy(len(self.marks), check, by, state, words, 0) for check in CHECKS]
 
     def merge(self, repository: str, number: int, commit: str) -> None:
         del repository

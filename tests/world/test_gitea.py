@@ -175,7 +175,8 @@ def test_a_webhook_that_was_made_has_an_id() -> None:
         assert gitea.create_hook("acme/prod", "http://r/webhook", "s", ["push"], "main") == 7
 
 
-REVIEW = {"id": 2, "user": {"login": "Ada"}, "state": "APPROVED", "commit_id": "c", "dismissed": False}
+AT = "1970-01-01T01:00:09+01:00"
+REVIEW = {"id": 2, "user": {"login": "Ada"}, "state": "APPROVED", "commit_id": "c", "dismissed": False, "submitted_at": AT}
 PULL = {
     "number": 7,
     "user": {"login": "Eve"},
@@ -183,6 +184,7 @@ PULL = {
     "merged": True,
     "merge_commit_sha": "c",
     "merge_base": "f",
+    "merged_at": AT,
 }
 
 
@@ -205,14 +207,23 @@ def test_names_are_compared_as_the_forge_does_and_reviews_come_in_their_order() 
         assert gitea.members("acme/platform") is None
 
 
-@pytest.mark.parametrize("changes", [{"merged": False}, {"merge_commit_sha": "other"}, {"merge_commit_sha": None}])
+@pytest.mark.parametrize(
+    "changes", [{"merged": False}, {"merge_commit_sha": "other"}, {"merge_commit_sha": None}, {"merged_at": None}]
+)
 def test_only_what_was_merged_as_that_commit_counts(changes: dict[str, object]) -> None:
     with tcp_server(answers(PULL)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.merged_as("acme/env", "c") == Merged(7, "eve", "main", "c", "f")
+        assert gitea.merged_as("acme/env", "c") == Merged(7, "eve", "main", "c", "f", 9)
     with tcp_server(answers(PULL | changes)) as (url, _), Gitea(url, TOKEN) as gitea:
         assert gitea.merged_as("acme/env", "c") is None
     with tcp_server(answer("404 No")) as (url, _), Gitea(url, TOKEN) as gitea:
         assert gitea.merged_as("acme/env", "c") is None
+
+
+def test_when_it_was_last_for_another_branch() -> None:
+    events = [{"type": "change_target_branch", "created_at": AT}, None, {"type": "comment", "created_at": "2026-12-01T00:00:00Z"}]
+    with tcp_server(answers(events, events[1:])) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.retargeted("acme/env", 7) == 9
+        assert gitea.retargeted("acme/env", 7) is None
 
 
 @pytest.mark.parametrize("odd", [{"id": "x"}, REVIEW | {"user": "ada"}, REVIEW | {"dismissed": None}])

@@ -7,6 +7,8 @@ was merged, as the ref `refs/pull/<n>/head`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime  # noqa: TC003 - pydantic reads it
+from typing import Final
 from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter
@@ -14,38 +16,49 @@ from pydantic import BaseModel, TypeAdapter
 from reconciler.model.faults import Missing
 from reconciler.world.gitea.client import Client, path_of
 
+_RETARGETED: Final = "change_target_branch"
+
 
 @dataclass(frozen=True)
 class Review:
-    """A review, the newest with the highest id; `state` in Gitea's words (APPROVED, REQUEST_CHANGES, COMMENT and others)."""
+    """A review, the newest with the highest id; `state` in Gitea's words (APPROVED, REQUEST_CHANGES, COMMENT and others).
+
+    `at` is when it was begun, in seconds since the epoch.
+    """
 
     id: int
     person: str
     state: str
     commit: str
     dismissed: bool
+    at: int
 
 
 @dataclass(frozen=True)
 class Merged:
-    """A merged pull request: `commit` is what the merge made, `fork` the commit from which it parted from its base."""
+    """A merged pull request: `commit` is what the merge made, `fork` the commit from which it parted from its base.
+
+    `at` is when it was merged, in seconds since the epoch.
+    """
 
     number: int
     author: str
     base: str
     commit: str
     fork: str
+    at: int
 
 
 @dataclass(frozen=True)
 class SetBy:
-    """A commit status, the newest with the highest id, and who set it."""
+    """A commit status, the newest with the highest id, who set it, and when, in seconds since the epoch."""
 
     id: int
     context: str
     person: str
     state: str
     description: str
+    at: int
 
 
 class _User(BaseModel):
@@ -58,6 +71,7 @@ class _Review(BaseModel):
     state: str
     commit_id: str
     dismissed: bool
+    submitted_at: datetime
 
 
 class _Base(BaseModel):
@@ -71,6 +85,7 @@ class _Merged(BaseModel):
     merged: bool
     merge_commit_sha: str | None
     merge_base: str
+    merged_at: datetime | None
 
 
 class _Team(BaseModel):
@@ -84,6 +99,12 @@ class _Status(BaseModel):
     status: str
     description: str
     creator: _User | None
+    created_at: datetime
+
+
+class _Event(BaseModel):
+    type: str
+    created_at: datetime
 
 
 class Reviews(Client):
@@ -93,11 +114,21 @@ class Reviews(Client):
         """Return the reviews of a pull request, the oldest first. A dismissed one is among them."""
         path = f"/repos/{path_of(repository)}/pulls/{number}/reviews"
         found = {
-            one.id: Review(one.id, _login(one.user), one.state, one.commit_id, one.dismissed)
+            one.id: Review(one.id, _login(one.user), one.state, one.commit_id, one.dismissed, _seconds(one.submitted_at))
             for page in self.pages(path, {}, TypeAdapter(list[_Review]))
             for one in page
         }
         return tuple(found[id_] for id_ in sorted(found))
+
+    def retargeted(self, repository: str, number: int) -> int | None:
+        """Return when a pull request was last made one for another branch, seconds since the epoch; None when it never was.
+
+        Its reviews stand as if nothing had happened.
+        """
+        path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
+        pages = self.pages(path, {}, TypeAdapter(list[_Event | None]))
+        moved = (one.created_at for page in pages for one in page if one is not None and one.type == _RETARGETED)
+        return max(map(_seconds, moved), default=None)
 
     def merged_as(self, repository: str, commit: str) -> Merged | None:
         """Return the pull request whose merge made a commit; None when there is none."""
@@ -105,9 +136,9 @@ class Reviews(Client):
             found = self.read(f"/repos/{path_of(repository)}/commits/{commit}/pull", {}, TypeAdapter(_Merged))
         except Missing:
             return None
-        if not found.merged or found.merge_commit_sha != commit:
+        if not found.merged or found.merge_commit_sha != commit or found.merged_at is None:
             return None
-        return Merged(found.number, _login(found.user), found.base.ref, commit, found.merge_base)
+        return Merged(found.number, _login(found.user), found.base.ref, commit, found.merge_base, _seconds(found.merged_at))
 
     def members(self, team: str) -> frozenset[str] | None:
         """Return who is in a team (organization/name) now; None when there is no such team.
@@ -126,11 +157,15 @@ class Reviews(Client):
         """Return all statuses of a commit, the oldest first, whoever set them."""
         path = f"/repos/{path_of(repository)}/commits/{commit}/statuses"
         found = {
-            one.id: SetBy(one.id, one.context, _login(one.creator), one.status, one.description)
+            one.id: SetBy(one.id, one.context, _login(one.creator), one.status, one.description, _seconds(one.created_at))
             for page in self.pages(path, {}, TypeAdapter(list[_Status]))
             for one in page
         }
         return tuple(found[id_] for id_ in sorted(found))
+
+
+def _seconds(at: datetime) -> int:
+    return int(at.timestamp())
 
 
 def _login(user: _User | None) -> str:
