@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.trust import Policies
-from reconciler.loop.branches import Branches
+from reconciler.loop.branches import CONFIRMED, Branches
 from reconciler.loop.desire import Identity
 from reconciler.loop.judge import Limits
 from reconciler.model.faults import Denied, Misconfigured, Missing, Moved, Unavailable
@@ -772,3 +772,13 @@ def test_a_repository_that_does_not_exist_is_a_fault(stage: Stage, tmp_path: Pat
     stage.url = Path(tmp_path / "nowhere.git").as_uri()
     with pytest.raises(Missing):
         stage.start().run()
+
+
+def test_a_branch_that_is_called_like_a_ref_is_none(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.settle(files("shop"))
+    stage.git("update-ref", CONFIRMED, stage.head("status") or "")
+    stage.push({"README.md": "words"}, branch=CONFIRMED)
+    with GitServer(stage.origin.parent).running() as server:
+        stage.url = server.url + "/env.git"
+        assert stage.start().run(wait=1).pushed == ()

@@ -35,7 +35,7 @@ pygit2.settings.enable_http_expect_continue(value=True)
 
 _LONGEST = 120.0  # seconds that one fetch or push may take
 _LARGEST = 256 * 1024 * 1024  # bytes that one fetch may bring
-_OF_INTEREST = re.compile(r"refs/(heads|catalyst)/|refs/pull/\d+/head$")
+_OF_INTEREST = re.compile(r"refs/heads/(?!refs/)|refs/catalyst/|refs/pull/\d+/head$")  # a branch may be called like a ref
 _NOBODY = "0" * 40  # how git writes the id of a branch that does not exist
 _MOST_WORDS = 1000  # characters kept of what a server says
 
