@@ -130,7 +130,7 @@ class Gate:
             said = here.proposal(pull.number, pull.author, pull.head, tree)
             return by_proposal(policy, rule, said, self._members(rule, here))
 
-        return self._asked(policies.rulings(self._name), packages, people, lambda here: here.score(pull.head))
+        return self._asked(policies.rulings(self._name), packages, people, lambda rule, here: here.score(rule.set_by, pull.head))
 
     def of_update(self, branches: Branches, lock: EnvironmentLock) -> Admission:
         """What the rules say of versions that somebody moves by hand: a rule that asks for a pull request cannot be met."""
@@ -152,14 +152,14 @@ class Gate:
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
             return by_commits(policy, rule, here.changes(branches), self._members(rule, here))
 
-        return self._asked(rulings, packages, people, lambda here: _score(here, branches))
+        return self._asked(rulings, packages, people, lambda rule, here: _score(rule, here, branches))
 
     def _asked(
         self,
         rulings: Sequence[Ruling],
         packages: Sequence[Package],
         people: Callable[[str, PullRequestRule, Approvals], Result],
-        score: Callable[[Approvals], tuple[str, str] | None],
+        score: Callable[[ScoreRule, Approvals], tuple[str, str] | None],
     ) -> Admission:
         """Ask each rule; those that rest on the forge through `people` and `score`."""
         now = int(self._clock())
@@ -174,7 +174,7 @@ class Gate:
                 elif self._approvals is None:
                     results.append(no_forge(policy, rule.kind))
                 elif isinstance(rule, ScoreRule):
-                    results.append(by_score(policy, rule, score(self._approvals)))
+                    results.append(by_score(policy, rule, score(rule, self._approvals)))
                 else:
                     results.append(people(policy, rule, self._approvals))
             except Moved:
@@ -205,12 +205,12 @@ class Gate:
         return by_soak(policy, rule, packages, found, then)
 
 
-def _score(approvals: Approvals, branches: Branches) -> tuple[str, str] | None:
+def _score(rule: ScoreRule, approvals: Approvals, branches: Branches) -> tuple[str, str] | None:
     """The score of `main`'s head, or of the newest change on it, or of the pull request that brought that."""
-    score = approvals.score(branches.head(MAIN) or "")
+    score = approvals.score(rule.set_by, branches.head(MAIN) or "")
     if score is None and (changes := approvals.changes(branches)):
         newest = changes[0]
-        return approvals.score(newest.commit, *([newest.proposal.head] if newest.proposal else []))
+        return approvals.score(rule.set_by, newest.commit, *([newest.proposal.head] if newest.proposal else []))
     return score
 
 

@@ -49,9 +49,6 @@ class ReviewForge(Protocol):
     def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
         """All statuses of a commit, the oldest first."""
 
-    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
-        """The newest state and description of each context."""
-
 
 class Approvals:
     """Approvals in one repository. Raises Faults as the forge and the clone do.
@@ -110,11 +107,14 @@ class Approvals:
         )
         return Proposal(number, author, head, opinions, tree)
 
-    def score(self, *commits: str) -> tuple[str, str] | None:
-        """State and description of the score of the first of some commits that has one."""
+    def score(self, people: Sequence[str], *commits: str) -> tuple[str, str] | None:
+        """State and description of the newest score that some people, or if none are named anybody, set: of the first commit."""
+        names = {one.lower() for one in people}
         for commit in dict.fromkeys(commits):
-            if (found := self._forge.statuses(self._repository, commit).get(SCORE_CONTEXT)) is not None:
-                return found
+            said = self._forge.statuses_by(self._repository, commit)
+            ours = [one for one in said if one.context == SCORE_CONTEXT and (not names or one.person in names)]
+            if ours:
+                return ours[-1].state, ours[-1].description
         return None
 
     def changes(self, branches: Branches) -> tuple[Change, ...]:

@@ -67,10 +67,15 @@ class WindowRule(Model):
 
 
 class ScoreRule(Model):
-    """The commit status `re-score` of what was merged has at least this number in its description, of 100."""
+    """The commit status `re-score` of what was merged has at least this number in its description, of 100.
+
+    Anybody who may write to the Environment's repository may set a commit status: `setBy` are the users whose count. Without any,
+    everybody's do.
+    """
 
     kind: Literal["re-score-gate"]
     min_score: Annotated[int, Field(ge=0, le=100)]
+    set_by: Annotated[list[Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=20)] = []
 
 
 Rule = Annotated[PullRequestRule | SoakRule | WindowRule | ScoreRule, Field(discriminator="kind")]

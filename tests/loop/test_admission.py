@@ -93,10 +93,6 @@ class Forge:
         self._ask(repository)
         return self.marks.get(commit, ())
 
-    def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
-        self._ask(repository)
-        return {one.context: (one.state, one.description) for one in self.marks.get(commit, ())}
-
     def review(self, number: int, person: str, commit: str, state: str = "APPROVED") -> None:
         some = self.said.setdefault(number, [])
         some.append(Review(len(some) + 1, person, state, commit, dismissed=False, at=self.tick()))
@@ -645,6 +641,18 @@ def test_a_score_must_be_there_and_high_enough(house: House) -> None:
     house.forge.mark(made, "re-score", "99/100", state="failure")
     house.held(house.run(), "ScoreTooLow")
     house.forge.mark(made, "re-score", "83/100")
+    assert "resolved" in house.run().pushed
+
+
+def test_a_score_counts_of_those_who_are_named(house: House) -> None:
+    house.policies = read(policy(SCORE.replace("80", "80, setBy: [Scorer]")))
+    made = house.push(BLOG)
+    house.forge.mark(made, "re-score", "100/100", person="eve")
+    house.held(house.run(), "ScoreMissing")
+    house.forge.mark(made, "re-score", "12/100", person="scorer")
+    house.forge.mark(made, "re-score", "100/100", person="eve")
+    house.held(house.run(), "ScoreTooLow")
+    house.forge.mark(made, "re-score", "83/100", person="scorer")
     assert "resolved" in house.run().pushed
 
 
