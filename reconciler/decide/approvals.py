@@ -2,8 +2,8 @@
 
 An approval is of a plan: of the head that is merged, or of an older one whose plan had the same tree when it was approved, as our
 own statuses say: what is planned of it later, say with more on `main`, nobody approved of. It counts once for a person, who must
-be in one of the teams now, did not open the pull request, and has not said otherwise since. What was approved while the pull
-request was for another branch, where it changed something else, does not count.
+be in one of the teams now, did not open the pull request nor push to it, and has not said otherwise since. What was approved
+while the pull request was for another branch, where it changed something else, does not count.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Proposal:
         head: the commit that it would merge, or that was merged.
         opinions: the oldest first.
         tree: the tree id of our plan of the head, as it stood when that was merged; None when there was none.
+        pushers: who pushed commits of it, also such as are gone.
     """
 
     number: int
@@ -57,6 +58,7 @@ class Proposal:
     head: str
     opinions: Sequence[Opinion] = ()
     tree: str | None = None
+    pushers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
             if one.approves
             and not one.dismissed
             and person in members
-            and person != proposal.author
+            and person not in {proposal.author, *proposal.pushers}
             and (one.commit == proposal.head or (one.plan is not None and one.plan == proposal.tree))
         )
     )

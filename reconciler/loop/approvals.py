@@ -16,6 +16,7 @@ from reconciler.decide.validate import APPLICATIONS_FOLDER
 from reconciler.loop.branches import MAIN, RESOLVED, ref_of
 from reconciler.loop.desire import WANTED, input_of
 from reconciler.model.faults import Missing
+from reconciler.world.gitea import Past
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -37,8 +38,8 @@ class ReviewForge(Protocol):
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         """The reviews of a pull request, the oldest first."""
 
-    def retargeted(self, repository: str, number: int) -> int | None:
-        """When a pull request was last made one for another branch, seconds since the epoch; None when it never was."""
+    def past(self, repository: str, number: int) -> Past:
+        """When a pull request was last made one for another branch, and who pushed to it."""
 
     def merged_as(self, repository: str, commit: str) -> Merged | None:
         """The pull request whose merge made a commit."""
@@ -90,7 +91,7 @@ class Approvals:
         """
         reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
         approved = [one for one in reviews if one.state == APPROVED]
-        moved = self._forge.retargeted(self._repository, number) if approved else None
+        past = self._forge.past(self._repository, number) if approved else Past()
         older = list(dict.fromkeys(one.commit for one in approved if one.commit != head))[:MOST_PLANS]
         plans = {commit: self._plans(commit) for commit in older}
         if older and at is not None:
@@ -100,12 +101,12 @@ class Approvals:
                 one.person,
                 one.state == APPROVED,
                 one.commit,
-                one.dismissed or (moved is not None and one.at <= moved),
+                one.dismissed or (past.moved is not None and one.at <= past.moved),
                 _stood(plans.get(one.commit, ()), one.at),
             )
             for one in reviews
         )
-        return Proposal(number, author, head, opinions, tree)
+        return Proposal(number, author, head, opinions, tree, past.pushers)
 
     def score(self, people: Sequence[str], *commits: str) -> tuple[str, str] | None:
         """State and description of the newest score that some people, or if none are named anybody, set: of the first commit."""

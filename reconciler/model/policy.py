@@ -41,7 +41,7 @@ class PullRequestRule(Model):
     """Each change came with a merged pull request that enough members of the teams approve of.
 
     `approvers` are teams of the Organization that owns the Environment's repository, or `organization/team`; any of them will do.
-    Its author's own approval, a dismissed one, and one of another plan do not count.
+    The approval of its author or of who pushed to it, a dismissed one, and one of another plan do not count.
     """
 
     kind: Literal["pr-required"]

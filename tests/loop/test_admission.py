@@ -21,7 +21,7 @@ from reconciler.loop.update import update
 from reconciler.model.faults import Fault, Unavailable
 from reconciler.world.documents import load_all
 from reconciler.world.git import Repository
-from reconciler.world.gitea import Merged, Review, SetBy
+from reconciler.world.gitea import Merged, Past, Review, SetBy
 from tests.loop.builders import Stage, application, files, verified
 from tests.world.git_server import bare, git
 
@@ -65,7 +65,7 @@ class Forge:
     marks: dict[str, list[SetBy]] = field(default_factory=dict)
     down: Fault | None = None
     asked: int = 0
-    moved: dict[int, int] = field(default_factory=dict)
+    became: dict[int, Past] = field(default_factory=dict)
     now: int = 0
 
     def tick(self) -> int:
@@ -73,9 +73,9 @@ class Forge:
         self.now += 1
         return self.now
 
-    def retargeted(self, repository: str, number: int) -> int | None:
+    def past(self, repository: str, number: int) -> Past:
         self._ask(repository)
-        return self.moved.get(number)
+        return self.became.get(number, Past())
 
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         self._ask(repository)
@@ -394,9 +394,17 @@ def test_what_is_planned_after_it_was_approved_or_merged_says_nothing(house: Hou
 
 def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House) -> None:
     head = approved_once(house)
-    house.forge.moved[1] = house.forge.tick()
+    house.forge.became[1] = Past(house.forge.tick())
     house.held(house.run(), "PendingApproval")
     house.forge.review(1, "bob", head)
+    assert "resolved" in house.run().pushed
+
+
+def test_who_pushed_to_another_s_pull_request_does_not_count(house: House) -> None:
+    head = approved_once(house)
+    house.forge.became[1] = Past(pushers=frozenset({"bob"}))
+    house.held(house.run(), "PendingApproval")
+    house.forge.review(1, "ada", head)
     assert "resolved" in house.run().pushed
 
 

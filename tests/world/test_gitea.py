@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
-from reconciler.world.gitea import Gitea, Hook, Merged
+from reconciler.world.gitea import Gitea, Hook, Merged, Past
 from tests.world.git_server import tcp_server
 
 if TYPE_CHECKING:
@@ -219,11 +219,13 @@ def test_only_what_was_merged_as_that_commit_counts(changes: dict[str, object]) 
         assert gitea.merged_as("acme/env", "c") is None
 
 
-def test_when_it_was_last_for_another_branch() -> None:
+def test_when_it_was_last_for_another_branch_and_who_pushed() -> None:
+    pushed = {"type": "pull_push", "created_at": AT, "user": {"login": "Eve"}}
     events = [{"type": "change_target_branch", "created_at": AT}, None, {"type": "comment", "created_at": "2026-12-01T00:00:00Z"}]
-    with tcp_server(answers(events, events[1:])) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.retargeted("acme/env", 7) == 9
-        assert gitea.retargeted("acme/env", 7) is None
+    with tcp_server(answers(events)) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.past("acme/env", 7) == Past(9)
+    with tcp_server(answers([pushed, None])) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.past("acme/env", 7) == Past(None, frozenset({"eve"}))
 
 
 @pytest.mark.parametrize("odd", [{"id": "x"}, REVIEW | {"user": "ada"}, REVIEW | {"dismissed": None}])

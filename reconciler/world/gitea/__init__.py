@@ -7,9 +7,9 @@ from reconciler.world.gitea.proposals import Proposal, Proposals
 from reconciler.world.gitea.protection import Protection
 from reconciler.world.gitea.pulls import Comment, PullRequest, PullRequests
 from reconciler.world.gitea.repositories import RemoteRepository, Repositories
-from reconciler.world.gitea.reviews import Merged, Review, Reviews, SetBy
+from reconciler.world.gitea.reviews import Merged, Past, Review, Reviews, SetBy
 
-__all__ = ["Comment", "Gitea", "Hook", "Merged", "Proposal", "PullRequest", "RemoteRepository", "Review", "SetBy"]
+__all__ = ["Comment", "Gitea", "Hook", "Merged", "Past", "Proposal", "PullRequest", "RemoteRepository", "Review", "SetBy"]
 
 
 class Gitea(Repositories, PullRequests, Proposals, Reviews, Protection, Hooks):

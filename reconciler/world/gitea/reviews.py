@@ -17,6 +17,7 @@ from reconciler.model.faults import Missing
 from reconciler.world.gitea.client import Client, path_of
 
 _RETARGETED: Final = "change_target_branch"
+_PUSHED: Final = "pull_push"
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Merged:
     commit: str
     fork: str
     at: int
+
+
+@dataclass(frozen=True)
+class Past:
+    """What became of a pull request: when (seconds since the epoch) it was last made one for another branch; who pushed to it."""
+
+    moved: int | None = None
+    pushers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ class _Status(BaseModel):
 
 class _Event(BaseModel):
     type: str
+    user: _User | None = None
     created_at: datetime
 
 
@@ -120,15 +130,14 @@ class Reviews(Client):
         }
         return tuple(found[id_] for id_ in sorted(found))
 
-    def retargeted(self, repository: str, number: int) -> int | None:
-        """Return when a pull request was last made one for another branch, seconds since the epoch; None when it never was.
-
-        Its reviews stand as if nothing had happened.
-        """
+    def past(self, repository: str, number: int) -> Past:
+        """Return what became of a pull request. Its reviews stand as if nothing had happened."""
         path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
         pages = self.pages(path, {}, TypeAdapter(list[_Event | None]))
-        moved = (one.created_at for page in pages for one in page if one is not None and one.type == _RETARGETED)
-        return max(map(_seconds, moved), default=None)
+        events = [one for page in pages for one in page if one is not None]
+        moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
+        pushers = frozenset(_login(one.user) for one in events if one.type == _PUSHED)
+        return Past(max(moved, default=None), pushers)
 
     def merged_as(self, repository: str, commit: str) -> Merged | None:
         """Return the pull request whose merge made a commit; None when there is none."""
