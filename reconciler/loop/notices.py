@@ -1,8 +1,12 @@
-"""Commit statuses on the forge: each posted once per change of meaning, and again when one was lost."""
+"""Commit statuses on the forge: each posted once per change of meaning, and again when one was lost or overwritten.
+
+Gitea lets anybody who may write set any of them: what it shows is asked for now and then.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+import time
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
@@ -12,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.decide.marks import Mark
+
+STANDS: Final = 300.0  # seconds for which the forge is not asked what it shows
 
 log = structlog.get_logger()
 
@@ -27,10 +33,11 @@ class Forge(Protocol):
 
 
 class Notices:
-    """The commit statuses of one repository (owner/name)."""
+    """The commit statuses of one repository (owner/name); what the forge shows is taken to stand for some seconds."""
 
-    def __init__(self, forge: Forge, repository: str) -> None:
+    def __init__(self, forge: Forge, repository: str, stands: float = STANDS) -> None:
         self.repository = repository
+        self._stands, self._asked = stands, 0.0
         self._forge = forge
         self._commit: str | None = None
         self._known: dict[str, tuple[str, str]] = {}
@@ -40,12 +47,14 @@ class Notices:
 
         Never raises a Fault: after one it is not known what the forge has, so the next pass asks it and posts what is missing.
         """
+        if time.monotonic() - self._asked >= self._stands:
+            self._commit = None
         if commit == self._commit and all(self._known.get(c) == (m.state, m.description) for c, m in wanted.items()):
             return
         try:
             if commit != self._commit:
                 self._known = self._forge.statuses(self.repository, commit)
-                self._commit = commit
+                self._commit, self._asked = commit, time.monotonic()
             for context, mark in wanted.items():
                 if self._known.get(context) != (mark.state, mark.description):
                     self._forge.post_status(self.repository, commit, context, mark.state, mark.description)

@@ -26,9 +26,10 @@ from reconciler.loop.plan import plan
 from reconciler.model.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
+    from reconciler.decide.marks import Mark
     from reconciler.loop.branches import Branches, Planned
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
@@ -72,6 +73,7 @@ class _Told:
     packages: tuple[Package, ...]
     tree: str | None
     admission: Admission
+    marks: Mapping[str, Mark]
 
 
 class Pulls:
@@ -139,6 +141,7 @@ class Pulls:
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
             admission = self._gate.of_pull(pull, told.packages, told.tree)
             if admission == told.admission:
+                told.notices.post(pull.head, told.marks)
                 return
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
@@ -147,10 +150,11 @@ class Pulls:
         self._put(pull.number, found, branches)
         notices = told.notices if told else Notices(self._forge, self._repository)
         mark = plan_mark(found.steps, found.total, found.tree, found.hitch)
-        notices.post(pull.head, {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission)})
+        marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission)}
+        notices.post(pull.head, marks)
         lasting = found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid")
         until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _Told(key, until, notices, packages, found.tree, admission)
+        self._told[pull.number] = _Told(key, until, notices, packages, found.tree, admission, marks)
 
     def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
         main = branches.head(MAIN) or ""

@@ -54,6 +54,15 @@ def stage(tmp_path: Path, wall: Wall) -> Stage:
     return Stage(tmp_path, notices=Notices(wall, "acme/acme-prod"))
 
 
+def test_one_that_somebody_overwrote_is_posted_again(wall: Wall) -> None:
+    notices = Notices(wall, "acme/acme-prod", stands=0.0)
+    notices.post("c1", {"policy": RED})
+    wall.post_status("acme/acme-prod", "c1", "policy", "success", "all is well")
+    notices.post("c1", {"policy": RED})
+    assert wall.shown["c1"][-1] == ("policy", RED.state, RED.description)
+    assert len(wall.shown["c1"]) == 3
+
+
 def test_each_change_of_meaning_is_posted_once(wall: Wall) -> None:
     notices = Notices(wall, "acme/acme-prod")
     for mark in (GREEN, GREEN, RED, RED, GREEN):

@@ -146,6 +146,18 @@ def test_a_pull_request_is_told_once_also_after_a_restart(scene: Scene) -> None:
     assert (scene.forge.writes, scene.stage.git("for-each-ref")) == (writes, refs)
 
 
+def test_a_status_that_somebody_overwrote_is_posted_again(scene: Scene) -> None:
+    head = scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", version="^9")})
+    running = scene.start()
+    running.run()
+    told = dict(scene.forge.marks[head])
+    scene.forge.marks[head][PLAN] = ("success", "all is well")
+    assert running._pulls is not None
+    running._pulls._told[3].notices._stands = 0.0  # as after a while
+    running.run()
+    assert scene.forge.marks[head] == told
+
+
 def test_without_any_pull_request_the_forge_is_not_asked(scene: Scene) -> None:
     scene.start().run()
     assert scene.forge.asked == 0
