@@ -59,10 +59,15 @@ def tree_in(description: str) -> str | None:
     return found[1] if found and found.end() == len(description) else None
 
 
-def policy_mark(admission: Admission) -> Mark:
-    """The mark of a pull request's head, under `POLICY_CONTEXT`: what would happen if it were merged now."""
+def policy_mark(admission: Admission, *, planned: bool = True) -> Mark:
+    """The mark of a pull request's head, under `POLICY_CONTEXT`: what would happen if it were merged now.
+
+    Without a plan it cannot be told, and is not green: what the pull request brings is not known.
+    """
     if admission.reason == "PolicyBroken":
         return _short(Mark("failure", admission.message))
+    if not planned:
+        return Mark("pending", "there is no plan that could be held against the rules")
     if admission.holds == "True":
         return _short(Mark("success", f"merged now, it would be applied at once: {admission.message}"))
     if admission.waits_only_for_windows:

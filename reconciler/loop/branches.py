@@ -32,6 +32,7 @@ STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 PLAN: Final = "plan/pr-"
+_A_PLAN: Final = re.compile(rf"{PLAN}\d+")
 # What a plan's branch says where the server deletes no protected branch, whoever asks (Gitea): always in the very same commit.
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 _FETCHED: Final = {MAIN, RESOLVED, STATUS, CONFIRMED}
@@ -93,7 +94,7 @@ class Branches:
         """
         for left in reversed(range(_LOOKS)):
             found = self._repository.heads()
-            heads = {b: id_ for b, id_ in found.items() if b in _FETCHED or b.startswith(PLAN)}
+            heads = {b: id_ for b, id_ in found.items() if b in _FETCHED or _A_PLAN.fullmatch(b)}
             self._withdrawn = self._without_plan(heads)
             heads = {b: id_ for b, id_ in heads.items() if b not in self._withdrawn}
             self.pulled = any(b.startswith("refs/pull/") for b in found)
@@ -163,7 +164,7 @@ class Branches:
         status, confirmation = self._commit(STATUS), self._commit(CONFIRMED)
         if status is None:
             return 0
-        same = confirmation is not None and confirmation.tree == status.tree
+        same = confirmation is not None and confirmation.tree == status.tree and confirmation.time <= time.time()
         return max(status.time, confirmation.time) if confirmation is not None and same else status.time
 
     def confirm(self, files: Mapping[str, bytes]) -> None:

@@ -191,10 +191,10 @@ def _edits(pins: Sequence[Pin], snapshot: Snapshot, wish: Wish) -> tuple[tuple[P
         wanted = deepcopy(source.data)
         wanted["spec"]["blueprint"]["version"] = pin.package.version
         if new is None or documents.load(new.encode(), source.file).data != wanted:
-            place = source.problem("NotPlain", "", VERSION, at_value=True).place
-            left.append(
-                Left(pin.name, f"its version is not written plainly: write {pin.package.version} at {place}", refused=True)
-            )
+            place = source.places[VERSION]
+            where = f"{source.file}:{place.value_line}:{place.value_column}"
+            why = f"its version is not written plainly: write {pin.package.version} at {where}"
+            left.append(Left(pin.name, why, refused=True))
             continue
         mark = content[: len(content) - len(content.decode("utf-8-sig").encode())]  # a byte order mark stays
         files[source.file] = mark + new.encode()

@@ -20,16 +20,17 @@ from reconciler.decide.policy_section import section
 from reconciler.decide.soak import fresh
 from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, input_of
+from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import Forge, Notices
 from reconciler.loop.plan import plan
-from reconciler.model.faults import Fault
+from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
     from reconciler.decide.marks import Mark
+    from reconciler.decide.report import Hitch
     from reconciler.loop.branches import Branches, Planned
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
@@ -147,12 +148,12 @@ class Pulls:
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         admission = self._gate.of_pull(pull, packages, found.tree)
         self._tell(pull.number, found, admission)  # people first: the forge takes its time over a push
-        self._put(pull.number, found, branches)
+        unkept = self._put(pull.number, found, branches)
         notices = told.notices if told else Notices(self._forge, self._repository)
-        mark = plan_mark(found.steps, found.total, found.tree, found.hitch)
-        marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission)}
+        mark = plan_mark(found.steps, found.total, found.tree, unkept or found.hitch)
+        marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission, planned=found.desired is not None)}
         notices.post(pull.head, marks)
-        lasting = found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid")
+        lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
         self._told[pull.number] = _Told(key, until, notices, packages, found.tree, admission, marks)
 
@@ -178,14 +179,18 @@ class Pulls:
         )
         self._comment(number, text)
 
-    def _put(self, number: int, found: Plan, branches: Branches) -> None:
-        """Have the plan's branch hold what was found."""
+    def _put(self, number: int, found: Plan, branches: Branches) -> Hitch | None:
+        """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`."""
         if found.desired is None:
             branches.drop_plan(number)
-            return
+            return None
         lines = changes(found.prior, found.desired.lock)
         summary = f"{self._identity.name}: plan of pull request {number}: {counted(len(lines), found.total)}"
-        branches.push_plan(number, found.desired.files, summary, input_of(found.snapshot))
+        try:
+            branches.push_plan(number, found.desired.files, summary, input_of(found.snapshot))
+        except Rejected as fault:
+            return outside("Committed", fault)
+        return None
 
     def _end(self, number: int, branches: Branches, outcome: Outcome) -> None:
         """Say on a merged one what came of its plan, and drop the plan of one that is closed once nothing needs it any more.

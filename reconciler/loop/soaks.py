@@ -59,8 +59,8 @@ class History:
                 line = self._repository.line(heads[STATUS], most=most)
                 history = [self._read(commit) for commit in reversed(line)]
                 found = soaked(history, wanted, until=until, now=now)
+                self._seen = {commit.id: self._seen[commit.id] for commit in line}
                 if len(line) < most or all(one.seconds >= enough for one in found):
-                    self._seen = {commit.id: self._seen[commit.id] for commit in line}
                     break
             return found
 
@@ -68,7 +68,7 @@ class History:
         """Until when the newest status is known to stand: now, unless its confirmation is overdue."""
         status = self._repository.commit_of(heads[STATUS])
         confirmation = self._repository.commit_of(heads[CONFIRMED]) if CONFIRMED in heads else None
-        same = confirmation is not None and confirmation.tree == status.tree
+        same = confirmation is not None and confirmation.tree == status.tree and confirmation.time <= now
         confirmed = max(status.time, confirmation.time) if confirmation is not None and same else status.time
         return now if now - confirmed <= OVERDUE * self._confirm else confirmed
 

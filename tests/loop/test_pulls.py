@@ -458,3 +458,23 @@ def test_what_was_reviewed_is_what_is_applied_when_its_window_opens(scene: Scene
     (scene.start() if restart else running).run()
     assert scene.stage.trees("resolved")[0] == plan
     assert "**Merged, and applied as planned**" in scene.text(3)
+
+
+@pytest.mark.parametrize("name", ["plan", "plan/pr-3/x"])
+def test_a_plan_that_cannot_be_kept_is_not_called_one(scene: Scene, name: str) -> None:
+    scene.stage.git("branch", name, "main")
+    head = scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "pending"
+    assert "| blog | added |" in scene.text(3)
+    scene.stage.git("branch", "-D", name)
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "success"
+    assert scene.stage.head("plan/pr-3") is not None
+
+
+def test_without_a_plan_the_rules_are_not_called_met(scene: Scene) -> None:
+    head = scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", "bp-nothing")})
+    scene.start().run()
+    assert scene.forge.marks[head]["catalyst/policy"] == ("pending", "there is no plan that could be held against the rules")
