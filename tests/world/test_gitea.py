@@ -224,7 +224,7 @@ def test_when_it_was_last_for_another_branch_and_who_pushed() -> None:
     events = [{"type": "change_target_branch", "created_at": AT}, None, {"type": "comment", "created_at": "2026-12-01T00:00:00Z"}]
     with tcp_server(answers(events)) as (url, _), Gitea(url, TOKEN) as gitea:
         assert gitea.past("acme/env", 7) == Past(9)
-    with tcp_server(answers([pushed, None])) as (url, _), Gitea(url, TOKEN) as gitea:
+    with tcp_server(answers([pushed, None], None)) as (url, _), Gitea(url, TOKEN) as gitea:
         assert gitea.past("acme/env", 7) == Past(None, frozenset({"eve"}))
 
 

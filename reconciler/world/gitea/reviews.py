@@ -133,8 +133,8 @@ class Reviews(Client):
     def past(self, repository: str, number: int) -> Past:
         """Return what became of a pull request. Its reviews stand as if nothing had happened."""
         path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
-        pages = self.pages(path, {}, TypeAdapter(list[_Event | None]))
-        events = [one for page in pages for one in page if one is not None]
+        pages = self.pages(path, {}, TypeAdapter(list[_Event | None] | None))  # beyond its end there is `null`
+        events = [one for page in pages for one in page or () if one is not None]
         moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
         pushers = frozenset(_login(one.user) for one in events if one.type == _PUSHED)
         return Past(max(moved, default=None), pushers)
