@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _FIELDS: Final = 5
 _MINUTE: Final = timedelta(minutes=1)
-# No zone was ever set by more than a day: so far around that, what clocks show is not in the order of what happens.
+# No zone was ever set by more than a day: so far around that, what clocks show may not be in the order of what happens.
 _SPREAD: Final = timedelta(hours=25)
-_MOST_JOINED: Final = 1_500  # windows that follow each other without a pause, before "until" is given up: minutes of a day
+_MOST_JOINED: Final = 60  # windows that follow each other without a pause, before "until" is given up
 _SOME_LEAP_YEAR: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - what clocks show, of no zone
 
 
@@ -116,7 +116,8 @@ def _clock(zone: ZoneInfo, instant: datetime) -> datetime:
 def _spread(zone: ZoneInfo, instant: datetime) -> timedelta:
     """How far from a moment what clocks show may be out of order."""
     around = {(instant + shift).astimezone(zone).utcoffset() for shift in (-_SPREAD, timedelta(), _SPREAD)}
-    return _SPREAD if len(around) > 1 else timedelta()
+    known = [offset for offset in around if offset is not None]
+    return max(known) - min(known)
 
 
 def _instants(cron: str, zone: ZoneInfo, shown: datetime) -> Iterator[datetime]:

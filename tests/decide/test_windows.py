@@ -107,6 +107,8 @@ crons = st.tuples(_minute, _hour, _day, st.just("*"), _weekday).map(" ".join)
 @example("45 1 * * *", "30m", DAYS[4])
 @example("*/15 * * * *", "15m", DAYS[1])
 @example("0 12 * * *", "2h", DAYS[6])
+@example("* * * * *", "1m", DAYS[0])
+@example("* * * * *", "1m", DAYS[6])
 def test_it_is_open_when_a_walk_over_all_minutes_says_so(cron: str, duration: str, day: tuple[str, str]) -> None:
     zone, start = day[0], at(day[1])
     one = rule(cron, duration, zone)
