@@ -44,9 +44,17 @@ class Deliveries:
         secret: what they are signed with.
         wake: has a repository (owner/name) looked at; False when it is none of ours.
         count: is told the first word of each answer.
+        clock: seconds that never run backwards.
     """
 
-    def __init__(self, secret: str, wake: Callable[[str], bool], count: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        secret: str,
+        wake: Callable[[str], bool],
+        count: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._secret = secret.encode()
         self._wake, self._count = wake, count
         self._seen: Recent[float] = Recent(SEEN_AT_MOST)
@@ -82,7 +90,7 @@ class Deliveries:
     def _was_seen(self, delivery: str, signature: str) -> bool:
         """Whether this very delivery came lately. Its id is not signed: with the body's, a made-up one keeps no other away."""
         key = hashlib.sha256(f"{signature} {delivery}".encode()).digest()  # ids may be long
-        now, before = time.monotonic(), self._seen.get(key)
+        now, before = self._clock(), self._seen.get(key)
         self._seen.put(key, now, 1)
         return before is not None and now - before < SEEN_FOR
 

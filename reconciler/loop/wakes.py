@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict, deque
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST: Final = 3
 """Looks at one Environment that deliveries may begin within `SPAN`: two pushes and a merge need not wait for each other."""
@@ -14,16 +17,21 @@ SPAN: Final = 3.0
 
 
 class Wakes:
-    """Which keys deliveries call for. Safe for use by several threads."""
+    """Which keys deliveries call for. Safe for use by several threads.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that never run backwards.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._asked: dict[str, float] = {}
         self._began: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MOST))
 
     def ask(self, key: str) -> float:
         """Note a delivery; the seconds until its look may begin, which are none unless a burst goes on."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             self._asked.setdefault(key, now)
             began = self._began[key]
@@ -31,7 +39,7 @@ class Wakes:
 
     def begin(self, key: str) -> float | None:
         """Note that a look begins; the seconds since the first delivery that it answers, None when none called for it."""
-        now = time.monotonic()
+        now = self._clock()
         with self._lock:
             asked = self._asked.pop(key, None)
             if asked is None:

@@ -77,12 +77,16 @@ class Receiver:
         port: the port; 0 for any that is free.
         signs: for `/healthz`, `/readyz` and `/metrics`.
         webhook: for `/webhook`; without one there is no such path.
+        patience: seconds that a request may take.
 
     Raises:
         Misconfigured: it cannot listen there.
     """
 
-    def __init__(self, host: str, port: int, signs: Signs, webhook: Webhook | None) -> None:
+    def __init__(self, host: str, port: int, signs: Signs, webhook: Webhook | None, *, patience: float = REQUEST_SECONDS) -> None:
+        class Connection(_Bounded):  # uvicorn makes them itself, of a class
+            seconds = patience
+
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
@@ -94,7 +98,7 @@ class Receiver:
         config = uvicorn.Config(
             _app(signs, webhook),
             loop="asyncio",
-            http=_Bounded,
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -125,6 +129,7 @@ class _Bounded(H11Protocol):
     When there are too many, the one whose request takes longest makes room: those who keep connections open shut nobody out.
     """
 
+    seconds: float
     _end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -151,7 +156,7 @@ class _Bounded(H11Protocol):
     def _bound(self) -> None:
         if self._end is not None:
             self._end.cancel()
-        self._end = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+        self._end = self.loop.call_later(self.seconds, self.transport.abort)
 
 
 def _app(signs: Signs, webhook: Webhook | None) -> Starlette:

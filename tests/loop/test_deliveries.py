@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.loop import deliveries
-from reconciler.loop.deliveries import DENIED, IGNORED, MALFORMED, SEEN, TOO_LARGE, UNKNOWN, WOKEN, WRONG_TYPE, Deliveries
+from reconciler.loop.deliveries import (
+    DENIED,
+    IGNORED,
+    MALFORMED,
+    SEEN,
+    SEEN_AT_MOST,
+    SEEN_FOR,
+    TOO_LARGE,
+    UNKNOWN,
+    WOKEN,
+    WRONG_TYPE,
+    Deliveries,
+)
 
 if TYPE_CHECKING:
     from reconciler.world.receiver import Answer
@@ -23,7 +34,8 @@ class Bell:
     def __init__(self) -> None:
         self.rung: list[str] = []
         self.counted: list[str] = []
-        self.door = Deliveries(SECRET, self.wake, self.counted.append)
+        self.now = 100.0
+        self.door = Deliveries(SECRET, self.wake, self.counted.append, lambda: self.now)
 
     def wake(self, repository: str) -> bool:
         self.rung.append(repository)
@@ -125,12 +137,13 @@ def test_one_that_is_denied_does_not_count_as_seen(bell: Bell) -> None:
     assert [bell.send(X_Gitea_Signature="0" * 64), bell.send()] == [DENIED, WOKEN]
 
 
-def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell) -> None:
     assert bell.send() == WOKEN
-    monkeypatch.setattr(deliveries, "SEEN_FOR", 0.0)
+    bell.now += SEEN_FOR - 1
+    assert bell.send() == SEEN
+    bell.now += SEEN_FOR
     assert bell.send() == WOKEN
-    monkeypatch.undo()
-    for n in range(deliveries.SEEN_AT_MOST):
+    for n in range(SEEN_AT_MOST):
         assert bell.send(id_=f"other {n}") == WOKEN
     assert bell.send() == WOKEN
 

@@ -1,12 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from reconciler.loop import wakes
 from reconciler.loop.wakes import MOST, SPAN, Wakes
-
-if TYPE_CHECKING:
-    import pytest
 
 
 def test_a_few_looks_begin_at_once_and_a_burst_waits() -> None:
@@ -32,22 +26,26 @@ def test_looks_that_nobody_called_for_do_not_count() -> None:
     assert one.ask("a") == 0
 
 
-def test_a_burst_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = Wakes()
+def test_a_burst_is_forgotten_in_time_or_with_its_key() -> None:
+    now = 100.0
+    one = Wakes(lambda: now)
     for _ in range(MOST):
         one.ask("a")
         one.begin("a")
-    assert one.ask("a") > 0
-    monkeypatch.setattr(wakes, "SPAN", 0.0)
+    assert one.ask("a") == SPAN
+    now += SPAN - 1
+    assert one.ask("a") == 1
+    now += 1
     assert one.ask("a") == 0
-    monkeypatch.undo()
+    now -= SPAN
     one.forget("a")
     assert one.ask("a") == 0
 
 
 def test_the_wait_is_counted_from_the_first_delivery() -> None:
-    one = Wakes()
+    now = 100.0
+    one = Wakes(lambda: now)
     one.ask("a")
-    one._asked["a"] -= 10
+    now += 10
     one.ask("a")
-    assert 10 <= (one.begin("a") or 0) < 20
+    assert one.begin("a") == 10
