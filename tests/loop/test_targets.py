@@ -128,7 +128,8 @@ def test_all_environments_of_a_process_share_what_they_claim(tmp_path: Path) -> 
 
 def test_clones_of_two_repositories_never_share_a_folder(tmp_path: Path) -> None:
     for url in ("/a", "/b"):
-        repository(Target(Identity("acme-prod"), f"{tmp_path}{url}", None), tmp_path / "clones")._create()
+        clone = repository(Target(Identity("acme-prod"), f"{tmp_path}{url}", None), tmp_path / "clones")
+        clone.write({"a": b""}, parent=None, message="x", time=0)
     assert len(list((tmp_path / "clones").iterdir())) == 2
 
 

@@ -7,7 +7,10 @@ snapshot     a commit's files, checked by name, kind and size before they are lo
 sound        whether a tree can be merged at all
 merge        what merging one commit into another would give
 remote       one conversation with a server: time-outs, credentials, the lease, what errors mean
-repository   the local clone, which heals itself, and everything a caller does
+change       a tree with some of its files changed
+prints       whether two commits hold the same, without reading a file
+clone        the local clone on disk, which heals itself
+repository   everything a caller does
 ```
 May not: use a work tree, run a subprocess, or know what the files mean.
 """

@@ -1,21 +1,18 @@
-"""The local clone of one Environment's repository, and everything a caller does with it."""
+"""One Environment's repository, on its server and in a local clone: everything that a caller does with it."""
 
 from __future__ import annotations
 
 import re
-import shutil
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 import stamina
-from pygit2.enums import ObjectType, RepositoryOpenFlag
+from pygit2.enums import ObjectType
 
-from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Unavailable
+from reconciler.model.faults import Missing, Moved, Unavailable
 from reconciler.world.git.change import changed
+from reconciler.world.git.clone import Clone, Damaged
 from reconciler.world.git.merge import merge
 from reconciler.world.git.names import printable
 from reconciler.world.git.objects import objects_of
@@ -24,17 +21,13 @@ from reconciler.world.git.remote import Credentials, Remote, full
 from reconciler.world.git.snapshot import Limits, Snapshot, take
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
 T = TypeVar("T")
 
 _KINDS = {"blob": ObjectType.BLOB, "tree": ObjectType.TREE}
 _ID = re.compile(r"[0-9a-f]{40}")
-# libgit2 collects no garbage. These are git's own thresholds for doing so (gc.autoPackLimit; gc.auto, counted like
-# git does in one of 256 folders of loose objects); past them the clone is made anew, which costs one small fetch.
-_MOST_PACKS = 50
-_MOST_LOOSE_IN_ONE_FOLDER = 6700 // 256
-
 # A hanging server uses up the time-out at its first attempt; the next pass is the next attempt.
 _patiently = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
 
@@ -50,10 +43,6 @@ class Commit:
     message: str
     committer: str
     author: str
-
-
-class _Damaged(Exception):  # noqa: N818 - never leaves this module
-    """The local clone cannot be read or written."""
 
 
 class Repository:
@@ -84,8 +73,8 @@ class Repository:
         author: tuple[str, str] = ("Catalyst reconciler", "reconciler@catalyst.openova.io"),
         history: bool = False,
     ) -> None:
-        self._path = path
         self._remote = Remote(url, credentials)
+        self._clone = Clone(path, self._remote.name)
         self._author = author
         self._history = history
         self._wanted: dict[str, str] = {}
@@ -103,7 +92,7 @@ class Repository:
 
         One request.
         """
-        return _patiently(Unavailable, self._healed, self._remote.heads)
+        return _patiently(Unavailable, self._clone.healed, self._remote.heads)
 
     def fetch(self, wanted: Mapping[str, str]) -> None:
         """Make sure that the commits of `wanted` (branch -> id, out of `heads`) are here; no request when they are.
@@ -114,9 +103,9 @@ class Repository:
             Moved: a branch is no longer at its id.
         """
         self._wanted = dict(wanted)
-        if self._crowded():
-            self._discard()
-        _patiently(Unavailable, self._healed, self._fetch)
+        if self._clone.crowded():
+            self._clone.discard()
+        _patiently(Unavailable, self._clone.healed, self._fetch)
 
     def commit_of(self, id_: str) -> Commit:
         """Return the commit with this id.
@@ -249,15 +238,15 @@ class Repository:
             Unavailable: also when the outcome is unknown, or the local clone was damaged and has been thrown away.
         """
         try:
-            with self._opened() as repo:
+            with self._clone.opened() as repo:
                 self._remote.push(repo, commit, branch, expect)
-        except _Damaged as error:
-            self._discard()
+        except Damaged as error:
+            self._clone.discard()
             raise Unavailable(f"the clone of {self._remote.name} was damaged and is made anew: {error}") from error
 
     def remove(self, branch: str, *, expect: str) -> None:
         """Delete the server's branch, if it is still at `expect`; raises as `push` does."""
-        self._healed(lambda repo: self._remote.remove(repo, branch, expect))
+        self._clone.healed(lambda repo: self._remote.remove(repo, branch, expect))
 
     def _fetch(self, repo: pygit2.Repository) -> None:
         absent = {branch: id_ for branch, id_ in self._wanted.items() if id_ not in repo.odb}
@@ -270,12 +259,12 @@ class Repository:
             if found is None or str(found.target) != id_:
                 raise Moved(f"{branch} of {self._remote.name} moved while it was fetched")
             if id_ not in repo.odb:
-                raise _Damaged(f"{id_} was thought to be here and is not")
+                raise Damaged(f"{id_} was thought to be here and is not")
 
     def _commit(self, repo: pygit2.Repository, id_: str) -> Commit:
         found = repo.get(id_) if _ID.fullmatch(id_) else None
         if found is None and id_ in self._wanted.values():
-            raise _Damaged(f"{id_} was fetched and is not here")
+            raise Damaged(f"{id_} was fetched and is not here")
         if not isinstance(found, pygit2.Commit):
             raise Missing(f"commit {printable(id_)} is not in the local clone", "fetch its branch first")
         # a clone without history tells of no parents, so they are read from the commit's own lines
@@ -289,68 +278,12 @@ class Repository:
     def _restored(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Run `work`; if the clone is damaged, make it anew, fetch what was last wanted, and run it once more."""
         try:
-            with self._opened() as repo:
+            with self._clone.opened() as repo:
                 return work(repo)
-        except _Damaged:
-            self._discard()
+        except Damaged:
+            self._clone.discard()
             self.fetch(self._wanted)
-            return self._healed(work)
-
-    def _healed(self, work: Callable[[pygit2.Repository], T]) -> T:
-        """Run `work`; if the clone is damaged, make it anew, and run it once more."""
-        try:
-            with self._opened() as repo:
-                return work(repo)
-        except _Damaged:
-            self._discard()
-        try:
-            with self._opened() as repo:
-                return work(repo)
-        except _Damaged as error:
-            raise Corrupt(f"the clone of {self._remote.name} is damaged even when made anew: {error}") from error
-
-    @contextmanager
-    def _opened(self) -> Iterator[pygit2.Repository]:
-        if not self._path.exists():
-            self._create()
-        try:
-            repo = pygit2.Repository(str(self._path), RepositoryOpenFlag.NO_SEARCH | RepositoryOpenFlag.BARE)
-            try:
-                yield repo
-            finally:
-                repo.free()
-        except pygit2.GitError as error:
-            raise _Damaged(printable(str(error))) from error
-
-    def _create(self) -> None:
-        """Make an empty clone beside its place and move it there whole, so that no half-made one is ever seen."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(mkdtemp(prefix=f".{self._path.name}-", dir=self._path.parent))
-            try:
-                repo = pygit2.init_repository(str(beside), bare=True)
-                # a redirect to another host would take the credentials there
-                repo.config["http.followRedirects"] = "false"
-                repo.free()
-                beside.rename(self._path)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
-        except (OSError, pygit2.GitError) as error:
-            raise Misconfigured(f"cannot keep a clone at {self._path}: {error}") from error
-
-    def _discard(self) -> None:
-        try:
-            shutil.rmtree(self._path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise Misconfigured(f"cannot remove the damaged clone at {self._path}: {error}") from error
-
-    def _crowded(self) -> bool:
-        objects = self._path / "objects"
-        packs = sum(1 for _ in (objects / "pack").glob("*.pack"))
-        loose = sum(1 for _ in (objects / "17").glob("*"))
-        return packs > _MOST_PACKS or loose > _MOST_LOOSE_IN_ONE_FOLDER
+            return self._clone.healed(work)
 
 
 def _descends(repo: pygit2.Repository, head: str, commit: str) -> bool:
