@@ -13,7 +13,7 @@ from reconciler.cli.problems import by_lines, show_problems
 from reconciler.loop import update as updating
 
 if TYPE_CHECKING:
-    from reconciler.decide.report import Hitch
+    from reconciler.decide.conditions import Hitch
     from reconciler.loop.update import Outdated
 
 

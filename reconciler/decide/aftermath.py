@@ -11,7 +11,7 @@ from reconciler.decide.plan import steps
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reconciler.decide.report import Hitch
+    from reconciler.decide.conditions import Hitch
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
 

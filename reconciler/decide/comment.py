@@ -13,8 +13,8 @@ from reconciler.decide.markdown import escape, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.plan import Step
-    from reconciler.decide.report import Hitch
     from reconciler.model.problem import Problem
 
 # By this the comment is found again; whose it is counts as well, since anybody can write it.

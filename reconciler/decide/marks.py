@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.decide.admission import Admission
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.plan import Step
     from reconciler.decide.policies import EnvironmentPolicies
-    from reconciler.decide.report import Hitch
     from reconciler.model.status import EnvironmentStatus
 
 OWN_CONTEXTS: Final = "catalyst/"  # how all of ours begin

@@ -12,9 +12,9 @@ from reconciler.decide.markdown import escape, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.plan import Step
     from reconciler.decide.promote import Left, Pin, Ready
-    from reconciler.decide.report import Hitch
 
 MAX_ROWS: Final = 200
 _MOST_NAMED: Final = 3

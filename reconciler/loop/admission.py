@@ -18,8 +18,8 @@ from reconciler.decide.admission import (
     no_forge,
     unread,
 )
+from reconciler.decide.conditions import Hitch
 from reconciler.decide.policies import EnvironmentPolicies
-from reconciler.decide.report import Hitch
 from reconciler.decide.soak import fresh
 from reconciler.loop.branches import MAIN, RESOLVED
 from reconciler.loop.desire import input_of

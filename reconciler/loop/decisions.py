@@ -14,7 +14,7 @@ from reconciler.model.faults import Fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.decide.report import Hitch
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.standing import Standing
     from reconciler.loop.claims import Claim
     from reconciler.loop.passes import World

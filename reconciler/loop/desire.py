@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.decide.conditions import Hitch
 from reconciler.decide.pin import pin
 from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
-from reconciler.decide.report import Hitch
 from reconciler.decide.resolve import resolve
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
 from reconciler.model.faults import Fault, kind_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.report import Stage
+    from reconciler.decide.conditions import Stage
     from reconciler.decide.resolve import Resolution
     from reconciler.decide.validate import Wish
     from reconciler.loop.claims import Place

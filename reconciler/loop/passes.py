@@ -18,7 +18,7 @@ from reconciler.decide.changes import message as resolved_message
 from reconciler.decide.marks import marks
 from reconciler.decide.page import page
 from reconciler.decide.render import LOCK_FILE
-from reconciler.decide.report import Hitch, report, subject
+from reconciler.decide.report import report, subject
 from reconciler.loop.admission import Gate
 from reconciler.loop.behind import Behind
 from reconciler.loop.branches import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, UNWATCHED, Branches
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.decide.catalog import Catalog
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.readiness import Verdict
     from reconciler.decide.render import Surroundings
     from reconciler.decide.trust import Policies

@@ -17,8 +17,8 @@ from reconciler.world.git import Repository, Snapshot
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.plan import Step
-    from reconciler.decide.report import Hitch
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
     from reconciler.loop.passes import World

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
+    from reconciler.decide.conditions import Hitch
     from reconciler.decide.marks import Mark
-    from reconciler.decide.report import Hitch
     from reconciler.loop.branches import Branches, Planned
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity

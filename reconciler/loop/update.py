@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.changes import changes, message
-from reconciler.decide.report import Hitch
+from reconciler.decide.conditions import Hitch
 from reconciler.decide.shape import did_you_mean
 from reconciler.decide.versions import fits, newest_first
 from reconciler.loop.branches import MAIN, RESOLVED, Branches

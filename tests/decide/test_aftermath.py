@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reconciler.decide.aftermath import MAX_DIFFERENCES, applied, held_up, told_after
 from reconciler.decide.comment import comment
-from reconciler.decide.report import Hitch
+from reconciler.decide.conditions import Hitch
 from reconciler.model.problem import Problem
 from tests.decide.builders import lock_of, package, sha
 

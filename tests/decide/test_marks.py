@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.decide.conditions import Hitch
 from reconciler.decide.marks import MAX_DESCRIPTION, Mark, marks
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import Hitch, report
+from reconciler.decide.report import report
 from reconciler.model.problem import Problem
 from tests.decide.builders import lock_of, package
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reconciler.decide.comment import MARKER, MAX_PROBLEMS, MAX_ROWS, comment
+from reconciler.decide.conditions import Hitch
 from reconciler.decide.marks import MAX_DESCRIPTION, plan_mark
 from reconciler.decide.plan import Step, steps
-from reconciler.decide.report import Hitch
 from reconciler.model.lock import EnvironmentLock, Package, Requirer
 from reconciler.model.problem import Problem
 from tests.decide.builders import FSN, NBG, lock_of, package, sha

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.decide.conditions import STANDS, Hitch
 from reconciler.decide.markdown import escape
 from reconciler.decide.plan import Step
 from reconciler.decide.promote import VERSION, Ready, edited, promote
 from reconciler.decide.proposal import message, text, title
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import STANDS, Hitch, report
+from reconciler.decide.report import report
 from reconciler.model.lock import Package, Requirer
 from reconciler.model.status import Evidence, ReadyEvidence
 from reconciler.world.documents import load

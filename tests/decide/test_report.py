@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.conditions import STANDS, Hitch
 from reconciler.decide.markdown import escape
 from reconciler.decide.page import page
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import MAX_PROBLEMS, STANDS, Hitch, report, subject
+from reconciler.decide.report import MAX_PROBLEMS, report, subject
 from reconciler.decide.standing import Standing
 from reconciler.model.faults import Unavailable
 from reconciler.model.problem import Problem

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.decide.report import Hitch
+from reconciler.decide.conditions import Hitch
 from reconciler.loop.health import Health
 from reconciler.loop.passes import Outcome
 from reconciler.loop.queue import Item
