@@ -263,6 +263,38 @@ def test_the_author_approves_and_an_approval_of_an_older_head(house: House) -> N
     assert house.admitted()[:2] == ("False", "PendingApproval")
 
 
+def test_an_approval_is_for_the_branch_that_it_was_given_for(house: House) -> None:
+    stage, reviewer = house.stage, house.person("ada")
+    stage.git("push", "-q", "origin", "main:refs/heads/dev")
+    number, head = house.branch("word", "blog")
+    house.forge.edit(number, base="dev")
+    house.approve(reviewer, number)
+    house.once()
+    time.sleep(1.1)  # Gitea's times are whole seconds, and one in the same second counts as before
+    house.forge.edit(number, base="main")
+    house.once()
+    assert house.marks(head)["catalyst/policy"] == ("pending", f"p: 1 more of platform must approve pull request {number}")
+    time.sleep(1.1)
+    house.approve(reviewer, number)
+    house.once()
+    assert house.marks(head)["catalyst/policy"][0] == "success"
+
+
+def test_who_pushed_to_a_pull_request_does_not_approve_it(house: House) -> None:
+    pusher, other = house.person("ada"), house.person("bob")
+    number, _ = house.branch("two", "blog")
+    content = base64.b64encode(house.stage.application("site", "bp-shop")).decode()
+    body = {"branch": "two", "message": "mine", "content": content}
+    made = house.people[pusher].post(f"repos/{house.forge_name}/contents/applications/site.yaml", json=body)
+    head = made.raise_for_status().json()["commit"]["sha"]
+    house.approve(pusher, number)
+    house.once()
+    assert house.marks(head)["catalyst/policy"] == ("pending", f"p: 1 more of platform must approve pull request {number}")
+    house.approve(other, number)
+    house.once()
+    assert house.marks(head)["catalyst/policy"][0] == "success"
+
+
 def test_a_broken_policy_holds_and_is_told_in_both_repositories(house: House) -> None:
     stage = house.stage
     commit = house.rule(text=b"kind: EnvironmentPolicy\nmetadata: {name: p}\nspec: {appliesTo: [\n")

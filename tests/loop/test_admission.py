@@ -612,6 +612,15 @@ def test_time_that_nobody_watched_is_no_soak(house: House) -> None:
     assert "at 2026-12-03 08:00:00 UTC if it stays so" in house.held(house.run(), "Soaking")
 
 
+def test_a_confirmation_that_is_dated_ahead_confirms_nothing(house: House) -> None:
+    house.policies = read(policy(SOAK))
+    source = Source(house)
+    source.say("2026-11-01T00:00", "True")
+    source.confirm("2099-01-01T00:00")
+    house.push(BLOG)
+    assert "nobody watches it" in house.held(house.run(), "Soaking")
+
+
 def test_a_reconciler_that_was_away_says_so_once(house: House) -> None:
     house.policies = EnvironmentPolicies()
     house.stage.limits["confirm"] = 0.2

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.marks import Mark
+from reconciler.loop.branches import CONFIRMED
 from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
 from reconciler.model.faults import Denied, Unavailable
+from reconciler.world.git import Repository
 from tests.loop.builders import Stage, files
 
 if TYPE_CHECKING:
@@ -140,6 +142,19 @@ def test_a_status_that_stands_is_confirmed_now_and_then_without_history(tmp_path
     reconciliation.run(wait=1)
     assert stage.git("rev-parse", "refs/catalyst/confirmed") == confirmed
     assert stage.git("rev-list", "--count", "status") == commits
+
+
+def test_a_confirmation_that_is_dated_ahead_is_none_and_is_replaced(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, limits={"confirm": 1.0})
+    reconciliation = stage.settle(files("shop"))
+    writer = Repository(tmp_path / "writer", stage.origin.as_uri())
+    heads = writer.heads()
+    writer.fetch({"status": heads["status"]})
+    forged = writer.write(writer.read(heads["status"]).files, parent=None, message="ahead", time=int(time.time()) + 10**6)
+    writer.push(forged.id, CONFIRMED, expect=heads.get(CONFIRMED))
+    time.sleep(2.1)
+    reconciliation.run(wait=1)
+    assert stage.git("rev-parse", CONFIRMED) != forged.id, "by a confirmation of ours"
 
 
 def looking(stage: Stage, *, is_: bool) -> None:
