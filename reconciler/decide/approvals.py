@@ -1,9 +1,10 @@
 """Whose approval of a pull request counts, and whether each change of `main` came with enough of them.
 
-An approval is of a plan: of the head that is merged, or of an older one whose plan had the same tree when it was approved, as our
-own statuses say: what is planned of it later, say with more on `main`, nobody approved of. It counts once for a person, who must
-be in one of the teams now, did not open the pull request nor push to it, and has not said otherwise since. What was approved
-while the pull request was for another branch, where it changed something else, does not count.
+An approval is of a plan, as our own statuses tell it: of the head that is merged, if that still changes the same of people's
+files (whoever takes a part of it into `main` beforehand takes the approvals of the rest away), or of a head, this or an older
+one, whose plan had the same tree. It counts once for a person, who must be in one of the teams now, did not open the pull
+request nor push to it, and has not said otherwise since. What was approved while the pull request was for another branch, where
+it changed something else, does not count.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from reconciler.decide.marks import Bound
     from reconciler.model.policy import PullRequestRule
 
 APPROVED: Final = "APPROVED"
@@ -30,14 +32,14 @@ class Opinion:
         approves: otherwise changes are asked for.
         commit: of which head.
         dismissed: somebody set it aside, or the pull request was for another branch then.
-        plan: the tree id of our plan of that head, as it stood then; None when there was none.
+        plan: our plan of that head, as it stood then; None when there was none.
     """
 
     person: str
     approves: bool
     commit: str
     dismissed: bool = False
-    plan: str | None = None
+    plan: Bound | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Proposal:
         author: who opened it.
         head: the commit that it would merge, or that was merged.
         opinions: the oldest first.
-        tree: the tree id of our plan of the head, as it stood when that was merged; None when there was none.
+        tree: the tree id of our plan of what it changes; None when there is none.
+        diff: what it changes of people's files, or did when it was merged; None when that cannot be told.
         pushers: who pushed commits of it, also such as are gone.
     """
 
@@ -58,6 +61,7 @@ class Proposal:
     head: str
     opinions: Sequence[Opinion] = ()
     tree: str | None = None
+    diff: str | None = None
     pushers: frozenset[str] = frozenset()
 
 
@@ -78,20 +82,21 @@ class Change:
 
 def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
     """Who of some people approves, sorted."""
-    last: dict[str, Opinion] = {}
-    for one in proposal.opinions:
-        last[one.person] = one
-    return tuple(
-        sorted(
-            person
-            for person, one in last.items()
-            if one.approves
-            and not one.dismissed
-            and person in members
-            and person not in {proposal.author, *proposal.pushers}
-            and (one.commit == proposal.head or (one.plan is not None and one.plan == proposal.tree))
-        )
-    )
+    return tuple(one.person for one in _approvals(proposal, members) if _is_of(one, proposal))
+
+
+def _approvals(proposal: Proposal, members: frozenset[str]) -> list[Opinion]:
+    """The last word of each of some people who may approve and does, of whatever the pull request was then."""
+    last = {one.person: one for one in proposal.opinions}
+    may = members - {proposal.author, *proposal.pushers}
+    return [one for person, one in sorted(last.items()) if person in may and one.approves and not one.dismissed]
+
+
+def _is_of(one: Opinion, proposal: Proposal) -> bool:
+    """Whether an approval is of what the pull request is now."""
+    if one.plan is not None and one.plan.tree == proposal.tree:
+        return True
+    return one.commit == proposal.head and (one.plan is None or proposal.diff in {None, one.plan.diff})
 
 
 def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> str:
@@ -100,8 +105,11 @@ def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) 
     left = rule.min_approvals - len(found)
     if left <= 0:
         return ""
-    so_far = f" ({', '.join(found)} approved)" if found else ""
-    return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{so_far}"
+    before = [one.person for one in _approvals(proposal, members) if one.person not in found]
+    so_far = [f"{', '.join(found)} approved"] if found else []
+    so_far += [f"{', '.join(before)} approved of what it was before, and may again"] if before else []
+    told = f" ({'; '.join(so_far)})" if so_far else ""
+    return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{told}"
 
 
 def unaccounted(rule: PullRequestRule, changes: Iterable[Change], members: frozenset[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ READY_CONTEXT: Final = "catalyst/ready"
 PLAN_CONTEXT: Final = "catalyst/plan"
 POLICY_CONTEXT: Final = "catalyst/policy"
 MAX_DESCRIPTION: Final = 200
-_TREE: Final = re.compile(r"; tree ([0-9a-f]{40})")
+_BOUND: Final = re.compile(r"; diff ([0-9a-f]{40}); tree ([0-9a-f]{40})")
 # States that do not pass by themselves: red. The others are pending.
 _RED: Final = frozenset({"Failed", "Degraded"})
 
@@ -39,24 +39,37 @@ class Mark:
     description: str
 
 
+@dataclass(frozen=True)
+class Bound:
+    """What approvals of a plan are bound to.
+
+    Attributes:
+        tree: the tree id that `resolved` would have.
+        diff: a digest of which files of people it changes, from what to what.
+    """
+
+    tree: str
+    diff: str
+
+
 def marks(status: EnvironmentStatus) -> Mapping[str, Mark]:
     """The marks of the commit that a status looked at, by context."""
     resolved = _resolved(status)
     return {RESOLVED_CONTEXT: _short(resolved), READY_CONTEXT: _short(_ready(status, resolved))}
 
 
-def plan_mark(steps: Sequence[Step], total: int, tree: str | None, hitch: Hitch | None) -> Mark:
+def plan_mark(steps: Sequence[Step], total: int, bound: Bound | None, hitch: Hitch | None) -> Mark:
     """The mark of a pull request's head, under `PLAN_CONTEXT`: what merging it would do."""
     if hitch is not None:
         return _short(Mark("failure" if hitch.refused else "pending", f"{hitch.reason}: {hitch.message}"))
     words = counted(len(steps), total) if steps else "nothing changes of what runs"
-    return _short(Mark("success", f"{words}; tree {tree}"))
+    return _short(Mark("success", f"{words}; diff {bound.diff}; tree {bound.tree}" if bound else words))
 
 
-def tree_in(description: str) -> str | None:
-    """The tree id that a plan's mark names: approvals are bound to it."""
-    found = _TREE.search(description)
-    return found[1] if found and found.end() == len(description) else None
+def bound_in(description: str) -> Bound | None:
+    """What a plan's mark binds approvals to."""
+    found = _BOUND.search(description)
+    return Bound(found[2], found[1]) if found and found.end() == len(description) else None
 
 
 def policy_mark(admission: Admission, *, planned: bool = True) -> Mark:

@@ -30,6 +30,7 @@ from reconciler.model.status import Condition
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from reconciler.decide.marks import Bound
     from reconciler.decide.policies import Ruling
     from reconciler.decide.soak import Soaked
     from reconciler.loop.approvals import Approvals
@@ -111,13 +112,13 @@ class Gate:
             self._last = (key, _admitted(rulings) if found.holds == "True" else held)
         return self._last[1]
 
-    def of_pull(self, pull: PullRequest, packages: Sequence[Package], tree: str | None) -> Admission:
+    def of_pull(self, pull: PullRequest, packages: Sequence[Package], plan: Bound | None) -> Admission:
         """What the rules say of a pull request, were it merged now.
 
         Args:
             pull: the pull request.
             packages: those that it brings anew.
-            tree: of its plan: an approval of an older head counts if that had the same one.
+            plan: its plan, to which approvals are bound; None when it has none.
         """
         try:
             policies = self._policies()
@@ -127,7 +128,7 @@ class Gate:
             return Admission((broken(problems),))
 
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
-            said = here.proposal(pull.number, pull.author, pull.head, tree)
+            said = here.proposal(pull.number, pull.author, pull.head, plan)
             return by_proposal(policy, rule, said, self._members(rule, here))
 
         return self._asked(policies.rulings(self._name), packages, people, lambda rule, here: here.score(rule.set_by, pull.head))

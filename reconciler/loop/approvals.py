@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.decide.admission import SCORE_CONTEXT
 from reconciler.decide.approvals import APPROVED, REJECTED, Change, Opinion, Proposal
-from reconciler.decide.marks import PLAN_CONTEXT, tree_in
+from reconciler.decide.marks import PLAN_CONTEXT, Bound, bound_in
 from reconciler.decide.validate import APPLICATIONS_FOLDER
 from reconciler.loop.branches import MAIN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, input_of
+from reconciler.loop.desire import WANTED, diff_of, input_of
 from reconciler.model.faults import Missing
 from reconciler.world.gitea import Past
 
@@ -79,34 +79,43 @@ class Approvals:
             found |= some
         return frozenset(found)
 
-    def proposal(self, number: int, author: str, head: str, tree: str | None = None, *, at: int | None = None) -> Proposal:
-        """A pull request with what people say of it.
+    def proposal(self, number: int, author: str, head: str, plan: Bound | None) -> Proposal:
+        """An open pull request with what people say of it.
 
         Args:
             number: its number.
             author: who opened it.
-            head: the commit that it would merge, or did.
-            tree: the tree of the plan of that; None when it has none, or is merged.
-            at: when it was merged, seconds since the epoch; None while it is not.
+            head: the commit that it would merge.
+            plan: of that; None when it has none.
         """
+        opinions, pushers = self._opinions(number, head)
+        return Proposal(number, author, head, opinions, plan.tree if plan else None, plan.diff if plan else None, pushers)
+
+    def _merged(self, merged: Merged, head: str, diff: str) -> Proposal:
+        """A merged pull request with what people say of it: its plan stands for what it did only if that changes the same."""
+        opinions, pushers = self._opinions(merged.number, head)
+        plan = _stood(self._plans(head), merged.at) if any(one.commit != head for one in opinions) else None
+        tree = plan.tree if plan is not None and plan.diff == diff else None
+        return Proposal(merged.number, merged.author, head, opinions, tree, diff, pushers)
+
+    def _opinions(self, number: int, head: str) -> tuple[tuple[Opinion, ...], frozenset[str]]:
+        """The reviews of a pull request, each with the plan that it is of, and who pushed to that."""
         reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
         approved = [one for one in reviews if one.state == APPROVED]
         past = self._forge.past(self._repository, number) if approved else Past()
-        older = list(dict.fromkeys(one.commit for one in approved if one.commit != head))[:MOST_PLANS]
-        plans = {commit: self._plans(commit) for commit in older}
-        if older and at is not None:
-            tree = _stood(self._plans(head), at)
+        commits = sorted({one.commit for one in approved}, key=lambda commit: commit != head)[:MOST_PLANS]
+        plans = {commit: self._plans(commit) for commit in commits}
         opinions = tuple(
             Opinion(
                 one.person,
                 one.state == APPROVED,
                 one.commit,
                 one.dismissed or (past.moved is not None and one.at <= past.moved),
-                _stood(plans.get(one.commit, ()), one.at),
+                _stood(plans.get(one.commit, ()), one.at) or (_first(plans.get(head, ())) if one.commit == head else None),
             )
             for one in reviews
         )
-        return Proposal(number, author, head, opinions, tree, past.pushers)
+        return opinions, past.pushers
 
     def score(self, people: Sequence[str], *commits: str) -> tuple[str, str] | None:
         """State and description of the newest score that some people, or if none are named anybody, set: of the first commit."""
@@ -170,8 +179,8 @@ class Approvals:
             return Change(commit.id, why_not=f"came with pull request {merged.number}, whose head is gone"), 1
         self._clone.fetch({MAIN: line[0].id, ref: head})
         for count in dict.fromkeys((self._rebased(line[at:end], head, merged.fork), 1)):
-            if at + count < len(line) and self._is(commit.id, line[at + count].id, head):
-                return Change(commit.id, self.proposal(merged.number, merged.author, head, at=merged.at)), count
+            if at + count < len(line) and (diff := self._diff(commit.id, line[at + count].id, head)) is not None:
+                return Change(commit.id, self._merged(merged, head, diff)), count
         return Change(commit.id, why_not=f"is not what merging pull request {merged.number} gives"), 1
 
     def _rebased(self, line: Sequence[Commit], head: str, fork: str) -> int:
@@ -190,10 +199,12 @@ class Approvals:
             if commit.id != head:
                 yield commit
 
-    def _is(self, commit: str, before: str, head: str) -> bool:
-        """Whether a commit holds what merging a head into one before it gives."""
+    def _diff(self, commit: str, before: str, head: str) -> str | None:
+        """What a commit changes, if it holds what merging a head into one before it gives; None if it does not."""
         merged = self._clone.merge(before, head, WANTED)
-        return not merged.problems and input_of(merged) == input_of(self._clone.read(commit, WANTED))
+        if merged.problems or input_of(merged) != input_of(self._clone.read(commit, WANTED)):
+            return None
+        return diff_of(self._clone.read(before, WANTED), merged)
 
     def _plans(self, commit: str) -> Sequence[SetBy]:
         """What we said of plans of a commit, the oldest first."""
@@ -201,7 +212,12 @@ class Approvals:
         return [one for one in said if one.context == PLAN_CONTEXT and one.person == self._user]
 
 
-def _stood(plans: Sequence[SetBy], at: int) -> str | None:
-    """The tree of the plan that stood at a moment, which is not what was planned later of the same commit."""
+def _stood(plans: Sequence[SetBy], at: int) -> Bound | None:
+    """The plan that stood at a moment, which is not what was planned later of the same commit."""
     before = [one for one in plans if one.at <= at]
-    return tree_in(before[-1].description) if before and before[-1].state == "success" else None
+    return bound_in(before[-1].description) if before and before[-1].state == "success" else None
+
+
+def _first(plans: Sequence[SetBy]) -> Bound | None:
+    """The first plan of a commit: people may approve of a head before they are told what it comes to."""
+    return next((bound_in(one.description) for one in plans if one.state == "success"), None)

@@ -73,6 +73,18 @@ def input_of(snapshot: Snapshot) -> str:
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def diff_of(before: Snapshot, after: Snapshot) -> str:
+    """A digest over what people change between two commits: which files, from what to what, and nothing of the others."""
+    names = sorted({*before.files, *after.files})
+    sides = ((name, before.files.get(name), after.files.get(name)) for name in names)
+    lines = (f"{_sum(old)} {_sum(new)} {name}\n" for name, old, new in sides if old != new)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:40]
+
+
+def _sum(text: bytes | None) -> str:
+    return "-" if text is None else hashlib.sha256(text).hexdigest()
+
+
 def desire(
     snapshot: Snapshot,
     identity: Identity,

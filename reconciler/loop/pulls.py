@@ -15,12 +15,12 @@ import structlog
 from reconciler.decide.aftermath import applied, held_up, told_after
 from reconciler.decide.changes import changes, counted
 from reconciler.decide.comment import MARKER, comment
-from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_mark, policy_mark
+from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, Bound, plan_mark, policy_mark
 from reconciler.decide.policy_section import section
 from reconciler.decide.soak import fresh
 from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, input_of, outside
+from reconciler.loop.desire import WANTED, diff_of, input_of, outside
 from reconciler.loop.notices import Forge, Notices
 from reconciler.loop.plan import plan
 from reconciler.model.faults import Fault, Rejected
@@ -72,7 +72,7 @@ class _Told:
     until: float | None
     notices: Notices
     packages: tuple[Package, ...]
-    tree: str | None
+    bound: Bound | None
     admission: Admission
     marks: Mapping[str, Mark]
 
@@ -140,22 +140,23 @@ class Pulls:
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
-            admission = self._gate.of_pull(pull, told.packages, told.tree)
+            admission = self._gate.of_pull(pull, told.packages, told.bound)
             if admission == told.admission:
                 told.notices.post(pull.head, told.marks)
                 return
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
-        admission = self._gate.of_pull(pull, packages, found.tree)
+        bound = Bound(found.tree, diff_of(branches.wanted_files(), found.snapshot)) if found.tree else None
+        admission = self._gate.of_pull(pull, packages, bound)
         self._tell(pull.number, found, admission)  # people first: the forge takes its time over a push
         unkept = self._put(pull.number, found, branches)
         notices = told.notices if told else Notices(self._forge, self._repository)
-        mark = plan_mark(found.steps, found.total, found.tree, unkept or found.hitch)
+        mark = plan_mark(found.steps, found.total, bound, unkept or found.hitch)
         marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission, planned=found.desired is not None)}
         notices.post(pull.head, marks)
         lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _Told(key, until, notices, packages, found.tree, admission, marks)
+        self._told[pull.number] = _Told(key, until, notices, packages, bound, admission, marks)
 
     def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
         main = branches.head(MAIN) or ""

@@ -18,8 +18,8 @@ from reconciler.decide.admission import (
     score_in,
     unread,
 )
-from reconciler.decide.approvals import Change, Opinion, Proposal, any_of, approvers
-from reconciler.decide.marks import policies_mark, policy_mark, tree_in
+from reconciler.decide.approvals import Change, Opinion, Proposal, any_of, approvers, lacking
+from reconciler.decide.marks import Bound, bound_in, policies_mark, policy_mark
 from reconciler.decide.policies import Broken, EnvironmentPolicies
 from reconciler.decide.policy_section import section
 from reconciler.decide.soak import Soaked
@@ -146,8 +146,8 @@ def test_no_description_gives_more_than_a_hundred(text: str) -> None:
 # approvals
 
 
-def proposal(*opinions: Opinion, author: str = "eve", tree: str | None = None) -> Proposal:
-    return Proposal(7, author, "head", opinions, tree)
+def proposal(*opinions: Opinion, author: str = "eve", tree: str | None = None, diff: str | None = None) -> Proposal:
+    return Proposal(7, author, "head", opinions, tree, diff)
 
 
 def test_who_counts() -> None:
@@ -157,11 +157,34 @@ def test_who_counts() -> None:
     assert approvers(proposal(ADA, Opinion("ada", approves=False, commit="head")), MEMBERS) == ()
     assert approvers(proposal(Opinion("ada", approves=False, commit="x"), ADA), MEMBERS) == ("ada",)
     assert approvers(proposal(ADA, Opinion("ada", approves=True, commit="head", dismissed=True)), MEMBERS) == ()
-    old = Opinion("ada", approves=True, commit="old", plan="t")
+    old = Opinion("ada", approves=True, commit="old", plan=Bound("t", "d"))
     assert approvers(proposal(old), MEMBERS) == ()
     assert approvers(proposal(old, tree="t"), MEMBERS) == ("ada",)
     assert approvers(proposal(old, tree="u"), MEMBERS) == ()
+    assert approvers(proposal(old, diff="d"), MEMBERS) == ()
     assert approvers(proposal(Opinion("ada", approves=True, commit="old")), MEMBERS) == ()
+
+
+@pytest.mark.parametrize(
+    ("plan", "tree", "diff", "counts"),
+    [
+        (Bound("t", "d"), "t", "d", True),
+        (Bound("t", "d"), "u", "d", True),  # main moved in other files
+        (Bound("t", "d"), "t", "e", True),  # and in these, to the same
+        (Bound("t", "d"), "u", "e", False),  # a part of it is on main already, or was taken from it
+        (Bound("t", "d"), None, "e", False),
+        (Bound("t", "d"), None, None, True),  # what it comes to now is not known, and is told apart from this
+        (None, "t", "d", True),  # nobody said what it comes to when it was approved
+    ],
+)
+def test_an_approval_of_the_head_is_of_what_it_changed_then(
+    plan: Bound | None, tree: str | None, diff: str | None, counts: bool
+) -> None:
+    found = proposal(Opinion("ada", approves=True, commit="head", plan=plan), tree=tree, diff=diff)
+    assert approvers(found, MEMBERS) == (("ada",) if counts else ())
+    words = "1 more of platform or security must approve pull request 7 (ada approved of what it was before, and may again)"
+    rule = PullRequestRule(kind="pr-required", approvers=["platform", "security"])
+    assert lacking(rule, found, MEMBERS) == ("" if counts else words)
 
 
 @given(
@@ -219,8 +242,13 @@ def test_the_section_of_a_comment_is_escaped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "tree"),
-    [(f"1 of 2 Applications change; tree {'a' * 40}", "a" * 40), (f"; tree {'a' * 40}!", None), (f"; tree {'a' * 10}", None)],
+    ("text", "bound"),
+    [
+        (f"1 of 2 Applications change; diff {'b' * 40}; tree {'a' * 40}", Bound("a" * 40, "b" * 40)),
+        (f"; diff {'b' * 40}; tree {'a' * 40}!", None),
+        (f"; diff {'b' * 40}; tree {'a' * 10}", None),
+        (f"; tree {'a' * 40}", None),
+    ],
 )
-def test_the_tree_that_a_mark_names(text: str, tree: str | None) -> None:
-    assert tree_in(text) == tree
+def test_what_a_mark_binds_approvals_to(text: str, bound: Bound | None) -> None:
+    assert bound_in(text) == bound

@@ -280,6 +280,24 @@ def test_an_approval_is_for_the_branch_that_it_was_given_for(house: House) -> No
     assert house.marks(head)["catalyst/policy"][0] == "success"
 
 
+def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
+    stage, reviewer = house.stage, house.person("ada")
+    number, head = house.branch("two", "guard", "site")
+    house.once()
+    house.approve(reviewer, number)
+    house.once()
+    assert house.marks(head)["catalyst/policy"][0] == "success"
+    # whoever may write takes the first commit into main without its content, so that the second alone is left to merge
+    stage.git("merge", "-q", "-s", "ours", "-m", "nothing to see", f"{head}^")
+    stage.git("push", "-q", "origin", "main")
+    house.once()
+    words = f"p: 1 more of platform must approve pull request {number} ({reviewer} approved of what it was before, and may again)"
+    assert house.marks(head)["catalyst/policy"] == ("pending", words)
+    house.forge.merge(number, "merge")
+    assert house.admitted()[:2] == ("False", "PendingApproval")
+    assert house.names() == ["shop"]
+
+
 def test_who_pushed_to_a_pull_request_does_not_approve_it(house: House) -> None:
     pusher, other = house.person("ada"), house.person("bob")
     number, _ = house.branch("two", "blog")

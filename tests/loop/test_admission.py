@@ -14,6 +14,7 @@ from reconciler.decide.policies import EnvironmentPolicies, environment_policies
 from reconciler.loop.admission import Gate
 from reconciler.loop.approvals import Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
+from reconciler.loop.desire import WANTED, diff_of
 from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target
@@ -355,8 +356,16 @@ def test_a_dismissed_review_does_not_count(house: House) -> None:
 PLAN = "catalyst/plan"
 
 
-def planned(tree: str) -> str:
-    return f"1 of 2 Applications change; tree {tree}"
+def planned(tree: str, diff: str = OTHER) -> str:
+    return f"1 of 2 Applications change; diff {diff}; tree {tree}"
+
+
+def changed(house: House, head: str) -> str:
+    """The digest of what merging a head into main would change."""
+    clone = Repository(house.stage.folder / "diffs", house.work.as_uri(), history=True)
+    clone.fetch(clone.heads())
+    main = git(house.work, "rev-parse", "main")
+    return diff_of(clone.read(main, WANTED), clone.merge(main, head, WANTED))
 
 
 def force_pushed(house: House, *, of_older: tuple[str, str, str], of_head: str) -> tuple[str, str]:
@@ -367,7 +376,7 @@ def force_pushed(house: House, *, of_older: tuple[str, str, str], of_head: str) 
     house.forge.review(1, "ada", old)
     git(house.work, "branch", "-D", "b1")
     head = house.propose(1, BLOG)
-    house.forge.mark(head, PLAN, planned(of_head))
+    house.forge.mark(head, PLAN, planned(of_head, changed(house, head)))
     house.merge(1)
     return old, head
 
@@ -390,6 +399,42 @@ def test_what_is_planned_after_it_was_approved_or_merged_says_nothing(house: Hou
     house.held(house.run(), "PendingApproval")
     house.forge.mark(head, PLAN, planned(OTHER))
     house.held(house.run(), "PendingApproval")
+
+
+def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
+    """Whoever may write takes the first commit into main without its content: merging then brings the second alone."""
+    first = {"applications/guard.yaml": application("guard")}
+    head = house.propose(1, first, SITE)
+    house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
+    house.forge.review(1, "ada", head)
+    git(house.work, "merge", "-q", "-s", "ours", "-m", "nothing to see", f"{head}^")
+    git(house.work, "push", "-q", "origin", "main")
+    assert "resolved" not in house.run().pushed
+    house.merge(1)
+    assert not (house.work / "applications" / "guard.yaml").exists()
+    assert (house.work / "applications" / "site.yaml").exists()
+    assert "(ada approved of what it was before, and may again)" in house.held(house.run(), "PendingApproval")
+
+
+def test_an_approval_stands_while_main_moves_in_other_files(house: House) -> None:
+    head = house.propose(1, SITE)
+    house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
+    house.forge.review(1, "ada", head)
+    other = house.propose(2, BLOG)
+    house.forge.review(2, "bob", other)
+    house.merge(2)
+    house.merge(1)
+    assert "resolved" in house.run().pushed
+    assert names(house) == ["blog", "shop", "site"]
+
+
+def test_an_approval_before_any_plan_is_of_the_first_one(house: House) -> None:
+    head = house.propose(1, SITE)
+    house.forge.review(1, "ada", head)
+    house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
+    house.forge.mark(head, PLAN, planned(TREE, OTHER))
+    house.merge(1)
+    assert "resolved" in house.run().pushed
 
 
 def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House) -> None:
