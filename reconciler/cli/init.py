@@ -39,8 +39,8 @@ def init(
 ) -> None:
     """Prepare a repository on Gitea for an Environment: a first commit, who may push which branch, the webhook, the topic.
 
-    `resolved`, `status` and `plan/*` are then pushed by the reconciler alone, and `main` is changed by pull requests whose checks
-    are green. What people wrote or demanded stays; a second time nothing changes. Of Gitea it needs the token of an
+    `resolved`, `status` and `plan/**` are then pushed by the reconciler alone, and `main` is changed by pull requests whose
+    checks are green. What people wrote or demanded stays; a second time nothing changes. Of Gitea it needs the token of an
     administrator of the repository: put it into CATALYST_GITEA__TOKEN, if that is not the reconciler's own.
 
     Exit codes: 0 it is prepared; 1 something is left for people to do, or it cannot be an Environment; 2 the command was used

@@ -1,8 +1,8 @@
 """How the branches of an Environment ought to be protected on Gitea, given the rules that are there.
 
-`resolved`, `status` and `plan/*` are the reconciler's alone: nobody else may push them, nor merge a pull request into them, which
-Gitea allows to all who may write unless it is told who may. `main` is people's: what they demanded of it stays, and the
-reconciler's checks are demanded in addition.
+`resolved`, `status`, `plan` and what is below that are the reconciler's alone: nobody else may push them, nor merge a pull
+request into them, which Gitea allows to all who may write unless it is told who may. `main` is people's: what they demanded of
+it stays, and the reconciler's checks are demanded in addition.
 
 Rules are spoken of in Gitea's words (BranchProtection of its API, version 1.26). They are tried in their order, and of those that
 match a branch only the first counts.
@@ -26,7 +26,13 @@ Rule = Mapping[str, Any]
 CHECKS: Final = (PLAN_CONTEXT, POLICY_CONTEXT)
 _MAIN: Final = "main"
 # A rule of ours, a branch that it is for, and whether that is moved by force: a plan is always made anew on top of `resolved`.
-_OURS: Final = (("resolved", "resolved", False), ("status", "status", False), ("plan/*", "plan/pr-1", True))
+# No branch may be called `plan`, nor be below a plan: there could be no `plan/pr-1` beside it.
+_OURS: Final = (
+    ("resolved", "resolved", False),
+    ("status", "status", False),
+    ("plan", "plan", False),
+    ("plan/**", "plan/pr-1", True),
+)
 _NOT_COPIED: Final = frozenset({"rule_name", "branch_name", "created_at", "updated_at"})
 
 

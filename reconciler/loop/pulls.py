@@ -21,12 +21,12 @@ from reconciler.decide.soak import fresh
 from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
 from reconciler.loop.desire import WANTED, diff_of, input_of, outside
-from reconciler.loop.notices import Forge, Notices
+from reconciler.loop.notices import STANDS, Forge, Notices
 from reconciler.loop.plan import plan
 from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
     from reconciler.decide.conditions import Hitch
@@ -54,7 +54,7 @@ class PullForge(Forge, Protocol):
     def pull_request(self, repository: str, number: int) -> PullRequest:
         """One of them, open or closed."""
 
-    def comments(self, repository: str, number: int) -> Sequence[Comment]:
+    def comments(self, repository: str, number: int) -> Iterable[Comment]:
         """The comments of one, the oldest first."""
 
     def post_comment(self, repository: str, number: int, text: str) -> None:
@@ -66,7 +66,10 @@ class PullForge(Forge, Protocol):
 
 @dataclass
 class _Told:
-    """What a pull request was told, what that rests on, and until when it stands (monotonic clock; None: until that changes)."""
+    """What a pull request was told, what that rests on, until when it stands (None: until that changes), and when it was seen.
+
+    Moments are of the monotonic clock.
+    """
 
     key: tuple[str | None, ...]
     until: float | None
@@ -75,6 +78,8 @@ class _Told:
     bound: Bound | None
     admission: Admission
     marks: Mapping[str, Mark]
+    text: str
+    seen: float
 
 
 class Pulls:
@@ -89,6 +94,7 @@ class Pulls:
         world: what passes know.
         claim: the Environment's hold on Namespaces; it is only asked.
         gate: the rules for the Environment.
+        stands: seconds for which a comment is taken to say what it was told to.
     """
 
     def __init__(
@@ -101,7 +107,9 @@ class Pulls:
         world: World,
         claim: Claim,
         gate: Gate | None = None,
+        stands: float = STANDS,
     ) -> None:
+        self._stands = stands
         self._gate = gate or Gate(identity.name)
         self._forge, self._user, self._repository, self._clone = forge, user, repository, clone
         self._identity, self._world, self._claim = identity, world, claim
@@ -142,13 +150,14 @@ class Pulls:
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
             admission = self._gate.of_pull(pull, told.packages, told.bound)
             if admission == told.admission:
-                told.notices.post(pull.head, told.marks)
+                self._keep_told(pull, told)
                 return
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = Bound(found.tree, diff_of(branches.wanted_files(), found.snapshot)) if found.tree else None
         admission = self._gate.of_pull(pull, packages, bound)
-        self._tell(pull.number, found, admission)  # people first: the forge takes its time over a push
+        text = self._text(pull.number, found, admission)
+        self._comment(pull.number, text)  # people first: the forge takes its time over a push
         unkept = self._put(pull.number, found, branches)
         notices = told.notices if told else Notices(self._forge, self._repository)
         mark = plan_mark(found.steps, found.total, bound, unkept or found.hitch)
@@ -156,7 +165,14 @@ class Pulls:
         notices.post(pull.head, marks)
         lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _Told(key, until, notices, packages, bound, admission, marks)
+        self._told[pull.number] = _Told(key, until, notices, packages, bound, admission, marks, text, time.monotonic())
+
+    def _keep_told(self, pull: PullRequest, told: _Told) -> None:
+        """Have what was told stand there still: whoever may write may overwrite it."""
+        told.notices.post(pull.head, told.marks)
+        if time.monotonic() - told.seen >= self._stands:
+            self._comment(pull.number, told.text)
+            told.seen = time.monotonic()
 
     def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
         main = branches.head(MAIN) or ""
@@ -166,9 +182,9 @@ class Pulls:
         reviewed = branches.planned(input_of(snapshot))
         return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=reviewed)
 
-    def _tell(self, number: int, found: Plan, admission: Admission) -> None:
-        """Have the comment say what was found, and what the rules say of it."""
-        text = comment(
+    def _text(self, number: int, found: Plan, admission: Admission) -> str:
+        """What is to be said of what was found, and of what the rules say of it."""
+        return comment(
             self._identity.name,
             found.steps,
             found.total,
@@ -178,7 +194,6 @@ class Pulls:
             compare=f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else "",
             policy=section(admission),
         )
-        self._comment(number, text)
 
     def _put(self, number: int, found: Plan, branches: Branches) -> Hitch | None:
         """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`."""

@@ -38,18 +38,19 @@ class Gitea:
         return next(r for r in self.there() if _matches(r["rule_name"], branch))
 
 
-def test_an_empty_repository_gets_four_rules_once() -> None:
+def test_an_empty_repository_gets_its_rules_once() -> None:
     gitea = Gitea()
     assert [(one.rule, one.new) for one in gitea.init()] == [
         ("main", True),
         ("resolved", True),
         ("status", True),
-        ("plan/*", True),
+        ("plan", True),
+        ("plan/**", True),
     ]
     assert all(not one.fields for one in gitea.init())
     main = gitea.counts_for("main")
     assert (main["enable_push"], main["status_check_contexts"]) == (False, list(CHECKS))
-    for branch, forced in (("resolved", False), ("status", False), ("plan/pr-7", True)):
+    for branch, forced in (("resolved", False), ("status", False), ("plan", False), ("plan/pr-7", True), ("plan/pr-7/x", True)):
         rule = gitea.counts_for(branch)
         assert (rule["push_whitelist_usernames"], rule["enable_push_whitelist"]) == ([US], True)
         assert (rule["enable_merge_whitelist"], rule["merge_whitelist_usernames"]) == (True, []), "nor by a pull request"
@@ -99,7 +100,7 @@ def test_a_rule_for_many_branches_does_not_hide_ours_and_still_holds_for_main() 
         "status_check_contexts": list(CHECKS),
         "priority": gitea.counts_for("main")["priority"],
     }
-    for branch in ("resolved", "status", "plan/pr-1"):
+    for branch in ("resolved", "status", "plan", "plan/pr-1"):
         assert gitea.counts_for(branch)["push_whitelist_usernames"] == [US]
     assert gitea.counts_for("other/branch")["rule_name"] == "**"
     assert all(not one.fields for one in gitea.init())
@@ -181,5 +182,5 @@ def test_whatever_is_there_twice_is_once(rules: list[Rule]) -> None:
     gitea.init()
     assert all(not one.fields for one in gitea.init())
     assert set(CHECKS) <= set(gitea.counts_for("main")["status_check_contexts"])
-    for branch in ("resolved", "status", "plan/pr-1"):
+    for branch in ("resolved", "status", "plan", "plan/pr-1"):
         assert gitea.counts_for(branch)["push_whitelist_usernames"] == [US]

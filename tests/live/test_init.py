@@ -102,7 +102,8 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
         "protection of main": "created",
         "protection of resolved": "created",
         "protection of status": "created",
-        "protection of plan/*": "created",
+        "protection of plan": "created",
+        "protection of plan/**": "created",
         **({"webhook": "created"} if admin else {}),
         "topic": "created",
     }
@@ -117,7 +118,7 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
     assert check(clone) == ()
     scene.once()
     head = change(clone, "shop", {"applications/shop.yaml": stage.application("shop", "bp-shop")})
-    for branch in ("main", "resolved", "status", "plan/pr-1", "plan/pr-9"):
+    for branch in ("main", "resolved", "status", "plan/pr-1", "plan/pr-9", "plan/pr-8/x", "plan"):
         pushed = git(clone, "push", "--force", "origin", f"HEAD:refs/heads/{branch}")
         assert pushed.returncode != 0, branch
         assert re.search("protected branch|protected from force push", pushed.stderr), (branch, pushed.stderr)

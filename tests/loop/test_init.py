@@ -99,7 +99,7 @@ def test_all_is_made_once_and_the_topic_last(forge: Forge) -> None:
     assert [step.name for step in steps if step.what == "created"] == [
         "repository",
         "main",
-        *(f"protection of {rule}" for rule in ("main", "resolved", "status", "plan/*")),
+        *(f"protection of {rule}" for rule in ("main", "resolved", "status", "plan", "plan/**")),
         "webhook",
         "topic",
     ]

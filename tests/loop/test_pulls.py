@@ -92,6 +92,7 @@ class Scene:
     stage: Stage
     forge: Forge = field(default_factory=Forge)
     gate: Gate | None = None
+    stands: float = 300.0
 
     def start(self) -> Reconciliation:
         """As after a restart on another machine."""
@@ -99,7 +100,9 @@ class Scene:
         stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts}"
         world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
         clone = Repository(place, stage.origin.as_uri(), history=True)
-        made._pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity), self.gate)
+        made._pulls = Pulls(
+            self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity), self.gate, self.stands
+        )
         if self.gate is not None:
             made._gate = self.gate
         return made
@@ -156,6 +159,18 @@ def test_a_status_that_somebody_overwrote_is_posted_again(scene: Scene) -> None:
     running._pulls._told[3].notices._stands = 0.0  # as after a while
     running.run()
     assert scene.forge.marks[head] == told
+
+
+@pytest.mark.parametrize(("stands", "kept"), [(0.0, True), (300.0, False)])
+def test_a_comment_that_somebody_edited_is_restored_after_a_while(scene: Scene, stands: float, kept: bool) -> None:
+    scene.stands = stands
+    scene.propose(1, files("shop") | {"applications/blog.yaml": application("blog")})
+    here = scene.start()
+    here.run(wait=1)
+    told = scene.text(1)
+    scene.forge.edit_comment("", scene.forge.talk[1][0].id, f"{MARKER}\nnothing to see")
+    here.run(wait=1)
+    assert (scene.text(1) == told) is kept
 
 
 def test_without_any_pull_request_the_forge_is_not_asked(scene: Scene) -> None:

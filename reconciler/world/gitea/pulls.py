@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, TypeAdapter
 
 from reconciler.world.gitea.client import Client, path_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_COMMENT: Final = "comment"
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,9 @@ class _Pull(BaseModel):
     merge_commit_sha: str | None
 
 
-class _Comment(BaseModel):
+class _Event(BaseModel):
     id: int
+    type: str
     body: str
     user: _Author | None
 
@@ -69,11 +76,13 @@ class PullRequests(Client):
         """Return one, open or closed."""
         return _pull(self.read(f"/repos/{path_of(repository)}/pulls/{number}", {}, TypeAdapter(_Pull)))
 
-    def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
-        """Return the comments of a pull request, the oldest first."""
-        path = f"/repos/{path_of(repository)}/issues/{number}/comments"
-        found = self.read(path, {}, TypeAdapter(list[_Comment]))
-        return tuple(Comment(one.id, one.user.login if one.user else "", one.body) for one in found)
+    def comments(self, repository: str, number: int) -> Iterator[Comment]:
+        """Give the comments of a pull request, the oldest first, and ask for more only while more are taken."""
+        path = f"/repos/{path_of(repository)}/issues/{number}/timeline"  # the list of comments itself comes in one piece
+        for page in self.pages(path, {}, TypeAdapter(list[_Event | None] | None)):
+            for one in page or ():
+                if one is not None and one.type == _COMMENT:
+                    yield Comment(one.id, one.user.login if one.user else "", one.body)
 
     def post_comment(self, repository: str, number: int, text: str) -> None:
         """Comment on a pull request. Not retried: a second attempt could double it."""

@@ -29,6 +29,9 @@ class _Mark(BaseModel):
 class _Combined(BaseModel):
     statuses: list[_Mark] | None
 
+    def __bool__(self) -> bool:
+        return bool(self.statuses)
+
 
 class _Owner(BaseModel):
     login: str
@@ -75,8 +78,8 @@ class Repositories(Client):
             commit: its full id.
         """
         path = f"/repos/{path_of(repository)}/commits/{commit}/status"
-        marks = self.read(path, {}, TypeAdapter(_Combined)).statuses or []
-        return {mark.context: (mark.status, mark.description) for mark in marks}
+        pages = self.pages(path, {}, TypeAdapter(_Combined))
+        return {mark.context: (mark.status, mark.description) for page in pages for mark in page.statuses or ()}
 
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
         """Set a commit status, which links to the page on the `status` branch. Not retried: the next pass sees it missing.
