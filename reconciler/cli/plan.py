@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,18 +13,25 @@ from reconciler.cli import console
 from reconciler.cli.environment import EnvironmentArgument, opened
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
+from reconciler.decide.policy_section import whole
+from reconciler.decide.soak import fresh
 from reconciler.loop.assemble import repository
 from reconciler.loop.claims import alone
 from reconciler.loop.desire import input_of
-from reconciler.loop.plan import from_folder, merged
+from reconciler.loop.plan import bound_of, from_folder, merged
 from reconciler.loop.plan import plan as planned
 from reconciler.model.faults import Misconfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.cli.environment import Opened
+    from reconciler.decide.admission import Admission
     from reconciler.decide.plan import Step
     from reconciler.loop.plan import Plan
 
 CHANGES = 4
+_PULL = re.compile(r"pull/(\d+)")
 
 
 def plan(
@@ -54,11 +62,42 @@ def plan(
         identity, branches = here.target.identity, here.branches
         reviewed = branches.planned(input_of(snapshot))  # what a pull request was told is what is told here
         found = planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=reviewed)
+        admission = _admission(here, found, ref) if found.steps else None
     if format_ is console.Format.json:
-        console.print_json(_as_json(found))
+        console.print_json({**_as_json(found), "policy": _policy(admission)})
     else:
         _show(environment, found)
+        _show_policy(admission)
     raise typer.Exit(_code(found))
+
+
+def _admission(here: Opened, found: Plan, ref: str) -> Admission | None:
+    """What the rules say of it: of a pull request as it is, of anything else as of what is still to be proposed."""
+    if found.desired is None:
+        return None
+    gate, packages = here.runtime.gate(here.target), fresh(found.prior, found.desired.lock)
+    number, gitea, where = _PULL.fullmatch(ref), here.runtime.gitea, here.target.repository
+    if number is None or gitea is None or where is None:
+        return gate.of_draft(packages)
+    pull = gitea.pull_request(where, int(number[1]))
+    return gate.of_pull(pull, packages, bound_of(found, here.branches.wanted_files()))
+
+
+def _show_policy(admission: Admission | None) -> None:
+    if admission is None or not admission.results:
+        return
+    console.say(f"policy: {whole(admission)}")
+    for one in admission.results:
+        console.say(f"  {one.kind}{f' ({one.policy})' if one.policy else ''}: {one.words}")
+
+
+def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
+    """The rules' results, for a machine; None where nothing changes that they could be asked about."""
+    if admission is None:
+        return None
+    return [
+        {"policy": r.policy, "kind": r.kind, "holds": r.holds, "reason": r.reason, "words": r.words} for r in admission.results
+    ]
 
 
 def _show(environment: str, found: Plan) -> None:

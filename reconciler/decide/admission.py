@@ -192,6 +192,12 @@ def by_proposal(policy: str, rule: PullRequestRule, proposal: Proposal, members:
     return Result(policy, rule.kind, "True", "", f"approved by {any_of(rule.approvers)}")
 
 
+def by_draft(policy: str, rule: PullRequestRule) -> Result:
+    """What people must do about a change that nobody has proposed yet."""
+    words = f"{rule.min_approvals} of {any_of(rule.approvers)} must approve its pull request"
+    return Result(policy, rule.kind, "False", "PendingApproval", words)
+
+
 def score_in(description: str) -> float | None:
     """The number in a description: of `83/100`, `score 83`, or the only one that there is; None when that is not plain."""
     number = r"(?<![\d.])(\d{1,3}(?:\.\d+)?)(?![\d.]*\d)"

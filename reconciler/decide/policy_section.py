@@ -17,12 +17,13 @@ def section(admission: Admission) -> Iterable[str]:
     if not admission.results:
         return
     yield ""
-    yield f"#### Policy: {_whole(admission)}"
+    yield f"#### Policy: {whole(admission)}"
     yield ""
     yield from (_line(one) for one in admission.results)
 
 
-def _whole(admission: Admission) -> str:
+def whole(admission: Admission) -> str:
+    """What would happen, in a few words."""
     if admission.holds == "True":
         return "merged now, it is applied at once"
     if admission.waits_only_for_windows:

@@ -11,6 +11,7 @@ from reconciler.decide.admission import (
     Result,
     broken,
     by_commits,
+    by_draft,
     by_proposal,
     by_score,
     by_soak,
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from reconciler.loop.soaks import History
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.world.gitea import PullRequest
+
+    People = Callable[[str, PullRequestRule, Approvals], Result]
+    Score = Callable[[ScoreRule, Approvals], tuple[str, str] | None]
 
 
 @dataclass(frozen=True)
@@ -120,18 +124,16 @@ class Gate:
             packages: those that it brings anew.
             plan: its plan, to which approvals are bound; None when it has none.
         """
-        try:
-            policies = self._policies()
-        except Fault as fault:
-            return Admission((unread("", "policy", fault),))
-        if problems := policies.problems(self._name):
-            return Admission((broken(problems),))
 
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
             said = here.proposal(pull.number, pull.author, pull.head, plan)
             return by_proposal(policy, rule, said, self._members(rule, here))
 
-        return self._asked(policies.rulings(self._name), packages, people, lambda rule, here: here.score(rule.set_by, pull.head))
+        return self._ruled(packages, people, lambda rule, here: here.score(rule.set_by, pull.head))
+
+    def of_draft(self, packages: Sequence[Package]) -> Admission:
+        """What the rules say of packages in a change that nobody has proposed yet."""
+        return self._ruled(packages, lambda policy, rule, _: by_draft(policy, rule), lambda *_: None)
 
     def of_update(self, branches: Branches, lock: EnvironmentLock) -> Admission:
         """What the rules say of versions that somebody moves by hand: a rule that asks for a pull request cannot be met."""
@@ -155,13 +157,17 @@ class Gate:
 
         return self._asked(rulings, packages, people, lambda rule, here: _score(rule, here, branches))
 
-    def _asked(
-        self,
-        rulings: Sequence[Ruling],
-        packages: Sequence[Package],
-        people: Callable[[str, PullRequestRule, Approvals], Result],
-        score: Callable[[ScoreRule, Approvals], tuple[str, str] | None],
-    ) -> Admission:
+    def _ruled(self, packages: Sequence[Package], people: People, score: Score) -> Admission:
+        """Ask each rule that applies now."""
+        try:
+            policies = self._policies()
+        except Fault as fault:
+            return Admission((unread("", "policy", fault),))
+        if problems := policies.problems(self._name):
+            return Admission((broken(problems),))
+        return self._asked(policies.rulings(self._name), packages, people, score)
+
+    def _asked(self, rulings: Sequence[Ruling], packages: Sequence[Package], people: People, score: Score) -> Admission:
         """Ask each rule; those that rest on the forge through `people` and `score`."""
         now = int(self._clock())
         results = []

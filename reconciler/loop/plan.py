@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN, ref_of
-from reconciler.loop.desire import WANTED, Desired, desire, outside
+from reconciler.loop.desire import WANTED, Desired, desire, diff_of, outside
 from reconciler.model.faults import Fault, Missing
 from reconciler.model.problem import Problem
 from reconciler.world.documents import MAX_BYTES
@@ -80,6 +81,11 @@ def plan(
     if not isinstance(found, Desired):
         return Plan(snapshot, prior, hitch=found)
     return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
+
+
+def bound_of(found: Plan, main: Snapshot) -> Bound | None:
+    """What approvals of a plan are bound to, given what people wrote on `main`; None when it has no tree."""
+    return Bound(found.tree, diff_of(main, found.snapshot)) if found.tree else None
 
 
 def merged(repository: Repository, ref: str) -> Snapshot:

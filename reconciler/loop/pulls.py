@@ -15,14 +15,14 @@ import structlog
 from reconciler.decide.aftermath import applied, held_up, told_after
 from reconciler.decide.changes import changes, counted
 from reconciler.decide.comment import MARKER, comment
-from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, Bound, plan_mark, policy_mark
+from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_mark, policy_mark
 from reconciler.decide.policy_section import section
 from reconciler.decide.soak import fresh
 from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, diff_of, input_of, outside
+from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import STANDS, Forge, Notices
-from reconciler.loop.plan import plan
+from reconciler.loop.plan import bound_of, plan
 from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from reconciler.decide.admission import Admission
     from reconciler.decide.conditions import Hitch
-    from reconciler.decide.marks import Mark
+    from reconciler.decide.marks import Bound, Mark
     from reconciler.loop.branches import Branches, Planned
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
@@ -154,7 +154,7 @@ class Pulls:
                 return
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
-        bound = Bound(found.tree, diff_of(branches.wanted_files(), found.snapshot)) if found.tree else None
+        bound = bound_of(found, branches.wanted_files())
         admission = self._gate.of_pull(pull, packages, bound)
         text = self._text(pull.number, found, admission)
         self._comment(pull.number, text)  # people first: the forge takes its time over a push

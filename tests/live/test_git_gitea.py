@@ -149,6 +149,23 @@ def test_more_repositories_than_one_page(gitea: Server) -> None:
         assert [found.name for found in server.repositories(topic)] == names
 
 
+def test_many_checks_and_comments_hide_none(repository: Repository, gitea: Server, name: str) -> None:
+    where = f"{gitea.user}/{name}"
+    first = pushed(repository, "main")
+    made = repository.write({"a": b"y"}, parent=first, message="m", time=2)
+    repository.push(made.id, "change", expect=None)
+    for n in range(70):
+        call(gitea, "POST", f"repos/{where}/statuses/{first}", {"context": f"ci/{n}", "state": "success", "description": "x"})
+    with Gitea(gitea.url, gitea.token) as forge:
+        assert set(forge.statuses(where, first)) == {f"ci/{n}" for n in range(70)}
+        assert forge.statuses(where, made.id) == {}
+        call(gitea, "POST", f"repos/{where}/pulls", {"title": "x", "head": "change", "base": "main"})
+        for n in range(70):
+            forge.post_comment(where, 1, f"words {n}")
+        assert [one.text for one in forge.comments(where, 1)] == [f"words {n}" for n in range(70)]
+        assert {one.author for one in forge.comments(where, 1)} == {gitea.user}
+
+
 def test_a_bad_token_is_denied(gitea: Server) -> None:
     with Gitea(gitea.url, "0" * 40) as server, pytest.raises(Denied):
         server.repositories("t")

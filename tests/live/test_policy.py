@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import shutil
 import time
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ import httpx
 import pytest
 
 from reconciler.world.documents import dump, load
-from tests.live.stage import Servers, Stage, blueprint
+from tests.live.stage import Servers, Stage, blueprint, reconciler
 from tests.live.test_pull_requests import Forge
 
 if TYPE_CHECKING:
@@ -167,6 +168,21 @@ def test_what_was_approved_is_applied_however_it_was_merged(house: House, how: s
     status = house.admitted()
     assert status[:2] == ("True", "Admitted"), status
     assert house.names() == ["blog", "shop", "site"]
+
+
+def test_a_terminal_tells_the_rules_too(house: House) -> None:
+    reviewer, config = house.person("ada"), ("-c", str(house.stage.config), house.stage.name)
+    number, _ = house.branch("blog", "blog")
+    house.once()
+    told = reconciler("plan", *config, "--ref", "blog").stdout
+    assert told.endswith("policy: merged now, it is held\n  pr-required (p): 1 of platform must approve its pull request\n")
+    told = reconciler("plan", *config, "--ref", f"pull/{number}").stdout
+    assert f"pr-required (p): 1 more of platform must approve pull request {number}\n" in told
+    house.approve(reviewer, number)
+    told = reconciler("plan", *config, "--ref", f"pull/{number}").stdout
+    assert told.endswith("policy: merged now, it is applied at once\n  pr-required (p): approved by platform\n")
+    found = json.loads(reconciler("plan", *config, "--ref", f"pull/{number}", "--format", "json").stdout)
+    assert [(one["kind"], one["holds"]) for one in found["policy"]] == [("pr-required", "True")]
 
 
 def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) -> None:

@@ -107,7 +107,7 @@ def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tm
     plan = forge.tree(f"plan/pr-{number}")
     assert plan is not None
     assert stage.head("resolved") == before, "nothing is applied that was not merged"
-    assert forge.mark(head) == ("success", f"1 of 3 Applications change; tree {plan}")
+    assert re.fullmatch(rf"1 of 3 Applications change; diff [0-9a-f]{{40}}; tree {plan}", forge.mark(head)[1])
     text = forge.comment(number)
     assert "1 of 3 Applications change once this is merged" in text
     assert "blog added bp-blog 1.0.0" in text

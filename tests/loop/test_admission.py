@@ -742,6 +742,20 @@ def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
     assert asked() == "done"
 
 
+def test_what_nobody_proposed_yet_is_told_what_it_will_need(house: House) -> None:
+    house.policies = read(policy(REQUIRED, WINDOW, SCORE, SOAK))
+    found = house.gate().of_draft(house.stage.lock().packages)
+    assert [(one.kind, one.reason) for one in found.results] == [
+        ("pr-required", "PendingApproval"),
+        ("change-window", "OutsideWindow"),
+        ("re-score-gate", "ScoreMissing"),
+        ("soak", "UnknownSource"),
+    ]
+    assert found.results[0].words == "1 of platform or security must approve its pull request"
+    house.policies = Unavailable("no answer")
+    assert house.gate().of_draft(()).holds == "Unknown"
+
+
 def test_the_service_looks_again_at_that_very_moment(house: House) -> None:
     house.policies = read(policy(WINDOW))
     house.push(BLOG)
