@@ -211,15 +211,17 @@ class Reconciliation:
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         where = self._notices.repository if self._notices is not None else None
         files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status, where).encode()}
-        unwatched, self._stood = self._unwatched(), time.time()
+        unwatched = self._unwatched()
         if self._branches.tree(STATUS) == self._branches.tree_of(files) and not unwatched:
             if look and time.time() - self._branches.confirmed() > self._world.confirm:
                 self._confirm(files)
+            self._stood = time.time()
             return []
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
         trailers += f"{UNWATCHED}{datetime.fromtimestamp(unwatched, UTC).isoformat()}\n" if unwatched else ""
         self._pace.pushed(time.monotonic())
         self._branches.push_status(files, f"{subject(status)}\n\n{trailers}", status)
+        self._stood = time.time()
         return [STATUS]
 
     def _unwatched(self) -> int:

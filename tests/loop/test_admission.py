@@ -19,12 +19,12 @@ from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target
 from reconciler.loop.update import update
-from reconciler.model.faults import Fault, Unavailable
+from reconciler.model.faults import Fault, Rejected, Unavailable
 from reconciler.world.documents import load_all
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Merged, Past, Review, SetBy
 from tests.loop.builders import Stage, application, files, verified
-from tests.world.git_server import bare, git
+from tests.world.git_server import GitServer, bare, git, hook
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -677,6 +677,22 @@ def test_a_reconciler_that_was_away_says_so_once(house: House) -> None:
     assert "Unwatched-Since: " in house.stage.message("status")
     assert (house.stage.trees("status")[0], house.stage.git("rev-parse", "status^")) == (tree, head)
     assert made.run(wait=1).pushed == ()
+
+
+def test_a_reconciler_that_was_away_says_so_although_its_first_push_fails(house: House) -> None:
+    house.policies = EnvironmentPolicies()
+    house.stage.limits["confirm"] = 0.2
+    house.run()
+    time.sleep(2)
+    with GitServer(house.stage.origin.parent).running() as server:
+        house.stage.url = f"{server.url}/env.git"
+        hook(house.stage.origin, "update", "exit 1")
+        made = house.stage.start()
+        with pytest.raises(Rejected):
+            made.run(wait=1)
+        (house.stage.origin / "hooks" / "update").unlink()
+        assert "status" in made.run(wait=1).pushed
+    assert "Unwatched-Since: " in house.stage.message("status")
 
 
 def test_what_the_source_never_ran_and_what_it_is_not(house: House) -> None:
