@@ -16,6 +16,7 @@ from reconciler.cli.problems import by_lines, show_problems
 from reconciler.decide.policy_section import whole
 from reconciler.decide.soak import fresh
 from reconciler.loop.assemble import repository
+from reconciler.loop.branches import MAIN
 from reconciler.loop.claims import alone
 from reconciler.loop.desire import input_of
 from reconciler.loop.plan import bound_of, from_folder, merged
@@ -46,7 +47,7 @@ def plan(
     ] = None,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Show what a change would do, before anybody merges or even pushes it: the decisions of a pass, and nothing written.
+    """Show what a change would do, and what policies say of it, before anybody merges or even pushes it; nothing is written.
 
     Exit codes: 0 nothing changes; 1 it is refused; 3 something outside failed; 4 something changes.
     """
@@ -62,7 +63,7 @@ def plan(
         identity, branches = here.target.identity, here.branches
         reviewed = branches.planned(input_of(snapshot))  # what a pull request was told is what is told here
         found = planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=reviewed)
-        admission = _admission(here, found, ref) if found.steps else None
+        admission = _admission(here, found, ref)
     if format_ is console.Format.json:
         console.print_json({**_as_json(found), "policy": _policy(admission)})
     else:
@@ -76,11 +77,20 @@ def _admission(here: Opened, found: Plan, ref: str) -> Admission | None:
     if found.desired is None:
         return None
     gate, packages = here.runtime.gate(here.target), fresh(found.prior, found.desired.lock)
-    number, gitea, where = _PULL.fullmatch(ref), here.runtime.gitea, here.target.repository
-    if number is None or gitea is None or where is None:
-        return gate.of_draft(packages)
-    pull = gitea.pull_request(where, int(number[1]))
+    number = _number(here, ref)
+    if here.runtime.gitea is None or here.target.repository is None or number is None:
+        return gate.of_draft(packages) if found.steps else None
+    pull = here.runtime.gitea.pull_request(here.target.repository, number)
     return gate.of_pull(pull, packages, bound_of(found, here.branches.wanted_files()))
+
+
+def _number(here: Opened, ref: str) -> int | None:
+    """Of which pull request a ref is the head, if of any that is open."""
+    if named := _PULL.fullmatch(ref):
+        return int(named[1])
+    gitea, where = here.runtime.gitea, here.target.repository
+    there = gitea.proposal(where, ref, MAIN) if ref and gitea is not None and where is not None else None
+    return there.number if there else None
 
 
 def _show_policy(admission: Admission | None) -> None:
@@ -92,7 +102,7 @@ def _show_policy(admission: Admission | None) -> None:
 
 
 def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
-    """The rules' results, for a machine; None where nothing changes that they could be asked about."""
+    """The rules' results, for a machine; None where there is nothing that they could be asked about."""
     if admission is None:
         return None
     return [

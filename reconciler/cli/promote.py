@@ -27,8 +27,11 @@ def promote(
         typer.Argument(metavar="[APP...]", help="Only these Applications; by default all that both have.", show_default=False),
     ] = None,
     merge_: Annotated[
-        bool, typer.Option("--merge", help="Merge it, if its checks are green: the very commit that they are of.")
+        bool, typer.Option("--merge", help="Merge it once its checks are green: the very commit that they are of.")
     ] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="For how long --merge waits for checks that are pending.")
+    ] = 60,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
     """Open a pull request, or update the one that is open, that pins in TO what runs in FROM and is ready there.
@@ -45,7 +48,7 @@ def promote(
         history = History(repository(one.target, Path(folder), history=True), intervals.confirm)
         found = propose(ready, history, goal, other.runtime.world, applications or [])
         files = other.branches.wanted_files().files
-        why_not = (merge(goal, found) if found.number else "there is no pull request") if merge_ else None
+        why_not = (merge(goal, found, wait) if found.number else "there is no pull request") if merge_ else None
     where = f"{url}/{goal.repository}/pulls/{found.number}" if found.number else None
     if format_ is console.Format.json:
         console.print_json(_as_json(found, where, why_not))

@@ -153,26 +153,41 @@ def by_soak(policy: str, rule: SoakRule, packages: Sequence[Package], found: Seq
     return Result(policy, rule.kind, "False", "Soaking", _some(told), done if by_itself else None)
 
 
-def by_score(policy: str, rule: ScoreRule, score: tuple[str, str] | None) -> Result:
-    """Whether the newest score is high enough.
+@dataclass(frozen=True)
+class Score:
+    """The newest score of a commit: the commit status's state and description, both empty when there is none."""
+
+    commit: str
+    state: str = ""
+    description: str = ""
+
+
+def by_score(policy: str, rule: ScoreRule, scores: Sequence[Score]) -> Result:
+    """Whether each of some commits has a score that is high enough; what was scored lower is not carried by another's.
 
     Args:
         policy: its name.
         rule: the rule.
-        score: state and description of the commit status; None when there is none.
+        scores: of each commit that needs one.
     """
+    found = [_score(policy, rule, one) for one in scores]
+    if not found:
+        return Result(policy, rule.kind, "True", "", "nothing changed that would need a score")
+    return next((one for one in found if one.holds != "True"), found[0])
+
+
+def _score(policy: str, rule: ScoreRule, score: Score) -> Result:
     want = f"at least {rule.min_score} of 100"
-    if score is None:
-        return Result(policy, rule.kind, "False", "ScoreMissing", f"the commit status {SCORE_CONTEXT} must say {want}")
-    state, description = score
-    number = score_in(description)
-    if state == "pending" or (number is None and state == "success"):
-        words = f"the commit status {SCORE_CONTEXT} has no number yet; it must say {want}"
-        return Result(policy, rule.kind, "False", "ScoreMissing", words)
-    if state != "success" or number is None or number < rule.min_score:
-        said = f"{number:g}" if number is not None and state == "success" else state
-        return Result(policy, rule.kind, "False", "ScoreTooLow", f"{SCORE_CONTEXT} is {said}; it must be {want}")
-    return Result(policy, rule.kind, "True", "", f"{SCORE_CONTEXT} is {number:g}")
+    what = f"the commit status {SCORE_CONTEXT}{f' of {score.commit[:10]}' if score.commit else ''}"
+    number = score_in(score.description)
+    if not score.state:
+        return Result(policy, rule.kind, "False", "ScoreMissing", f"{what} must say {want}")
+    if score.state == "pending" or (number is None and score.state == "success"):
+        return Result(policy, rule.kind, "False", "ScoreMissing", f"{what} has no number yet; it must say {want}")
+    if score.state != "success" or number is None or number < rule.min_score:
+        said = f"{number:g}" if number is not None and score.state == "success" else score.state
+        return Result(policy, rule.kind, "False", "ScoreTooLow", f"{what} is {said}; it must be {want}")
+    return Result(policy, rule.kind, "True", "", f"{what} is {number:g}")
 
 
 def by_commits(policy: str, rule: PullRequestRule, changes: Sequence[Change], members: frozenset[str]) -> Result:

@@ -1,10 +1,11 @@
 """Whose approval of a pull request counts, and whether each change of `main` came with enough of them.
 
-An approval is of a plan, as our own statuses tell it: of the head that is merged, if that still changes the same of people's
-files (whoever takes a part of it into `main` beforehand takes the approvals of the rest away), or of a head, this or an older
-one, whose plan had the same tree. It counts once for a person, who must be in one of the teams now, did not open the pull
-request nor push to it, and has not said otherwise since. What was approved while the pull request was for another branch, where
-it changed something else, does not count.
+An approval is of a plan, as our own statuses tell it: of a head, this or an older one, whose plan had the same tree; or of the
+head that is merged, if that still changes the same of people's files and brings the same artifacts, as it does while others'
+files change on `main`. Whoever takes a part of it into `main` beforehand takes the approvals of the rest away. An approval
+counts once for a person, who must be in one of the teams now, neither opened the pull request nor wrote or pushed a part of it,
+and has not said otherwise since. What was approved while the pull request was for another branch, where it changed something
+else, does not count.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ class Proposal:
         head: the commit that it would merge, or that was merged.
         opinions: the oldest first.
         tree: the tree id of our plan of what it changes; None when there is none.
-        diff: what it changes of people's files, or did when it was merged; None when that cannot be told.
-        pushers: who pushed commits of it, also such as are gone.
+        files: a digest of what it changes of people's files, or did when it was merged; None when that cannot be told.
+        packages: a digest of the artifacts that it brings, as planned last; None when there is no plan of what it changes.
+        pushers: who wrote a commit of it, or pushed one, also such as are gone.
     """
 
     number: int
@@ -61,7 +63,8 @@ class Proposal:
     head: str
     opinions: Sequence[Opinion] = ()
     tree: str | None = None
-    diff: str | None = None
+    files: str | None = None
+    packages: str | None = None
     pushers: frozenset[str] = frozenset()
 
 
@@ -96,7 +99,9 @@ def _is_of(one: Opinion, proposal: Proposal) -> bool:
     """Whether an approval is of what the pull request is now."""
     if one.plan is not None and one.plan.tree == proposal.tree:
         return True
-    return one.commit == proposal.head and (one.plan is None or proposal.diff in {None, one.plan.diff})
+    if one.commit != proposal.head or one.plan is None:
+        return one.commit == proposal.head
+    return proposal.files in {None, one.plan.files} and proposal.packages in {None, one.plan.packages}
 
 
 def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> str:
@@ -106,8 +111,10 @@ def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) 
     if left <= 0:
         return ""
     before = [one.person for one in _approvals(proposal, members) if one.person not in found]
+    own = sorted({one.person for one in proposal.opinions if one.approves} & members & proposal.pushers - {proposal.author})
     so_far = [f"{', '.join(found)} approved"] if found else []
     so_far += [f"{', '.join(before)} approved of what it was before, and may again"] if before else []
+    so_far += [f"{', '.join(own)} wrote or pushed a part of it"] if own else []
     told = f" ({'; '.join(so_far)})" if so_far else ""
     return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{told}"
 

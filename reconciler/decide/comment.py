@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MARKER: Final = "<!-- catalyst: plan -->"
 MAX_ROWS: Final = 200
 MAX_PROBLEMS: Final = 50
+MAX_NAMES: Final = 10  # in a cell
 _SHORT: Final = 12
 
 
@@ -101,16 +102,22 @@ def _row(step: Step) -> Sequence[str]:
         escape(package.application),
         escape(what),
         escape(f"{package.blueprint} {package.version}"),
-        escape(", ".join(needed_by)),
-        escape(", ".join(step.waiting)),
+        _some(needed_by),
+        _some(step.waiting),
     )
 
 
 def _evidence(step: Step) -> Sequence[str]:
     package = step.package
     before = f"`{_short(step.before.digest)}` -> " if step.before is not None and step.before.digest != package.digest else ""
-    signed = ", ".join(f"{one.policy} by {one.authority}" for one in package.evidence)
-    return escape(package.application), f"{before}`{_short(package.digest)}`", escape(signed)
+    signed = [f"{one.policy} by {one.authority}" for one in package.evidence]
+    return escape(package.application), f"{before}`{_short(package.digest)}`", _some(signed)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names as a cell, not so many that the table could grow without bounds."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return escape(", ".join(names[:MAX_NAMES]) + more)
 
 
 def _short(digest: str) -> str:

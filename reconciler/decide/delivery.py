@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from reconciler.decide.marks import OWN_CONTEXTS
+from reconciler.decide.admission import SCORE_CONTEXT
 
 _MAIN: Final = "refs/heads/main"
 _PULL: Final = "pull_request"  # also `pull_request_approved`, `_rejected`, `_comment`: reviews, in Gitea's words
@@ -29,7 +29,8 @@ class _Body(BaseModel):
 def repository_of(event: str, body: bytes) -> str | None:
     """The repository (owner/name, in small letters: to Gitea they are the same) that a delivery calls to look at.
 
-    None when nothing of interest happened there: what the reconciler writes, its branches and commit statuses, makes no work.
+    None when nothing of interest happened there: what the reconciler writes makes no work, nor does any check but the one that
+    policies ask for.
 
     Args:
         event: its kind, by `X-Gitea-Event`.
@@ -46,6 +47,6 @@ def repository_of(event: str, body: bytes) -> str | None:
         raise ValueError("a delivery is a JSON object with repository.full_name") from None
     if event == "push" and said.ref != _MAIN:
         return None
-    if event == "status" and said.context.startswith(OWN_CONTEXTS):
+    if event == "status" and said.context != SCORE_CONTEXT:
         return None
     return said.repository.full_name.lower()

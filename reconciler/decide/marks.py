@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from reconciler.decide.policies import EnvironmentPolicies
     from reconciler.model.status import EnvironmentStatus
 
-OWN_CONTEXTS: Final = "catalyst/"  # how all of ours begin
 RESOLVED_CONTEXT: Final = "catalyst/resolved"
 READY_CONTEXT: Final = "catalyst/ready"
 PLAN_CONTEXT: Final = "catalyst/plan"
 POLICY_CONTEXT: Final = "catalyst/policy"
 MAX_DESCRIPTION: Final = 200
-_BOUND: Final = re.compile(r"; diff ([0-9a-f]{40}); tree ([0-9a-f]{40})")
+_BOUND: Final = re.compile(r"; diff ([0-9a-f]{32})-([0-9a-f]{32}); tree ([0-9a-f]{40})")
 # States that do not pass by themselves: red. The others are pending.
 _RED: Final = frozenset({"Failed", "Degraded"})
 
@@ -45,11 +44,13 @@ class Bound:
 
     Attributes:
         tree: the tree id that `resolved` would have.
-        diff: a digest of which files of people it changes, from what to what.
+        files: a digest of which files of people it changes, from what to what.
+        packages: a digest of which artifacts it brings to which Applications.
     """
 
     tree: str
-    diff: str
+    files: str
+    packages: str
 
 
 def marks(status: EnvironmentStatus) -> Mapping[str, Mark]:
@@ -63,13 +64,13 @@ def plan_mark(steps: Sequence[Step], total: int, bound: Bound | None, hitch: Hit
     if hitch is not None:
         return _short(Mark("failure" if hitch.refused else "pending", f"{hitch.reason}: {hitch.message}"))
     words = counted(len(steps), total) if steps else "nothing changes of what runs"
-    return _short(Mark("success", f"{words}; diff {bound.diff}; tree {bound.tree}" if bound else words))
+    return _short(Mark("success", f"{words}; diff {bound.files}-{bound.packages}; tree {bound.tree}" if bound else words))
 
 
 def bound_in(description: str) -> Bound | None:
     """What a plan's mark binds approvals to."""
     found = _BOUND.search(description)
-    return Bound(found[2], found[1]) if found and found.end() == len(description) else None
+    return Bound(found[3], found[1], found[2]) if found and found.end() == len(description) else None
 
 
 def policy_mark(admission: Admission, *, planned: bool = True) -> Mark:

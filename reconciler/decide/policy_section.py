@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from reconciler.decide.admission import Admission, Result
 
 
-def section(admission: Admission) -> Iterable[str]:
-    """The lines, in Markdown: one for each rule, with who must still do what, or when it will hold."""
-    if not admission.results:
+def section(admission: Admission, *, planned: bool = True) -> Iterable[str]:
+    """The lines, in Markdown: one for each rule, with who must still do what, or when it will hold.
+
+    Without a plan nothing is said but that a policy is broken: what the pull request brings is not known.
+    """
+    if not admission.results or not (planned or admission.reason == "PolicyBroken"):
         return
     yield ""
     yield f"#### Policy: {whole(admission)}"

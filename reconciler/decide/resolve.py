@@ -43,7 +43,11 @@ class Resolution:
 
 
 def resolve(
-    wish: Wish, prior: Mapping[str, Package], catalog: Catalog, free: Collection[str] = ()
+    wish: Wish,
+    prior: Mapping[str, Package],
+    catalog: Catalog,
+    free: Collection[str] = (),
+    before: Mapping[str, Package] | None = None,
 ) -> tuple[Resolution | None, tuple[Problem, ...]]:
     """Choose a version of everything.
 
@@ -52,6 +56,7 @@ def resolve(
         prior: the last lock's packages by Application; empty at first.
         catalog: what can be installed. Its Faults pass through.
         free: Applications that may leave their locked version, since somebody asked to move them within their ranges.
+        before: what is installed, which the warnings are about, where that is not what was locked last.
 
     Returns:
         The resolution, or None with the problems.
@@ -73,7 +78,8 @@ def resolve(
         found = raise_(found, roots, candidates, free)
     needs = _needs(found, roots, candidates)
     edges = {name: tuple(sorted({n.application for n in candidates.needs.of(one)})) for name, one in found.items()}
-    resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, candidates)))
+    since = candidates if before is None else Candidates(wish, before, catalog, Needs(wish, before), free)
+    resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, since)))
     problems = tuple(_unknown_binds(wish, found))
     return (None, problems) if problems else (resolution, ())
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.decide.admission import (
     Admission,
     Result,
+    Score,
     broken,
     by_commits,
     by_draft,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from reconciler.world.gitea import PullRequest
 
     People = Callable[[str, PullRequestRule, Approvals], Result]
-    Score = Callable[[ScoreRule, Approvals], tuple[str, str] | None]
+    Scores = Callable[[ScoreRule, Approvals], Sequence[Score]]
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Gate:
         """
         if look:
             self._forget()
-        waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches)
+        waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches, lock)
         try:
             policies = self._policies()
         except Fault as fault:
@@ -129,11 +130,11 @@ class Gate:
             said = here.proposal(pull.number, pull.author, pull.head, plan)
             return by_proposal(policy, rule, said, self._members(rule, here))
 
-        return self._ruled(packages, people, lambda rule, here: here.score(rule.set_by, pull.head))
+        return self._ruled(packages, people, lambda rule, here: (here.score(rule.set_by, pull.head),))
 
     def of_draft(self, packages: Sequence[Package]) -> Admission:
         """What the rules say of packages in a change that nobody has proposed yet."""
-        return self._ruled(packages, lambda policy, rule, _: by_draft(policy, rule), lambda *_: None)
+        return self._ruled(packages, lambda policy, rule, _: by_draft(policy, rule), lambda *_: (Score(""),))
 
     def of_update(self, branches: Branches, lock: EnvironmentLock) -> Admission:
         """What the rules say of versions that somebody moves by hand: a rule that asks for a pull request cannot be met."""
@@ -147,17 +148,17 @@ class Gate:
                 return Admission((Result(one.policy, one.rule.kind, "False", "PendingApproval", words),))
         return self._commits(branches, rulings, fresh(branches.lock(), lock))
 
-    def due(self, verdict: Verdict) -> float | None:
-        """Seconds until a verdict is to be looked at again; None when nothing comes by time alone."""
-        return None if verdict.moment is None else max(0.0, verdict.moment - self._clock())
+    def due(self, moment: int | None) -> float | None:
+        """Seconds until a moment at which it is to be looked at again; None when nothing comes by time alone."""
+        return None if moment is None else max(0.0, moment - self._clock())
 
     def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
             return by_commits(policy, rule, here.changes(branches), self._members(rule, here))
 
-        return self._asked(rulings, packages, people, lambda rule, here: _score(rule, here, branches))
+        return self._asked(rulings, packages, people, lambda rule, here: _scores(rule, here, branches))
 
-    def _ruled(self, packages: Sequence[Package], people: People, score: Score) -> Admission:
+    def _ruled(self, packages: Sequence[Package], people: People, scores: Scores) -> Admission:
         """Ask each rule that applies now."""
         try:
             policies = self._policies()
@@ -165,10 +166,10 @@ class Gate:
             return Admission((unread("", "policy", fault),))
         if problems := policies.problems(self._name):
             return Admission((broken(problems),))
-        return self._asked(policies.rulings(self._name), packages, people, score)
+        return self._asked(policies.rulings(self._name), packages, people, scores)
 
-    def _asked(self, rulings: Sequence[Ruling], packages: Sequence[Package], people: People, score: Score) -> Admission:
-        """Ask each rule; those that rest on the forge through `people` and `score`."""
+    def _asked(self, rulings: Sequence[Ruling], packages: Sequence[Package], people: People, scores: Scores) -> Admission:
+        """Ask each rule; those that rest on the forge through `people` and `scores`."""
         now = int(self._clock())
         results = []
         for ruling in rulings:
@@ -181,7 +182,7 @@ class Gate:
                 elif self._approvals is None:
                     results.append(no_forge(policy, rule.kind))
                 elif isinstance(rule, ScoreRule):
-                    results.append(by_score(policy, rule, score(rule, self._approvals)))
+                    results.append(by_score(policy, rule, scores(rule, self._approvals)))
                 else:
                     results.append(people(policy, rule, self._approvals))
             except Moved:
@@ -212,17 +213,22 @@ class Gate:
         return by_soak(policy, rule, packages, found, then)
 
 
-def _score(rule: ScoreRule, approvals: Approvals, branches: Branches) -> tuple[str, str] | None:
-    """The score of `main`'s head, or of the newest change on it, or of the pull request that brought that."""
-    score = approvals.score(rule.set_by, branches.head(MAIN) or "")
-    if score is None and (changes := approvals.changes(branches)):
-        newest = changes[0]
-        return approvals.score(rule.set_by, newest.commit, *([newest.proposal.head] if newest.proposal else []))
-    return score
+def _scores(rule: ScoreRule, approvals: Approvals, branches: Branches) -> Sequence[Score]:
+    """The score of `main`'s head, which is of all that is on it; or of each change, or of the pull request that brought it."""
+    whole = approvals.score(rule.set_by, branches.head(MAIN) or "")
+    if whole.state:
+        return (whole,)
+    changes = approvals.changes(branches)
+    return tuple(approvals.score(rule.set_by, c.commit, *([c.proposal.head] if c.proposal else [])) for c in changes)
 
 
-def _is_admitted(branches: Branches) -> bool:
-    """Whether what people ask for is what was admitted: to render it anew, or vouch for it anew, needs no other admission."""
+def _is_admitted(branches: Branches, lock: EnvironmentLock) -> bool:
+    """Whether what people ask for is what was admitted: to render it anew, or vouch for it anew, needs no other admission.
+
+    It comes to something else when a Blueprint was published anew under the version that is locked.
+    """
+    if fresh(branches.lock(), lock):
+        return False
     if branches.input_of_resolved() == branches.head(MAIN):
         return True
     digest = branches.digest_of_resolved()

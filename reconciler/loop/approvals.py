@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reconciler.decide.admission import SCORE_CONTEXT
+from reconciler.decide.admission import SCORE_CONTEXT, Score
 from reconciler.decide.approvals import APPROVED, REJECTED, Change, Opinion, Proposal
 from reconciler.decide.marks import PLAN_CONTEXT, Bound, bound_in
 from reconciler.decide.validate import APPLICATIONS_FOLDER
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.world.gitea import Merged, Review, SetBy
 
 MOST: Final = 500  # commits that are walked back
-MOST_CHANGES: Final = 50  # changes that are accounted for at once
+MOST_CHANGES: Final = 200  # changes that are accounted for at once
 MOST_REBASED: Final = 100  # commits of one pull request
 MOST_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
 _NOTHING: Final = hashlib.sha256().hexdigest()  # the fingerprint of a commit that holds nothing of what is looked for
@@ -88,22 +88,25 @@ class Approvals:
             head: the commit that it would merge.
             plan: of that; None when it has none.
         """
-        opinions, pushers = self._opinions(number, head)
-        return Proposal(number, author, head, opinions, plan.tree if plan else None, plan.diff if plan else None, pushers)
+        opinions, pushers, _ = self._opinions(number, head)
+        if plan is None:
+            return Proposal(number, author, head, opinions, pushers=pushers)
+        return Proposal(number, author, head, opinions, plan.tree, plan.files, plan.packages, pushers)
 
-    def _merged(self, merged: Merged, head: str, diff: str) -> Proposal:
-        """A merged pull request with what people say of it: its plan stands for what it did only if that changes the same."""
-        opinions, pushers = self._opinions(merged.number, head)
-        plan = _stood(self._plans(head), merged.at) if any(one.commit != head for one in opinions) else None
-        tree = plan.tree if plan is not None and plan.diff == diff else None
-        return Proposal(merged.number, merged.author, head, opinions, tree, diff, pushers)
+    def _merged(self, merged: Merged, head: str, files: str) -> Proposal:
+        """A merged pull request with what people say of it: its plan stands for what it did only if that changed the same."""
+        opinions, pushers, plans = self._opinions(merged.number, head)
+        plan = _stood(plans, merged.at)
+        if plan is None or plan.files != files:
+            return Proposal(merged.number, merged.author, head, opinions, files=files, pushers=pushers)
+        return Proposal(merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, pushers)
 
-    def _opinions(self, number: int, head: str) -> tuple[tuple[Opinion, ...], frozenset[str]]:
-        """The reviews of a pull request, each with the plan that it is of, and who pushed to that."""
+    def _opinions(self, number: int, head: str) -> tuple[tuple[Opinion, ...], frozenset[str], Sequence[SetBy]]:
+        """The reviews of a pull request, each with the plan that it is of, whose it is in part, and the plans of its head."""
         reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
         approved = [one for one in reviews if one.state == APPROVED]
         past = self._forge.past(self._repository, number) if approved else Past()
-        commits = sorted({one.commit for one in approved}, key=lambda commit: commit != head)[:MOST_PLANS]
+        commits = list(dict.fromkeys((head, *(one.commit for one in approved))))[: MOST_PLANS + 1] if approved else []
         plans = {commit: self._plans(commit) for commit in commits}
         opinions = tuple(
             Opinion(
@@ -115,17 +118,17 @@ class Approvals:
             )
             for one in reviews
         )
-        return opinions, past.pushers
+        return opinions, past.pushers, plans.get(head, ())
 
-    def score(self, people: Sequence[str], *commits: str) -> tuple[str, str] | None:
-        """State and description of the newest score that some people, or if none are named anybody, set: of the first commit."""
+    def score(self, people: Sequence[str], *commits: str) -> Score:
+        """The newest score that some people, or if none are named anybody, set of the first of some commits that has one."""
         names = {one.lower() for one in people}
         for commit in dict.fromkeys(commits):
             said = self._forge.statuses_by(self._repository, commit)
             ours = [one for one in said if one.context == SCORE_CONTEXT and (not names or one.person in names)]
             if ours:
-                return ours[-1].state, ours[-1].description
-        return None
+                return Score(commit, ours[-1].state, ours[-1].description)
+        return Score(commits[0])
 
     def changes(self, branches: Branches) -> tuple[Change, ...]:
         """The commits of `main` that change what people ask for, back to what is resolved, each with what accounts for it.
@@ -142,7 +145,10 @@ class Approvals:
         at = 0
         while at < end:
             if len(changes) == MOST_CHANGES:
-                return (*changes, Change(line[at].id, why_not=f"is more than {MOST_CHANGES} changes back: too many at once"))
+                words = (
+                    f"and those before it are more than {MOST_CHANGES} changes back: whoever writes the policy must let some go"
+                )
+                return (Change(line[at].id, why_not=words), *changes)
             before = prints[at + 1] if at + 1 < len(prints) else _NOTHING
             if prints[at] == before:
                 at += 1

@@ -96,10 +96,11 @@ class Decisions:
             result = desire(
                 written,
                 self._identity,
-                self._branches.planned(input_of(written)) or held or prior,
+                prior,
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,
+                kept=self._branches.planned(input_of(written)) or held,
             )
             known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.decide.resolve import Resolution
     from reconciler.decide.validate import Wish
     from reconciler.loop.claims import Place
-    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.source import Source
     from reconciler.world.git import Snapshot
 
@@ -78,7 +78,7 @@ def diff_of(before: Snapshot, after: Snapshot) -> str:
     names = sorted({*before.files, *after.files})
     sides = ((name, before.files.get(name), after.files.get(name)) for name in names)
     lines = (f"{_sum(old)} {_sum(new)} {name}\n" for name, old, new in sides if old != new)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()[:40]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
 
 
 def _sum(text: bytes | None) -> str:
@@ -94,17 +94,19 @@ def desire(
     take: Callable[[EnvironmentLock], Mapping[Place, str]],
     *,
     free: Collection[str] = (),
+    kept: EnvironmentLock | None = None,
 ) -> Desired | Hitch:
     """Decide on a commit. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
 
     Args:
         snapshot: what people wrote.
         identity: who the Environment must say it is.
-        prior: the last good lock.
+        prior: the last good lock: what is installed.
         catalog: what can be installed.
         around: what rendering needs to know.
         take: asks for the Namespaces that a lock needs, and gives those that another Environment holds (`loop.claims`).
         free: Applications that somebody asked to move within their ranges.
+        kept: a lock whose versions are kept instead of the last good one's, since people reviewed it.
     """
     sources = {file: documents.recall(text, file) for file, text in snapshot.files.items()}
     wish, problems = validate(sources)
@@ -112,7 +114,8 @@ def desire(
     if wish is None or has_errors(problems):
         return refusal("Valid", problems)
     try:
-        resolution, found = resolve(wish, {p.application: p for p in prior.packages} if prior else {}, catalog, free)
+        installed = _packages(prior)
+        resolution, found = resolve(wish, _packages(kept) if kept else installed, catalog, free, installed if kept else None)
     except Fault as fault:
         return outside("Resolved", fault)
     if resolution is None:
@@ -135,6 +138,10 @@ def desire(
         return refusal("Resolved", in_order(_problem(sources, wish, resolution, "Taken", *one) for one in told))
     files = {path: documents.dump(*contents) for path, contents in tree.items()}
     return Desired(lock, files, in_order((*problems, *resolution.warnings)))
+
+
+def _packages(lock: EnvironmentLock | None) -> Mapping[str, Package]:
+    return {p.application: p for p in lock.packages} if lock else {}
 
 
 def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:

@@ -90,7 +90,8 @@ class Outcome:
         hitch: what stands between `main` and `resolved`.
         warnings: what is to be known of what was resolved.
         again: seconds after which to look at what runs once more, since a status was held back; None when none was.
-        due: seconds after which to look at the repository again, since a commit is held until then; None when none is.
+        due: seconds after which to look at the repository again, since a commit is held until then, or what is said of a pull
+            request changes; None when nothing comes by time alone.
     """
 
     name: str
@@ -156,7 +157,8 @@ class Reconciliation:
     def _run(self, *, look: bool, wait: float) -> Outcome:
         outcome = self._reconciled(look=look, wait=wait)
         if look and self._pulls is not None and outcome.main is not None:
-            self._pulls.look(self._branches, outcome)
+            dues = [one for one in (self._pulls.look(self._branches, outcome), outcome.due) if one is not None]
+            return replace(outcome, due=min(dues, default=None))
         return outcome
 
     def _reconciled(self, *, look: bool, wait: float) -> Outcome:
@@ -177,7 +179,7 @@ class Reconciliation:
             hitch = decision.hitch = outside("Committed", fault)
         if hitch is None:
             self._decisions.accept(main)
-        due = self._gate.due(verdict)
+        due = self._gate.due(verdict.moment)
         pace, at_once = self._pace, look or bool(pushed) or wait > 0
         if not at_once and (early := pace.early(time.monotonic())) is not None:
             return Outcome(name, main, branches.head(RESOLVED), hitch=hitch, warnings=decision.warnings, again=early, due=due)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
+from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN, ref_of
 from reconciler.loop.desire import WANTED, Desired, desire, diff_of, outside
@@ -77,7 +79,7 @@ def plan(
         around = world.surroundings(world.policies())
     except Fault as fault:
         return Plan(snapshot, prior, hitch=outside("Valid", fault))
-    found = desire(snapshot, identity, reviewed or prior, world.catalog, around, claim.taken)
+    found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=reviewed)
     if not isinstance(found, Desired):
         return Plan(snapshot, prior, hitch=found)
     return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
@@ -85,7 +87,11 @@ def plan(
 
 def bound_of(found: Plan, main: Snapshot) -> Bound | None:
     """What approvals of a plan are bound to, given what people wrote on `main`; None when it has no tree."""
-    return Bound(found.tree, diff_of(main, found.snapshot)) if found.tree else None
+    if found.tree is None or found.desired is None:
+        return None
+    lines = (f"{one.application} {one.digest}\n" for one in fresh(found.prior, found.desired.lock))
+    packages = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
+    return Bound(found.tree, diff_of(main, found.snapshot), packages)
 
 
 def merged(repository: Repository, ref: str) -> Snapshot:

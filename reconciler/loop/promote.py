@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.world.gitea import Proposal, SetBy
 
 BRANCH: Final = "promote/"
+_PAUSE: Final = 1.0  # seconds between two looks at checks that are pending
 What = Literal["opened", "updated", "as it was", "nothing to promote", "refused"]
 
 
@@ -163,22 +164,49 @@ def propose(source: Ready, history: History, goal: Goal, world: World, names: Co
     return Promotion(what, moving, left, number=number, commit=commit, soaked=soaked)
 
 
-def merge(goal: Goal, promotion: Promotion) -> str:
-    """Merge the pull request at the very commit that was promoted, once its checks are green; return why not, or nothing."""
-    marks = {one.context: one for one in goal.forge.statuses_by(goal.repository, promotion.commit)}
-    for check in CHECKS:
-        mark = marks.get(check)
-        if mark is None:
-            return f"{check} is pending: the reconciler has not looked at it yet"
-        if mark.person.lower() != goal.user.lower():  # anybody may set one who may write
-            return f"{check} was set by {mark.person or 'nobody known'}, not by {goal.user}"
-        if mark.state != "success":
-            return f"{check} is {mark.state}: {mark.description}"
+def merge(goal: Goal, promotion: Promotion, patience: float) -> str:
+    """Merge the pull request at the very commit that was promoted, once its checks are green; return why not, or nothing.
+
+    Args:
+        goal: where it is.
+        promotion: what was proposed.
+        patience: seconds for which checks that are pending are waited for.
+    """
+    until, left = time.monotonic() + patience, patience
+    while (why := _unmet(goal, promotion.commit)) is not None and why.pending and left > 0:
+        time.sleep(min(_PAUSE, left))
+        left = until - time.monotonic()
+    if why is not None:
+        return why.words
     try:
         goal.forge.merge(goal.repository, promotion.number, promotion.commit)
     except Rejected as fault:
         return fault.message
     return ""
+
+
+@dataclass(frozen=True)
+class _Unmet:
+    """Why a commit's checks are not green, and whether that may pass by itself."""
+
+    words: str
+    pending: bool = True
+
+
+def _unmet(goal: Goal, commit: str) -> _Unmet | None:
+    marks = {one.context: one for one in goal.forge.statuses_by(goal.repository, commit)}
+    found = (_check(goal, check, marks.get(check)) for check in CHECKS)
+    return next((one for one in found if one is not None), None)
+
+
+def _check(goal: Goal, check: str, mark: SetBy | None) -> _Unmet | None:
+    if mark is None:
+        return _Unmet(f"{check} is pending: the reconciler has not looked at it yet")
+    if mark.person.lower() != goal.user.lower():  # anybody may set one who may write
+        return _Unmet(f"{check} was set by {mark.person or 'nobody known'}, not by {goal.user}", pending=False)
+    if mark.state != "success":
+        return _Unmet(f"{check} is {mark.state}: {mark.description}", pending=mark.state == "pending")
+    return None
 
 
 def _edits(pins: Sequence[Pin], snapshot: Snapshot, wish: Wish) -> tuple[tuple[Pin, ...], dict[str, bytes], tuple[Left, ...]]:

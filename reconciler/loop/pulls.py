@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVarTuple
+from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
 
 import structlog
 
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from reconciler.model.lock import Package
     from reconciler.world.git import Repository
     from reconciler.world.gitea import Comment, PullRequest
+
+_LEAST: Final = 1.0  # seconds between two looks that time alone asks for
 
 log = structlog.get_logger()
 
@@ -117,25 +119,31 @@ class Pulls:
         self._after: dict[int, Sequence[str]] = {}
         self._unseen: set[tuple[int, str]] = set()
 
-    def look(self, branches: Branches, outcome: Outcome) -> None:
+    def look(self, branches: Branches, outcome: Outcome) -> float | None:
         """Plan what is open and not planned yet, and end what is closed. Never raises a Fault.
 
         Args:
             branches: the Environment's, just looked at.
             outcome: of the pass over its `main`.
+
+        Returns:
+            Seconds after which something that was told is no longer so, by time alone; None when nothing is.
         """
         if not branches.pulled:
-            return
+            return None
         try:
             asked = [one for one in self._forge.pull_requests(self._repository) if one.base == MAIN]
         except Fault as fault:
             log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
-            return
+            return None
         for pull in asked:
             self._tend(pull.number, self._keep, pull, branches)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
             self._tend(number, self._end, number, branches, outcome)
+        moments = (one.moment for told in self._told.values() for one in told.admission.results if one.moment is not None)
+        due = self._gate.due(min(moments, default=None))
+        return None if due is None else max(_LEAST, due)
 
     def _tend(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
         try:
@@ -192,7 +200,7 @@ class Pulls:
             warnings=found.warnings,
             hitch=found.hitch,
             compare=f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else "",
-            policy=section(admission),
+            policy=section(admission, planned=found.desired is not None),
         )
 
     def _put(self, number: int, found: Plan, branches: Branches) -> Hitch | None:

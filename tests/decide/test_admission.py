@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reconciler.decide.admission import (
     Admission,
     Result,
+    Score,
     broken,
     by_commits,
     by_score,
@@ -19,7 +20,8 @@ from reconciler.decide.admission import (
     unread,
 )
 from reconciler.decide.approvals import Change, Opinion, Proposal, any_of, approvers, lacking
-from reconciler.decide.marks import Bound, bound_in, policies_mark, policy_mark
+from reconciler.decide.marks import Bound, bound_in, plan_mark, policies_mark, policy_mark
+from reconciler.decide.plan import Step
 from reconciler.decide.policies import Broken, EnvironmentPolicies
 from reconciler.decide.policy_section import section
 from reconciler.decide.soak import Soaked
@@ -104,7 +106,7 @@ def test_a_soak_names_what_is_left_and_when_it_is_over() -> None:
 @pytest.mark.parametrize(
     ("score", "reason"),
     [
-        (None, "ScoreMissing"),
+        (("", ""), "ScoreMissing"),
         (("pending", "score 99"), "ScoreMissing"),
         (("success", "all is well"), "ScoreMissing"),
         (("success", "score 79.9"), "ScoreTooLow"),
@@ -114,9 +116,14 @@ def test_a_soak_names_what_is_left_and_when_it_is_over() -> None:
         (("success", "83/100"), ""),
     ],
 )
-def test_a_score(score: tuple[str, str] | None, reason: str) -> None:
-    found = by_score("p", ScoreRule(kind="re-score-gate", min_score=80), score)
-    assert (found.reason, found.holds == "True") == (reason, reason == "")
+def test_a_score(score: tuple[str, str], reason: str) -> None:
+    rule = ScoreRule(kind="re-score-gate", min_score=80)
+    good, one = Score("a" * 40, "success", "99/100"), Score("b" * 40, *score)
+    for scores in ((one,), (good, one), (one, good)):
+        found = by_score("p", rule, scores)
+        assert (found.reason, found.holds == "True") == (reason, reason == "")
+        assert not reason or f"re-score of {'b' * 10} " in found.words
+    assert by_score("p", rule, ()).holds == "True"
 
 
 @pytest.mark.parametrize(
@@ -146,8 +153,8 @@ def test_no_description_gives_more_than_a_hundred(text: str) -> None:
 # approvals
 
 
-def proposal(*opinions: Opinion, author: str = "eve", tree: str | None = None, diff: str | None = None) -> Proposal:
-    return Proposal(7, author, "head", opinions, tree, diff)
+def proposal(*opinions: Opinion, author: str = "eve", tree: str | None = None, files: str | None = None) -> Proposal:
+    return Proposal(7, author, "head", opinions, tree, files)
 
 
 def test_who_counts() -> None:
@@ -157,34 +164,48 @@ def test_who_counts() -> None:
     assert approvers(proposal(ADA, Opinion("ada", approves=False, commit="head")), MEMBERS) == ()
     assert approvers(proposal(Opinion("ada", approves=False, commit="x"), ADA), MEMBERS) == ("ada",)
     assert approvers(proposal(ADA, Opinion("ada", approves=True, commit="head", dismissed=True)), MEMBERS) == ()
-    old = Opinion("ada", approves=True, commit="old", plan=Bound("t", "d"))
+    old = Opinion("ada", approves=True, commit="old", plan=Bound("t", "f", "p"))
     assert approvers(proposal(old), MEMBERS) == ()
     assert approvers(proposal(old, tree="t"), MEMBERS) == ("ada",)
     assert approvers(proposal(old, tree="u"), MEMBERS) == ()
-    assert approvers(proposal(old, diff="d"), MEMBERS) == ()
+    assert approvers(proposal(old, files="f"), MEMBERS) == ()
     assert approvers(proposal(Opinion("ada", approves=True, commit="old")), MEMBERS) == ()
 
 
 @pytest.mark.parametrize(
-    ("plan", "tree", "diff", "counts"),
+    ("plan", "of", "counts"),
     [
-        (Bound("t", "d"), "t", "d", True),
-        (Bound("t", "d"), "u", "d", True),  # main moved in other files
-        (Bound("t", "d"), "t", "e", True),  # and in these, to the same
-        (Bound("t", "d"), "u", "e", False),  # a part of it is on main already, or was taken from it
-        (Bound("t", "d"), None, "e", False),
-        (Bound("t", "d"), None, None, True),  # what it comes to now is not known, and is told apart from this
-        (None, "t", "d", True),  # nobody said what it comes to when it was approved
+        (Bound("t", "f", "p"), ("t", "f", "p"), True),
+        (Bound("t", "f", "p"), ("u", "f", "p"), True),  # main moved in other files
+        (Bound("t", "f", "p"), ("t", "g", "q"), True),  # and in these, to the same
+        (Bound("t", "f", "p"), ("u", "g", "p"), False),  # a part of it is on main already, or was taken from it
+        (Bound("t", "f", "p"), ("u", "f", "q"), False),  # it brings another version by now
+        (Bound("t", "f", "p"), (None, "g", None), False),
+        (Bound("t", "f", "p"), (None, "f", None), True),  # it was merged before it was planned anew
+        (Bound("t", "f", "p"), (None, None, None), True),  # what it comes to now is not known, and is told apart from this
+        (None, ("t", "f", "p"), True),  # nobody said what it comes to when it was approved
     ],
 )
-def test_an_approval_of_the_head_is_of_what_it_changed_then(
-    plan: Bound | None, tree: str | None, diff: str | None, counts: bool
+def test_an_approval_of_the_head_is_of_what_it_came_to_then(
+    plan: Bound | None, of: tuple[str | None, str | None, str | None], counts: bool
 ) -> None:
-    found = proposal(Opinion("ada", approves=True, commit="head", plan=plan), tree=tree, diff=diff)
+    found = Proposal(7, "eve", "head", (Opinion("ada", approves=True, commit="head", plan=plan),), *of)
     assert approvers(found, MEMBERS) == (("ada",) if counts else ())
     words = "1 more of platform or security must approve pull request 7 (ada approved of what it was before, and may again)"
     rule = PullRequestRule(kind="pr-required", approvers=["platform", "security"])
     assert lacking(rule, found, MEMBERS) == ("" if counts else words)
+
+
+def test_who_wrote_a_part_of_it_is_told_so() -> None:
+    rule = PullRequestRule(kind="pr-required", approvers=["platform"])
+    words = lacking(rule, Proposal(7, "eve", "head", (ADA,), pushers=frozenset({"ada", "bob"})), MEMBERS)
+    assert words == "1 more of platform must approve pull request 7 (ada wrote or pushed a part of it)"
+
+
+def test_a_mark_of_a_plan_holds_what_it_binds_approvals_to() -> None:
+    bound, one = Bound("a" * 40, "b" * 32, "c" * 32), Step(package("shop"), None, package("shop"), ())
+    for many in (0, 1, 100_000):
+        assert bound_in(plan_mark([one] * many, 100_000, bound, None).description) == bound, "it is not cut off"
 
 
 @given(
@@ -239,14 +260,18 @@ def test_the_section_of_a_comment_is_escaped() -> None:
     assert "<b>" not in lines
     assert "@ada" not in lines
     assert list(section(Admission())) == []
+    waits = Admission((Result("p", "soak", "True", "", "fine"),))
+    assert list(section(waits, planned=False)) == [], "nothing is applied at once of what cannot be planned"
+    assert list(section(Admission((broken((Problem(code="X", message="bad"),)),)), planned=False))
 
 
 @pytest.mark.parametrize(
     ("text", "bound"),
     [
-        (f"1 of 2 Applications change; diff {'b' * 40}; tree {'a' * 40}", Bound("a" * 40, "b" * 40)),
-        (f"; diff {'b' * 40}; tree {'a' * 40}!", None),
-        (f"; diff {'b' * 40}; tree {'a' * 10}", None),
+        (f"1 of 2 Applications change; diff {'b' * 32}-{'c' * 32}; tree {'a' * 40}", Bound("a" * 40, "b" * 32, "c" * 32)),
+        (f"; diff {'b' * 32}-{'c' * 32}; tree {'a' * 40}!", None),
+        (f"; diff {'b' * 32}-{'c' * 32}; tree {'a' * 10}", None),
+        (f"; diff {'b' * 32}; tree {'a' * 40}", None),
         (f"; tree {'a' * 40}", None),
     ],
 )

@@ -42,6 +42,8 @@ def test_what_calls_for_a_look(event: str, said: dict[str, Any]) -> None:
         ("push", {}),
         ("status", {"context": "catalyst/ready"}),
         ("status", {"context": "catalyst/plan"}),
+        ("status", {"context": "ci/build"}),
+        ("status", {}),
         ("issues", MAIN),
         ("issue_comment", MAIN),
         ("", MAIN),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.decide.comment import MARKER, MAX_PROBLEMS, MAX_ROWS, comment
+from reconciler.decide.comment import MARKER, MAX_NAMES, MAX_PROBLEMS, MAX_ROWS, comment
 from reconciler.decide.conditions import Hitch
 from reconciler.decide.marks import MAX_DESCRIPTION, plan_mark
 from reconciler.decide.plan import Step, steps
@@ -102,6 +102,8 @@ def test_comments_and_marks_are_bounded() -> None:
     many = [step(f"a{number}") for number in range(MAX_ROWS + 50)]
     text = comment("acme-prod", many, len(many), TREE)
     assert "And 50 more." in text
+    crowd = Step(package("shop"), None, package("shop"), tuple(f"a{n}" for n in range(1000)))
+    assert f"a{MAX_NAMES - 1} and {1000 - MAX_NAMES} more |" in comment("acme-prod", [crowd], 1, TREE)
     problems = tuple(Problem(code="Bad", message=f"problem {n}", file="x.yaml") for n in range(MAX_PROBLEMS + 7))
     hitch = Hitch("Valid", refused=True, reason="Bad", message="m" * 1000, problems=problems)
     assert "- and 7 more" in comment("acme-prod", [], 0, None, hitch=hitch)

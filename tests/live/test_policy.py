@@ -174,13 +174,15 @@ def test_a_terminal_tells_the_rules_too(house: House) -> None:
     reviewer, config = house.person("ada"), ("-c", str(house.stage.config), house.stage.name)
     number, _ = house.branch("blog", "blog")
     house.once()
-    told = reconciler("plan", *config, "--ref", "blog").stdout
+    (house.stage.work / "applications" / "site.yaml").write_bytes(house.stage.application("site", "bp-shop"))
+    told = reconciler("plan", *config, "--path", str(house.stage.work)).stdout
     assert told.endswith("policy: merged now, it is held\n  pr-required (p): 1 of platform must approve its pull request\n")
     told = reconciler("plan", *config, "--ref", f"pull/{number}").stdout
     assert f"pr-required (p): 1 more of platform must approve pull request {number}\n" in told
     house.approve(reviewer, number)
-    told = reconciler("plan", *config, "--ref", f"pull/{number}").stdout
-    assert told.endswith("policy: merged now, it is applied at once\n  pr-required (p): approved by platform\n")
+    for ref in (f"pull/{number}", "blog"):
+        told = reconciler("plan", *config, "--ref", ref).stdout
+        assert told.endswith("policy: merged now, it is applied at once\n  pr-required (p): approved by platform\n")
     found = json.loads(reconciler("plan", *config, "--ref", f"pull/{number}", "--format", "json").stdout)
     assert [(one["kind"], one["holds"]) for one in found["policy"]] == [("pr-required", "True")]
 
@@ -323,10 +325,41 @@ def test_who_pushed_to_a_pull_request_does_not_approve_it(house: House) -> None:
     head = made.raise_for_status().json()["commit"]["sha"]
     house.approve(pusher, number)
     house.once()
-    assert house.marks(head)["catalyst/policy"] == ("pending", f"p: 1 more of platform must approve pull request {number}")
+    words = f"p: 1 more of platform must approve pull request {number} ({pusher} wrote or pushed a part of it)"
+    assert house.marks(head)["catalyst/policy"] == ("pending", words)
     house.approve(other, number)
     house.once()
     assert house.marks(head)["catalyst/policy"][0] == "success"
+
+
+def test_who_wrote_a_commit_does_not_approve_it_whoever_proposed_it(house: House) -> None:
+    author, other, stage = house.person("ada"), house.person("bob"), house.stage
+    stage.git("checkout", "-q", "-B", "blog", "origin/main")
+    (stage.work / "applications" / "blog.yaml").write_bytes(stage.application("blog", "bp-shop"))
+    stage.git("add", "-A")
+    stage.git("commit", "-q", "-m", "mine", f"--author=Ada <{author}@example.org>")
+    stage.git("push", "-q", "origin", "blog")
+    head = stage.git("rev-parse", "HEAD")
+    stage.git("checkout", "-q", "main")
+    number = house.forge.open("blog")
+    house.approve(author, number)
+    house.once()
+    assert f"({author} wrote or pushed a part of it)" in house.marks(head)["catalyst/policy"][1]
+    house.approve(other, number)
+    house.once()
+    assert house.marks(head)["catalyst/policy"][0] == "success"
+
+
+def test_no_change_rides_on_the_score_of_another(house: House) -> None:
+    house.rule({"kind": "re-score-gate", "minScore": 80})
+    for name, score in (("site", "10/100"), ("blog", "95/100")):
+        number, head = house.branch(name, name)
+        mark = {"context": "re-score", "state": "success", "description": score}
+        house.api.post(f"repos/{house.forge_name}/statuses/{head}", json=mark).raise_for_status()
+        house.forge.merge(number, "squash")
+    status = house.admitted()
+    assert (status[:2], "is 10; it must be at least 80 of 100" in status[2]) == (("False", "ScoreTooLow"), True)
+    assert house.names() == ["shop"]
 
 
 def test_a_broken_policy_holds_and_is_told_in_both_repositories(house: House) -> None:

@@ -66,6 +66,13 @@ class Promotions:
     def get(self, path: str) -> Any:
         return self.prod.servers.gitea.client.get(f"repos/{self.where}/{path}").raise_for_status().json()
 
+    def style(self, style: str) -> None:
+        """Have the repository take one way of merging alone."""
+        ways = {"merge": "allow_merge_commits", "squash": "allow_squash_merge", "rebase": "allow_rebase"}
+        allowed = {switch: way == style for way, switch in ways.items()}
+        body = {**allowed, "allow_rebase_explicit": False, "allow_fast_forward_only_merge": False, "default_merge_style": style}
+        self.prod.servers.gitea.client.patch(f"repos/{self.where}", json=body).raise_for_status()
+
     def shown(self, text: str) -> str:
         """Markdown as Gitea's pages show it."""
         body = {"Text": text, "Mode": "comment", "Context": f"/{self.where}"}
@@ -113,7 +120,7 @@ def test_one_pull_request_from_staging_to_production(forge: Promotions) -> None:
     assert f"shop bp-shop ^1.0 (1.0.0 runs) -> 1.1.0 {found['pins'][0]['digest'][7:19]}" in shown
     assert "blog: it is not declared there" in shown
     assert prod.show(f"promote/{stg.name}", SHOP) == WRITTEN.replace(b"^1.0", b"1.1.0")
-    code, again = forge.promote("--merge")
+    code, again = forge.promote("--merge", "--wait", "2")
     assert (code, again["merged"]) == (1, False)
     assert again["what"] in {"as it was", "updated"}, "the soak goes on"
     assert again["notMerged"].startswith("catalyst/plan is pending")
@@ -133,8 +140,12 @@ def test_it_is_merged_at_the_commit_that_was_judged(forge: Promotions, servers: 
     forge.once()
     with Gitea(servers.gitea.url, servers.gitea.token) as gitea, pytest.raises(Rejected, match="head out of date"):
         gitea.merge(forge.where, first["pullRequest"], first["commit"])
+    forge.style("squash")
     code, merged = forge.promote("--merge")
     assert (code, merged["merged"]) == (0, True), merged
+    assert len(forge.get(f"git/commits/{forge.get('branches/main')['commit']['id']}")["parents"]) == 1, (
+        "as the repository wants it"
+    )
     assert b"of everybody" in prod.show("main", SHOP)
     assert b'version: "1.1.0"   # moved by promotion' in prod.show("main", SHOP)
     forge.once()

@@ -8,13 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.decide.comment import MARKER
+from reconciler.decide.admission import Admission, Result
+from reconciler.decide.comment import MARKER, comment
+from reconciler.decide.plan import Step
+from reconciler.decide.policy_section import section
+from reconciler.model.lock import Requirer
+from reconciler.model.problem import Problem
+from tests.decide.builders import package
 from tests.live.stage import Servers, Stage, blueprint, reconciler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+
+DIFF = "[0-9a-f]{32}-[0-9a-f]{32}"
 
 
 def read(shown: str) -> str:
@@ -107,7 +115,7 @@ def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tm
     plan = forge.tree(f"plan/pr-{number}")
     assert plan is not None
     assert stage.head("resolved") == before, "nothing is applied that was not merged"
-    assert re.fullmatch(rf"1 of 3 Applications change; diff [0-9a-f]{{40}}; tree {plan}", forge.mark(head)[1])
+    assert re.fullmatch(rf"1 of 3 Applications change; diff {DIFF}; tree {plan}", forge.mark(head)[1])
     text = forge.comment(number)
     assert "1 of 3 Applications change once this is merged" in text
     assert "blog added bp-blog 1.0.0" in text
@@ -196,7 +204,8 @@ def test_one_that_conflicts_with_main_says_so_until_it_is_rebased(forge: Forge) 
     assert f"{file}: was changed on main in another way" in forge.comment(number)
     head = forge.branch("shop", {file: stage.application("shop", "bp-shop", "~1.0")})
     assert stage.once()[0] == 0
-    assert forge.mark(head) == ("success", "nothing changes of what runs; tree " + str(forge.tree(f"plan/pr-{number}")))
+    tree = forge.tree(f"plan/pr-{number}")
+    assert re.fullmatch(rf"nothing changes of what runs; diff {DIFF}; tree {tree}", forge.mark(head)[1])
 
 
 def test_drafts_closed_ones_and_many_at_once(forge: Forge) -> None:
@@ -279,6 +288,25 @@ def test_nothing_that_a_pull_request_holds_becomes_more_than_text_in_its_comment
     check_it_is_text(forge, number, 5)
     forge.branch(branch, meant)
     check_it_is_text(forge, number, 1)
+
+
+def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
+    one = package("shop")
+    signed = [one.evidence[0].model_copy(update={"policy": HOSTILE, "authority": HOSTILE})]
+    needed = [Requirer(application=HOSTILE, range="^1", in_="bp-x@1.0.0")]
+    bad = one.model_copy(
+        update={"application": HOSTILE, "blueprint": HOSTILE, "version": HOSTILE, "required_by": needed, "evidence": signed}
+    )
+    ruled = section(Admission((Result(HOSTILE, HOSTILE, "False", "Soaking", HOSTILE),)))
+    warned = (Problem(code="X", message=HOSTILE, file=HOSTILE, hint=HOSTILE),)
+    steps = [Step(bad, None, bad, (HOSTILE, HOSTILE)), Step(one, one, one, ())]
+    shown = forge.rendered(comment(HOSTILE, steps, 2, "a" * 40, warnings=warned, policy=ruled))
+    assert (shown.count("<tr"), shown.count("<td")) == (6, 2 * 5 + 2 * 3), "no row and no cell more"
+    assert read(shown).count("@admin") == 14
+    tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", shown)}
+    page = {"h3", "h4", "p", "strong", "ul", "li", "code"}
+    assert tags <= page | {"table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
+    assert not re.search(r"href|src=|class=\"mention", shown)
 
 
 def check_it_is_text(forge: Forge, number: int, times: int) -> None:

@@ -68,8 +68,10 @@ def proof(authority: str, of: str) -> Evidence:
     return Evidence(policy="openova", policy_digest=sha256("policy"), authority=authority, signature=sha256(f"signature of {of}"))
 
 
-def verified(name: str, version: str, *depends: str, home: str = PREFIX) -> Verified:
-    spec = {"version": version, "depends": list(depends)}
+def verified(
+    name: str, version: str, *depends: str, home: str = PREFIX, upgrades: Mapping[str, list[str]] | None = None
+) -> Verified:
+    spec = {"version": version, "depends": list(depends), "upgrades": dict(upgrades or {})}
     blueprint = Blueprint.model_validate(
         {"apiVersion": "catalyst.openova.io/v1", "kind": "Blueprint", "metadata": {"name": name}, "spec": spec}
     )
@@ -202,6 +204,7 @@ class Stage:
     limits: dict[str, float] = field(default_factory=dict)
     judged: Limits = field(default_factory=Limits)
     notices: Notices | None = None
+    around: Surroundings = AROUND
     url: str = ""
     starts: int = 0
 
@@ -220,7 +223,7 @@ class Stage:
             catalog=self.shelf,
             clusters=self.fleet,
             policies=self.policies,
-            surroundings=lambda _: AROUND,
+            surroundings=lambda _: self.around,
             limits=self.judged,
             **{"coalesce": 0.0, **self.limits},
         )

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.decide.policies import EnvironmentPolicies, environment_policies
 from reconciler.loop.admission import Gate
-from reconciler.loop.approvals import Approvals
+from reconciler.loop.approvals import MOST_CHANGES, Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
 from reconciler.loop.desire import WANTED, diff_of
 from reconciler.loop.service import Service
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from reconciler.decide.catalog import Verified
     from reconciler.loop.passes import Outcome, Reconciliation
 
 US, WHERE = "catalyst", "acme/acme-prod"
 TREE, OTHER = "a" * 40, "b" * 40
+AGAIN = f"sha256:{'e' * 64}"
 REQUIRED = "{kind: pr-required, approvers: [platform, security], minApprovals: 1}"
 WINDOW = '{kind: change-window, cron: "0 14 * * 2,4", duration: 2h}'
 SOAK = "{kind: soak, sourceEnvironment: acme-stg, duration: 72h}"
@@ -220,6 +222,11 @@ def house(tmp_path: Path) -> House:
     return made
 
 
+def anew(one: Verified) -> Verified:
+    """A Blueprint that was published again, with other content, under the same version."""
+    return replace(one, artifact=f"{one.artifact.partition('@')[0]}@{AGAIN}")
+
+
 def names(house: House) -> list[str]:
     return [p.application for p in house.stage.lock().packages]
 
@@ -356,8 +363,8 @@ def test_a_dismissed_review_does_not_count(house: House) -> None:
 PLAN = "catalyst/plan"
 
 
-def planned(tree: str, diff: str = OTHER) -> str:
-    return f"1 of 2 Applications change; diff {diff}; tree {tree}"
+def planned(tree: str, files: str = "f" * 32, packages: str = "0" * 32) -> str:
+    return f"1 of 2 Applications change; diff {files}-{packages}; tree {tree}"
 
 
 def changed(house: House, head: str) -> str:
@@ -428,11 +435,30 @@ def test_an_approval_stands_while_main_moves_in_other_files(house: House) -> Non
     assert names(house) == ["blog", "shop", "site"]
 
 
+def test_an_approval_is_not_of_another_version(house: House) -> None:
+    head = house.propose(1, SITE)
+    files = changed(house, head)
+    house.forge.mark(head, PLAN, planned(TREE, files, "1" * 32))
+    house.forge.review(1, "ada", head)
+    house.forge.mark(head, PLAN, planned(OTHER, files, "2" * 32))
+    house.merge(1)
+    house.held(house.run(), "PendingApproval")
+
+
+def test_more_changes_than_are_looked_at_are_held_with_a_way_out(house: House) -> None:
+    for n in range(MOST_CHANGES):
+        house.commit({"applications/site.yaml": application("site", version=f"^1.{n}")})
+    house.push({"applications/site.yaml": application("site", version="^1")})
+    assert "whoever writes the policy must let some go" in house.held(house.run(), "PendingApproval")
+    house.policies = EnvironmentPolicies()
+    assert "resolved" in house.run().pushed
+
+
 def test_an_approval_before_any_plan_is_of_the_first_one(house: House) -> None:
     head = house.propose(1, SITE)
     house.forge.review(1, "ada", head)
     house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
-    house.forge.mark(head, PLAN, planned(TREE, OTHER))
+    house.forge.mark(head, PLAN, planned(TREE, "e" * 32))
     house.merge(1)
     assert "resolved" in house.run().pushed
 
@@ -518,12 +544,21 @@ def test_to_render_anew_what_was_admitted_needs_nobody(house: House) -> None:
     house.push({"README.md": "words"})
     house.run()
     assert names(house) == ["blog", "shop"]
-    house.stage.shelf.put(verified("bp-shop", "1.0.0", "bp-new"))
-    house.stage.shelf.put(verified("bp-new", "1.0.0"))
-    made = house.start()
-    made._gate._policies = lambda: read(policy(REQUIRED, WINDOW))
+    house.policies = read(policy(REQUIRED, WINDOW, SCORE))
     house.forge.said.clear()
-    assert "resolved" in made.run(wait=1).pushed
+    house.stage.around = replace(house.stage.around, interval="11m")
+    assert "resolved" in house.run().pushed
+
+
+def test_what_was_published_anew_under_its_version_is_admitted_anew(house: House) -> None:
+    approved_once(house)
+    house.run()
+    house.stage.shelf.put(anew(verified("bp-shop", "1.0.0")))
+    house.policies = read(policy(REQUIRED, WINDOW))
+    house.held(house.run(), "OutsideWindow")
+    house.now = at("2026-12-01T14:00")
+    assert "resolved" in house.run().pushed
+    assert {p.digest for p in house.stage.lock().packages} == {AGAIN}
 
 
 # time
@@ -715,11 +750,24 @@ def test_a_score_must_be_there_and_high_enough(house: House) -> None:
     made = house.merge(1)
     house.held(house.run(), "ScoreMissing")
     house.forge.mark(head, "re-score", "score 79")
-    assert "re-score is 79; it must be at least 80 of 100" in house.held(house.run(), "ScoreTooLow")
+    assert f"re-score of {head[:10]} is 79; it must be at least 80 of 100" in house.held(house.run(), "ScoreTooLow")
     house.forge.mark(made, "re-score", "99/100", state="failure")
     house.held(house.run(), "ScoreTooLow")
     house.forge.mark(made, "re-score", "83/100")
     assert "resolved" in house.run().pushed
+
+
+def test_no_change_rides_on_the_score_of_another(house: House) -> None:
+    house.policies = read(policy(SCORE))
+    bad, good = house.propose(1, SITE), house.propose(2, BLOG)
+    house.forge.mark(bad, "re-score", "10/100")
+    house.forge.mark(good, "re-score", "95/100")
+    house.merge(1)
+    house.held(house.run(), "ScoreTooLow")
+    made = house.merge(2)
+    assert f"re-score of {bad[:10]} is 10" in house.held(house.run(), "ScoreTooLow")
+    house.forge.mark(made, "re-score", "81/100")
+    assert "resolved" in house.run().pushed, "the score of the head is of all that is on it"
 
 
 def test_a_score_counts_of_those_who_are_named(house: House) -> None:

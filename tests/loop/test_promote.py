@@ -35,6 +35,7 @@ class Forge:
     open: list[Proposal] = field(default_factory=list)
     marks: list[SetBy] = field(default_factory=list)
     merged: list[tuple[int, str]] = field(default_factory=list)
+    later: list[str] = field(default_factory=list)
     against: str = ""
     writes: int = 0
 
@@ -55,6 +56,8 @@ class Forge:
 
     def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
         del repository, commit
+        if self.later:
+            self.mark(self.later.pop(0), "words")
         return self.marks
 
     def mark(self, state: str, words: str, by: str = US) -> None:
@@ -193,15 +196,24 @@ def test_before_anything_is_resolved_there_is_nothing_to_promote(tmp_path: Path)
 
 def test_it_is_merged_at_the_commit_whose_checks_are_green(scene: Scene) -> None:
     goal, found = scene.promote()
-    assert merge(goal, found) == "catalyst/plan is pending: the reconciler has not looked at it yet"
+    assert merge(goal, found, 0) == "catalyst/plan is pending: the reconciler has not looked at it yet"
     scene.forge.mark("failure", "Conflict")
-    assert merge(goal, found) == "catalyst/plan is failure: Conflict"
+    assert merge(goal, found, 0) == "catalyst/plan is failure: Conflict"
     scene.forge.mark("success", "1 of 1", by="mallory")
-    assert merge(goal, found) == "catalyst/plan was set by mallory, not by catalyst"
+    assert merge(goal, found, 0) == "catalyst/plan was set by mallory, not by catalyst"
     scene.forge.mark("success", "1 of 1")
     scene.forge.against = "Does not have enough approvals"
-    assert merge(goal, found) == "Does not have enough approvals"
+    assert merge(goal, found, 0) == "Does not have enough approvals"
     assert scene.forge.merged == []
     scene.forge.against = ""
-    assert merge(goal, found) == ""
+    assert merge(goal, found, 0) == ""
+    assert scene.forge.merged == [(7, found.commit)]
+
+
+def test_pending_checks_are_waited_for_and_red_ones_are_not(scene: Scene) -> None:
+    goal, found = scene.promote()
+    scene.forge.later = ["pending", "failure", "success"]
+    assert merge(goal, found, 60) == "catalyst/plan is failure: words"
+    scene.forge.later = ["pending", "success"]
+    assert merge(goal, found, 60) == ""
     assert scene.forge.merged == [(7, found.commit)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -490,6 +491,37 @@ def test_a_plan_that_cannot_be_kept_is_not_called_one(scene: Scene, name: str) -
 
 
 def test_without_a_plan_the_rules_are_not_called_met(scene: Scene) -> None:
+    policies = ruled({"kind": "soak", "sourceEnvironment": "acme-stg", "duration": "1h"})
+    scene.gate = Gate("acme-prod", lambda: policies)
     head = scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", "bp-nothing")})
     scene.start().run()
     assert scene.forge.marks[head]["catalyst/policy"] == ("pending", "there is no plan that could be held against the rules")
+    assert "Policy" not in scene.text(3)
+
+
+def test_a_window_that_opens_is_told_at_its_moment(scene: Scene) -> None:
+    policies = ruled({"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"})
+    now = datetime(2026, 12, 1, 13, 59, tzinfo=UTC)
+
+    def clock() -> float:
+        return now.timestamp()
+
+    scene.gate = Gate("acme-prod", lambda: policies, clock=clock)
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    assert running.run().due == 60
+    now += timedelta(hours=1)
+    assert running.run().due == timedelta(hours=1, minutes=1).total_seconds(), "nor is it open for ever"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_an_unusual_upgrade_is_told_however_often_it_is_planned(scene: Scene, restart: bool) -> None:
+    scene.stage.shelf.put(verified("bp-shop", "2.0.0", upgrades={"from": ["^1.5"]}))
+    scene.propose(3, files("shop") | {"applications/shop.yaml": application("shop", version="^2")})
+    running = scene.start()
+    running.run()
+    text = scene.text(3)
+    assert "shop goes from 1.0.0 to 2.0.0, which is made for upgrades from ^1.5" in html.unescape(text)
+    scene.stage.push(files("shop") | {"README.md": "words"})
+    (scene.start() if restart else running).run()
+    assert scene.text(3) == text

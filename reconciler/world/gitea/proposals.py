@@ -32,6 +32,10 @@ class _Opened(BaseModel):
     number: int
 
 
+class _Style(BaseModel):
+    default_merge_style: str
+
+
 class Proposal(BaseModel):
     """An open pull request as its readers see it."""
 
@@ -63,9 +67,11 @@ class Proposals(Client):
         self.send("PATCH", f"/repos/{path_of(repository)}/pulls/{number}", {"title": title, "body": text})
 
     def merge(self, repository: str, number: int, commit: str) -> None:
-        """Merge a pull request if its head is still this very commit, and no rule of the repository stands against it.
+        """Merge a pull request, as is usual in its repository, if its head is still this very commit, and no rule is against it.
 
         Raises:
             Rejected: a rule stands against it, or the head is another one; with Gitea's words.
         """
-        self.send("POST", f"/repos/{path_of(repository)}/pulls/{number}/merge", {"Do": "merge", "head_commit_id": commit})
+        path = f"/repos/{path_of(repository)}"
+        style = self.read(path, {}, TypeAdapter(_Style)).default_merge_style
+        self.send("POST", f"{path}/pulls/{number}/merge", {"Do": style, "head_commit_id": commit})

@@ -52,7 +52,10 @@ class Merged:
 
 @dataclass(frozen=True)
 class Past:
-    """What became of a pull request: when (seconds since the epoch) it was last made one for another branch; who pushed to it."""
+    """What became of a pull request: when (seconds since the epoch) it was last made one for another branch; whose it is in part.
+
+    `pushers` are those who pushed to it since it was opened, and whom the server knows as author or committer of its commits.
+    """
 
     moved: int | None = None
     pushers: frozenset[str] = frozenset()
@@ -117,6 +120,11 @@ class _Event(BaseModel):
     created_at: datetime
 
 
+class _Commit(BaseModel):
+    author: _User | None
+    committer: _User | None
+
+
 class Reviews(Client):
     """What is asked about approvals."""
 
@@ -131,13 +139,19 @@ class Reviews(Client):
         return tuple(found[id_] for id_ in sorted(found))
 
     def past(self, repository: str, number: int) -> Past:
-        """Return what became of a pull request. Its reviews stand as if nothing had happened."""
+        """Return what became of a pull request. Its reviews stand as if nothing had happened.
+
+        What was pushed before it was opened the server lists as pushed by whoever opened it.
+        """
         path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
         pages = self.pages(path, {}, TypeAdapter(list[_Event | None] | None))  # beyond its end there is `null`
         events = [one for page in pages for one in page or () if one is not None]
         moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
-        pushers = frozenset(_login(one.user) for one in events if one.type == _PUSHED)
-        return Past(max(moved, default=None), pushers)
+        pushers = {_login(one.user) for one in events if one.type == _PUSHED}
+        path, query = f"/repos/{path_of(repository)}/pulls/{number}/commits", {"verification": "false", "files": "false"}
+        commits = [one for page in self.pages(path, query, TypeAdapter(list[_Commit])) for one in page]
+        authors = {_login(who) for one in commits for who in (one.author, one.committer)}
+        return Past(max(moved, default=None), frozenset(pushers | authors) - {""})
 
     def merged_as(self, repository: str, commit: str) -> Merged | None:
         """Return the pull request whose merge made a commit; None when there is none."""
