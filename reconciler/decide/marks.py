@@ -1,6 +1,8 @@
-"""What a commit of `main` is told on the forge: one commit status for "accepted?", one for "does it run?".
+"""What commits are told on the forge, as commit statuses.
 
-A mark changes only when its meaning does: it holds no counts, which move all the time while a rollout goes on.
+On `main`: one for "accepted?", one for "does it run?"; the head of a pull request: one for its plan, one for the rules; the
+head of the system repository: whether its policies can be used. A mark changes only when its meaning does: it holds no counts,
+which move all the time while a rollout goes on.
 """
 
 from __future__ import annotations

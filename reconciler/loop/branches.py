@@ -1,4 +1,4 @@
-"""An Environment's three branches as last seen, and the only way in which the reconciler writes two of them."""
+"""An Environment's branches as last seen, and the only way in which the reconciler writes those that are its own."""
 
 from __future__ import annotations
 

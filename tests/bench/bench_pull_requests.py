@@ -110,6 +110,11 @@ class Proposal:
         """The comments of ours."""
         return [one["body"] for one in self.ask("GET", f"issues/{self.number}/comments") if one["body"].startswith(MARKER)]
 
+    def planned(self) -> str:
+        """The tree of the plan's branch."""
+        head = self.ask("GET", f"branches/plan%2Fpr-{self.number}")["commit"]["id"]
+        return str(self.ask("GET", f"git/commits/{head}")["commit"]["tree"]["sha"])
+
     def marks(self, commit: str) -> dict[str, str]:
         """The states of a commit's statuses, by context."""
         found = self.ask("GET", f"commits/{commit}/status")["statuses"] or ()
@@ -223,18 +228,21 @@ def _measured(everybody: list[Proposal], process: psutil.Process) -> None:
     after = process.cpu_times()
     ours = sum(after[:4]) - sum(before[:4])
     quiet = time.monotonic()
-    wanted = {"main": {"catalyst/resolved", "catalyst/ready"}, "change": {"catalyst/plan"}}
+    wanted = {"main": {"catalyst/resolved", "catalyst/ready"}, "change": {"catalyst/plan", "catalyst/policy"}}
     missing = set(heads)
     while missing and time.monotonic() - quiet < 3 * POLL:
         missing = {key for key in missing if not wanted[key[1]] <= everybody[key[0]].marks(heads[key]).keys()}
     waited = time.monotonic() - quiet
     doubled = [one.stage.name for one in everybody if len(one.comments()) != 1]
+    stale = [one.stage.name for one in everybody if one.planned() not in one.comments()[0]]
     used.append(process.memory_info().rss / 1e6)
     flat = statistics.mean(used[-2:]) / statistics.mean(used[1:3])
     print(
         f"{MINUTES * (PUSHES + CHANGES)} changes, {rate:.0f} a minute, processors {busy:.0f} % busy, {ours:.0f} s of them ours; "
-        f"told {waited:.1f} s after the last; missing {sorted(missing)}, doubled {doubled}"
+        f"told {waited:.1f} s after the last"
     )
+    for what, bad in (("heads without their statuses", missing), ("doubled comments", doubled), ("stale comments", stale)):
+        print(f"{what:<34} {sorted(bad)}   {'MISSED' if bad else 'met'}")
     print(f"memory {', '.join(f'{one:.0f}' for one in used)} MB: x{flat:.2f}   {'met' if flat <= 1.1 else 'MISSED'}")
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from reconciler.world.documents import dump, load
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.live.stage import Gitea
+    from tests.live.stage import Gitea, Stage
 
 _PASSWORD = "a long enough one"  # noqa: S105 - of users that the tests make
 
@@ -35,7 +37,7 @@ class User:
     @cached_property
     def token(self) -> str:
         """A token of the scopes that the README names."""
-        body = {"name": f"t{id(self)}", "scopes": ["write:repository", "write:issue"]}
+        body = {"name": f"t{id(self)}", "scopes": ["write:repository", "write:issue", "read:organization"]}
         url = f"{self.gitea.url}/api/v1/users/{self.name}/tokens"
         return str(httpx.post(url, json=body, auth=(self.name, _PASSWORD), timeout=30).raise_for_status().json()["sha1"])
 
@@ -48,6 +50,13 @@ class User:
         """Let an administrator make the user a collaborator who may write."""
         path = f"repos/{repository}/collaborators/{self.name}"
         self.gitea.client.put(path, json={"permission": "write"}).raise_for_status()
+
+    def runs(self, stage: Stage) -> None:
+        """Let the reconciler be this user."""
+        settings = load(stage.config.read_bytes(), "c").data
+        settings["gitea"] |= {"username": self.name}
+        stage.config.write_bytes(dump(settings))
+        (stage.folder / "token").write_text(self.token)
 
     def clone(self, repository: str, folder: Path) -> Path:
         """A clone of a repository."""

@@ -31,13 +31,6 @@ class Scene:
     def organize(self) -> None:
         self.gitea.client.post("orgs", json={"username": self.stage.organization}).raise_for_status()
 
-    def run_by(self, user: User) -> None:
-        """Let the reconciler be somebody who is no administrator."""
-        settings = load(self.stage.config.read_bytes(), "c").data
-        settings["gitea"] |= {"username": user.name}
-        self.stage.config.write_bytes(dump(settings))
-        (self.stage.folder / "token").write_text(user.token)
-
     def reached_at(self, address: str) -> None:
         """Let Gitea know where the reconciler is."""
         settings = load(self.stage.config.read_bytes(), "c").data
@@ -86,7 +79,7 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
     if admin:
         scene.reached_at("http://127.0.0.1:9")
     else:
-        scene.run_by(bot)
+        bot.runs(scene.stage)
     code, found = scene.init("--placement", stage.context)
     assert (code, found["fault"]["kind"]) == (3, "Missing")
     assert f"has no organization {stage.organization}" in found["fault"]["message"]
@@ -200,7 +193,7 @@ def test_without_the_rights_it_says_whose_token_it_takes(scene: Scene) -> None:
     scene.gitea.create_repository(scene.stage.name, scene.stage.organization)
     bot = User.made(scene.gitea, "catalyst-bot")
     bot.may_write(scene.where)
-    scene.run_by(bot)
+    bot.runs(scene.stage)
     done = reconciler("init", "-c", str(scene.stage.config), scene.where, "--placement", scene.stage.context)
     assert done.returncode == 3
     assert "take the token of an administrator of the repository: CATALYST_GITEA__TOKEN" in done.stderr

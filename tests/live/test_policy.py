@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from reconciler.world.documents import dump, load
+from tests.live.people import User
 from tests.live.stage import Servers, Stage, blueprint, reconciler
 from tests.live.test_pull_requests import Forge
 
@@ -185,6 +186,24 @@ def test_a_terminal_tells_the_rules_too(house: House) -> None:
         assert told.endswith("policy: merged now, it is applied at once\n  pr-required (p): approved by platform\n")
     found = json.loads(reconciler("plan", *config, "--ref", f"pull/{number}", "--format", "json").stdout)
     assert [(one["kind"], one["holds"]) for one in found["policy"]] == [("pr-required", "True")]
+
+
+def test_the_rights_that_are_asked_for_suffice(house: House) -> None:
+    reviewer, robot = house.person("ada"), User.made(house.gitea, f"robot-of-{house.stage.organization}")
+    robot.may_write(house.forge_name)
+    house.join(robot.name)
+    robot.runs(house.stage)
+    number, head = house.branch("blog", "blog")
+    house.once()
+    assert house.marks(head)["catalyst/policy"] == ("pending", f"p: 1 more of platform must approve pull request {number}")
+    house.approve(reviewer, number)
+    house.forge.merge(number, "squash")
+    assert house.admitted()[:2] == ("True", "Admitted")
+    assert house.names() == ["blog", "shop"]
+    house.leave(robot.name)
+    house.stage.push({"applications/site.yaml": house.stage.application("site", "bp-shop")})
+    status, reason, words = house.admitted()
+    assert (status, reason, "check the token and its scopes" in words) == ("Unknown", "Denied", True)
 
 
 def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) -> None:

@@ -48,7 +48,7 @@ class Client:
 
     Args:
         url: where Gitea is, such as `https://gitea.example.org` or `.../gitea`, without credentials.
-        token: an access token with the scopes `write:repository` and, for comments, `write:issue`.
+        token: an access token with the scopes `write:repository`, for comments `write:issue`, and for teams `read:organization`.
         timeout: seconds to wait for a connection, and for each part of an answer.
 
     Raises:
