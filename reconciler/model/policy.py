@@ -41,7 +41,8 @@ class PullRequestRule(Model):
     """Each change came with a merged pull request that enough members of the teams approve of.
 
     `approvers` are teams of the Organization that owns the Environment's repository, or `organization/team`; any of them will do.
-    The approval of its author or of who pushed to it, a dismissed one, and one of another plan do not count.
+    The approval of its author or of who wrote or pushed a part of it, a dismissed one, and one given before it came to change
+    other files or to bring other artifacts do not count.
     """
 
     kind: Literal["pr-required"]
@@ -67,7 +68,7 @@ class WindowRule(Model):
 
 
 class ScoreRule(Model):
-    """The commit status `re-score` of what was merged has at least this number in its description, of 100.
+    """The commit status `re-score` of `main`'s head, or of each change on it, has at least this number of 100 in its description.
 
     Anybody who may write to the Environment's repository may set a commit status: `setBy` are the users whose count. Without any,
     everybody's do.
