@@ -7,7 +7,7 @@ permission. Words hold moments and no counts that move with time, so that a stat
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -190,9 +190,22 @@ def _score(policy: str, rule: ScoreRule, score: Score) -> Result:
     return Result(policy, rule.kind, "True", "", f"{what} is {number:g}")
 
 
-def by_commits(policy: str, rule: PullRequestRule, changes: Sequence[Change], members: frozenset[str]) -> Result:
-    """Whether each change of `main` since what is resolved came with a merged pull request that enough people approve of."""
+def by_commits(
+    policy: str, rule: PullRequestRule, changes: Sequence[Change], members: frozenset[str], unplanned: Sequence[Package] = ()
+) -> Result:
+    """Whether each change of `main` since what is resolved came with a merged pull request that enough people approve of.
+
+    Args:
+        policy: its name.
+        rule: the rule.
+        changes: since what is resolved.
+        members: who is in the rule's teams.
+        unplanned: what would be installed, and was in no plan that was approved: versions that came out since.
+    """
     open_ = unaccounted(rule, changes, members)
+    if not open_ and changes and unplanned:
+        words = f"{_some([_name(one) for one in unplanned])} came out after what was approved: propose any change, and approve it"
+        return Result(policy, rule.kind, "False", "PendingApproval", words)
     if not open_:
         return Result(policy, rule.kind, "True", "", f"all changes are approved by {any_of(rule.approvers)}")
     who = any_of(rule.approvers)
@@ -202,7 +215,7 @@ def by_commits(policy: str, rule: PullRequestRule, changes: Sequence[Change], me
 
 def by_proposal(policy: str, rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> Result:
     """Whether an open pull request has its approvals."""
-    if words := lacking(rule, proposal, members):
+    if words := lacking(rule, proposal, members, again=True):
         return Result(policy, rule.kind, "False", "PendingApproval", words)
     return Result(policy, rule.kind, "True", "", f"approved by {any_of(rule.approvers)}")
 
@@ -211,6 +224,13 @@ def by_draft(policy: str, rule: PullRequestRule) -> Result:
     """What people must do about a change that nobody has proposed yet."""
     words = f"{rule.min_approvals} of {any_of(rule.approvers)} must approve its pull request"
     return Result(policy, rule.kind, "False", "PendingApproval", words)
+
+
+def beside(main: Admission, found: Admission) -> tuple[Result, ...]:
+    """What `main` is held by already, and with it whatever is merged into it, but for what holds the pull request itself."""
+    same = {(one.policy, one.kind, one.words) for one in found.results}
+    held = (one for one in main.results if one.holds != "True" and (one.policy, one.kind, one.words) not in same)
+    return tuple(replace(one, words=f"main is held already: {one.words}") for one in held)
 
 
 def score_in(description: str) -> float | None:

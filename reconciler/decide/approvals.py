@@ -1,11 +1,11 @@
 """Whose approval of a pull request counts, and whether each change of `main` came with enough of them.
 
-An approval is of a plan, as our own statuses tell it: of a head, this or an older one, whose plan had the same tree; or of the
-head that is merged, if that still changes the same of people's files and brings the same artifacts, as it does while others'
-files change on `main`. Whoever takes a part of it into `main` beforehand takes the approvals of the rest away. An approval
-counts once for a person, who must be in one of the teams now, neither opened the pull request nor wrote or pushed a part of it,
-and has not said otherwise since. What was approved while the pull request was for another branch, where it changed something
-else, does not count.
+An approval is of a plan, as our own statuses told it when it was given: one that changes the same of people's documents as what
+is merged, and that either comes to the same tree, be it of an older head, or is of this very head and brings the same
+artifacts, as it does while other documents change on `main`. Whoever takes a part of it into `main` beforehand takes the
+approvals of the rest away. An approval counts once for a person, who must be in one of the teams now, neither opened the pull
+request nor wrote or pushed a part of it, and has not said otherwise since. What was approved while the pull request was for
+another branch does not count.
 """
 
 from __future__ import annotations
@@ -97,23 +97,29 @@ def _approvals(proposal: Proposal, members: frozenset[str]) -> list[Opinion]:
 
 def _is_of(one: Opinion, proposal: Proposal) -> bool:
     """Whether an approval is of what the pull request is now."""
-    if one.plan is not None and one.plan.tree == proposal.tree:
-        return True
-    if one.commit != proposal.head or one.plan is None:
-        return one.commit == proposal.head
-    return proposal.files in {None, one.plan.files} and proposal.packages in {None, one.plan.packages}
+    if one.plan is None or one.plan.files != proposal.files:
+        return False
+    return one.plan.tree == proposal.tree or (one.commit == proposal.head and one.plan.packages == proposal.packages)
 
 
-def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> str:
-    """What a pull request still lacks, in words; empty when it has all."""
+def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str], *, again: bool) -> str:
+    """What a pull request still lacks, in words; empty when it has all.
+
+    Args:
+        rule: the rule.
+        proposal: the pull request.
+        members: who is in the rule's teams.
+        again: whether somebody who approved may still do so again: on Gitea only while it is open.
+    """
     found = approvers(proposal, members)
     left = rule.min_approvals - len(found)
     if left <= 0:
         return ""
     before = [one.person for one in _approvals(proposal, members) if one.person not in found]
+    may = ", and may again" if again else ""
     own = sorted({one.person for one in proposal.opinions if one.approves} & members & proposal.pushers - {proposal.author})
     so_far = [f"{', '.join(found)} approved"] if found else []
-    so_far += [f"{', '.join(before)} approved of what it was before, and may again"] if before else []
+    so_far += [f"{', '.join(before)} approved of another plan, or of none{may}"] if before else []
     so_far += [f"{', '.join(own)} wrote or pushed a part of it"] if own else []
     told = f" ({'; '.join(so_far)})" if so_far else ""
     return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{told}"
@@ -125,7 +131,7 @@ def unaccounted(rule: PullRequestRule, changes: Iterable[Change], members: froze
     for change in changes:
         if change.proposal is None:
             found.append(f"{change.commit[:_SHORT]} {change.why_not or 'came with no merged pull request'}")
-        elif words := lacking(rule, change.proposal, members):
+        elif words := lacking(rule, change.proposal, members, again=False):
             found.append(f"{change.commit[:_SHORT]}: {words}")
     return tuple(found)
 

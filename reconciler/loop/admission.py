@@ -10,6 +10,7 @@ from reconciler.decide.admission import (
     Admission,
     Result,
     Score,
+    beside,
     broken,
     by_commits,
     by_draft,
@@ -30,8 +31,9 @@ from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, Window
 from reconciler.model.status import Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from reconciler.decide.approvals import Change
     from reconciler.decide.marks import Bound
     from reconciler.decide.policies import Ruling
     from reconciler.decide.soak import Soaked
@@ -81,6 +83,7 @@ class Gate:
     ) -> None:
         self._name, self._policies, self._approvals, self._history, self._clock = name, policies, approvals, history, clock
         self._last: tuple[tuple[str | None, ...], Verdict] | None = None
+        self._held = Admission()  # what `main` is held by, at the last look
         self._teams: dict[tuple[str, ...], frozenset[str]] = {}  # as read at the last look
         self._soaks: dict[tuple[str, ...], tuple[int, tuple[Soaked, ...]]] = {}
 
@@ -95,6 +98,7 @@ class Gate:
         """
         if look:
             self._forget()
+            self._held = Admission()
         waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches, lock)
         try:
             policies = self._policies()
@@ -115,22 +119,25 @@ class Gate:
             found = self._commits(branches, rulings, fresh(branches.lock(), lock) if lock else ())
             held = _verdict(found.holds, found.reason, found.message, held=True, moment=found.moment)
             self._last = (key, _admitted(rulings) if found.holds == "True" else held)
+            self._held = found
         return self._last[1]
 
-    def of_pull(self, pull: PullRequest, packages: Sequence[Package], plan: Bound | None) -> Admission:
+    def of_pull(self, pull: PullRequest, packages: Sequence[Package], plan: Bound | None, *, restores: bool = False) -> Admission:
         """What the rules say of a pull request, were it merged now.
 
         Args:
             pull: the pull request.
             packages: those that it brings anew.
             plan: its plan, to which approvals are bound; None when it has none.
+            restores: whether it takes `main` back to what is admitted, and with it what is held there now.
         """
 
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
             said = here.proposal(pull.number, pull.author, pull.head, plan)
             return by_proposal(policy, rule, said, self._members(rule, here))
 
-        return self._ruled(packages, people, lambda rule, here: (here.score(rule.set_by, pull.head),))
+        found = self._ruled(packages, people, lambda rule, here: (here.score(rule.set_by, pull.head),))
+        return found if restores else Admission((*found.results, *beside(self._held, found)))
 
     def of_draft(self, packages: Sequence[Package]) -> Admission:
         """What the rules say of packages in a change that nobody has proposed yet."""
@@ -154,9 +161,10 @@ class Gate:
 
     def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
-            return by_commits(policy, rule, here.changes(branches), self._members(rule, here))
+            changes = here.changes(branches)
+            return by_commits(policy, rule, changes, self._members(rule, here), _unplanned(packages, changes, branches))
 
-        return self._asked(rulings, packages, people, lambda rule, here: _scores(rule, here, branches))
+        return self._asked(rulings, packages, people, lambda rule, here: here.scores(rule.set_by, branches))
 
     def _ruled(self, packages: Sequence[Package], people: People, scores: Scores) -> Admission:
         """Ask each rule that applies now."""
@@ -213,15 +221,6 @@ class Gate:
         return by_soak(policy, rule, packages, found, then)
 
 
-def _scores(rule: ScoreRule, approvals: Approvals, branches: Branches) -> Sequence[Score]:
-    """The score of `main`'s head, which is of all that is on it; or of each change, or of the pull request that brought it."""
-    whole = approvals.score(rule.set_by, branches.head(MAIN) or "")
-    if whole.state:
-        return (whole,)
-    changes = approvals.changes(branches)
-    return tuple(approvals.score(rule.set_by, c.commit, *([c.proposal.head] if c.proposal else [])) for c in changes)
-
-
 def _is_admitted(branches: Branches, lock: EnvironmentLock) -> bool:
     """Whether what people ask for is what was admitted: to render it anew, or vouch for it anew, needs no other admission.
 
@@ -233,6 +232,16 @@ def _is_admitted(branches: Branches, lock: EnvironmentLock) -> bool:
         return True
     digest = branches.digest_of_resolved()
     return digest is not None and digest == input_of(branches.wanted_files())
+
+
+def _unplanned(packages: Iterable[Package], changes: Iterable[Change], branches: Branches) -> tuple[Package, ...]:
+    """Those of some packages that no plan held that was told of a change."""
+    found = set()
+    for proposal in (change.proposal for change in changes if change.proposal is not None):
+        plan = branches.plan(proposal.number)
+        if plan is not None and plan.tree == proposal.tree:  # by our own status, whoever may push plans
+            found |= {(p.application, p.digest) for p in plan.lock.packages}
+    return tuple(p for p in packages if (p.application, p.digest) not in found)
 
 
 def _admitted(rulings: Sequence[Ruling]) -> Verdict:

@@ -29,6 +29,7 @@ MOST: Final = 500  # commits that are walked back
 MOST_CHANGES: Final = 200  # changes that are accounted for at once
 MOST_REBASED: Final = 100  # commits of one pull request
 MOST_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
+SHORTLY: Final = 30  # seconds for which somebody may look at a page that shows an older plan
 _NOTHING: Final = hashlib.sha256().hexdigest()  # the fingerprint of a commit that holds nothing of what is looked for
 
 
@@ -114,7 +115,7 @@ class Approvals:
                 one.state == APPROVED,
                 one.commit,
                 one.dismissed or (past.moved is not None and one.at <= past.moved),
-                _stood(plans.get(one.commit, ()), one.at) or (_first(plans.get(head, ())) if one.commit == head else None),
+                _read(plans.get(one.commit, ()), one.at),
             )
             for one in reviews
         )
@@ -129,6 +130,21 @@ class Approvals:
             if ours:
                 return Score(commit, ours[-1].state, ours[-1].description)
         return Score(commits[0])
+
+    def scores(self, people: Sequence[str], branches: Branches) -> tuple[Score, ...]:
+        """The score of `main`'s head, which is of all that is on it; or that of each change, or of what brought it."""
+        whole = self.score(people, branches.head(MAIN) or "")
+        if whole.state:
+            return (whole,)
+        return tuple(self._score_of(people, change) for change in self.changes(branches))
+
+    def _score_of(self, people: Sequence[str], change: Change) -> Score:
+        """A change's score: that of its pull request's head only if that came to the same when it was planned."""
+        ours, proposal = self.score(people, change.commit), change.proposal
+        if ours.state or proposal is None:
+            return ours
+        plan = next((bound for one in self._plans(proposal.head) if (bound := bound_in(one.description)) is not None), None)
+        return self.score(people, proposal.head) if plan is not None and plan.files == proposal.files else ours
 
     def changes(self, branches: Branches) -> tuple[Change, ...]:
         """The commits of `main` that change what people ask for, back to what is resolved, each with what accounts for it.
@@ -224,6 +240,10 @@ def _stood(plans: Sequence[SetBy], at: int) -> Bound | None:
     return bound_in(before[-1].description) if before and before[-1].state == "success" else None
 
 
-def _first(plans: Sequence[SetBy]) -> Bound | None:
-    """The first plan of a commit: people may approve of a head before they are told what it comes to."""
-    return next((bound_in(one.description) for one in plans if one.state == "success"), None)
+def _read(plans: Sequence[SetBy], at: int) -> Bound | None:
+    """The plan that stood at a moment, unless one that changes something else stood a little before: which was read, then?"""
+    stood = _stood(plans, at)
+    older = [one for one in plans if one.at <= at - SHORTLY and one.state == "success"][-1:]
+    recent = [one for one in plans if at - SHORTLY < one.at <= at and one.state == "success"]
+    found = {bound.files for one in (*older, *recent) if (bound := bound_in(one.description)) is not None}
+    return stood if len(found) == 1 else None

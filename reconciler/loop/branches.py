@@ -35,7 +35,7 @@ PLAN: Final = "plan/pr-"
 _A_PLAN: Final = re.compile(rf"{PLAN}\d+")
 # What a plan's branch says where the server deletes no protected branch, whoever asks (Gitea): always in the very same commit.
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
-_FETCHED: Final = {MAIN, RESOLVED, STATUS, CONFIRMED}
+_FETCHED: Final = {MAIN, RESOLVED, STATUS}
 _PLANNED: Final = "Input-Digest: "
 _INPUT: Final = "Input-Commit: "
 UNWATCHED: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
@@ -78,6 +78,7 @@ class Branches:
         self.pulled = False
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
+        self._confirmation: Commit | None = None
         self._commits: dict[str, Commit] = {}
         self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
         self._status: tuple[str | None, EnvironmentStatus | None] = (None, None)
@@ -98,13 +99,15 @@ class Branches:
             self._withdrawn = self._without_plan(heads)
             heads = {b: id_ for b, id_ in heads.items() if b not in self._withdrawn}
             self.pulled = any(b.startswith("refs/pull/") for b in found)
+            confirmation = found.get(CONFIRMED)
             try:
                 self._repository.fetch(heads)
+                self._confirmation = self._repository.fetch_also(CONFIRMED, confirmation) if confirmation else None
             except Moved:
                 if not left:
                     raise
             else:
-                self._heads = heads
+                self._heads = heads | ({CONFIRMED: confirmation} if confirmation else {})
                 return
 
     def forget(self) -> None:
@@ -161,7 +164,7 @@ class Branches:
 
     def confirmed(self) -> int:
         """When the status was last known to stand, seconds since the epoch: its own time, or that of its confirmation."""
-        status, confirmation = self._commit(STATUS), self._commit(CONFIRMED)
+        status, confirmation = self._commit(STATUS), self._confirmation
         if status is None:
             return 0
         same = confirmation is not None and confirmation.tree == status.tree and confirmation.time <= time.time()
@@ -170,6 +173,7 @@ class Branches:
     def confirm(self, files: Mapping[str, bytes]) -> None:
         """Say that the status still stands: a commit of the same tree, without history, in a ref of its own."""
         self._push(CONFIRMED, files, "the status still stands\n", None)
+        self._confirmation = self._commits[CONFIRMED]
 
     def tree_of(self, files: Mapping[str, bytes]) -> str:
         """The tree that some files make, without writing it."""

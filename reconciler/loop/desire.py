@@ -11,6 +11,7 @@ from reconciler.decide.pin import pin
 from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
 from reconciler.decide.resolve import resolve
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
+from reconciler.model.canonical import digest_of
 from reconciler.model.faults import Fault, kind_of
 from reconciler.model.problem import Problem
 from reconciler.world import documents
@@ -74,15 +75,21 @@ def input_of(snapshot: Snapshot) -> str:
 
 
 def diff_of(before: Snapshot, after: Snapshot) -> str:
-    """A digest over what people change between two commits: which files, from what to what, and nothing of the others."""
+    """A digest over what people change between two commits: which documents, from what to what, and nothing of the others.
+
+    Comments, and how a document is written, make no difference.
+    """
     names = sorted({*before.files, *after.files})
-    sides = ((name, before.files.get(name), after.files.get(name)) for name in names)
-    lines = (f"{_sum(old)} {_sum(new)} {name}\n" for name, old, new in sides if old != new)
+    sides = ((name, _sum(name, before), _sum(name, after)) for name in names)
+    lines = (f"{old} {new} {name}\n" for name, old, new in sides if old != new)
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
 
 
-def _sum(text: bytes | None) -> str:
-    return "-" if text is None else hashlib.sha256(text).hexdigest()
+def _sum(file: str, snapshot: Snapshot) -> str:
+    if (text := snapshot.files.get(file)) is None:
+        return "-"
+    source = documents.recall(text, file)
+    return hashlib.sha256(text).hexdigest() if source.problems else digest_of(source.data)
 
 
 def desire(

@@ -7,6 +7,7 @@ a restart. What goes wrong with one pull request is told in the log, tried again
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
 
@@ -23,10 +24,10 @@ from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
 from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import STANDS, Forge, Notices
 from reconciler.loop.plan import bound_of, plan
-from reconciler.model.faults import Fault, Rejected
+from reconciler.model.faults import Fault, Missing, Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
     from reconciler.decide.conditions import Hitch
@@ -56,11 +57,14 @@ class PullForge(Forge, Protocol):
     def pull_request(self, repository: str, number: int) -> PullRequest:
         """One of them, open or closed."""
 
-    def comments(self, repository: str, number: int) -> Iterable[Comment]:
+    def comments(self, repository: str, number: int) -> Sequence[Comment]:
         """The comments of one, the oldest first."""
 
-    def post_comment(self, repository: str, number: int, text: str) -> None:
-        """Comment on one."""
+    def comment(self, repository: str, comment: int) -> Comment:
+        """A comment; raises Missing when there is none."""
+
+    def post_comment(self, repository: str, number: int, text: str) -> int:
+        """Comment on one; the comment's id."""
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
         """Put another text into a comment."""
@@ -82,6 +86,7 @@ class _Told:
     marks: Mapping[str, Mark]
     text: str
     seen: float
+    restores: bool
 
 
 class Pulls:
@@ -117,6 +122,7 @@ class Pulls:
         self._identity, self._world, self._claim = identity, world, claim
         self._told: dict[int, _Told] = {}
         self._after: dict[int, Sequence[str]] = {}
+        self._comments: dict[int, int] = {}  # of ours, by the number of their pull request
         self._unseen: set[tuple[int, str]] = set()
 
     def look(self, branches: Branches, outcome: Outcome) -> float | None:
@@ -156,14 +162,15 @@ class Pulls:
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
-            admission = self._gate.of_pull(pull, told.packages, told.bound)
+            admission = self._gate.of_pull(pull, told.packages, told.bound, restores=told.restores)
             if admission == told.admission:
                 self._keep_told(pull, told)
                 return
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = bound_of(found, branches.wanted_files())
-        admission = self._gate.of_pull(pull, packages, bound)
+        restores = input_of(found.snapshot) == branches.digest_of_resolved()
+        admission = self._gate.of_pull(pull, packages, bound, restores=restores)
         text = self._text(pull.number, found, admission)
         self._comment(pull.number, text)  # people first: the forge takes its time over a push
         unkept = self._put(pull.number, found, branches)
@@ -173,7 +180,7 @@ class Pulls:
         notices.post(pull.head, marks)
         lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _Told(key, until, notices, packages, bound, admission, marks, text, time.monotonic())
+        self._told[pull.number] = _Told(key, until, notices, packages, bound, admission, marks, text, time.monotonic(), restores)
 
     def _keep_told(self, pull: PullRequest, told: _Told) -> None:
         """Have what was told stand there still: whoever may write may overwrite it."""
@@ -226,12 +233,13 @@ class Pulls:
         if planned is not None and main is not None and merged is not None:
             if not self._seen(number, main, merged):
                 return
-            undecided = outcome.hitch is not None and not outcome.hitch.refused
+            undecided = outcome.hitch is not None and not (outcome.hitch.refused and outcome.hitch.stage == "Valid")
             self._tell_after(number, self._came_of(planned, branches, outcome))
             if undecided:
                 return
         branches.drop_plan(number)
         self._after.pop(number, None)
+        self._comments.pop(number, None)
 
     def _seen(self, number: int, main: str, merged: str) -> bool:
         """Whether `main` was looked at since a pull request was merged: the forge may know of it before that.
@@ -262,11 +270,17 @@ class Pulls:
         """Have one comment of ours say this."""
         ours = self._ours(number)
         if ours is None:
-            self._forge.post_comment(self._repository, number, text)
+            self._comments[number] = self._forge.post_comment(self._repository, number, text)
         elif ours.text != text:
             self._forge.edit_comment(self._repository, ours.id, text)
 
     def _ours(self, number: int) -> Comment | None:
-        """The comment of ours: the first one, should there ever be two."""
+        """The comment of ours: the first one, should there ever be two. One that is known is asked for alone."""
+        with suppress(Missing):
+            if number in self._comments:
+                return self._forge.comment(self._repository, self._comments[number])
         found = self._forge.comments(self._repository, number)
-        return next((one for one in found if one.author.lower() == self._user.lower() and one.text.startswith(MARKER)), None)
+        ours = next((one for one in found if one.author.lower() == self._user.lower() and one.text.startswith(MARKER)), None)
+        if ours is not None:
+            self._comments[number] = ours.id
+        return ours

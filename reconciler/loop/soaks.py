@@ -49,10 +49,10 @@ class History:
         """
         wanted = tuple(digests)
         with self._lock:
-            heads = {name: id_ for name, id_ in self._repository.heads().items() if name in {STATUS, CONFIRMED}}
+            heads = self._repository.heads()
             if STATUS not in heads:
                 raise Missing(f"{self._repository.name} has no branch {STATUS}", "let a reconciler watch it")
-            self._repository.fetch(heads)
+            self._repository.fetch({STATUS: heads[STATUS]})
             until = self._until(heads, now)
             found: tuple[Soaked, ...] = ()
             for most in _STEPS:
@@ -67,7 +67,7 @@ class History:
     def _until(self, heads: Mapping[str, str], now: int) -> int:
         """Until when the newest status is known to stand: now, unless its confirmation is overdue."""
         status = self._repository.commit_of(heads[STATUS])
-        confirmation = self._repository.commit_of(heads[CONFIRMED]) if CONFIRMED in heads else None
+        confirmation = self._repository.fetch_also(CONFIRMED, heads[CONFIRMED]) if CONFIRMED in heads else None
         same = confirmation is not None and confirmation.tree == status.tree and confirmation.time <= now
         confirmed = max(status.time, confirmation.time) if confirmation is not None and same else status.time
         return now if now - confirmed <= OVERDUE * self._confirm else confirmed

@@ -224,6 +224,7 @@ def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) ->
     stage.git("pull", "-q", "--ff-only", "origin", "main")
     house.api.patch(f"repos/{house.forge_name}", json={"allow_manual_merge": True}).raise_for_status()
     number, _ = house.branch("three", "three")
+    house.once()
     house.approve(reviewer, number)
     evil = stage.push({"applications/evil.yaml": stage.application("evil", "bp-shop")})
     house.api.post(f"repos/{house.forge_name}/pulls/{number}/merge", json={"Do": "manually-merged", "MergeCommitID": evil})
@@ -328,7 +329,8 @@ def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
     stage.git("merge", "-q", "-s", "ours", "-m", "nothing to see", f"{head}^")
     stage.git("push", "-q", "origin", "main")
     house.once()
-    words = f"p: 1 more of platform must approve pull request {number} ({reviewer} approved of what it was before, and may again)"
+    why = f"{reviewer} approved of another plan, or of none, and may again"
+    words = f"p: 1 more of platform must approve pull request {number} ({why})"
     assert house.marks(head)["catalyst/policy"] == ("pending", words)
     house.forge.merge(number, "merge")
     assert house.admitted()[:2] == ("False", "PendingApproval")
@@ -349,6 +351,28 @@ def test_who_pushed_to_a_pull_request_does_not_approve_it(house: House) -> None:
     house.approve(other, number)
     house.once()
     assert house.marks(head)["catalyst/policy"][0] == "success"
+
+
+def test_a_flood_of_line_comments_hides_nobody_who_pushed(house: House) -> None:
+    pusher, other = house.person("ada"), house.person("eve", approver=False)
+    number, _ = house.branch("two", "blog", by=other)
+    flood = [{"path": "applications/blog.yaml", "body": "x", "new_position": 1}] * 110
+    body = {"event": "PENDING", "body": "a draft that nobody else sees", "comments": flood}
+    house.people[other].post(f"repos/{house.forge_name}/pulls/{number}/reviews", json=body).raise_for_status()
+    stage = house.stage
+    stage.git("checkout", "-q", "two")
+    (stage.work / "applications" / "evil.yaml").write_bytes(stage.application("evil", "bp-shop"))
+    stage.git("add", "-A")
+    stage.git("commit", "-q", "-m", "as somebody else")
+    url = f"{house.gitea.url}/{house.forge_name}.git".replace("http://", f"http://{pusher}:s3cret-pass@")
+    stage.git("push", "-q", url, "two")
+    head = stage.git("rev-parse", "HEAD")
+    stage.git("checkout", "-q", "main")
+    house.once()
+    house.approve(pusher, number)
+    house.once()
+    words = f"p: 1 more of platform must approve pull request {number} ({pusher} wrote or pushed a part of it)"
+    assert house.marks(head)["catalyst/policy"] == ("pending", words)
 
 
 def test_who_wrote_a_commit_does_not_approve_it_whoever_proposed_it(house: House) -> None:

@@ -298,11 +298,11 @@ def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
         update={"application": HOSTILE, "blueprint": HOSTILE, "version": HOSTILE, "required_by": needed, "evidence": signed}
     )
     ruled = section(Admission((Result(HOSTILE, HOSTILE, "False", "Soaking", HOSTILE),)))
-    warned = (Problem(code="X", message=HOSTILE, file=HOSTILE, hint=HOSTILE),)
+    warned = (Problem(code="X", message=HOSTILE, file=HOSTILE, line=1, column=1, hint=HOSTILE),)
     steps = [Step(bad, None, bad, (HOSTILE, HOSTILE)), Step(one, one, one, ())]
     shown = forge.rendered(comment(HOSTILE, steps, 2, "a" * 40, warnings=warned, policy=ruled))
     assert (shown.count("<tr"), shown.count("<td")) == (6, 2 * 5 + 2 * 3), "no row and no cell more"
-    assert read(shown).count("@admin") == 14
+    assert read(shown).count("@admin") == 16
     tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", shown)}
     page = {"h3", "h4", "p", "strong", "ul", "li", "code"}
     assert tags <= page | {"table", "thead", "tbody", "tr", "th", "td", "details", "summary"}

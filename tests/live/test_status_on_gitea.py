@@ -154,3 +154,18 @@ def test_a_reader_can_tell_that_somebody_still_watches(stage: Stage) -> None:
         shown = reconciler("status", "-c", str(stage.config))
         assert re.search(r"^  last confirmed \d+ s ago$", shown.stdout, re.MULTILINE), shown.stdout
     assert stage.log("status", "%H") == first
+
+
+def test_whatever_somebody_puts_where_a_confirmation_stands_stops_nothing(stage: Stage) -> None:
+    settings = load(stage.config.read_bytes(), "reconciler.yaml").data
+    settings["intervals"] |= {"confirm": 1}
+    stage.config.write_bytes(dump(settings))
+    stage.push({"environment.yaml": stage.environment()})
+    blob = stage.git("rev-parse", "HEAD:environment.yaml")
+    stage.git("push", "-q", "--force", "origin", f"{blob}:refs/catalyst/confirmed")
+    with stage.running():
+        stage.wait("a status", lambda s: s.input == stage.head("main"))
+        stage.wait("it is overwritten", lambda _: blob not in stage.git("ls-remote", "origin", "refs/catalyst/confirmed"))
+        stage.git("push", "-q", "--force", "origin", f"{blob}:refs/catalyst/confirmed")
+        commit = stage.push({"applications/gone.yaml": b"kind: Nothing\n"})
+        stage.wait("the next commit is looked at", lambda s: s.input == commit)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.decide.marks import Bound, plan_mark
 from reconciler.decide.policies import EnvironmentPolicies, environment_policies
 from reconciler.loop.admission import Gate
 from reconciler.loop.approvals import MOST_CHANGES, Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
-from reconciler.loop.desire import WANTED, diff_of
+from reconciler.loop.claims import alone
+from reconciler.loop.desire import input_of
+from reconciler.loop.plan import bound_of, merged, plan
 from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target
@@ -22,7 +25,7 @@ from reconciler.loop.update import update
 from reconciler.model.faults import Fault, Rejected, Unavailable
 from reconciler.world.documents import load_all
 from reconciler.world.git import Repository
-from reconciler.world.gitea import Merged, Past, Review, SetBy
+from reconciler.world.gitea import Merged, Past, PullRequest, Review, SetBy
 from tests.loop.builders import Stage, application, files, verified
 from tests.world.git_server import GitServer, bare, git, hook
 
@@ -34,7 +37,8 @@ if TYPE_CHECKING:
     from reconciler.loop.passes import Outcome, Reconciliation
 
 US, WHERE = "catalyst", "acme/acme-prod"
-TREE, OTHER = "a" * 40, "b" * 40
+PLAN = "catalyst/plan"
+OTHER = "b" * 40
 AGAIN = f"sha256:{'e' * 64}"
 REQUIRED = "{kind: pr-required, approvers: [platform, security], minApprovals: 1}"
 WINDOW = '{kind: change-window, cron: "0 14 * * 2,4", duration: 2h}'
@@ -122,6 +126,7 @@ class House:
     policies: EnvironmentPolicies | Fault = field(default_factory=EnvironmentPolicies)
     now: float = at("2026-12-01T09:00")
     history: History | str = "there is none"
+    looks: int = 0
 
     def __post_init__(self) -> None:
         self.work = self.stage.folder / "work"
@@ -170,6 +175,27 @@ class House:
         git(self.work, "checkout", "-q", "main")
         return head
 
+    def plan(self, number: int, *contents: dict[str, str]) -> str:
+        """Propose something, and have it planned."""
+        head = self.propose(number, *contents)
+        self.look(number, head)
+        return head
+
+    def look(self, number: int, head: str) -> Bound:
+        """Plan a pull request as it is now: its branch is pushed, and its head told."""
+        self.looks += 1
+        clone = Repository(self.stage.folder / f"plans-{self.looks}", self.stage.origin.as_uri(), history=True)
+        branches = Branches(Repository(self.stage.folder / f"looks-{self.looks}", self.stage.origin.as_uri()))
+        branches.look()
+        snapshot = merged(clone, f"pull/{number}")
+        found = plan(snapshot, self.stage.identity, branches.lock(), self.stage.start()._world, alone(self.stage.identity))
+        assert found.desired is not None
+        branches.push_plan(number, found.desired.files, "a plan", input_of(snapshot))
+        bound = bound_of(found, branches.wanted_files())
+        assert bound is not None
+        self.forge.mark(head, PLAN, plan_mark(found.steps, found.total, bound, None).description)
+        return bound
+
     def merge(self, number: int, how: str = "merge", author: str = "eve") -> str:
         """Merge as Gitea does it."""
         branch, fork = f"b{number}", git(self.work, "merge-base", "main", f"b{number}")
@@ -208,6 +234,7 @@ class House:
         return outcome.hitch.message
 
 
+SITE_AGAIN = application("site", more="  config: {turn: 2}\n")
 BLOG = {"applications/blog.yaml": application("blog")}
 SITE = {"applications/site.yaml": application("site")}
 
@@ -236,7 +263,7 @@ def names(house: House) -> list[str]:
 
 @pytest.mark.parametrize("how", ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"])
 def test_what_was_approved_is_applied_however_it_was_merged(house: House, how: str) -> None:
-    head = house.propose(1, BLOG, {"README.md": "words"}, SITE)
+    head = house.plan(1, BLOG, {"README.md": "words"}, SITE)
     if how != "fast-forward-only":
         house.push({"README": "something else happens on main"})
     house.merge(1, how)
@@ -255,7 +282,7 @@ def test_a_direct_push_is_held_until_it_is_reverted_and_proposed(house: House) -
     assert f"p: {pushed[:10]} came with no merged pull request; revert it on main" in message
     assert names(house) == ["shop"], "what runs is left running"
     # a pull request that is approved does not carry it along
-    head = house.propose(1, SITE)
+    head = house.plan(1, SITE)
     house.forge.review(1, "ada", head)
     house.merge(1)
     assert pushed[:10] in house.held(house.run(), "PendingApproval")
@@ -265,7 +292,7 @@ def test_a_direct_push_is_held_until_it_is_reverted_and_proposed(house: House) -
     assert house.run().hitch is None
     assert house.admitted()[0] == "NothingToAdmit"
     git(house.work, "branch", "-D", "b1")
-    again = house.propose(2, BLOG, SITE)
+    again = house.plan(2, BLOG, SITE)
     house.forge.review(2, "bob", again)
     house.merge(2)
     assert "resolved" in house.run().pushed
@@ -281,7 +308,7 @@ def test_what_changes_no_document_needs_nobody(house: House) -> None:
 def test_a_change_without_effect_is_accounted_for_with_the_next(house: House) -> None:
     quiet = house.push({"applications/shop.yaml": application("shop") + "# a comment\n"})
     assert house.run().hitch is None
-    head = house.propose(1, BLOG)
+    head = house.plan(1, BLOG)
     house.forge.review(1, "ada", head)
     house.merge(1)
     assert quiet[:10] in house.held(house.run(), "PendingApproval")
@@ -309,7 +336,7 @@ def test_the_first_of_all_is_accounted_for_back_to_where_nothing_was_installed(t
     stage.push({"environment.yaml": files()["environment.yaml"]})
     house = House(stage)
     house.policies = read(policy(REQUIRED))
-    head = house.propose(1, {"applications/shop.yaml": application("shop")})
+    head = house.plan(1, {"applications/shop.yaml": application("shop")})
     house.merge(1)
     house.held(house.run(), "PendingApproval")
     house.forge.review(1, "ada", head)
@@ -320,7 +347,7 @@ def test_the_first_of_all_is_accounted_for_back_to_where_nothing_was_installed(t
 
 
 def test_whose_approval_counts(house: House) -> None:
-    head = house.propose(1, BLOG)
+    head = house.plan(1, BLOG)
     house.merge(1, author="ada")
     forge = house.forge
     for person, state in (("ada", "APPROVED"), ("stranger", "APPROVED"), ("bob", "COMMENT"), ("bob", "REQUEST_CHANGES")):
@@ -331,7 +358,7 @@ def test_whose_approval_counts(house: House) -> None:
 
 
 def approved_once(house: House) -> str:
-    head = house.propose(1, BLOG)
+    head = house.plan(1, BLOG)
     house.merge(1)
     house.forge.review(1, "bob", head)
     return head
@@ -360,59 +387,58 @@ def test_a_dismissed_review_does_not_count(house: House) -> None:
     house.held(house.run(), "PendingApproval")
 
 
-PLAN = "catalyst/plan"
+def planned(bound: Bound) -> str:
+    return plan_mark((), 1, bound, None).description
 
 
-def planned(tree: str, files: str = "f" * 32, packages: str = "0" * 32) -> str:
-    return f"1 of 2 Applications change; diff {files}-{packages}; tree {tree}"
-
-
-def changed(house: House, head: str) -> str:
-    """The digest of what merging a head into main would change."""
-    clone = Repository(house.stage.folder / "diffs", house.work.as_uri(), history=True)
-    clone.fetch(clone.heads())
-    main = git(house.work, "rev-parse", "main")
-    return diff_of(clone.read(main, WANTED), clone.merge(main, head, WANTED))
-
-
-def force_pushed(house: House, *, of_older: tuple[str, str, str], of_head: str) -> tuple[str, str]:
-    """Who, how and what planned of a head that was approved, and what we planned of the one that was merged in its stead."""
-    tree, person, state = of_older
-    old = house.propose(1, SITE)
-    house.forge.mark(old, PLAN, planned(tree), person, state)
+@pytest.mark.parametrize(("person", "state", "content"), [(US, "success", SITE), ("eve", "success", BLOG), (US, "pending", BLOG)])
+def test_an_approval_of_an_older_head_with_another_plan_does_not_count(
+    house: House, person: str, state: str, content: dict[str, str]
+) -> None:
+    bound = house.look(2, house.propose(2, BLOG, {"README.md": "another"}))
+    old = house.propose(1, content)
+    house.forge.mark(old, PLAN, planned(bound) if content is BLOG else planned(house.look(1, old)), person, state)
     house.forge.review(1, "ada", old)
     git(house.work, "branch", "-D", "b1")
-    head = house.propose(1, BLOG)
-    house.forge.mark(head, PLAN, planned(of_head, changed(house, head)))
+    house.plan(1, BLOG, {"README.md": "words"})
     house.merge(1)
-    return old, head
-
-
-@pytest.mark.parametrize("of_older", [(OTHER, US, "success"), (TREE, "eve", "success"), (TREE, US, "pending")])
-def test_an_approval_of_an_older_head_with_another_plan_does_not_count(house: House, of_older: tuple[str, str, str]) -> None:
-    force_pushed(house, of_older=of_older, of_head=TREE)
     house.held(house.run(), "PendingApproval")
 
 
-def test_an_approval_of_an_older_head_counts_with_the_same_plan(house: House) -> None:
-    force_pushed(house, of_older=(TREE, US, "success"), of_head=TREE)
-    assert "resolved" in house.run().pushed
+@pytest.mark.parametrize(
+    ("content", "counts"),
+    [
+        (BLOG | {"README.md": "words"}, True),
+        ({"applications/blog.yaml": f"# words\n{application('blog')}"}, True),
+        (BLOG | {"applications/shop.yaml": application("shop", version="^1")}, False),  # it comes to the same tree today
+    ],
+)
+def test_an_approval_of_an_older_head_counts_with_the_same_plan(house: House, content: dict[str, str], counts: bool) -> None:
+    house.forge.review(1, "ada", house.plan(1, BLOG))
+    git(house.work, "branch", "-D", "b1")
+    house.plan(1, content)
+    house.merge(1)
+    assert ("resolved" in house.run().pushed) is counts
 
 
 def test_what_is_planned_after_it_was_approved_or_merged_says_nothing(house: House) -> None:
-    old, head = force_pushed(house, of_older=(OTHER, US, "success"), of_head=TREE)
+    old = house.plan(1, SITE)
+    house.forge.review(1, "ada", old)
+    git(house.work, "branch", "-D", "b1")
+    head = house.propose(1, BLOG)
+    bound = house.look(1, head)
+    house.merge(1)
     # another pull request with the head that was approved, now that main holds the rest: its plan is the one of what was merged
-    house.forge.mark(old, PLAN, planned(TREE))
+    house.forge.mark(old, PLAN, planned(bound))
     house.held(house.run(), "PendingApproval")
-    house.forge.mark(head, PLAN, planned(OTHER))
+    house.forge.mark(head, PLAN, planned(replace(bound, tree=OTHER)))
     house.held(house.run(), "PendingApproval")
 
 
 def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
     """Whoever may write takes the first commit into main without its content: merging then brings the second alone."""
     first = {"applications/guard.yaml": application("guard")}
-    head = house.propose(1, first, SITE)
-    house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
+    head = house.plan(1, first, SITE)
     house.forge.review(1, "ada", head)
     git(house.work, "merge", "-q", "-s", "ours", "-m", "nothing to see", f"{head}^")
     git(house.work, "push", "-q", "origin", "main")
@@ -420,27 +446,76 @@ def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
     house.merge(1)
     assert not (house.work / "applications" / "guard.yaml").exists()
     assert (house.work / "applications" / "site.yaml").exists()
-    assert "(ada approved of what it was before, and may again)" in house.held(house.run(), "PendingApproval")
+    assert "(ada approved of another plan, or of none)" in house.held(house.run(), "PendingApproval")
 
 
 def test_an_approval_stands_while_main_moves_in_other_files(house: House) -> None:
-    head = house.propose(1, SITE)
-    house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
+    head = house.plan(1, SITE)
     house.forge.review(1, "ada", head)
-    other = house.propose(2, BLOG)
-    house.forge.review(2, "bob", other)
+    house.forge.review(2, "bob", house.plan(2, BLOG))
     house.merge(2)
+    assert "resolved" in house.run().pushed
+    house.look(1, head)
     house.merge(1)
     assert "resolved" in house.run().pushed
     assert names(house) == ["blog", "shop", "site"]
 
 
-def test_an_approval_is_not_of_another_version(house: House) -> None:
+@pytest.mark.parametrize("newer", [False, True])
+def test_what_is_merged_together_is_applied_as_each_was_planned(house: House, newer: bool) -> None:
+    for number, content in ((1, SITE), (2, BLOG)):
+        house.forge.review(number, "ada", house.plan(number, content))
+    if newer:
+        house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    house.merge(1)
+    house.merge(2)
+    outcome = house.run()
+    assert ("resolved" in outcome.pushed) is not newer
+    if newer:
+        assert "bp-shop 1.1.0 came out after what was approved" in house.held(outcome, "PendingApproval")
+        house.forge.review(3, "ada", house.plan(3, {"README.md": "as planned now", "applications/site.yaml": SITE_AGAIN}))
+        house.merge(3)
+        assert "resolved" in house.run().pushed
+
+
+def test_a_plan_that_is_gone_is_approved_by_nobody(house: House) -> None:
+    house.forge.review(1, "ada", house.plan(1, SITE))
+    house.stage.git("update-ref", "-d", "refs/heads/plan/pr-1")
+    house.merge(1)
+    house.held(house.run(), "PendingApproval")
+
+
+def test_which_plan_was_read_must_be_plain(house: House) -> None:
     head = house.propose(1, SITE)
-    files = changed(house, head)
-    house.forge.mark(head, PLAN, planned(TREE, files, "1" * 32))
+    bound = house.look(1, head)
+    house.forge.mark(head, PLAN, planned(replace(bound, files="e" * 32)))
+    house.forge.mark(head, PLAN, planned(bound))
     house.forge.review(1, "ada", head)
-    house.forge.mark(head, PLAN, planned(OTHER, files, "2" * 32))
+    house.merge(1)
+    house.held(house.run(), "PendingApproval")
+    house.forge.now += 60
+    house.forge.review(1, "ada", head)
+    assert "resolved" in house.run().pushed
+
+
+def test_what_main_is_held_by_holds_what_is_merged_into_it(house: House) -> None:
+    head = house.plan(1, SITE)
+    house.forge.review(1, "ada", head)
+    bad = house.push(BLOG)
+    made = house.start()
+    made.run(wait=1)
+    pull = PullRequest(1, "main", head, "eve")
+    found = made._gate.of_pull(pull, (), house.look(1, head))
+    assert (found.holds, found.reason) == ("False", "PendingApproval")
+    assert f"main is held already: {bad[:10]} came with no merged pull request" in found.message
+    assert made._gate.of_pull(pull, (), house.look(1, head), restores=True).holds == "True"
+
+
+def test_an_approval_is_not_of_another_version(house: House) -> None:
+    head = house.plan(1, SITE)
+    house.forge.review(1, "ada", head)
+    house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    house.look(1, head)
     house.merge(1)
     house.held(house.run(), "PendingApproval")
 
@@ -454,13 +529,12 @@ def test_more_changes_than_are_looked_at_are_held_with_a_way_out(house: House) -
     assert "resolved" in house.run().pushed
 
 
-def test_an_approval_before_any_plan_is_of_the_first_one(house: House) -> None:
+def test_an_approval_before_any_plan_is_of_none(house: House) -> None:
     head = house.propose(1, SITE)
     house.forge.review(1, "ada", head)
-    house.forge.mark(head, PLAN, planned(TREE, changed(house, head)))
-    house.forge.mark(head, PLAN, planned(TREE, "e" * 32))
+    house.look(1, head)
     house.merge(1)
-    assert "resolved" in house.run().pushed
+    assert "(ada approved of another plan, or of none)" in house.held(house.run(), "PendingApproval")
 
 
 def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House) -> None:
@@ -480,7 +554,7 @@ def test_who_pushed_to_another_s_pull_request_does_not_count(house: House) -> No
 
 
 def test_a_pull_request_hides_no_commit_of_other_content(house: House) -> None:
-    head = house.propose(1, BLOG)
+    head = house.plan(1, BLOG)
     house.forge.review(1, "ada", head)
     evil = house.push(SITE)
     house.forge.pulls[evil] = Merged(
@@ -498,7 +572,7 @@ def test_one_that_was_merged_into_another_branch_says_nothing(house: House) -> N
 
 def test_a_rebased_pull_request_covers_its_own_commits_alone(house: House) -> None:
     house.push(SITE)
-    head = house.propose(1, BLOG, {"applications/more.yaml": application("more")})
+    head = house.plan(1, BLOG, {"applications/more.yaml": application("more")})
     house.forge.review(1, "ada", head)
     house.merge(1, "fast-forward-only")
     message = house.held(house.run(), "PendingApproval")
@@ -692,6 +766,15 @@ def test_time_that_nobody_watched_is_no_soak(house: House) -> None:
     assert "at 2026-12-03 08:00:00 UTC if it stays so" in house.held(house.run(), "Soaking")
 
 
+def test_what_is_no_confirmation_confirms_nothing(house: House) -> None:
+    house.policies = read(policy(SOAK))
+    source = Source(house)
+    source.say("2026-11-01T00:00", "True")
+    git(source.origin, "update-ref", CONFIRMED, git(source.origin, "rev-parse", "status:status.yaml"))
+    house.push(BLOG)
+    assert "nobody watches it" in house.held(house.run(), "Soaking")
+
+
 def test_a_confirmation_that_is_dated_ahead_confirms_nothing(house: House) -> None:
     house.policies = read(policy(SOAK))
     source = Source(house)
@@ -746,7 +829,7 @@ def test_what_the_source_never_ran_and_what_it_is_not(house: House) -> None:
 
 def test_a_score_must_be_there_and_high_enough(house: House) -> None:
     house.policies = read(policy(SCORE))
-    head = house.propose(1, BLOG)
+    head = house.plan(1, BLOG)
     made = house.merge(1)
     house.held(house.run(), "ScoreMissing")
     house.forge.mark(head, "re-score", "score 79")
@@ -759,7 +842,7 @@ def test_a_score_must_be_there_and_high_enough(house: House) -> None:
 
 def test_no_change_rides_on_the_score_of_another(house: House) -> None:
     house.policies = read(policy(SCORE))
-    bad, good = house.propose(1, SITE), house.propose(2, BLOG)
+    bad, good = house.plan(1, SITE), house.plan(2, BLOG)
     house.forge.mark(bad, "re-score", "10/100")
     house.forge.mark(good, "re-score", "95/100")
     house.merge(1)

@@ -157,6 +157,20 @@ def test_a_confirmation_that_is_dated_ahead_is_none_and_is_replaced(tmp_path: Pa
     assert stage.git("rev-parse", CONFIRMED) != forged.id, "by a confirmation of ours"
 
 
+@pytest.mark.parametrize("kind", ["blob", "tree", "tag"])
+def test_what_is_no_confirmation_stops_nothing_and_is_replaced(tmp_path: Path, kind: str) -> None:
+    stage = Stage(tmp_path, limits={"confirm": 1.0})
+    stage.settle(files("shop"))
+    stage.git("tag", "-a", "-m", "x", "odd", "main")
+    odd = stage.git("rev-parse", {"blob": "main:environment.yaml", "tree": "main:applications", "tag": "odd"}[kind])
+    stage.git("update-ref", CONFIRMED, odd)
+    made = stage.start()
+    made.run(wait=1)
+    time.sleep(2.1)
+    made.run(wait=1)
+    assert stage.git("rev-parse", f"{CONFIRMED}^{{tree}}") == stage.git("rev-parse", "status^{tree}")
+
+
 def looking(stage: Stage, *, is_: bool) -> None:
     """Flux looks again at everything, or has done so."""
     for release in stage.fleet.releases.values():

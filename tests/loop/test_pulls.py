@@ -15,7 +15,7 @@ from reconciler.loop.admission import Gate
 from reconciler.loop.claims import alone
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.loop.pulls import Pulls
-from reconciler.model.faults import Denied, Fault, Unavailable
+from reconciler.model.faults import Denied, Fault, Missing, Unavailable
 from reconciler.model.source import Source
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Comment, PullRequest
@@ -63,10 +63,18 @@ class Forge:
             raise Denied("may not")
         return tuple(self.talk.get(number, ()))
 
-    def post_comment(self, repository: str, number: int, text: str) -> None:
+    def comment(self, repository: str, comment: int) -> Comment:
+        del repository
+        found = [one for talk in self.talk.values() for one in talk if one.id == comment]
+        if not found:
+            raise Missing("there is no such comment")
+        return found[0]
+
+    def post_comment(self, repository: str, number: int, text: str) -> int:
         del repository
         self.say(number, US, text)
         self.writes += 1
+        return self.talk[number][-1].id
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
         del repository
@@ -353,7 +361,13 @@ def test_a_merged_one_is_told_when_trust_was_lost_since_it_was_planned(scene: Sc
     scene.start().run()
     assert "**Merged, and refused**" in scene.text(3)
     assert "it has no signature" in scene.text(3)
-    assert (scene.stage.head("resolved"), scene.stage.head("plan/pr-3")) == (before, None)
+    assert scene.stage.head("resolved") == before
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.stage.shelf.put(verified("bp-blog", "1.0.0"))
+    scene.stage.shelf.put(verified("bp-blog", "1.1.0"))
+    scene.start().run()
+    assert scene.stage.trees("resolved")[0] == plan, "once its signature is back it is what was reviewed"
+    assert scene.stage.head("plan/pr-3") is None
 
 
 def test_the_forge_may_know_of_a_merge_before_main_is_looked_at(scene: Scene) -> None:

@@ -10,7 +10,7 @@ import pygit2
 import stamina
 from pygit2.enums import ObjectType
 
-from reconciler.model.faults import Missing, Moved, Unavailable
+from reconciler.model.faults import Fault, Missing, Moved, Unavailable
 from reconciler.world.git.change import changed
 from reconciler.world.git.clone import Clone, Damaged
 from reconciler.world.git.merge import merge
@@ -106,6 +106,22 @@ class Repository:
         if self._clone.crowded():
             self._clone.discard()
         _patiently(Unavailable, self._clone.healed, self._fetch)
+
+    def fetch_also(self, ref: str, id_: str) -> Commit | None:
+        """Bring one more ref, which anybody may have moved to anything; None when it is no commit, or cannot be brought.
+
+        Raises:
+            Moved: it is no longer at its id.
+        """
+        wanted = self._wanted
+        try:
+            self.fetch({**wanted, ref: id_})
+            return self.commit_of(id_)
+        except Moved:
+            raise
+        except Fault:
+            self.fetch(wanted)
+            return None
 
     def commit_of(self, id_: str) -> Commit:
         """Return the commit with this id.

@@ -95,17 +95,26 @@ class Client:
             first = error.errors(include_input=False, include_url=False)[0]
             raise Corrupt(f"{self.url}/api/v1{path} answered in an unknown shape: {first['loc']}: {first['msg']}") from None
 
-    def pages(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> Iterator[T]:
-        """Ask for a list page by page, up to the first empty one: a short one proves nothing, a server may give fewer than asked.
+    def pages(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T], *, empty: int = 1) -> Iterator[T]:
+        """Ask for a list page by page, up to an empty one: a short one proves nothing, a server may give fewer than asked.
+
+        Args:
+            path: below `/api/v1`.
+            query: of each request.
+            shape: of a page.
+            empty: how many empty pages in a row are the end.
 
         Raises:
             Corrupt: there are more than 5,000.
         """
+        left = empty
         for page in range(1, MOST_PAGES + 1):
             some = self.read(path, {**query, "limit": str(PAGE), "page": str(page)}, shape)
-            if not some:
+            left = empty if some else left - 1
+            if not left:
                 return
-            yield some
+            if some:
+                yield some
         raise Corrupt(f"{self.url}/api/v1{path} lists more than {PAGE * MOST_PAGES}")
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
 
 from pydantic import BaseModel, TypeAdapter
 
 from reconciler.world.gitea.client import Client, path_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_COMMENT: Final = "comment"
 
 
 @dataclass(frozen=True)
@@ -56,9 +50,8 @@ class _Pull(BaseModel):
     merge_commit_sha: str | None
 
 
-class _Event(BaseModel):
+class _Comment(BaseModel):
     id: int
-    type: str
     body: str
     user: _Author | None
 
@@ -76,21 +69,27 @@ class PullRequests(Client):
         """Return one, open or closed."""
         return _pull(self.read(f"/repos/{path_of(repository)}/pulls/{number}", {}, TypeAdapter(_Pull)))
 
-    def comments(self, repository: str, number: int) -> Iterator[Comment]:
-        """Give the comments of a pull request, the oldest first, and ask for more only while more are taken."""
-        path = f"/repos/{path_of(repository)}/issues/{number}/timeline"  # the list of comments itself comes in one piece
-        for page in self.pages(path, {}, TypeAdapter(list[_Event | None] | None)):
-            for one in page or ():
-                if one is not None and one.type == _COMMENT:
-                    yield Comment(one.id, one.user.login if one.user else "", one.body)
+    def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
+        """Return the comments of a pull request, the oldest first; the server gives them in one piece."""
+        path = f"/repos/{path_of(repository)}/issues/{number}/comments"
+        return tuple(_said(one) for one in self.read(path, {}, TypeAdapter(list[_Comment])))
 
-    def post_comment(self, repository: str, number: int, text: str) -> None:
-        """Comment on a pull request. Not retried: a second attempt could double it."""
-        self.send("POST", f"/repos/{path_of(repository)}/issues/{number}/comments", {"body": text})
+    def comment(self, repository: str, comment: int) -> Comment:
+        """Return one comment. Raises Missing when somebody deleted it."""
+        return _said(self.read(f"/repos/{path_of(repository)}/issues/comments/{comment}", {}, TypeAdapter(_Comment)))
+
+    def post_comment(self, repository: str, number: int, text: str) -> int:
+        """Comment on a pull request; return the comment's id. Not retried: a second attempt could double it."""
+        path = f"/repos/{path_of(repository)}/issues/{number}/comments"
+        return self.shaped(path, self.send("POST", path, {"body": text}), TypeAdapter(_Comment)).id
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
         """Put another text into a comment."""
         self.send("PATCH", f"/repos/{path_of(repository)}/issues/comments/{comment}", {"body": text})
+
+
+def _said(found: _Comment) -> Comment:
+    return Comment(found.id, found.user.login if found.user else "", found.body)
 
 
 def _pull(found: _Pull) -> PullRequest:

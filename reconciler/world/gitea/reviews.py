@@ -18,6 +18,7 @@ from reconciler.world.gitea.client import Client, path_of
 
 _RETARGETED: Final = "change_target_branch"
 _PUSHED: Final = "pull_push"
+_MOST_EMPTY: Final = 10  # pages: 500 line comments between two events
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,8 @@ class Reviews(Client):
         What was pushed before it was opened the server lists as pushed by whoever opened it.
         """
         path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
-        pages = self.pages(path, {}, TypeAdapter(list[_Event | None] | None))  # beyond its end there is `null`
+        # Line comments are left out of their pages: one without any event, `null`, may be followed by others.
+        pages = self.pages(path, {}, TypeAdapter(list[_Event | None] | None), empty=_MOST_EMPTY)
         events = [one for page in pages for one in page or () if one is not None]
         moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
         pushers = {_login(one.user) for one in events if one.type == _PUSHED}
