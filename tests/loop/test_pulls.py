@@ -182,6 +182,17 @@ def test_a_comment_that_somebody_edited_is_restored_after_a_while(scene: Scene, 
     assert (scene.text(1) == told) is kept
 
 
+def test_a_comment_that_somebody_deleted_is_written_again(scene: Scene) -> None:
+    scene.propose(1, files("shop") | {"applications/blog.yaml": application("blog")})
+    here = scene.start()
+    here.run(wait=1)
+    scene.forge.talk[1].clear()
+    scene.stage.push(files("shop") | {"applications/site.yaml": application("site")})
+    here.run(wait=1)
+    assert len(scene.forge.talk[1]) == 1
+    assert "Plan for acme-prod" in scene.text(1)
+
+
 def test_without_any_pull_request_the_forge_is_not_asked(scene: Scene) -> None:
     scene.start().run()
     assert scene.forge.asked == 0

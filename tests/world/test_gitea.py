@@ -226,6 +226,11 @@ def test_when_it_was_last_for_another_branch_and_who_pushed() -> None:
         assert gitea.past("acme/env", 7) == Past(9)
     with tcp_server(answers([pushed, None], None)) as (url, _), Gitea(url, TOKEN) as gitea:
         assert gitea.past("acme/env", 7) == Past(None, frozenset({"eve"}))
+    with tcp_server(answers([pushed], *[None] * 9, events)) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.past("acme/env", 7) == Past(9, frozenset({"eve"})), "pages whose events are not shown are no end"
+    commits = [{"author": {"login": "Ada"}, "committer": None}, {"author": None, "committer": {"login": "Bob"}}]
+    with tcp_server(answers(*[None] * 10, commits)) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.past("acme/env", 7) == Past(None, frozenset({"ada", "bob"})), "nor does it matter who opened it"
 
 
 @pytest.mark.parametrize("odd", [{"id": "x"}, REVIEW | {"user": "ada"}, REVIEW | {"dismissed": None}])
