@@ -200,10 +200,9 @@ def test_the_rights_that_are_asked_for_suffice(house: House) -> None:
     house.forge.merge(number, "squash")
     assert house.admitted()[:2] == ("True", "Admitted")
     assert house.names() == ["blog", "shop"]
-    house.leave(robot.name)
-    house.stage.push({"applications/site.yaml": house.stage.application("site", "bp-shop")})
-    status, reason, words = house.admitted()
-    assert (status, reason, "check the token and its scopes" in words) == ("Unknown", "Denied", True)
+    house.leave(robot.name)  # nor may it read the system repository now
+    code, outcome = house.once()
+    assert (code, "or none that this user may see" in outcome["stderr"]) == (3, True)
 
 
 def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) -> None:
@@ -397,6 +396,7 @@ def test_no_change_rides_on_the_score_of_another(house: House) -> None:
     house.rule({"kind": "re-score-gate", "minScore": 80})
     for name, score in (("site", "10/100"), ("blog", "95/100")):
         number, head = house.branch(name, name)
+        house.once()
         mark = {"context": "re-score", "state": "success", "description": score}
         house.api.post(f"repos/{house.forge_name}/statuses/{head}", json=mark).raise_for_status()
         house.forge.merge(number, "squash")

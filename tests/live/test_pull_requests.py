@@ -293,7 +293,7 @@ def test_nothing_that_a_pull_request_holds_becomes_more_than_text_in_its_comment
 def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
     one = package("shop")
     signed = [one.evidence[0].model_copy(update={"policy": HOSTILE, "authority": HOSTILE})]
-    needed = [Requirer(application=HOSTILE, range="^1", in_="bp-x@1.0.0")]
+    needed = [Requirer(application=f"web {HOSTILE}", range="^1", in_="bp-x@1.0.0")]
     bad = one.model_copy(
         update={"application": HOSTILE, "blueprint": HOSTILE, "version": HOSTILE, "required_by": needed, "evidence": signed}
     )
@@ -304,7 +304,8 @@ def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
     assert (shown.count("<tr"), shown.count("<td")) == (6, 2 * 5 + 2 * 3), "no row and no cell more"
     assert read(shown).count("@admin") == 16
     tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", shown)}
-    page = {"h3", "h4", "p", "strong", "ul", "li", "code"}
+    page = {"h3", "h4", "p", "strong", "ul", "li", "code", "span"}
+    assert all('class="emoji"' in span for span in re.findall("<span[^>]*>", shown))
     assert tags <= page | {"table", "thead", "tbody", "tr", "th", "td", "details", "summary"}
     assert not re.search(r"href|src=|class=\"mention", shown)
 
