@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.decide.admission import Admission
     from reconciler.decide.plan import Step
     from reconciler.loop.plan import Plan
+    from reconciler.world.git import Snapshot
 
 CHANGES = 4
 _PULL = re.compile(r"pull/(\d+)")
@@ -60,9 +61,7 @@ def plan(
                 snapshot = merged(repository(here.target, Path(folder), history=True), ref)
         else:
             snapshot = from_folder(path or Path())
-        identity, branches = here.target.identity, here.branches
-        reviewed = branches.planned(input_of(snapshot))  # what a pull request was told is what is told here
-        found = planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=reviewed)
+        found = _planned(here, snapshot)
         admission = _admission(here, found, ref)
     if format_ is console.Format.json:
         console.print_json({**_as_json(found), "policy": _policy(admission)})
@@ -80,8 +79,16 @@ def _admission(here: Opened, found: Plan, ref: str) -> Admission | None:
     number = _number(here, ref)
     if here.runtime.gitea is None or here.target.repository is None or number is None:
         return gate.of_draft(packages) if found.steps else None
-    pull = here.runtime.gitea.pull_request(here.target.repository, number)
-    return gate.of_pull(pull, packages, bound_of(found, here.branches.wanted_files()))
+    pull, main = here.runtime.gitea.pull_request(here.target.repository, number), _planned(here, here.branches.wanted_files())
+    bound = bound_of(found, main.snapshot, main.desired.lock if main.desired else None)
+    return gate.of_pull(pull, packages, bound)
+
+
+def _planned(here: Opened, snapshot: Snapshot) -> Plan:
+    """Plan what people wrote; what a pull request was told is what is told here."""
+    identity, branches = here.target.identity, here.branches
+    reviewed = branches.planned(input_of(snapshot))
+    return planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=reviewed)
 
 
 def _number(here: Opened, ref: str) -> int | None:

@@ -235,9 +235,9 @@ class Approvals:
 
 
 def _stood(plans: Sequence[SetBy], at: int) -> Bound | None:
-    """The plan that stood at a moment, which is not what was planned later of the same commit."""
-    before = [one for one in plans if one.at <= at]
-    return bound_in(before[-1].description) if before and before[-1].state == "success" else None
+    """The plan that was told last at a moment, which is not what was planned later of the same commit."""
+    before = [one for one in plans if one.at <= at and one.state == "success"]
+    return bound_in(before[-1].description) if before else None
 
 
 def _read(plans: Sequence[SetBy], at: int) -> Bound | None:

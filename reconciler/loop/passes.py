@@ -92,6 +92,7 @@ class Outcome:
         again: seconds after which to look at what runs once more, since a status was held back; None when none was.
         due: seconds after which to look at the repository again, since a commit is held until then, or what is said of a pull
             request changes; None when nothing comes by time alone.
+        lock: what the commit comes to; None when it comes to nothing.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Outcome:
     warnings: tuple[Problem, ...] = ()
     again: float | None = None
     due: float | None = None
+    lock: EnvironmentLock | None = None
 
 
 class Reconciliation:
@@ -191,7 +193,8 @@ class Reconciliation:
                 pushed += self._push_status(status, look=look)
                 if self._notices is not None:
                     self._notices.post(main, marks(status))
-        return Outcome(name, main, branches.head(RESOLVED), tuple(pushed), status, hitch, decision.warnings, again, due)
+        head = branches.head(RESOLVED)
+        return Outcome(name, main, head, tuple(pushed), status, hitch, decision.warnings, again, due, decision.lock)
 
     def _push_resolved(self, main: str, decision: Decision) -> list[str]:
         files, decision.files = decision.files, None

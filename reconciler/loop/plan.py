@@ -85,11 +85,17 @@ def plan(
     return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
 
 
-def bound_of(found: Plan, main: Snapshot) -> Bound | None:
-    """What approvals of a plan are bound to, given what people wrote on `main`; None when it has no tree."""
+def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound | None:
+    """What approvals of a plan are bound to; None when it has no tree.
+
+    Args:
+        found: the plan.
+        main: what people wrote on `main`.
+        lock: what that comes to, be it held or not: it is not of the pull request. None when it comes to nothing.
+    """
     if found.tree is None or found.desired is None:
         return None
-    lines = (f"{one.application} {one.digest}\n" for one in fresh(found.prior, found.desired.lock))
+    lines = (f"{one.application} {one.digest}\n" for one in fresh(lock or found.prior, found.desired.lock))
     packages = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
     return Bound(found.tree, diff_of(main, found.snapshot), packages)
 

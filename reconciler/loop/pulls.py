@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from reconciler.loop.desire import Identity
     from reconciler.loop.passes import Outcome, World
     from reconciler.loop.plan import Plan
-    from reconciler.model.lock import Package
+    from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.world.git import Repository
     from reconciler.world.gitea import Comment, PullRequest
 
@@ -143,7 +143,7 @@ class Pulls:
             log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
             return None
         for pull in asked:
-            self._tend(pull.number, self._keep, pull, branches)
+            self._tend(pull.number, self._keep, pull, branches, outcome.lock)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
             self._tend(number, self._end, number, branches, outcome)
@@ -157,8 +157,8 @@ class Pulls:
         except Fault as fault:
             log.warning("pull request not planned", repository=self._repository, number=number, why=str(fault))
 
-    def _keep(self, pull: PullRequest, branches: Branches) -> None:
-        """Bring what a pull request was told up to date."""
+    def _keep(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None) -> None:
+        """Bring what a pull request was told up to date, given what `main` comes to without it."""
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
@@ -168,7 +168,7 @@ class Pulls:
                 return
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
-        bound = bound_of(found, branches.wanted_files())
+        bound = bound_of(found, branches.wanted_files(), main)
         restores = input_of(found.snapshot) == branches.digest_of_resolved()
         admission = self._gate.of_pull(pull, packages, bound, restores=restores)
         text = self._text(pull.number, found, admission)
@@ -211,9 +211,13 @@ class Pulls:
         )
 
     def _put(self, number: int, found: Plan, branches: Branches) -> Hitch | None:
-        """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`."""
+        """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`.
+
+        While it cannot be told what a pull request comes to, the plan that people read stays.
+        """
         if found.desired is None:
-            branches.drop_plan(number)
+            if found.hitch is not None and found.hitch.refused:
+                branches.drop_plan(number)
             return None
         lines = changes(found.prior, found.desired.lock)
         summary = f"{self._identity.name}: plan of pull request {number}: {counted(len(lines), found.total)}"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from reconciler.decide.catalog import Verified
     from reconciler.loop.passes import Outcome, Reconciliation
+    from reconciler.model.lock import EnvironmentLock
 
 US, WHERE = "catalyst", "acme/acme-prod"
 PLAN = "catalyst/plan"
@@ -127,6 +128,7 @@ class House:
     now: float = at("2026-12-01T09:00")
     history: History | str = "there is none"
     looks: int = 0
+    comes_to: EnvironmentLock | None = None
 
     def __post_init__(self) -> None:
         self.work = self.stage.folder / "work"
@@ -191,7 +193,7 @@ class House:
         found = plan(snapshot, self.stage.identity, branches.lock(), self.stage.start()._world, alone(self.stage.identity))
         assert found.desired is not None
         branches.push_plan(number, found.desired.files, "a plan", input_of(snapshot))
-        bound = bound_of(found, branches.wanted_files())
+        bound = bound_of(found, branches.wanted_files(), self.comes_to)
         assert bound is not None
         self.forge.mark(head, PLAN, plan_mark(found.steps, found.total, bound, None).description)
         return bound
@@ -476,6 +478,32 @@ def test_what_is_merged_together_is_applied_as_each_was_planned(house: House, ne
         house.forge.review(3, "ada", house.plan(3, {"README.md": "as planned now", "applications/site.yaml": SITE_AGAIN}))
         house.merge(3)
         assert "resolved" in house.run().pushed
+
+
+def test_an_approval_stands_when_what_main_waited_with_is_applied(house: House) -> None:
+    house.policies = read(policy(REQUIRED, WINDOW))
+    house.forge.review(1, "ada", house.plan(1, SITE))
+    house.merge(1)
+    outcome = house.run()
+    house.held(outcome, "OutsideWindow")
+    house.comes_to = outcome.lock
+    head = house.plan(2, BLOG)
+    house.forge.review(2, "ada", head)
+    house.now = at("2026-12-01T14:00")
+    outcome = house.run()
+    assert "resolved" in outcome.pushed
+    house.comes_to = outcome.lock
+    house.look(2, head)
+    house.merge(2)
+    assert "resolved" in house.run().pushed
+
+
+def test_an_approval_counts_although_it_could_not_be_told_for_a_while(house: House) -> None:
+    head = house.plan(1, SITE)
+    house.forge.mark(head, PLAN, "Unavailable: no answer", state="pending")
+    house.forge.review(1, "ada", head)
+    house.merge(1)
+    assert "resolved" in house.run().pushed
 
 
 def test_a_plan_that_is_gone_is_approved_by_nobody(house: House) -> None:
