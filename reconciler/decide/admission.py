@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 SCORE_CONTEXT: Final = "re-score"
 # From what people must do to what comes by itself: of what does not hold, the first gives its reason to the whole.
 _URGENCY: Final = (
-    "PolicyBroken", "PendingApproval", "UnknownSource", "ScoreTooLow", "ScoreMissing", "Soaking", "OutsideWindow",
+    "PolicyBroken", "PendingApproval", "NotPlanned", "UnknownSource", "ScoreTooLow", "ScoreMissing", "Soaking", "OutsideWindow",
 )  # fmt: skip
+_PEOPLE: Final = frozenset({"PendingApproval", "ScoreTooLow", "ScoreMissing"})
 _MOST_TOLD: Final = 5
 
 
@@ -204,8 +205,9 @@ def by_commits(
     """
     open_ = unaccounted(rule, changes, members)
     if not open_ and changes and unplanned:
-        words = f"{_some([_name(one) for one in unplanned])} came out after what was approved: propose any change, and approve it"
-        return Result(policy, rule.kind, "False", "PendingApproval", words)
+        names = _some([_name(one) for one in unplanned])
+        words = f"{names} came out after what was approved: propose any change of a document, which then is planned with it"
+        return Result(policy, rule.kind, "False", "NotPlanned", words)
     if not open_:
         return Result(policy, rule.kind, "True", "", f"all changes are approved by {any_of(rule.approvers)}")
     who = any_of(rule.approvers)
@@ -227,9 +229,12 @@ def by_draft(policy: str, rule: PullRequestRule) -> Result:
 
 
 def beside(main: Admission, found: Admission) -> tuple[Result, ...]:
-    """What `main` is held by already, and with it whatever is merged into it, but for what holds the pull request itself."""
+    """What people must do about `main` already, which holds whatever is merged into it too, but for what holds that itself.
+
+    The other rules were asked of both together: all that is not installed yet is in the plan.
+    """
     same = {(one.policy, one.kind, one.words) for one in found.results}
-    held = (one for one in main.results if one.holds != "True" and (one.policy, one.kind, one.words) not in same)
+    held = (one for one in main.results if one.reason in _PEOPLE and (one.policy, one.kind, one.words) not in same)
     return tuple(replace(one, words=f"main is held already: {one.words}") for one in held)
 
 

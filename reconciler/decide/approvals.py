@@ -56,6 +56,7 @@ class Proposal:
         files: a digest of what it changes of people's files, or did when it was merged; None when that cannot be told.
         packages: a digest of the artifacts that it brings, as planned last; None when there is no plan of what it changes.
         pushers: who wrote a commit of it, or pushed one, also such as are gone.
+        trees: the tree ids of all our plans of the head that came to the same, also such as were told after it was merged.
     """
 
     number: int
@@ -66,6 +67,7 @@ class Proposal:
     files: str | None = None
     packages: str | None = None
     pushers: frozenset[str] = frozenset()
+    trees: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,13 @@ class Change:
         commit: its id.
         proposal: the merged pull request that accounts for it; None when none does.
         why_not: why none does, if more is known.
+        idle: whether it changes comments, and how documents are written, alone: that needs nobody.
     """
 
     commit: str
     proposal: Proposal | None = None
     why_not: str = ""
+    idle: bool = False
 
 
 def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
@@ -128,7 +132,7 @@ def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str], 
 def unaccounted(rule: PullRequestRule, changes: Iterable[Change], members: frozenset[str]) -> tuple[str, ...]:
     """What each change that lacks approval lacks, in words, the newest first."""
     found = []
-    for change in changes:
+    for change in (one for one in changes if not one.idle):
         if change.proposal is None:
             found.append(f"{change.commit[:_SHORT]} {change.why_not or 'came with no merged pull request'}")
         elif words := lacking(rule, change.proposal, members, again=False):

@@ -21,6 +21,7 @@ from reconciler.decide.admission import (
     no_forge,
     unread,
 )
+from reconciler.decide.approvals import lacking
 from reconciler.decide.conditions import Hitch
 from reconciler.decide.policies import EnvironmentPolicies
 from reconciler.decide.soak import fresh
@@ -33,7 +34,7 @@ from reconciler.model.status import Condition
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reconciler.decide.approvals import Change
+    from reconciler.decide.approvals import Proposal
     from reconciler.decide.marks import Bound
     from reconciler.decide.policies import Ruling
     from reconciler.decide.soak import Soaked
@@ -136,7 +137,10 @@ class Gate:
             said = here.proposal(pull.number, pull.author, pull.head, plan)
             return by_proposal(policy, rule, said, self._members(rule, here))
 
-        found = self._ruled(packages, people, lambda rule, here: (here.score(rule.set_by, pull.head),))
+        def scores(rule: ScoreRule, here: Approvals) -> Sequence[Score]:
+            return ((here.score_of_head(rule.set_by, pull.head, plan.files) if plan else None) or Score(pull.head),)
+
+        found = self._ruled(packages, people, scores)
         return found if restores else Admission((*found.results, *beside(self._held, found)))
 
     def of_draft(self, packages: Sequence[Package]) -> Admission:
@@ -161,8 +165,9 @@ class Gate:
 
     def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
-            changes = here.changes(branches)
-            return by_commits(policy, rule, changes, self._members(rule, here), _unplanned(packages, changes, branches))
+            changes, members = here.changes(branches), self._members(rule, here)
+            approved = [c.proposal for c in changes if c.proposal and not lacking(rule, c.proposal, members, again=False)]
+            return by_commits(policy, rule, changes, members, _unplanned(packages, approved, branches))
 
         return self._asked(rulings, packages, people, lambda rule, here: here.scores(rule.set_by, branches))
 
@@ -234,12 +239,12 @@ def _is_admitted(branches: Branches, lock: EnvironmentLock) -> bool:
     return digest is not None and digest == input_of(branches.wanted_files())
 
 
-def _unplanned(packages: Iterable[Package], changes: Iterable[Change], branches: Branches) -> tuple[Package, ...]:
-    """Those of some packages that no plan held that was told of a change."""
+def _unplanned(packages: Iterable[Package], approved: Iterable[Proposal], branches: Branches) -> tuple[Package, ...]:
+    """Those of some packages that were in no plan of what was approved."""
     found = set()
-    for proposal in (change.proposal for change in changes if change.proposal is not None):
+    for proposal in approved:
         plan = branches.plan(proposal.number)
-        if plan is not None and plan.tree == proposal.tree:  # by our own status, whoever may push plans
+        if plan is not None and plan.tree in proposal.trees:  # by our own status, whoever may push plans
             found |= {(p.application, p.digest) for p in plan.lock.packages}
     return tuple(p for p in packages if (p.application, p.digest) not in found)
 

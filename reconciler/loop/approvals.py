@@ -7,6 +7,7 @@ gives, so that no commit hides behind a pull request of other content, whoever m
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.decide.admission import SCORE_CONTEXT, Score
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 MOST: Final = 500  # commits that are walked back
 MOST_CHANGES: Final = 200  # changes that are accounted for at once
 MOST_REBASED: Final = 100  # commits of one pull request
+MOST_QUIET: Final = 20  # of them at its end that change no document
 MOST_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
 SHORTLY: Final = 30  # seconds for which somebody may look at a page that shows an older plan
 _NOTHING: Final = hashlib.sha256().hexdigest()  # the fingerprint of a commit that holds nothing of what is looked for
@@ -64,6 +66,7 @@ class Approvals:
 
     def __init__(self, forge: ReviewForge, user: str, repository: str, clone: Repository) -> None:
         self._forge, self._user, self._repository, self._clone = forge, user.lower(), repository, clone
+        self._pasts: dict[int, Past] = {}
 
     def members(self, teams: Sequence[str]) -> frozenset[str]:
         """Who is in any of some teams now.
@@ -89,24 +92,25 @@ class Approvals:
             head: the commit that it would merge.
             plan: of that; None when it has none.
         """
-        opinions, pushers, _ = self._opinions(number, head)
+        opinions, pushers, _ = self._opinions(number, head, ended=False)
         if plan is None:
             return Proposal(number, author, head, opinions, pushers=pushers)
         return Proposal(number, author, head, opinions, plan.tree, plan.files, plan.packages, pushers)
 
     def _merged(self, merged: Merged, head: str, files: str) -> Proposal:
         """A merged pull request with what people say of it: its plan stands for what it did only if that changed the same."""
-        opinions, pushers, plans = self._opinions(merged.number, head)
+        opinions, pushers, plans = self._opinions(merged.number, head, ended=True)
         plan = _stood(plans, merged.at)
         if plan is None or plan.files != files:
             return Proposal(merged.number, merged.author, head, opinions, files=files, pushers=pushers)
-        return Proposal(merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, pushers)
+        trees = _trees(plans, plan)
+        return Proposal(merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, pushers, trees)
 
-    def _opinions(self, number: int, head: str) -> tuple[tuple[Opinion, ...], frozenset[str], Sequence[SetBy]]:
+    def _opinions(self, number: int, head: str, *, ended: bool) -> tuple[tuple[Opinion, ...], frozenset[str], Sequence[SetBy]]:
         """The reviews of a pull request, each with the plan that it is of, whose it is in part, and the plans of its head."""
         reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
         approved = [one for one in reviews if one.state == APPROVED]
-        past = self._forge.past(self._repository, number) if approved else Past()
+        past = self._past(number, ended=ended) if approved else Past()
         commits = list(dict.fromkeys((head, *(one.commit for one in approved))))[: MOST_PLANS + 1] if approved else []
         plans = {commit: self._plans(commit) for commit in commits}
         opinions = tuple(
@@ -120,6 +124,14 @@ class Approvals:
             for one in reviews
         )
         return opinions, past.pushers, plans.get(head, ())
+
+    def _past(self, number: int, *, ended: bool) -> Past:
+        """What became of a pull request. One that is merged is asked about once: nothing more becomes of it."""
+        if not ended:
+            return self._forge.past(self._repository, number)
+        if number not in self._pasts:
+            self._pasts[number] = self._forge.past(self._repository, number)
+        return self._pasts[number]
 
     def score(self, people: Sequence[str], *commits: str) -> Score:
         """The newest score that some people, or if none are named anybody, set of the first of some commits that has one."""
@@ -136,15 +148,19 @@ class Approvals:
         whole = self.score(people, branches.head(MAIN) or "")
         if whole.state:
             return (whole,)
-        return tuple(self._score_of(people, change) for change in self.changes(branches))
+        return tuple(self._score_of(people, change) for change in self.changes(branches) if not change.idle)
 
     def _score_of(self, people: Sequence[str], change: Change) -> Score:
         """A change's score: that of its pull request's head only if that came to the same when it was planned."""
         ours, proposal = self.score(people, change.commit), change.proposal
-        if ours.state or proposal is None:
+        if ours.state or proposal is None or proposal.files is None:
             return ours
-        plan = next((bound for one in self._plans(proposal.head) if (bound := bound_in(one.description)) is not None), None)
-        return self.score(people, proposal.head) if plan is not None and plan.files == proposal.files else ours
+        return self.score_of_head(people, proposal.head, proposal.files) or ours
+
+    def score_of_head(self, people: Sequence[str], head: str, files: str) -> Score | None:
+        """The score of a pull request's head, if that came to the same (by the digest of files) when it was planned first."""
+        plan = next((bound for one in self._plans(head) if (bound := bound_in(one.description)) is not None), None)
+        return self.score(people, head) if plan is not None and plan.files == files else None
 
     def changes(self, branches: Branches) -> tuple[Change, ...]:
         """The commits of `main` that change what people ask for, back to what is resolved, each with what accounts for it.
@@ -165,13 +181,15 @@ class Approvals:
                     f"and those before it are more than {MOST_CHANGES} changes back: whoever writes the policy must let some go"
                 )
                 return (Change(line[at].id, why_not=words), *changes)
-            before = prints[at + 1] if at + 1 < len(prints) else _NOTHING
-            if prints[at] == before:
-                at += 1
+            same = max(i for i in range(at, min(end + 1, len(prints))) if prints[i] == prints[at])
+            if same > at:  # whatever came in between was taken back
+                at = same
                 continue
-            change, covered = self._account(line, at, end, heads)
-            changes.append(change)
-            at += covered
+            if at + 1 == len(prints) and prints[at] == _NOTHING:
+                break
+            change, upto = self._accounted(line, prints, at, end, heads)
+            changes.append(replace(change, idle=self._is_idle(line, at, upto)))
+            at = upto
         if end == len(line) and line[-1].parents:
             changes.append(Change(line[-1].id, why_not=f"is {MOST} commits back, and what is resolved was not found on the way"))
         return tuple(changes)
@@ -189,6 +207,26 @@ class Approvals:
             return len(line)
         installed = self._clone.prints(line, (f"{APPLICATIONS_FOLDER}/*.yaml",))
         return next((index for index, print_ in enumerate(installed) if print_ == _NOTHING), len(line))
+
+    def _accounted(
+        self, line: Sequence[Commit], prints: Sequence[str], at: int, end: int, heads: Mapping[str, str]
+    ) -> tuple[Change, int]:
+        """What accounts for a commit, and up to which one: the last ones of a pull request may change nothing of interest."""
+        first, covered = self._account(line, at, end, heads)
+        top = at
+        while first.proposal is None and top > max(0, at - MOST_QUIET) and prints[top - 1] == prints[at]:
+            top -= 1
+            change, count = self._account(line, top, end, heads)
+            if change.proposal is not None and top + count > at:
+                return change, top + count
+        return first, at + covered
+
+    def _is_idle(self, line: Sequence[Commit], at: int, upto: int) -> bool:
+        """Whether documents differ in nothing but comments and how they are written."""
+        if upto >= len(line):
+            return False
+        before, after = (self._clone.read(line[i].id, WANTED) for i in (upto, at))
+        return not (before.problems or after.problems) and diff_of(before, after) == diff_of(before, before)
 
     def _account(self, line: Sequence[Commit], at: int, end: int, heads: Mapping[str, str]) -> tuple[Change, int]:
         """What accounts for a commit, and for how many from there on."""
@@ -238,6 +276,12 @@ def _stood(plans: Sequence[SetBy], at: int) -> Bound | None:
     """The plan that was told last at a moment, which is not what was planned later of the same commit."""
     before = [one for one in plans if one.at <= at and one.state == "success"]
     return bound_in(before[-1].description) if before else None
+
+
+def _trees(plans: Sequence[SetBy], plan: Bound) -> frozenset[str]:
+    """The trees of all plans that came to the same: one may have been told a moment after it was merged."""
+    every = (bound_in(one.description) for one in plans if one.state == "success")
+    return frozenset(b.tree for b in every if b is not None and (b.files, b.packages) == (plan.files, plan.packages))
 
 
 def _read(plans: Sequence[SetBy], at: int) -> Bound | None:

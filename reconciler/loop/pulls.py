@@ -169,7 +169,7 @@ class Pulls:
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = bound_of(found, branches.wanted_files(), main)
-        restores = input_of(found.snapshot) == branches.digest_of_resolved()
+        restores = _restores(found, branches)
         admission = self._gate.of_pull(pull, packages, bound, restores=restores)
         text = self._text(pull.number, found, admission)
         self._comment(pull.number, text)  # people first: the forge takes its time over a push
@@ -177,6 +177,8 @@ class Pulls:
         notices = told.notices if told else Notices(self._forge, self._repository)
         mark = plan_mark(found.steps, found.total, bound, unkept or found.hitch)
         marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission, planned=found.desired is not None)}
+        if marks[POLICY_CONTEXT].state != "success":  # it comes first: a green plan alone must not let anybody merge
+            notices.post(pull.head, {POLICY_CONTEXT: marks[POLICY_CONTEXT]})
         notices.post(pull.head, marks)
         lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
@@ -288,3 +290,11 @@ class Pulls:
         if ours is not None:
             self._comments[number] = ours.id
         return ours
+
+
+def _restores(found: Plan, branches: Branches) -> bool:
+    """Whether a pull request takes `main` back to what is admitted, or to what installs nothing."""
+    if found.desired is None:
+        return False
+    same = input_of(found.snapshot) == branches.digest_of_resolved() or found.tree == branches.tree(RESOLVED)
+    return same or (branches.head(RESOLVED) is None and not found.desired.lock.packages)

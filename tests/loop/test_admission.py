@@ -236,7 +236,6 @@ class House:
         return outcome.hitch.message
 
 
-SITE_AGAIN = application("site", more="  config: {turn: 2}\n")
 BLOG = {"applications/blog.yaml": application("blog")}
 SITE = {"applications/site.yaml": application("site")}
 
@@ -301,6 +300,54 @@ def test_a_direct_push_is_held_until_it_is_reverted_and_proposed(house: House) -
     assert names(house) == ["blog", "shop", "site"]
 
 
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"])
+@pytest.mark.parametrize("rule", [REQUIRED, SCORE])
+def test_the_last_commit_of_what_was_approved_may_change_no_document(house: House, how: str, rule: str) -> None:
+    house.policies = read(policy(rule))
+    head = house.plan(1, BLOG, {"README.md": "words"}, {"README.md": "more words"})
+    house.forge.review(1, "ada", head)
+    house.forge.mark(head, "re-score", "90/100")
+    if how != "fast-forward-only":
+        house.push({"README": "something else happens on main"})
+    house.merge(1, how)
+    assert "resolved" in house.run().pushed
+
+
+def test_what_was_taken_back_holds_nothing_that_came_before(house: House) -> None:
+    house.policies = read(policy(REQUIRED, WINDOW))
+    house.forge.review(1, "ada", house.plan(1, BLOG))
+    house.merge(1)
+    house.held(house.run(), "OutsideWindow")
+    bad = house.push(SITE)
+    house.held(house.run(), "PendingApproval")
+    git(house.work, "revert", "--no-edit", bad)
+    git(house.work, "push", "-q", "origin", "main")
+    house.held(house.run(), "OutsideWindow")
+    house.now = at("2026-12-01T14:00")
+    assert "resolved" in house.run().pushed
+    assert names(house) == ["blog", "shop"]
+
+
+def test_comments_that_nobody_approved_hold_nothing(house: House) -> None:
+    house.push({"applications/shop.yaml": f"# a comment\n{application('shop')}"})
+    house.forge.review(1, "ada", house.plan(1, BLOG))
+    house.merge(1)
+    assert "resolved" in house.run().pushed
+
+
+def test_one_that_was_merged_while_it_was_planned_again_is_applied(house: House) -> None:
+    head = house.plan(2, BLOG)
+    house.forge.review(2, "ada", head)
+    house.forge.review(1, "ada", house.plan(1, SITE))
+    house.merge(1)
+    house.run()
+    merged_at = house.forge.tick()
+    house.look(2, head)
+    made = house.merge(2)
+    house.forge.pulls[made] = replace(house.forge.pulls[made], at=merged_at)
+    assert "resolved" in house.run().pushed
+
+
 def test_what_changes_no_document_needs_nobody(house: House) -> None:
     house.push({"README.md": "words", "applications/notes.txt": "x"})
     house.run()
@@ -308,7 +355,7 @@ def test_what_changes_no_document_needs_nobody(house: House) -> None:
 
 
 def test_a_change_without_effect_is_accounted_for_with_the_next(house: House) -> None:
-    quiet = house.push({"applications/shop.yaml": application("shop") + "# a comment\n"})
+    quiet = house.push({"applications/shop.yaml": application("shop", more="  suspend: false\n")})
     assert house.run().hitch is None
     head = house.plan(1, BLOG)
     house.forge.review(1, "ada", head)
@@ -412,7 +459,10 @@ def test_an_approval_of_an_older_head_with_another_plan_does_not_count(
     [
         (BLOG | {"README.md": "words"}, True),
         ({"applications/blog.yaml": f"# words\n{application('blog')}"}, True),
-        (BLOG | {"applications/shop.yaml": application("shop", version="^1")}, False),  # it comes to the same tree today
+        (
+            BLOG | {"applications/shop.yaml": application("shop", more="  suspend: false\n")},
+            False,
+        ),  # it comes to the same tree today
     ],
 )
 def test_an_approval_of_an_older_head_counts_with_the_same_plan(house: House, content: dict[str, str], counts: bool) -> None:
@@ -474,8 +524,13 @@ def test_what_is_merged_together_is_applied_as_each_was_planned(house: House, ne
     outcome = house.run()
     assert ("resolved" in outcome.pushed) is not newer
     if newer:
-        assert "bp-shop 1.1.0 came out after what was approved" in house.held(outcome, "PendingApproval")
-        house.forge.review(3, "ada", house.plan(3, {"README.md": "as planned now", "applications/site.yaml": SITE_AGAIN}))
+        assert "bp-shop 1.1.0 came out after what was approved" in house.held(outcome, "NotPlanned")
+        head = house.propose(3, {"applications/site.yaml": f"# as planned now\n{application('site')}"})
+        bound = house.look(3, head)
+        house.forge.review(3, "ada", head)
+        made = house.start()
+        made.run(wait=1)
+        assert made._gate.of_pull(PullRequest(3, "main", head, "eve"), (), bound).holds == "True", "the way out is open"
         house.merge(3)
         assert "resolved" in house.run().pushed
 
@@ -510,7 +565,7 @@ def test_a_plan_that_is_gone_is_approved_by_nobody(house: House) -> None:
     house.forge.review(1, "ada", house.plan(1, SITE))
     house.stage.git("update-ref", "-d", "refs/heads/plan/pr-1")
     house.merge(1)
-    house.held(house.run(), "PendingApproval")
+    house.held(house.run(), "NotPlanned")
 
 
 def test_which_plan_was_read_must_be_plain(house: House) -> None:
@@ -877,6 +932,8 @@ def test_no_change_rides_on_the_score_of_another(house: House) -> None:
     house.held(house.run(), "ScoreTooLow")
     made = house.merge(2)
     assert f"re-score of {bad[:10]} is 10" in house.held(house.run(), "ScoreTooLow")
+    made = house.push({"applications/shop.yaml": f"# a comment\n{application('shop')}"})
+    assert f"re-score of {bad[:10]} is 10" in house.held(house.run(), "ScoreTooLow"), "comments need none"
     house.forge.mark(made, "re-score", "81/100")
     assert "resolved" in house.run().pushed, "the score of the head is of all that is on it"
 

@@ -38,6 +38,7 @@ class Forge:
     closed: dict[int, PullRequest] = field(default_factory=dict)
     talk: dict[int, list[Comment]] = field(default_factory=dict)
     marks: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    posted: list[str] = field(default_factory=list)
     writes: int = 0
     asked: int = 0
     fault: Fault | None = None
@@ -88,6 +89,7 @@ class Forge:
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
         del repository
         self.marks.setdefault(commit, {})[context] = (state, description)
+        self.posted.append(context)
         self.writes += 1
 
     def say(self, number: int, who: str, text: str) -> None:
@@ -522,6 +524,19 @@ def test_without_a_plan_the_rules_are_not_called_met(scene: Scene) -> None:
     scene.start().run()
     assert scene.forge.marks[head]["catalyst/policy"] == ("pending", "there is no plan that could be held against the rules")
     assert "Policy" not in scene.text(3)
+
+
+@pytest.mark.parametrize(("cron", "first"), [("0 0 29 2 *", PLAN), ("* * * * *", PLAN), (None, "catalyst/policy")])
+def test_a_plan_is_not_green_before_what_holds_it_is_told(scene: Scene, cron: str | None, first: str) -> None:
+    window = {"kind": "change-window", "cron": cron or "", "duration": "1h"}
+    rule = window if cron else {"kind": "soak", "sourceEnvironment": "acme-stg", "duration": "1h"}
+    policies = ruled(rule)
+    scene.gate = Gate("acme-prod", lambda: policies)
+    scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", "bp-blog")})
+    scene.stage.shelf.put(verified("bp-blog", "1.0.0"))
+    scene.start().run()
+    posted = [context for context in scene.forge.posted if context in {PLAN, "catalyst/policy"}]
+    assert (posted[0], len(posted)) == (first, 2)
 
 
 def test_a_window_that_opens_is_told_at_its_moment(scene: Scene) -> None:
