@@ -169,8 +169,8 @@ class Pulls:
         found = self._planned(pull, branches)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = bound_of(found, branches.wanted_files(), main)
-        restores = _restores(found, branches)
-        admission = self._gate.of_pull(pull, packages, bound, restores=restores)
+        takes_back = restores(found, branches)
+        admission = self._gate.of_pull(pull, packages, bound, restores=takes_back)
         text = self._text(pull.number, found, admission)
         self._comment(pull.number, text)  # people first: the forge takes its time over a push
         unkept = self._put(pull.number, found, branches)
@@ -182,7 +182,9 @@ class Pulls:
         notices.post(pull.head, marks)
         lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _Told(key, until, notices, packages, bound, admission, marks, text, time.monotonic(), restores)
+        self._told[pull.number] = _Told(
+            key, until, notices, packages, bound, admission, marks, text, time.monotonic(), takes_back
+        )
 
     def _keep_told(self, pull: PullRequest, told: _Told) -> None:
         """Have what was told stand there still: whoever may write may overwrite it."""
@@ -292,7 +294,7 @@ class Pulls:
         return ours
 
 
-def _restores(found: Plan, branches: Branches) -> bool:
+def restores(found: Plan, branches: Branches) -> bool:
     """Whether a pull request takes `main` back to what is admitted, or to what installs nothing."""
     if found.desired is None:
         return False

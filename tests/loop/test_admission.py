@@ -18,6 +18,7 @@ from reconciler.loop.branches import CONFIRMED, Branches
 from reconciler.loop.claims import alone
 from reconciler.loop.desire import input_of
 from reconciler.loop.plan import bound_of, merged, plan
+from reconciler.loop.pulls import restores
 from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target
@@ -129,6 +130,7 @@ class House:
     history: History | str = "there is none"
     looks: int = 0
     comes_to: EnvironmentLock | None = None
+    restores: bool = False
 
     def __post_init__(self) -> None:
         self.work = self.stage.folder / "work"
@@ -192,6 +194,7 @@ class House:
         snapshot = merged(clone, f"pull/{number}")
         found = plan(snapshot, self.stage.identity, branches.lock(), self.stage.start()._world, alone(self.stage.identity))
         assert found.desired is not None
+        self.restores = restores(found, branches)
         branches.push_plan(number, found.desired.files, "a plan", input_of(snapshot))
         bound = bound_of(found, branches.wanted_files(), self.comes_to)
         assert bound is not None
@@ -566,6 +569,37 @@ def test_a_plan_that_is_gone_is_approved_by_nobody(house: House) -> None:
     house.stage.git("update-ref", "-d", "refs/heads/plan/pr-1")
     house.merge(1)
     house.held(house.run(), "NotPlanned")
+
+
+def test_what_takes_main_back_is_not_held_by_what_it_takes_away(house: House) -> None:
+    bad = house.push(SITE)
+    house.plan(1, BLOG)
+    assert not house.restores
+    git(house.work, "checkout", "-q", "-B", "b2")
+    git(house.work, "revert", "--no-edit", bad)
+    git(house.work, "push", "-q", "origin", "HEAD:refs/pull/2/head")
+    house.look(2, git(house.work, "rev-parse", "HEAD"))
+    assert house.restores
+    git(house.work, "checkout", "-q", "main")
+    git(house.work, "rm", "-q", "applications/site.yaml")
+    house.push({"applications/shop.yaml": f"# a comment\n{application('shop')}"})
+    house.plan(3, {"applications/shop.yaml": f"# another\n{application('shop')}"})
+    assert house.restores, "it comes to what is resolved, whatever its comments say"
+
+
+def test_before_anything_is_resolved_it_may_be_taken_back_to_nothing(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    stage.push(files("shop"))
+    house = House(stage)
+    git(house.work, "checkout", "-q", "-B", "b1")
+    git(house.work, "rm", "-q", "applications/shop.yaml")
+    head = house.commit({})
+    git(house.work, "push", "-q", "origin", "HEAD:refs/pull/1/head")
+    house.look(1, head)
+    assert house.restores
+    git(house.work, "checkout", "-q", "main")
+    house.plan(2, SITE)
+    assert not house.restores
 
 
 def test_which_plan_was_read_must_be_plain(house: House) -> None:
