@@ -140,8 +140,7 @@ def configured(stage: Stage, everybody: list[Stage]) -> None:
 
 def latency(servers: Servers, folder: Path) -> None:
     """Time from a push to a pull request having returned to its comment telling the new plan."""
-    one = Proposal(Stage(servers, folder / "one", "latency", f"{servers.registry}/b"))
-    made(folder / "one")
+    one = Proposal(Stage(servers, made(folder / "one"), "latency", f"{servers.registry}/b"))
     one.start(APPLICATIONS)
     configured(one.stage, [one.stage])
     took = []
