@@ -111,9 +111,9 @@ class Proposal:
         return [one["body"] for one in self.ask("GET", f"issues/{self.number}/comments") if one["body"].startswith(MARKER)]
 
     def planned(self) -> str:
-        """The tree of the plan's branch."""
-        head = self.ask("GET", f"branches/plan%2Fpr-{self.number}")["commit"]["id"]
-        return str(self.ask("GET", f"git/commits/{head}")["commit"]["tree"]["sha"])
+        """The tree that the newest head's status names."""
+        found = self.ask("GET", f"commits/{self.tips['change']}/status")["statuses"]
+        return str(next(one["description"] for one in found if one["context"] == "catalyst/plan").rpartition(" ")[2])
 
     def marks(self, commit: str) -> dict[str, str]:
         """The states of a commit's statuses, by context."""
