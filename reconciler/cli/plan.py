@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,10 +15,10 @@ from reconciler.cli.problems import by_lines, show_problems
 from reconciler.decide.policy_section import whole
 from reconciler.decide.soak import fresh
 from reconciler.loop.assemble import repository
-from reconciler.loop.branches import MAIN
+from reconciler.loop.branches import MAIN, number_of
 from reconciler.loop.claims import alone
 from reconciler.loop.desire import input_of
-from reconciler.loop.plan import bound_of, from_folder, merged
+from reconciler.loop.plan import bound_of, from_folder, merged, restores
 from reconciler.loop.plan import plan as planned
 from reconciler.model.faults import Misconfigured
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from reconciler.world.git import Snapshot
 
 CHANGES = 4
-_PULL = re.compile(r"pull/(\d+)")
 
 
 def plan(
@@ -80,8 +78,10 @@ def _admission(here: Opened, found: Plan, ref: str) -> Admission | None:
     if here.runtime.gitea is None or here.target.repository is None or number is None:
         return gate.of_draft(packages) if found.steps else None
     pull, main = here.runtime.gitea.pull_request(here.target.repository, number), _planned(here, here.branches.wanted_files())
-    bound = bound_of(found, main.snapshot, main.desired.lock if main.desired else None)
-    return gate.of_pull(pull, packages, bound)
+    lock = main.desired.lock if main.desired else None
+    gate.of(here.branches, lock, main.tree, look=True)  # what main is held by already is told of the pull request too
+    bound = bound_of(found, main.snapshot, lock)
+    return gate.of_pull(pull, packages, bound, restores=restores(found, here.branches))
 
 
 def _planned(here: Opened, snapshot: Snapshot) -> Plan:
@@ -93,8 +93,8 @@ def _planned(here: Opened, snapshot: Snapshot) -> Plan:
 
 def _number(here: Opened, ref: str) -> int | None:
     """Of which pull request a ref is the head, if of any that is open."""
-    if named := _PULL.fullmatch(ref):
-        return int(named[1])
+    if (named := number_of(ref)) is not None:
+        return named
     gitea, where = here.runtime.gitea, here.target.repository
     there = gitea.proposal(where, ref, MAIN) if ref and gitea is not None and where is not None else None
     return there.number if there else None

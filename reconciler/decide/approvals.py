@@ -55,7 +55,7 @@ class Proposal:
         tree: the tree id of our plan of what it changes; None when there is none.
         files: a digest of what it changes of people's files, or did when it was merged; None when that cannot be told.
         packages: a digest of the artifacts that it brings, as planned last; None when there is no plan of what it changes.
-        pushers: who wrote a commit of it, or pushed one, also such as are gone.
+        contributors: who wrote a commit of it, or pushed one, also such as are gone.
         trees: the tree ids of all our plans of the head that came to the same, also such as were told after it was merged.
     """
 
@@ -66,7 +66,7 @@ class Proposal:
     tree: str | None = None
     files: str | None = None
     packages: str | None = None
-    pushers: frozenset[str] = frozenset()
+    contributors: frozenset[str] = frozenset()
     trees: frozenset[str] = frozenset()
 
 
@@ -95,7 +95,7 @@ def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
 def _approvals(proposal: Proposal, members: frozenset[str]) -> list[Opinion]:
     """The last word of each of some people who may approve and does, of whatever the pull request was then."""
     last = {one.person: one for one in proposal.opinions}
-    may = members - {proposal.author, *proposal.pushers}
+    may = members - {proposal.author, *proposal.contributors}
     return [one for person, one in sorted(last.items()) if person in may and one.approves and not one.dismissed]
 
 
@@ -121,7 +121,7 @@ def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str], 
         return ""
     before = [one.person for one in _approvals(proposal, members) if one.person not in found]
     may = ", and may again" if again else ""
-    own = sorted({one.person for one in proposal.opinions if one.approves} & members & proposal.pushers - {proposal.author})
+    own = sorted({one.person for one in proposal.opinions if one.approves} & members & proposal.contributors - {proposal.author})
     so_far = [f"{', '.join(found)} approved"] if found else []
     so_far += [f"{', '.join(before)} approved of another plan, or of none{may}"] if before else []
     so_far += [f"{', '.join(own)} wrote or pushed a part of it"] if own else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from reconciler.decide.admission import (
@@ -34,7 +35,7 @@ from reconciler.model.status import Condition
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from reconciler.decide.approvals import Proposal
+    from reconciler.decide.approvals import Change, Proposal
     from reconciler.decide.marks import Bound
     from reconciler.decide.policies import Ruling
     from reconciler.decide.soak import Soaked
@@ -164,12 +165,19 @@ class Gate:
         return None if moment is None else max(0.0, moment - self._clock())
 
     def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
-        def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
-            changes, members = here.changes(branches), self._members(rule, here)
-            approved = [c.proposal for c in changes if c.proposal and not lacking(rule, c.proposal, members, again=False)]
-            return by_commits(policy, rule, changes, members, _unplanned(packages, approved, branches))
+        @cache  # more rules than one may ask
+        def changes(here: Approvals) -> Sequence[Change]:
+            return here.changes(branches)
 
-        return self._asked(rulings, packages, people, lambda rule, here: here.scores(rule.set_by, branches))
+        def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
+            found, members = changes(here), self._members(rule, here)
+            approved = [c.proposal for c in found if c.proposal and not lacking(rule, c.proposal, members, again=False)]
+            return by_commits(policy, rule, found, members, _unplanned(packages, approved, branches))
+
+        def scores(rule: ScoreRule, here: Approvals) -> Sequence[Score]:
+            return here.scores(rule.set_by, branches.head(MAIN) or "", lambda: changes(here))
+
+        return self._asked(rulings, packages, people, scores)
 
     def _ruled(self, packages: Sequence[Package], people: People, scores: Scores) -> Admission:
         """Ask each rule that applies now."""

@@ -20,7 +20,7 @@ from reconciler.model.faults import Missing
 from reconciler.world.gitea import Past
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from reconciler.loop.branches import Branches
     from reconciler.world.git import Commit, Repository
@@ -92,26 +92,26 @@ class Approvals:
             head: the commit that it would merge.
             plan: of that; None when it has none.
         """
-        opinions, pushers, _ = self._opinions(number, head, ended=False)
+        opinions, contributors, _ = self._opinions(number, head, ended=False)
         if plan is None:
-            return Proposal(number, author, head, opinions, pushers=pushers)
-        return Proposal(number, author, head, opinions, plan.tree, plan.files, plan.packages, pushers)
+            return Proposal(number, author, head, opinions, contributors=contributors)
+        return Proposal(number, author, head, opinions, plan.tree, plan.files, plan.packages, contributors)
 
     def _merged(self, merged: Merged, head: str, files: str) -> Proposal:
         """A merged pull request with what people say of it: its plan stands for what it did only if that changed the same."""
-        opinions, pushers, plans = self._opinions(merged.number, head, ended=True)
+        opinions, contributors, plans = self._opinions(merged.number, head, ended=True)
         plan = _stood(plans, merged.at)
         if plan is None or plan.files != files:
-            return Proposal(merged.number, merged.author, head, opinions, files=files, pushers=pushers)
+            return Proposal(merged.number, merged.author, head, opinions, files=files, contributors=contributors)
         trees = _trees(plans, plan)
-        return Proposal(merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, pushers, trees)
+        return Proposal(merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, contributors, trees)
 
     def _opinions(self, number: int, head: str, *, ended: bool) -> tuple[tuple[Opinion, ...], frozenset[str], Sequence[SetBy]]:
         """The reviews of a pull request, each with the plan that it is of, whose it is in part, and the plans of its head."""
         reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
         approved = [one for one in reviews if one.state == APPROVED]
         past = self._past(number, ended=ended) if approved else Past()
-        commits = list(dict.fromkeys((head, *(one.commit for one in approved))))[: MOST_PLANS + 1] if approved else []
+        commits = list(dict.fromkeys((head, *(one.commit for one in reversed(approved)))))[: MOST_PLANS + 1] if approved else []
         plans = {commit: self._plans(commit) for commit in commits}
         opinions = tuple(
             Opinion(
@@ -123,7 +123,7 @@ class Approvals:
             )
             for one in reviews
         )
-        return opinions, past.pushers, plans.get(head, ())
+        return opinions, past.contributors, plans.get(head, ())
 
     def _past(self, number: int, *, ended: bool) -> Past:
         """What became of a pull request. One that is merged is asked about once: nothing more becomes of it."""
@@ -143,12 +143,12 @@ class Approvals:
                 return Score(commit, ours[-1].state, ours[-1].description)
         return Score(commits[0])
 
-    def scores(self, people: Sequence[str], branches: Branches) -> tuple[Score, ...]:
+    def scores(self, people: Sequence[str], main: str, changes: Callable[[], Sequence[Change]]) -> tuple[Score, ...]:
         """The score of `main`'s head, which is of all that is on it; or that of each change, or of what brought it."""
-        whole = self.score(people, branches.head(MAIN) or "")
+        whole = self.score(people, main)
         if whole.state:
             return (whole,)
-        return tuple(self._score_of(people, change) for change in self.changes(branches) if not change.idle)
+        return tuple(self._score_of(people, change) for change in changes() if not change.idle)
 
     def _score_of(self, people: Sequence[str], change: Change) -> Score:
         """A change's score: that of its pull request's head only if that came to the same when it was planned."""

@@ -46,9 +46,15 @@ OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
 M = TypeVar("M", bound=BaseModel)
 
 
+def number_of(name: str) -> int | None:
+    """The number of a pull request that is named as `pull/<n>`; None for a branch."""
+    found = re.fullmatch(r"pull/(\d+)", name)
+    return int(found[1]) if found else None
+
+
 def ref_of(name: str) -> str:
     """A branch as it is, `pull/<n>` as the ref under which the forge keeps the head of a pull request."""
-    return f"refs/{name}/head" if re.fullmatch(r"pull/\d+", name) else name
+    return name if number_of(name) is None else f"refs/{name}/head"
 
 
 @dataclass(frozen=True)

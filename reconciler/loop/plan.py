@@ -10,8 +10,8 @@ from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
 from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
-from reconciler.loop.branches import MAIN, ref_of
-from reconciler.loop.desire import WANTED, Desired, desire, diff_of, outside
+from reconciler.loop.branches import MAIN, RESOLVED, ref_of
+from reconciler.loop.desire import WANTED, Desired, desire, diff_of, input_of, outside
 from reconciler.model.faults import Fault, Missing
 from reconciler.model.problem import Problem
 from reconciler.world.documents import MAX_BYTES
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from reconciler.decide.conditions import Hitch
     from reconciler.decide.plan import Step
+    from reconciler.loop.branches import Branches
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
     from reconciler.loop.passes import World
@@ -98,6 +99,14 @@ def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound
     lines = (f"{one.application} {one.digest}\n" for one in fresh(lock or found.prior, found.desired.lock))
     packages = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
     return Bound(found.tree, diff_of(main, found.snapshot), packages)
+
+
+def restores(found: Plan, branches: Branches) -> bool:
+    """Whether a pull request takes `main` back to what is admitted, or to what installs nothing."""
+    if found.desired is None:
+        return False
+    same = input_of(found.snapshot) == branches.digest_of_resolved() or found.tree == branches.tree(RESOLVED)
+    return same or (branches.head(RESOLVED) is None and not found.desired.lock.packages)
 
 
 def merged(repository: Repository, ref: str) -> Snapshot:

@@ -7,7 +7,6 @@ a restart. What goes wrong with one pull request is told in the log, tried again
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
 
@@ -15,16 +14,17 @@ import structlog
 
 from reconciler.decide.aftermath import applied, held_up, told_after
 from reconciler.decide.changes import changes, counted
-from reconciler.decide.comment import MARKER, comment
+from reconciler.decide.comment import comment
 from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_mark, policy_mark
 from reconciler.decide.policy_section import section
 from reconciler.decide.soak import fresh
 from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
+from reconciler.loop.comments import CommentForge, Comments
 from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import STANDS, Forge, Notices
-from reconciler.loop.plan import bound_of, plan
-from reconciler.model.faults import Fault, Missing, Rejected
+from reconciler.loop.plan import bound_of, plan, restores
+from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reconciler.loop.plan import Plan
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.world.git import Repository
-    from reconciler.world.gitea import Comment, PullRequest
+    from reconciler.world.gitea import PullRequest
 
 _LEAST: Final = 1.0  # seconds between two looks that time alone asks for
 
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 Ts = TypeVarTuple("Ts")
 
 
-class PullForge(Forge, Protocol):
+class PullForge(Forge, CommentForge, Protocol):
     """What pull requests need of a forge; `world.gitea.Gitea` in earnest."""
 
     def pull_requests(self, repository: str) -> Sequence[PullRequest]:
@@ -56,18 +56,6 @@ class PullForge(Forge, Protocol):
 
     def pull_request(self, repository: str, number: int) -> PullRequest:
         """One of them, open or closed."""
-
-    def comments(self, repository: str, number: int) -> Sequence[Comment]:
-        """The comments of one, the oldest first."""
-
-    def comment(self, repository: str, comment: int) -> Comment:
-        """A comment; raises Missing when there is none."""
-
-    def post_comment(self, repository: str, number: int, text: str) -> int:
-        """Comment on one; the comment's id."""
-
-    def edit_comment(self, repository: str, comment: int, text: str) -> None:
-        """Put another text into a comment."""
 
 
 @dataclass
@@ -78,6 +66,7 @@ class _Told:
     """
 
     key: tuple[str | None, ...]
+    main: EnvironmentLock | None
     until: float | None
     notices: Notices
     packages: tuple[Package, ...]
@@ -118,11 +107,11 @@ class Pulls:
     ) -> None:
         self._stands = stands
         self._gate = gate or Gate(identity.name)
-        self._forge, self._user, self._repository, self._clone = forge, user, repository, clone
+        self._forge, self._repository, self._clone = forge, repository, clone
+        self._comments = Comments(forge, user, repository)
         self._identity, self._world, self._claim = identity, world, claim
         self._told: dict[int, _Told] = {}
         self._after: dict[int, Sequence[str]] = {}
-        self._comments: dict[int, int] = {}  # of ours, by the number of their pull request
         self._unseen: set[tuple[int, str]] = set()
 
     def look(self, branches: Branches, outcome: Outcome) -> float | None:
@@ -161,7 +150,8 @@ class Pulls:
         """Bring what a pull request was told up to date, given what `main` comes to without it."""
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
-        if told is not None and told.key == key and (told.until is None or time.monotonic() < told.until):
+        same = told is not None and (told.key, told.main) == (key, main)
+        if told is not None and same and (told.until is None or time.monotonic() < told.until):
             admission = self._gate.of_pull(pull, told.packages, told.bound, restores=told.restores)
             if admission == told.admission:
                 self._keep_told(pull, told)
@@ -172,7 +162,7 @@ class Pulls:
         takes_back = restores(found, branches)
         admission = self._gate.of_pull(pull, packages, bound, restores=takes_back)
         text = self._text(pull.number, found, admission)
-        self._comment(pull.number, text)  # people first: the forge takes its time over a push
+        self._comments.say(pull.number, text)  # people first: the forge takes its time over a push
         unkept = self._put(pull.number, found, branches)
         notices = told.notices if told else Notices(self._forge, self._repository)
         mark = plan_mark(found.steps, found.total, bound, unkept or found.hitch)
@@ -183,14 +173,14 @@ class Pulls:
         lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
         until = None if lasting else time.monotonic() + self._world.retry
         self._told[pull.number] = _Told(
-            key, until, notices, packages, bound, admission, marks, text, time.monotonic(), takes_back
+            key, main, until, notices, packages, bound, admission, marks, text, time.monotonic(), takes_back
         )
 
     def _keep_told(self, pull: PullRequest, told: _Told) -> None:
         """Have what was told stand there still: whoever may write may overwrite it."""
         told.notices.post(pull.head, told.marks)
         if time.monotonic() - told.seen >= self._stands:
-            self._comment(pull.number, told.text)
+            self._comments.say(pull.number, told.text)
             told.seen = time.monotonic()
 
     def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
@@ -247,7 +237,7 @@ class Pulls:
                 return
         branches.drop_plan(number)
         self._after.pop(number, None)
-        self._comments.pop(number, None)
+        self._comments.forget(number)
 
     def _seen(self, number: int, main: str, merged: str) -> bool:
         """Whether `main` was looked at since a pull request was merged: the forge may know of it before that.
@@ -269,34 +259,7 @@ class Pulls:
         return applied(planned.lock, planned.tree, lock, tree, alone=alone, warnings=outcome.warnings)
 
     def _tell_after(self, number: int, paragraph: Sequence[str]) -> None:
-        ours = self._ours(number) if paragraph and self._after.get(number) != paragraph else None
-        if ours is not None and (text := told_after(ours.text, paragraph)) != ours.text:
-            self._forge.edit_comment(self._repository, ours.id, text)
-        self._after[number] = paragraph
-
-    def _comment(self, number: int, text: str) -> None:
-        """Have one comment of ours say this."""
-        ours = self._ours(number)
-        if ours is None:
-            self._comments[number] = self._forge.post_comment(self._repository, number, text)
-        elif ours.text != text:
-            self._forge.edit_comment(self._repository, ours.id, text)
-
-    def _ours(self, number: int) -> Comment | None:
-        """The comment of ours: the first one, should there ever be two. One that is known is asked for alone."""
-        with suppress(Missing):
-            if number in self._comments:
-                return self._forge.comment(self._repository, self._comments[number])
-        found = self._forge.comments(self._repository, number)
-        ours = next((one for one in found if one.author.lower() == self._user.lower() and one.text.startswith(MARKER)), None)
+        ours = self._comments.ours(number) if paragraph and self._after.get(number) != paragraph else None
         if ours is not None:
-            self._comments[number] = ours.id
-        return ours
-
-
-def restores(found: Plan, branches: Branches) -> bool:
-    """Whether a pull request takes `main` back to what is admitted, or to what installs nothing."""
-    if found.desired is None:
-        return False
-    same = input_of(found.snapshot) == branches.digest_of_resolved() or found.tree == branches.tree(RESOLVED)
-    return same or (branches.head(RESOLVED) is None and not found.desired.lock.packages)
+            self._comments.edit(ours, told_after(ours.text, paragraph))
+        self._after[number] = paragraph

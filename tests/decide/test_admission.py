@@ -198,7 +198,7 @@ def test_an_approval_of_the_head_is_of_what_it_came_to_then(
 
 def test_who_wrote_a_part_of_it_is_told_so() -> None:
     rule = PullRequestRule(kind="pr-required", approvers=["platform"])
-    words = lacking(rule, Proposal(7, "eve", "head", (ADA,), pushers=frozenset({"ada", "bob"})), MEMBERS, again=True)
+    words = lacking(rule, Proposal(7, "eve", "head", (ADA,), contributors=frozenset({"ada", "bob"})), MEMBERS, again=True)
     assert words == "1 more of platform must approve pull request 7 (ada wrote or pushed a part of it)"
 
 

@@ -186,6 +186,8 @@ def test_a_terminal_tells_the_rules_too(house: House) -> None:
         assert told.endswith("policy: merged now, it is applied at once\n  pr-required (p): approved by platform\n")
     found = json.loads(reconciler("plan", *config, "--ref", f"pull/{number}", "--format", "json").stdout)
     assert [(one["kind"], one["holds"]) for one in found["policy"]] == [("pr-required", "True")]
+    house.stage.push({"applications/site.yaml": house.stage.application("site", "bp-shop")})
+    assert "main is held already" in reconciler("plan", *config, "--ref", f"pull/{number}").stdout
 
 
 def test_the_rights_that_are_asked_for_suffice(house: House) -> None:

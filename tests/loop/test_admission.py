@@ -17,8 +17,7 @@ from reconciler.loop.approvals import MOST_CHANGES, Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
 from reconciler.loop.claims import alone
 from reconciler.loop.desire import input_of
-from reconciler.loop.plan import bound_of, merged, plan
-from reconciler.loop.pulls import restores
+from reconciler.loop.plan import bound_of, merged, plan, restores
 from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target
@@ -664,7 +663,7 @@ def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House)
 
 def test_who_pushed_to_another_s_pull_request_does_not_count(house: House) -> None:
     head = approved_once(house)
-    house.forge.became[1] = Past(pushers=frozenset({"bob"}))
+    house.forge.became[1] = Past(contributors=frozenset({"bob"}))
     house.held(house.run(), "PendingApproval")
     house.forge.review(1, "ada", head)
     assert "resolved" in house.run().pushed

@@ -55,11 +55,11 @@ class Merged:
 class Past:
     """What became of a pull request: when (seconds since the epoch) it was last made one for another branch; whose it is in part.
 
-    `pushers` are those who pushed to it since it was opened, and whom the server knows as author or committer of its commits.
+    `contributors` pushed to it since it was opened, or are known to the server as author or committer of its commits.
     """
 
     moved: int | None = None
-    pushers: frozenset[str] = frozenset()
+    contributors: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -149,11 +149,11 @@ class Reviews(Client):
         pages = self.pages(path, {}, TypeAdapter(list[_Event | None] | None), empty=_MOST_EMPTY)
         events = [one for page in pages for one in page or () if one is not None]
         moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
-        pushers = {_login(one.user) for one in events if one.type == _PUSHED}
+        contributors = {_login(one.user) for one in events if one.type == _PUSHED}
         path, query = f"/repos/{path_of(repository)}/pulls/{number}/commits", {"verification": "false", "files": "false"}
         commits = [one for page in self.pages(path, query, TypeAdapter(list[_Commit])) for one in page]
         authors = {_login(who) for one in commits for who in (one.author, one.committer)}
-        return Past(max(moved, default=None), frozenset(pushers | authors) - {""})
+        return Past(max(moved, default=None), frozenset(contributors | authors) - {""})
 
     def merged_as(self, repository: str, commit: str) -> Merged | None:
         """Return the pull request whose merge made a commit; None when there is none."""
