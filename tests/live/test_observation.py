@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -72,12 +73,12 @@ class Server:
         proc = Path(f"/proc/{self.pids[part]}")
         command = [word.decode() for word in (proc / "cmdline").read_bytes().split(b"\0")[:-1]]
         environment = dict(p.decode().split("=", 1) for p in (proc / "environ").read_bytes().split(b"\0")[:-1])
-        folder = (proc / "cwd").readlink()
-        os.kill(self.pids[part], signal.SIGKILL)
+        folder, log = (proc / "cwd").readlink(), (proc / "fd" / "1").readlink()
+        end(self.pids[part])
 
         def start() -> None:
-            quiet = subprocess.DEVNULL
-            process = subprocess.Popen(command, env=environment, cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet)
+            with log.open("ab") as out:
+                process = subprocess.Popen(command, env=environment, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
             self.own.append(process)
             self.pids[part] = process.pid
 
@@ -90,7 +91,7 @@ class Server:
     def close(self) -> None:
         for process in reversed(self.own):
             process.kill()
-            process.wait()
+            assert process.wait() == -signal.SIGKILL, f"{process.args!r} had ended by itself"
 
     def put(self, name: str, mark: str) -> None:
         """Make a HelmRelease, or change it. The mark is what it is known by."""
@@ -112,6 +113,16 @@ class Server:
 
     def drop(self, name: str) -> None:
         self.cluster.objects.delete_namespaced_custom_object(*GROUP, NAMESPACE, "helmreleases", name)
+
+
+def end(pid: int) -> None:
+    """Kill a process, and wait until the last of its threads is gone: until then its ports are taken, zombie or not."""
+    process = os.pidfd_open(pid)
+    try:
+        signal.pidfd_send_signal(process, signal.SIGKILL)
+        assert select.select([process], [], [], 30)[0], f"process {pid} does not end"
+    finally:
+        os.close(process)
 
 
 @pytest.fixture(scope="module")
