@@ -52,8 +52,8 @@ class ProposalForge(Protocol):
     def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
         """All statuses of a commit, the oldest first, whoever set them."""
 
-    def merge(self, repository: str, number: int, commit: str) -> None:
-        """Merge one whose head is this commit."""
+    def merge(self, repository: str, number: int, commit: str) -> bool:
+        """Merge one whose head is this commit; false when the forge does not know yet whether it can."""
 
 
 @dataclass(frozen=True)
@@ -170,33 +170,34 @@ def merge(goal: Goal, promotion: Promotion, patience: float) -> str:
     Args:
         goal: where it is.
         promotion: what was proposed.
-        patience: seconds for which checks that are pending are waited for.
+        patience: seconds for which checks that are pending, and the forge, are waited for.
     """
     until, left = time.monotonic() + patience, patience
-    while (why := _unmet(goal, promotion.commit)) is not None and why.pending and left > 0:
+    while (why := _unmerged(goal, promotion)) is not None and why.pending and left > 0:
         time.sleep(min(_PAUSE, left))
         left = until - time.monotonic()
-    if why is not None:
-        return why.words
-    try:
-        goal.forge.merge(goal.repository, promotion.number, promotion.commit)
-    except Rejected as fault:
-        return fault.message
-    return ""
+    return why.words if why is not None else ""
 
 
 @dataclass(frozen=True)
 class _Unmet:
-    """Why a commit's checks are not green, and whether that may pass by itself."""
+    """Why a commit is not merged, and whether that may pass by itself."""
 
     words: str
     pending: bool = True
 
 
-def _unmet(goal: Goal, commit: str) -> _Unmet | None:
-    marks = {one.context: one for one in goal.forge.statuses_by(goal.repository, commit)}
+def _unmerged(goal: Goal, promotion: Promotion) -> _Unmet | None:
+    """Merge it if its checks are green; why it is not merged."""
+    marks = {one.context: one for one in goal.forge.statuses_by(goal.repository, promotion.commit)}
     found = (_check(goal, check, marks.get(check)) for check in CHECKS)
-    return next((one for one in found if one is not None), None)
+    if (unmet := next((one for one in found if one is not None), None)) is not None:
+        return unmet
+    try:
+        merged = goal.forge.merge(goal.repository, promotion.number, promotion.commit)
+    except Rejected as fault:
+        return _Unmet(fault.message, pending=False)
+    return None if merged else _Unmet("the forge is still finding out whether it conflicts")
 
 
 def _check(goal: Goal, check: str, mark: SetBy | None) -> _Unmet | None:

@@ -37,6 +37,7 @@ class Forge:
     merged: list[tuple[int, str]] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     against: str = ""
+    busy: int = 0
     writes: int = 0
 
     def proposal(self, repository: str, branch: str, base: str) -> Proposal | None:
@@ -64,11 +65,14 @@ class Forge:
         """Let somebody set all that is checked."""
         self.marks += [SetBy(len(self.marks), check, by, state, words, 0) for check in CHECKS]
 
-    def merge(self, repository: str, number: int, commit: str) -> None:
+    def merge(self, repository: str, number: int, commit: str) -> bool:
         del repository
         if self.against:
             raise Rejected(self.against)
-        self.merged.append((number, commit))
+        self.busy -= 1
+        if self.busy < 0:
+            self.merged.append((number, commit))
+        return self.busy < 0
 
 
 @dataclass
@@ -215,5 +219,8 @@ def test_pending_checks_are_waited_for_and_red_ones_are_not(scene: Scene) -> Non
     scene.forge.later = ["pending", "failure", "success"]
     assert merge(goal, found, 60) == "catalyst/plan is failure: words"
     scene.forge.later = ["pending", "success"]
+    scene.forge.busy = 2
+    assert merge(goal, found, 0) == "catalyst/plan is pending: words"
+    assert merge(goal, found, 0) == "the forge is still finding out whether it conflicts"
     assert merge(goal, found, 60) == ""
     assert scene.forge.merged == [(7, found.commit)]

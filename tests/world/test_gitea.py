@@ -123,6 +123,17 @@ def test_what_a_rule_turns_down_is_rejected_in_the_servers_words(status: str, co
         assert TOKEN not in str(caught.value)
 
 
+def test_that_gitea_does_not_know_yet_whether_it_can_merge_is_no_refusal() -> None:
+    style = answer("200 OK", b'{"default_merge_style": "squash"}')
+    says = iter((style, answer("405 No", b'{"message": "Please try again later"}')))
+
+    def behave(connection: socket.socket) -> None:
+        next(says)(connection)
+
+    with tcp_server(behave) as (url, _), Gitea(url, TOKEN) as gitea:
+        assert gitea.merge("acme/acme-prod", 1, "a" * 40) is False
+
+
 def test_whose_token_it_takes_is_said() -> None:
     with tcp_server(answer("403 No")) as (url, _), Gitea(url, TOKEN) as gitea:
         for ask in (gitea.protections, gitea.create_repository):

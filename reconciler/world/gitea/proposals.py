@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, TypeAdapter
 
+from reconciler.model.faults import Rejected
 from reconciler.world.gitea.client import Client, path_of
+
+_LATER: Final = "Please try again later"  # only these words tell it from a rule that stands against it
 
 
 class _Repository(BaseModel):
@@ -66,12 +71,21 @@ class Proposals(Client):
         """Put another title and text into a pull request."""
         self.send("PATCH", f"/repos/{path_of(repository)}/pulls/{number}", {"title": title, "body": text})
 
-    def merge(self, repository: str, number: int, commit: str) -> None:
+    def merge(self, repository: str, number: int, commit: str) -> bool:
         """Merge a pull request, as is usual in its repository, if its head is still this very commit, and no rule is against it.
+
+        Returns:
+            Whether it was merged. False: Gitea is still finding out whether it conflicts, as after each push to its base.
 
         Raises:
             Rejected: a rule stands against it, or the head is another one; with Gitea's words.
         """
         path = f"/repos/{path_of(repository)}"
         style = self.read(path, {}, TypeAdapter(_Style)).default_merge_style
-        self.send("POST", f"{path}/pulls/{number}/merge", {"Do": style, "head_commit_id": commit})
+        try:
+            self.send("POST", f"{path}/pulls/{number}/merge", {"Do": style, "head_commit_id": commit})
+        except Rejected as fault:
+            if _LATER not in fault.message:
+                raise
+            return False
+        return True
