@@ -17,10 +17,10 @@ from reconciler.decide.soak import fresh
 from reconciler.loop.assemble import repository
 from reconciler.loop.branches import MAIN, number_of
 from reconciler.loop.claims import alone
-from reconciler.loop.desire import input_of
-from reconciler.loop.plan import bound_of, from_folder, merged, restores
+from reconciler.loop.plan import Plan, bound_of, from_folder, merged, restores, reviewed
 from reconciler.loop.plan import plan as planned
 from reconciler.model.faults import Misconfigured
+from reconciler.world.git import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from reconciler.cli.environment import Opened
     from reconciler.decide.admission import Admission
     from reconciler.decide.plan import Step
-    from reconciler.loop.plan import Plan
-    from reconciler.world.git import Snapshot
+    from reconciler.model.lock import EnvironmentLock
 
 CHANGES = 4
 
@@ -52,15 +51,12 @@ def plan(
     """
     if ref and path is not None:
         raise Misconfigured("--ref and --path exclude each other", "give one of them")
-    with opened(config, environment) as here:
+    with opened(config, environment) as here, tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         here.branches.look()
-        if ref:
-            with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-                snapshot = merged(repository(here.target, Path(folder), history=True), ref)
-        else:
-            snapshot = from_folder(path or Path())
-        found = _planned(here, snapshot)
-        admission = _admission(here, found, ref)
+        clone = repository(here.target, Path(folder), history=True)
+        main = _of_main(here)
+        found = _planned(here, merged(clone, ref) if ref else from_folder(path or Path()), main)
+        admission = _admission(here, found, main, ref)
     if format_ is console.Format.json:
         console.print_json({**_as_json(found), "policy": _policy(admission)})
     else:
@@ -69,7 +65,27 @@ def plan(
     raise typer.Exit(_code(found))
 
 
-def _admission(here: Opened, found: Plan, ref: str) -> Admission | None:
+def _of_main(here: Opened) -> Plan:
+    """What `main` comes to as it is."""
+    if here.branches.head(MAIN) is None:
+        return Plan(Snapshot("", {}, ()), None)
+    written, identity = here.branches.wanted_files(), here.target.identity
+    kept = reviewed(here.branches, written)
+    return planned(written, identity, here.branches.lock(), here.runtime.world, alone(identity), reviewed=kept)
+
+
+def _planned(here: Opened, snapshot: Snapshot, main: Plan) -> Plan:
+    """Plan what people wrote; what a pull request was told is what is told here."""
+    identity, branches, lock = here.target.identity, here.branches, _lock(main)
+    kept = reviewed(branches, main.snapshot, snapshot)
+    return planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), main=lock, reviewed=kept)
+
+
+def _lock(of: Plan) -> EnvironmentLock | None:
+    return of.desired.lock if of.desired else None
+
+
+def _admission(here: Opened, found: Plan, main: Plan, ref: str) -> Admission | None:
     """What the rules say of it: of a pull request as it is, of anything else as of what is still to be proposed."""
     if found.desired is None:
         return None
@@ -77,18 +93,10 @@ def _admission(here: Opened, found: Plan, ref: str) -> Admission | None:
     number = _number(here, ref)
     if here.runtime.gitea is None or here.target.repository is None or number is None:
         return gate.of_draft(packages) if found.steps else None
-    pull, main = here.runtime.gitea.pull_request(here.target.repository, number), _planned(here, here.branches.wanted_files())
-    lock = main.desired.lock if main.desired else None
-    gate.of(here.branches, lock, main.tree, look=True)  # what main is held by already is told of the pull request too
-    bound = bound_of(found, main.snapshot, lock)
+    pull = here.runtime.gitea.pull_request(here.target.repository, number)
+    gate.of(here.branches, _lock(main), main.tree, look=True)  # what main is held by already is told of the pull request too
+    bound = bound_of(found, main.snapshot, _lock(main))
     return gate.of_pull(pull, packages, bound, restores=restores(found, here.branches))
-
-
-def _planned(here: Opened, snapshot: Snapshot) -> Plan:
-    """Plan what people wrote; what a pull request was told is what is told here."""
-    identity, branches = here.target.identity, here.branches
-    reviewed = branches.planned(input_of(snapshot))
-    return planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=reviewed)
 
 
 def _number(here: Opened, ref: str) -> int | None:

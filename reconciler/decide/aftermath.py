@@ -9,9 +9,10 @@ from reconciler.decide.markdown import escape
 from reconciler.decide.plan import steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from reconciler.decide.conditions import Hitch
+    from reconciler.decide.plan import Step
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
 
@@ -49,12 +50,16 @@ def applied(
     """
     if tree == resolved:
         return (f"**Merged, and applied as planned**: `resolved` has the tree `{resolved}`.",)
-    why = "something it rests on changed in between" if alone else "`main` moved beside it"
-    told = list(_differences(planned, lock))
+    differences = steps(planned, lock)
+    told = [_difference(step) for step in differences]
     if not told:
         told = ["- every Application is what was planned; the evidence for them, or how they are rendered, is newer"]
     more = [f"- and {len(told) - MAX_DIFFERENCES} more"] if len(told) > MAX_DIFFERENCES else []
-    head = f"**Merged, and applied in another way than planned**: {why}, and `resolved` has the tree `{resolved}`."
+    if alone or any(step.before for step in differences):
+        why = "something it rests on changed in between" if alone else "`main` moved beside it"
+        head = f"**Merged, and applied in another way than planned**: {why}, and `resolved` has the tree `{resolved}`."
+    else:
+        head = f"**Merged, and applied as planned**, beside what else came to `main`: `resolved` has the tree `{resolved}`."
     return (head, "", *told[:MAX_DIFFERENCES], *more, *listed(warnings))
 
 
@@ -67,12 +72,10 @@ def told_after(comment: str, paragraph: Sequence[str]) -> str:
     return "\n".join([*lines[:3], _BEGIN, *paragraph, "", _END, *lines[3:]]) + "\n"
 
 
-def _differences(planned: EnvironmentLock, lock: EnvironmentLock) -> Iterable[str]:
-    for step in steps(planned, lock):
-        name = escape(step.package.application)
-        if step.before is None:
-            yield f"- {name} {escape(step.package.version)} was not in the plan"
-        elif step.after is None:
-            yield f"- {name} {escape(step.package.version)} was planned, and is not there"
-        else:
-            yield f"- {name}: {escape(step.what)}"
+def _difference(step: Step) -> str:
+    name = escape(step.package.application)
+    if step.before is None:
+        return f"- {name} {escape(step.package.version)} was not in the plan"
+    if step.after is None:
+        return f"- {name} {escape(step.package.version)} was planned, and is not there"
+    return f"- {name}: {escape(step.what)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from pydantic import BaseModel
 
 from reconciler.decide.render import LOCK_FILE
+from reconciler.decide.reviewed import Brought, packages_of
 from reconciler.decide.shape import shape
 from reconciler.loop.desire import WANTED
 from reconciler.model.faults import Moved, Rejected
@@ -37,6 +39,8 @@ _A_PLAN: Final = re.compile(rf"{PLAN}\d+")
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 _FETCHED: Final = {MAIN, RESOLVED, STATUS}
 _PLANNED: Final = "Input-Digest: "
+_CHANGES: Final = "Changes: "  # the new content of a document, as a digest, and its name as JSON: whatever that holds is one line
+_BRINGS: Final = "Brings: "  # an Application, and the digest of the artifact that it has until then, if it has one
 _INPUT: Final = "Input-Commit: "
 UNWATCHED: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
 _LOOKS: Final = 3
@@ -57,6 +61,11 @@ def ref_of(name: str) -> str:
     return name if number_of(name) is None else f"refs/{name}/head"
 
 
+def _trailers(commit: Commit, name: str) -> list[str]:
+    """What the lines of a commit's message say that begin with a name."""
+    return [line.removeprefix(name) for line in commit.message.splitlines() if line.startswith(name)]
+
+
 @dataclass(frozen=True)
 class Planned:
     """The plan of a pull request, as its branch holds it.
@@ -65,11 +74,15 @@ class Planned:
         tree: its tree id.
         lock: what it locks.
         input: the digest of what people wrote, of which it was made.
+        changes: what the pull request changes of that (`desire.changes_of`).
+        brought: what it brings.
     """
 
     tree: str
     lock: EnvironmentLock
     input: str
+    changes: Mapping[str, str]
+    brought: tuple[Brought, ...]
 
 
 class Branches:
@@ -84,6 +97,7 @@ class Branches:
         self.pulled = False
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
+        self._plans: dict[int, tuple[str, Planned | None]] = {}
         self._confirmation: Commit | None = None
         self._commits: dict[str, Commit] = {}
         self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
@@ -145,8 +159,7 @@ class Branches:
     def _trailer(self, name: str) -> str | None:
         """The last trailer of a name of `resolved`'s head."""
         commit = self._commit(RESOLVED)
-        lines = commit.message.splitlines() if commit else []
-        return next((line.removeprefix(name) for line in reversed(lines) if line.startswith(name)), None)
+        return next(reversed(_trailers(commit, name)), None) if commit else None
 
     def wanted_files(self) -> Snapshot:
         """What people wrote: environment.yaml and the Applications at the head of `main`."""
@@ -191,41 +204,44 @@ class Branches:
         numbers = {name: name.removeprefix(PLAN) for name in self._heads if name.startswith(PLAN)}
         return {int(number): name for name, number in numbers.items() if number.isdecimal()}
 
-    def planned(self, input_: str) -> EnvironmentLock | None:
-        """The lock of a plan for what is resolved now, made of this very input (a digest, as `push_plan` was told).
-
-        What people reviewed is what they get, also where a newer version was published in between: to whoever decides, it is
-        what was locked before.
-        """
-        for name in self.plans.values():
-            commit = self._commit(name)
-            if commit and commit.parents == self._on_resolved() and f"{_PLANNED}{input_}" in commit.message.splitlines():
-                return self._read(commit.id, LOCK_FILE, EnvironmentLock)
-        return None
-
     def plan(self, number: int) -> Planned | None:
         """The plan of a pull request; None when there is none that can be read."""
-        commit = self._commit(f"{PLAN}{number}")
-        lock = self._read(commit.id, LOCK_FILE, EnvironmentLock) if commit else None
-        if commit is None or lock is None:
+        if (commit := self._commit(f"{PLAN}{number}")) is None:
             return None
-        inputs = (line.removeprefix(_PLANNED) for line in commit.message.splitlines() if line.startswith(_PLANNED))
-        return Planned(commit.tree, lock, next(inputs, ""))
+        if number not in self._plans or self._plans[number][0] != commit.id:
+            self._plans[number] = commit.id, self._plan_in(commit)
+        return self._plans[number][1]
 
-    def push_plan(self, number: int, files: Mapping[str, bytes], summary: str, input_: str) -> bool:
+    def _plan_in(self, commit: Commit) -> Planned | None:
+        if (lock := self._read(commit.id, LOCK_FILE, EnvironmentLock)) is None:
+            return None
+        packages = packages_of(lock)
+        brings = (line.partition(" ") for line in _trailers(commit, _BRINGS))
+        brought = tuple(Brought(packages[name], old or None) for name, _, old in brings if name in packages)
+        lines = (line.partition(" ") for line in _trailers(commit, _CHANGES))
+        try:
+            changes = {str(json.loads(name)): content for content, _, name in lines}
+        except (ValueError, RecursionError):  # somebody else's: plans are protected only where `reconciler init` was run
+            return None
+        return Planned(commit.tree, lock, next(iter(_trailers(commit, _PLANNED)), ""), changes, brought)
+
+    def push_plan(self, number: int, planned: Planned, files: Mapping[str, bytes], summary: str) -> bool:
         """Commit files on top of `resolved`, as the plan of a pull request; false when it stands there already.
 
         Args:
             number: the pull request's.
-            files: all of the tree.
+            planned: its plan.
+            files: all of the plan's tree.
             summary: for the commit message.
-            input_: a digest of what people wrote, merged.
         """
-        branch, message = f"{PLAN}{number}", f"{summary}\n\n{_PLANNED}{input_}\n"
-        there, wanted = self._commit(branch), (self.tree_of(files), self._on_resolved(), message)
+        changes = (f"{_CHANGES}{content} {json.dumps(name)}" for name, content in planned.changes.items())
+        brings = (f"{_BRINGS}{one.package.application} {one.before or ''}".rstrip() for one in planned.brought)
+        message = "\n".join((summary, "", f"{_PLANNED}{planned.input}", *changes, *brings, ""))
+        branch, head = f"{PLAN}{number}", self._heads.get(RESOLVED)
+        there, wanted = self._commit(branch), (planned.tree, (head,) if head else (), message)
         if there is not None and (there.tree, there.parents, there.message) == wanted:
             return False
-        self._push(branch, files, message, self._heads.get(RESOLVED))
+        self._plans[number] = self._push(branch, files, message, head), planned
         return True
 
     def drop_plan(self, number: int) -> None:
@@ -239,6 +255,7 @@ class Branches:
             self._withdrawn[branch] = self._withdrawal()
             self._repository.push(self._withdrawn[branch], branch, expect=head)
         del self._heads[branch]
+        self._plans.pop(number, None)
 
     def _without_plan(self, heads: Mapping[str, str]) -> dict[str, str]:
         """Of some heads those of branches for plans that say that there is none."""
@@ -248,10 +265,6 @@ class Branches:
 
     def _withdrawal(self) -> str:
         return self._repository.write(_WITHDRAWN, parent=None, message="no plan\n", time=0).id
-
-    def _on_resolved(self) -> tuple[str, ...]:
-        head = self._heads.get(RESOLVED)
-        return (head,) if head else ()
 
     def push_resolved(self, files: Mapping[str, bytes], message: str, lock: EnvironmentLock) -> None:
         """Commit files, of which one says this lock, as all of `resolved`, and push if it is still where it was last seen."""

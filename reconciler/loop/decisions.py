@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.decide.reviewed import keeping, packages_of
 from reconciler.loop.branches import RESOLVED, Branches
 from reconciler.loop.desire import Desired, Identity, desire, input_of, outside
+from reconciler.loop.plan import reviewed
 from reconciler.loop.standing import Watch
 from reconciler.model.faults import Fault
 
@@ -100,7 +102,7 @@ class Decisions:
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,
-                kept=self._branches.planned(input_of(written)) or held,
+                kept=keeping({**packages_of(prior), **packages_of(held)}, reviewed(self._branches, written)),
             )
             known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:

@@ -10,6 +10,7 @@ from reconciler.decide.conditions import Hitch
 from reconciler.decide.pin import pin
 from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
 from reconciler.decide.resolve import resolve
+from reconciler.decide.reviewed import packages_of
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
 from reconciler.model.canonical import digest_of
 from reconciler.model.faults import Fault, kind_of
@@ -79,13 +80,18 @@ def diff_of(before: Snapshot, after: Snapshot) -> str:
 
     Comments, and how a document is written, make no difference.
     """
-    names = sorted({*before.files, *after.files})
-    sides = ((name, _sum(name, before), _sum(name, after)) for name in names)
-    lines = (f"{old} {new} {name}\n" for name, old, new in sides if old != new)
+    lines = (f"{content_of(name, before)} {new} {name}\n" for name, new in changes_of(before, after).items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
 
 
-def _sum(file: str, snapshot: Snapshot) -> str:
+def changes_of(before: Snapshot, after: Snapshot) -> Mapping[str, str]:
+    """The documents that people change between two commits, sorted, each with its new content (as `content_of` has it)."""
+    names = sorted({*before.files, *after.files})
+    return {name: content_of(name, after) for name in names if content_of(name, before) != content_of(name, after)}
+
+
+def content_of(file: str, snapshot: Snapshot) -> str:
+    """A digest over what a document says, whatever its comments and its form; `-` when it is not there."""
     if (text := snapshot.files.get(file)) is None:
         return "-"
     source = documents.recall(text, file)
@@ -101,7 +107,7 @@ def desire(
     take: Callable[[EnvironmentLock], Mapping[Place, str]],
     *,
     free: Collection[str] = (),
-    kept: EnvironmentLock | None = None,
+    kept: Mapping[str, Package] | None = None,
 ) -> Desired | Hitch:
     """Decide on a commit. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
 
@@ -113,7 +119,7 @@ def desire(
         around: what rendering needs to know.
         take: asks for the Namespaces that a lock needs, and gives those that another Environment holds (`loop.claims`).
         free: Applications that somebody asked to move within their ranges.
-        kept: a lock whose versions are kept instead of the last good one's, since people reviewed it.
+        kept: the packages whose versions are kept instead of the last good lock's, since people reviewed them, by Application.
     """
     sources = {file: documents.recall(text, file) for file, text in snapshot.files.items()}
     wish, problems = validate(sources)
@@ -121,8 +127,9 @@ def desire(
     if wish is None or has_errors(problems):
         return refusal("Valid", problems)
     try:
-        installed = _packages(prior)
-        resolution, found = resolve(wish, _packages(kept) if kept else installed, catalog, free, installed if kept else None)
+        installed = packages_of(prior)
+        locked = installed if kept is None else kept
+        resolution, found = resolve(wish, locked, catalog, free, None if locked == installed else installed)
     except Fault as fault:
         return outside("Resolved", fault)
     if resolution is None:
@@ -145,10 +152,6 @@ def desire(
         return refusal("Resolved", in_order(_problem(sources, wish, resolution, "Taken", *one) for one in told))
     files = {path: documents.dump(*contents) for path, contents in tree.items()}
     return Desired(lock, files, in_order((*problems, *resolution.warnings)))
-
-
-def _packages(lock: EnvironmentLock | None) -> Mapping[str, Package]:
-    return {p.application: p for p in lock.packages} if lock else {}
 
 
 def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:

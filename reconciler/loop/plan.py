@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
+from reconciler.decide.reviewed import brought, keeping, packages_of
 from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
-from reconciler.loop.branches import MAIN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, Desired, desire, diff_of, input_of, outside
+from reconciler.loop.branches import MAIN, RESOLVED, Planned, ref_of
+from reconciler.loop.desire import WANTED, Desired, changes_of, content_of, desire, diff_of, input_of, outside
 from reconciler.model.faults import Fault, Missing
 from reconciler.model.problem import Problem
 from reconciler.world.documents import MAX_BYTES
 from reconciler.world.git import Repository, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from reconciler.decide.conditions import Hitch
     from reconciler.decide.plan import Step
+    from reconciler.decide.reviewed import Brought
     from reconciler.loop.branches import Branches
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
@@ -64,7 +68,8 @@ def plan(
     world: World,
     claim: Claim,
     *,
-    reviewed: EnvironmentLock | None = None,
+    main: EnvironmentLock | None = None,
+    reviewed: Iterable[Brought] = (),
 ) -> Plan:
     """Plan what people wrote. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
 
@@ -74,13 +79,15 @@ def plan(
         prior: what is resolved.
         world: what passes know.
         claim: the Environment's hold on Namespaces; it is asked, and nothing is taken.
-        reviewed: the lock of an earlier plan of the same, whose versions are kept: somebody may have approved it.
+        main: what `main` comes to without it, be it held or not; None when it comes to nothing.
+        reviewed: what an earlier plan of the same brings, whose versions are kept: somebody may have approved it.
     """
     try:
         around = world.surroundings(world.policies())
     except Fault as fault:
         return Plan(snapshot, prior, hitch=outside("Valid", fault))
-    found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=reviewed)
+    kept = keeping({**packages_of(prior), **packages_of(main)}, reviewed)
+    found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=kept)
     if not isinstance(found, Desired):
         return Plan(snapshot, prior, hitch=found)
     return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
@@ -99,6 +106,35 @@ def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound
     lines = (f"{one.application} {one.digest}\n" for one in fresh(lock or found.prior, found.desired.lock))
     packages = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
     return Bound(found.tree, diff_of(main, found.snapshot), packages)
+
+
+def planned_of(found: Plan, main: Snapshot) -> Planned | None:
+    """A plan as its branch is to hold it, given what people wrote on `main`; None when it has no tree."""
+    if found.tree is None or found.desired is None:
+        return None
+    lock, changes = found.desired.lock, changes_of(main, found.snapshot)
+    return Planned(found.tree, lock, input_of(found.snapshot), changes, brought(found.prior, lock))
+
+
+def reviewed(branches: Branches, main: Snapshot, snapshot: Snapshot | None = None) -> tuple[Brought, ...]:
+    """What the plans bring that people reviewed: of pull requests that are on `main`, or of one that changes just the same.
+
+    A pull request is on `main` when what it changes is there as it would have it, by whatever route it came.
+
+    Args:
+        branches: the Environment's.
+        main: what people wrote on `main`.
+        snapshot: what they would have there instead; None for those that are on `main`.
+    """
+    plans = [found for number in sorted(branches.plans) if (found := branches.plan(number))]
+    if snapshot is None:
+        # What holds more comes after what it holds too, as where one pull request is made upon another.
+        plans.sort(key=lambda one: (one.input == input_of(main), len(one.changes)))
+        fitting = [one for one in plans if all(content_of(name, main) == new for name, new in one.changes.items())]
+    else:
+        same = changes_of(main, snapshot)
+        fitting = [one for one in plans if one.changes == same]
+    return tuple(chain.from_iterable(one.brought for one in fitting))
 
 
 def restores(found: Plan, branches: Branches) -> bool:

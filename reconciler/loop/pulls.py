@@ -23,7 +23,7 @@ from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
 from reconciler.loop.comments import CommentForge, Comments
 from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import STANDS, Forge, Notices
-from reconciler.loop.plan import bound_of, plan, restores
+from reconciler.loop.plan import bound_of, plan, planned_of, restores, reviewed
 from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Pulls:
             if admission == told.admission:
                 self._keep_told(pull, told)
                 return
-        found = self._planned(pull, branches)
+        found = self._planned(pull, branches, main)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = bound_of(found, branches.wanted_files(), main)
         takes_back = restores(found, branches)
@@ -183,13 +183,12 @@ class Pulls:
             self._comments.say(pull.number, told.text)
             told.seen = time.monotonic()
 
-    def _planned(self, pull: PullRequest, branches: Branches) -> Plan:
-        main = branches.head(MAIN) or ""
-        ref = ref_of(f"pull/{pull.number}")
-        self._clone.fetch({MAIN: main, ref: pull.head})
-        snapshot = self._clone.merge(main, pull.head, WANTED)
-        reviewed = branches.planned(input_of(snapshot))
-        return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=reviewed)
+    def _planned(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None) -> Plan:
+        head = branches.head(MAIN) or ""
+        self._clone.fetch({MAIN: head, ref_of(f"pull/{pull.number}"): pull.head})
+        snapshot = self._clone.merge(head, pull.head, WANTED)
+        known = reviewed(branches, branches.wanted_files(), snapshot)
+        return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, main=main, reviewed=known)
 
     def _text(self, number: int, found: Plan, admission: Admission) -> str:
         """What is to be said of what was found, and of what the rules say of it."""
@@ -209,14 +208,15 @@ class Pulls:
 
         While it cannot be told what a pull request comes to, the plan that people read stays.
         """
-        if found.desired is None:
+        planned = planned_of(found, branches.wanted_files())
+        if found.desired is None or planned is None:
             if found.hitch is not None and found.hitch.refused:
                 branches.drop_plan(number)
             return None
         lines = changes(found.prior, found.desired.lock)
         summary = f"{self._identity.name}: plan of pull request {number}: {counted(len(lines), found.total)}"
         try:
-            branches.push_plan(number, found.desired.files, summary, input_of(found.snapshot))
+            branches.push_plan(number, planned, found.desired.files, summary)
         except Rejected as fault:
             return outside("Committed", fault)
         return None

@@ -33,6 +33,16 @@ def test_each_application_that_is_another_than_planned_is_named() -> None:
     ]
 
 
+def test_what_came_beside_it_does_not_make_it_another_than_planned() -> None:
+    beside = lock_of(package("new"), package("shop"))
+    head, *rest = applied(lock_of(package("shop")), PLAN, beside, OTHER, alone=False)
+    assert head == f"**Merged, and applied as planned**, beside what else came to `main`: `resolved` has the tree `{OTHER}`."
+    assert rest == ["", "- new 1.0.0 was not in the plan"]
+    moved = lock_of(package("new"), package("shop", "1.1.0", entry=sha("2")))
+    head, *rest = applied(lock_of(package("shop")), PLAN, moved, OTHER, alone=False)
+    assert "in another way than planned**: `main` moved beside it" in head
+
+
 def test_new_evidence_alone_is_said_to_be_no_other_content() -> None:
     lock = lock_of(package("shop"))
     assert applied(lock, PLAN, lock, OTHER, alone=False)[2] == (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +15,8 @@ from reconciler.decide.plan import Step
 from reconciler.decide.policy_section import section
 from reconciler.model.lock import Requirer
 from reconciler.model.problem import Problem
+from reconciler.world.documents import load
+from reconciler.world.gitea import Gitea
 from tests.decide.builders import package
 from tests.live.stage import Servers, Stage, blueprint, reconciler
 
@@ -139,6 +142,29 @@ def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tm
     assert "blog added bp-blog 1.0.0" in forge.comment(number), "and what was reviewed can still be read"
 
 
+def test_what_is_merged_together_is_applied_as_each_was_planned(forge: Forge, servers: Servers, tmp_path: Path) -> None:
+    stage, numbers, head = forge.stage, [], ""
+    for name in ("blog", "wiki"):
+        servers.publish(stage.prefix, blueprint(tmp_path / name, f"bp-{name}"))
+        head = forge.branch(name, {f"applications/{name}.yaml": stage.application(name, f"bp-{name}")})
+        numbers.append(forge.open(name))
+    assert stage.once()[0] == 0
+    for name in ("blog", "wiki"):
+        servers.publish(stage.prefix, blueprint(tmp_path / f"newer-{name}", f"bp-{name}", "1.1.0"))
+    forge.merge(numbers[0], "squash")
+    with Gitea(servers.gitea.url, servers.gitea.token) as gitea:
+        until = time.monotonic() + 30
+        while not gitea.merge(f"{stage.organization}/{stage.name}", numbers[1], head):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+    shutil_state(stage)
+    assert stage.once()[0] == 0
+    lock = load(stage.show("resolved", "environment.lock.yaml"), "lock").data
+    assert {p["application"]: p["version"] for p in lock["packages"]} == dict.fromkeys(("blog", "db", "shop", "wiki"), "1.0.0")
+    for number in numbers:
+        assert "Merged, and applied as planned , beside what else came to main" in forge.comment(number)
+
+
 def test_what_differs_from_the_plan_is_explained(forge: Forge, servers: Servers, tmp_path: Path) -> None:
     stage = forge.stage
     forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-db")})
@@ -151,7 +177,7 @@ def test_what_differs_from_the_plan_is_explained(forge: Forge, servers: Servers,
     resolved = forge.tree("resolved")
     assert resolved != plan
     text = forge.comment(number)
-    assert f"Merged, and applied in another way than planned : main moved beside it, and resolved has the tree {resolved}" in text
+    assert f"Merged, and applied as planned , beside what else came to main : resolved has the tree {resolved}" in text
     assert "wiki 1.0.0 was not in the plan" in text
 
     servers.publish(stage.prefix, blueprint(tmp_path / "shaky", "bp-shaky"))

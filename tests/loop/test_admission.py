@@ -16,8 +16,7 @@ from reconciler.loop.admission import Gate
 from reconciler.loop.approvals import MOST_CHANGES, Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
 from reconciler.loop.claims import alone
-from reconciler.loop.desire import input_of
-from reconciler.loop.plan import bound_of, merged, plan, restores
+from reconciler.loop.plan import bound_of, merged, plan, planned_of, restores, reviewed
 from reconciler.loop.service import Service
 from reconciler.loop.soaks import History
 from reconciler.loop.targets import Target
@@ -191,12 +190,15 @@ class House:
         branches = Branches(Repository(self.stage.folder / f"looks-{self.looks}", self.stage.origin.as_uri()))
         branches.look()
         snapshot = merged(clone, f"pull/{number}")
-        found = plan(snapshot, self.stage.identity, branches.lock(), self.stage.start()._world, alone(self.stage.identity))
+        main, world, claim = branches.wanted_files(), self.stage.start()._world, alone(self.stage.identity)
+        known = reviewed(branches, main, snapshot)
+        found = plan(snapshot, self.stage.identity, branches.lock(), world, claim, main=self.comes_to, reviewed=known)
         assert found.desired is not None
         self.restores = restores(found, branches)
-        branches.push_plan(number, found.desired.files, "a plan", input_of(snapshot))
-        bound = bound_of(found, branches.wanted_files(), self.comes_to)
+        planned, bound = planned_of(found, main), bound_of(found, main, self.comes_to)
+        assert planned is not None
         assert bound is not None
+        branches.push_plan(number, planned, found.desired.files, "a plan")
         self.forge.mark(head, PLAN, plan_mark(found.steps, found.total, bound, None).description)
         return bound
 
@@ -515,26 +517,40 @@ def test_an_approval_stands_while_main_moves_in_other_files(house: House) -> Non
     assert names(house) == ["blog", "shop", "site"]
 
 
-@pytest.mark.parametrize("newer", [False, True])
-def test_what_is_merged_together_is_applied_as_each_was_planned(house: House, newer: bool) -> None:
+def approved_together(house: House) -> None:
+    """Two pull requests that were planned, approved and merged before anybody looked again, and a newer version since."""
     for number, content in ((1, SITE), (2, BLOG)):
         house.forge.review(number, "ada", house.plan(number, content))
-    if newer:
-        house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+@pytest.mark.parametrize("between", [False, True])
+def test_what_is_merged_together_is_applied_as_each_was_planned(house: House, how: str, between: bool) -> None:
+    approved_together(house)
+    house.merge(1, how)
+    if between:  # the second is merged while the pass over the first is made: nobody planned it again
+        assert "resolved" in house.run().pushed
+    house.merge(2, how)
+    assert "resolved" in house.run().pushed
+    assert {p.application: p.version for p in house.stage.lock().packages} == dict.fromkeys(("blog", "shop", "site"), "1.0.0")
+
+
+def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: House) -> None:
+    approved_together(house)
     house.merge(1)
     house.merge(2)
-    outcome = house.run()
-    assert ("resolved" in outcome.pushed) is not newer
-    if newer:
-        assert "bp-shop 1.1.0 came out after what was approved" in house.held(outcome, "NotPlanned")
-        head = house.propose(3, {"applications/site.yaml": f"# as planned now\n{application('site')}"})
-        bound = house.look(3, head)
-        house.forge.review(3, "ada", head)
-        made = house.start()
-        made.run(wait=1)
-        assert made._gate.of_pull(PullRequest(3, "main", head, "eve"), (), bound).holds == "True", "the way out is open"
-        house.merge(3)
-        assert "resolved" in house.run().pushed
+    for number in (1, 2):
+        house.stage.git("update-ref", "-d", f"refs/heads/plan/pr-{number}")
+    assert "bp-shop 1.1.0 came out after what was approved" in house.held(house.run(), "NotPlanned")
+    head = house.propose(3, {"applications/site.yaml": f"# as planned now\n{application('site')}"})
+    bound = house.look(3, head)
+    house.forge.review(3, "ada", head)
+    made = house.start()
+    made.run(wait=1)
+    assert made._gate.of_pull(PullRequest(3, "main", head, "eve"), (), bound).holds == "True", "the way out is open"
+    house.merge(3)
+    assert "resolved" in house.run().pushed
 
 
 def test_an_approval_stands_when_what_main_waited_with_is_applied(house: House) -> None:
@@ -631,6 +647,7 @@ def test_an_approval_is_not_of_another_version(house: House) -> None:
     head = house.plan(1, SITE)
     house.forge.review(1, "ada", head)
     house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    house.stage.git("update-ref", "-d", "refs/heads/plan/pr-1")  # so that nobody knows what was planned
     house.look(1, head)
     house.merge(1)
     house.held(house.run(), "PendingApproval")

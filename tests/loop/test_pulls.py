@@ -225,10 +225,10 @@ def test_a_plan_that_was_not_made_of_what_was_merged_decides_nothing(scene: Scen
     scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
     scene.stage.push(files("shop", "other"))
     scene.start().run()
-    assert {p.application: p.version for p in scene.stage.lock().packages} == {"other": "1.1.0", "shop": "1.0.0"}
+    assert versions(scene) == {"other": "1.1.0", "shop": "1.0.0"}
 
 
-def test_a_plan_for_another_state_than_the_one_that_is_resolved_decides_nothing(scene: Scene) -> None:
+def test_a_plan_that_was_not_made_again_since_something_else_was_resolved_is_still_what_was_reviewed(scene: Scene) -> None:
     scene.propose(3, files("shop", "blog"))
     scene.start().run()
     stale = scene.stage.head("plan/pr-3")
@@ -239,17 +239,73 @@ def test_a_plan_for_another_state_than_the_one_that_is_resolved_decides_nothing(
     scene.stage.push(files("shop", "blog"))
     scene.start().run()
     assert scene.stage.head("plan/pr-3") == stale
-    assert {p.application: p.version for p in scene.stage.lock().packages} == {"blog": "1.1.0", "shop": "1.0.0"}
+    assert versions(scene) == {"blog": "1.0.0", "shop": "1.0.0"}
+
+
+@pytest.mark.parametrize(
+    "trailers", ["Changes: x [", "Changes: ", "Changes: x " + "[" * 100_000, "Changes: x [1]\nBrings: shop -"]
+)
+def test_a_plan_that_somebody_else_pushed_keeps_nothing_up(scene: Scene, trailers: str) -> None:
+    made = scene.stage.git("commit-tree", "resolved^{tree}", "-m", f"words\n\n{trailers}\n")
+    scene.stage.git("update-ref", "refs/heads/plan/pr-4", made)
+    scene.forge.closed[4] = PullRequest(4, "main", made)
+    scene.propose(3, files("shop", "blog"))
+    scene.stage.push(files("shop", "other"))
+    scene.start().run()
+    assert versions(scene) == {"other": "1.0.0", "shop": "1.0.0"}
+    assert "| blog | added |" in scene.text(3)
+
+
+def test_where_one_is_made_upon_another_what_holds_more_is_what_was_reviewed(scene: Scene) -> None:
+    running = scene.start()
+    scene.propose(1, files("shop", "blog", "site"))
+    running.run()
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.propose(2, files("shop", "blog"))
+    running.run()
+    scene.merge(1, files("shop", "blog", "site") | {"README.md": "words"})
+    scene.start().run()
+    assert versions(scene) == {"blog": "1.0.0", "shop": "1.0.0", "site": "1.0.0"}
+
+
+def test_a_plan_takes_nothing_back_that_was_resolved_since(scene: Scene) -> None:
+    scene.stage.shelf.put(verified("bp-web", "1.0.0", "bp-shop"))
+    scene.propose(3, files("shop") | {"applications/web.yaml": application("web", "bp-web")} | shop("~1.1"))
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.start().run()
+    assert "Brings: shop sha256:" in scene.stage.message("plan/pr-3")
+    scene.forge.fault = Unavailable("no answer")
+    scene.stage.shelf.put(verified("bp-shop", "1.1.1"))
+    scene.stage.push(shop("1.1.1"))
+    scene.start().run()
+    scene.stage.push(shop("~1.1") | {"applications/web.yaml": application("web", "bp-web")})
+    scene.start().run()
+    assert versions(scene) == {"shop": "1.1.1", "web": "1.0.0"}
 
 
 def test_versions_that_were_reviewed_stay_when_main_moves_beside_them(scene: Scene) -> None:
-    scene.propose(3, files("shop", "blog"))
+    head = scene.propose(3, files("shop", "blog"))
     running = scene.start()
     running.run()
-    scene.stage.push(files("shop") | {"README.md": "words"})
+    told = scene.forge.marks[head][PLAN][1].partition("; diff ")[2].partition(";")[0]
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.stage.push(files("shop", "other"))
     running.run()
-    assert scene.stage.head("plan/pr-3") is not None
+    assert versions(scene) == {"other": "1.1.0", "shop": "1.0.0"}
     assert "| blog | added |" in scene.text(3)
+    assert "bp-shop 1.0.0" in scene.text(3)
+    assert told in scene.forge.marks[head][PLAN][1], "an approval stands"
+    scene.propose(3, files("shop", "blog", "site"))
+    running.run()
+    assert "bp-shop 1.0.0" not in scene.text(3), "who proposes something else gets what is newest now"
+
+
+def shop(range_: str) -> dict[str, str]:
+    return {"applications/shop.yaml": application("shop", version=range_), "environment.yaml": files()["environment.yaml"]}
+
+
+def versions(scene: Scene) -> dict[str, str]:
+    return {p.application: p.version for p in scene.stage.lock().packages}
 
 
 def test_a_comment_of_somebody_else_is_not_taken_for_ours(scene: Scene) -> None:
@@ -338,7 +394,7 @@ def test_a_merged_one_is_told_when_main_moved_beside_it(scene: Scene) -> None:
     scene.start().run()
     assert scene.stage.trees("resolved")[0] != plan
     text = scene.text(3)
-    assert "**Merged, and applied in another way than planned**: `main` moved beside it" in text
+    assert "**Merged, and applied as planned**, beside what else came to `main`" in text
     assert "- other 1.0.0 was not in the plan" in text
 
 
