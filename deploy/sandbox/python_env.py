@@ -34,10 +34,12 @@ def environment() -> dict[str, str]:
     """Return the environment for `project`'s Python.
 
     It imports this checkout's packages, and finds this folder in `CATALYST_SANDBOX` and the cache in
-    `CATALYST_SANDBOX_CACHE`.
+    `CATALYST_SANDBOX_CACHE`. What it compiles is kept in the cache, also where the person wants none of it beside the
+    sources: the tests start our command hundreds of times.
     """
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
+        "PYTHONPYCACHEPREFIX": str(places.cache() / "bytecode"),
         "PYTHONPATH": str(places.CHECKOUT),
         "CATALYST_SANDBOX": str(places.SANDBOX),
         "CATALYST_SANDBOX_CACHE": str(places.cache()),
