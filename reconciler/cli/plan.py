@@ -17,10 +17,9 @@ from reconciler.decide.soak import fresh
 from reconciler.loop.assemble import repository
 from reconciler.loop.branches import MAIN, number_of
 from reconciler.loop.claims import alone
-from reconciler.loop.plan import Plan, bound_of, from_folder, merged, restores, reviewed
+from reconciler.loop.plan import bound_of, from_folder, merged, restores, reviewed
 from reconciler.loop.plan import plan as planned
 from reconciler.model.faults import Misconfigured
-from reconciler.world.git import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +27,8 @@ if TYPE_CHECKING:
     from reconciler.cli.environment import Opened
     from reconciler.decide.admission import Admission
     from reconciler.decide.plan import Step
-    from reconciler.model.lock import EnvironmentLock
+    from reconciler.loop.plan import Plan
+    from reconciler.world.git import Snapshot
 
 CHANGES = 4
 
@@ -54,9 +54,9 @@ def plan(
     with opened(config, environment) as here, tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         here.branches.look()
         clone = repository(here.target, Path(folder), history=True)
-        main = _of_main(here)
-        found = _planned(here, merged(clone, ref) if ref else from_folder(path or Path()), main)
-        admission = _admission(here, found, main, ref)
+        number = _number(here, ref)
+        found = _planned(here, merged(clone, ref) if ref else from_folder(path or Path()), number)
+        admission = _admission(here, found, number)
     if format_ is console.Format.json:
         console.print_json({**_as_json(found), "policy": _policy(admission)})
     else:
@@ -65,37 +65,33 @@ def plan(
     raise typer.Exit(_code(found))
 
 
-def _of_main(here: Opened) -> Plan:
-    """What `main` comes to as it is."""
-    if here.branches.head(MAIN) is None:
-        return Plan(Snapshot("", {}, ()), None)
-    written, identity = here.branches.wanted_files(), here.target.identity
-    kept = reviewed(here.branches, written)
-    return planned(written, identity, here.branches.lock(), here.runtime.world, alone(identity), reviewed=kept)
+def _planned(here: Opened, snapshot: Snapshot, number: int | None) -> Plan:
+    """Plan what people wrote, or would with a pull request; what that was told is what is told here."""
+    identity, branches = here.target.identity, here.branches
+    kept = reviewed(branches, snapshot, lambda: _proposed(here) - {number})
+    return planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=kept)
 
 
-def _planned(here: Opened, snapshot: Snapshot, main: Plan) -> Plan:
-    """Plan what people wrote; what a pull request was told is what is told here."""
-    identity, branches, lock = here.target.identity, here.branches, _lock(main)
-    kept = reviewed(branches, main.snapshot, snapshot)
-    return planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), main=lock, reviewed=kept)
+def _proposed(here: Opened) -> frozenset[int]:
+    """The pull requests that are open."""
+    gitea, where = here.runtime.gitea, here.target.repository
+    return frozenset(one.number for one in gitea.pull_requests(where)) if gitea is not None and where is not None else frozenset()
 
 
-def _lock(of: Plan) -> EnvironmentLock | None:
-    return of.desired.lock if of.desired else None
-
-
-def _admission(here: Opened, found: Plan, main: Plan, ref: str) -> Admission | None:
+def _admission(here: Opened, found: Plan, number: int | None) -> Admission | None:
     """What the rules say of it: of a pull request as it is, of anything else as of what is still to be proposed."""
     if found.desired is None:
         return None
     gate, packages = here.runtime.gate(here.target), fresh(found.prior, found.desired.lock)
-    number = _number(here, ref)
     if here.runtime.gitea is None or here.target.repository is None or number is None:
         return gate.of_draft(packages) if found.steps else None
-    pull = here.runtime.gitea.pull_request(here.target.repository, number)
-    gate.of(here.branches, _lock(main), main.tree, look=True)  # what main is held by already is told of the pull request too
-    bound = bound_of(found, main.snapshot, _lock(main))
+    pull, main = (
+        here.runtime.gitea.pull_request(here.target.repository, number),
+        _planned(here, here.branches.wanted_files(), None),
+    )
+    lock = main.desired.lock if main.desired else None
+    gate.of(here.branches, lock, main.tree, look=True)  # what main is held by already is told of the pull request too
+    bound = bound_of(found, main.snapshot, lock)
     return gate.of_pull(pull, packages, bound, restores=restores(found, here.branches))
 
 

@@ -36,6 +36,7 @@ def applied(
     resolved: str,
     *,
     alone: bool,
+    whole: bool = True,
     warnings: Sequence[Problem] = (),
 ) -> Sequence[str]:
     """The paragraph for one that is merged, and applied: lines of Markdown.
@@ -46,6 +47,7 @@ def applied(
         lock: what is resolved.
         resolved: the tree id of that.
         alone: whether `main` holds what the plan was made of, and nothing beside it.
+        whole: whether it holds all that the pull request changes.
         warnings: what is to be known of what was resolved, such as versions that were passed over.
     """
     if tree == resolved:
@@ -55,7 +57,7 @@ def applied(
     if not told:
         told = ["- every Application is what was planned; the evidence for them, or how they are rendered, is newer"]
     more = [f"- and {len(told) - MAX_DIFFERENCES} more"] if len(told) > MAX_DIFFERENCES else []
-    if alone or any(step.before for step in differences):
+    if alone or not whole or any(step.before for step in differences):
         why = "something it rests on changed in between" if alone else "`main` moved beside it"
         head = f"**Merged, and applied in another way than planned**: {why}, and `resolved` has the tree `{resolved}`."
     else:

@@ -64,20 +64,25 @@ class Candidates:
 
     Args:
         wish: what people want.
-        prior: the last lock's packages by Application.
+        prior: the packages that are to stay, by Application: the last lock's, or what people reviewed to take their place.
         catalog: what can be installed.
         needs: what choices need.
         free: Applications whose locked version is not preferred, since somebody asked to move them.
+        installed: the last lock's packages, by which going back and `upgrades.blocks` are judged; None for the prior ones.
     """
 
     def __init__(
-        self, wish: Wish, prior: Mapping[str, Package], catalog: Catalog, needs: Needs, free: Collection[str] = ()
+        self,
+        wish: Wish,
+        prior: Mapping[str, Package],
+        catalog: Catalog,
+        needs: Needs,
+        free: Collection[str] = (),
+        installed: Mapping[str, Package] | None = None,
     ) -> None:
         self.needs = needs
-        # A damaged lock costs only its preference.
-        self.prior = {
-            name: p for name, p in prior.items() if home_of(p) and p.digest.startswith("sha256:") and is_version(p.version)
-        }
+        self.prior = _sound(prior)
+        self.installed = self.prior if installed is None else _sound(installed)
         self._wish = wish
         self._catalog = catalog
         self._free = free
@@ -152,12 +157,24 @@ class Candidates:
         return any(isinstance(one, Verified) and _blocking(one, version) is None for one in beyond)
 
     def _locked(self, first: Need, needs: Sequence[Need]) -> Package | None:
-        """The last lock's package of an Application, if it still meets all needs."""
-        locked = self._past(first)
+        """What is to stay of an Application, if it still meets all needs: what was reviewed, or else what is installed."""
         wanted = {n.catalog for n in needs} - {None}
-        if locked is None or not wanted <= {home_of(locked)}:
-            return None
-        return locked if all(fits(locked.version, n.range) for n in needs) else None
+        for one in (self.prior.get(first.application), self.installed.get(first.application)):
+            if one is None or one.blueprint != first.blueprint or not wanted <= {home_of(one)}:
+                continue
+            if all(fits(one.version, n.range) for n in needs) and self._is_reached(first, one):
+                return one
+        return None
+
+    def _is_reached(self, first: Need, one: Package) -> bool:
+        """Whether one can come to a package from what is installed, as far as the catalog tells."""
+        past = self._past(first)
+        if past is None or past.version == one.version:
+            return True
+        if older(one.version, past.version) and not self._asked_to_go_back(first, past):
+            return False
+        found = self._catalog.get(*_where(one), one.digest)
+        return isinstance(found, PassedOver) or _blocking(found, past.version) is None
 
     def _of_lock(self, first: Need, locked: Package) -> Choice:
         """The locked version, or the same one published anew when it is gone.
@@ -173,7 +190,7 @@ class Candidates:
 
     def _past(self, first: Need) -> Package | None:
         """The last lock's package of an Application, if it was of the same Blueprint."""
-        past = self.prior.get(first.application)
+        past = self.installed.get(first.application)
         return past if past is not None and past.blueprint == first.blueprint else None
 
     def _in_range(
@@ -223,6 +240,11 @@ class Candidates:
         except ExpressionError as error:
             return PassedOver(blueprint.version, "InvalidExpression", str(error))
         return choice
+
+
+def _sound(packages: Mapping[str, Package]) -> Mapping[str, Package]:
+    """Those of a lock that can be looked for: a damaged lock costs only its preference."""
+    return {name: p for name, p in packages.items() if home_of(p) and p.digest.startswith("sha256:") and is_version(p.version)}
 
 
 def nearest(needs: Sequence[Need]) -> Need:

@@ -62,9 +62,9 @@ class Repairs:
             return ""
         for version in islice(versions, MAX_TRIES):
             wish = self._asked(one, version)
-            prior = self._candidates.prior
+            prior, installed = self._candidates.prior, self._candidates.installed
             roots = [declared_need(d) for _, d in sorted(wish.declared.items())]
-            if self._found(roots, Candidates(wish, prior, self._catalog, Needs(wish, prior))) is not None:
+            if self._found(roots, Candidates(wish, prior, self._catalog, Needs(wish, prior), installed=installed)) is not None:
                 file = f"applications/{one.application}.yaml"
                 if one.application in self._wish.declared:
                     return f"ask for {one.blueprint} {version} in {file}"
@@ -104,8 +104,9 @@ class Repairs:
                 continue
             if len(name) > MAX_NAME or is_reserved(name):
                 continue
-            needs = Needs(self._wish, self._candidates.prior, {need.requirer: {key: name}})
-            candidates = Candidates(self._wish, self._candidates.prior, self._catalog, needs)
+            prior, installed = self._candidates.prior, self._candidates.installed
+            needs = Needs(self._wish, prior, {need.requirer: {key: name}})
+            candidates = Candidates(self._wish, prior, self._catalog, needs, installed=installed)
             own = Need(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
             found = self._found([*roots, own], candidates)
             if found is None or all(d.key != key for d in found[need.requirer].verified.blueprint.spec.depends):

@@ -47,7 +47,7 @@ def resolve(
     prior: Mapping[str, Package],
     catalog: Catalog,
     free: Collection[str] = (),
-    before: Mapping[str, Package] | None = None,
+    kept: Mapping[str, Package] | None = None,
 ) -> tuple[Resolution | None, tuple[Problem, ...]]:
     """Choose a version of everything.
 
@@ -56,12 +56,13 @@ def resolve(
         prior: the last lock's packages by Application; empty at first.
         catalog: what can be installed. Its Faults pass through.
         free: Applications that may leave their locked version, since somebody asked to move them within their ranges.
-        before: what is installed, which the warnings are about, where that is not what was locked last.
+        kept: the packages that stay where they can, since people reviewed them, by Application; None for the last lock's.
 
     Returns:
         The resolution, or None with the problems.
     """
-    candidates = Candidates(wish, prior, catalog, Needs(wish, prior), free)
+    installed = Candidates(wish, prior, catalog, Needs(wish, prior), free)
+    candidates = installed if kept is None else Candidates(wish, kept, catalog, Needs(wish, kept), free, prior)
     roots = [declared_need(one) for _, one in sorted(wish.declared.items())]
     conflict = Conflict(wish, candidates, catalog)
     hopeless = [problem for need in roots if (problem := conflict.hopeless(need)) is not None]
@@ -78,8 +79,7 @@ def resolve(
         found = raise_(found, roots, candidates, free)
     needs = _needs(found, roots, candidates)
     edges = {name: tuple(sorted({n.application for n in candidates.needs.of(one)})) for name, one in found.items()}
-    since = candidates if before is None else Candidates(wish, before, catalog, Needs(wish, before), free)
-    resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, since)))
+    resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, installed)))
     problems = tuple(_unknown_binds(wish, found))
     return (None, problems) if problems else (resolution, ())
 

@@ -29,22 +29,34 @@ def packages_of(lock: EnvironmentLock | None) -> Mapping[str, Package]:
     return {p.application: p for p in lock.packages} if lock else {}
 
 
-def brought(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Brought, ...]:
-    """What a lock brings that a prior one does not have: other artifacts, whatever else differs."""
-    before = packages_of(prior)
-    olds = ((p, before[p.application].digest if p.application in before else None) for p in lock.packages)
-    return tuple(Brought(package, old) for package, old in olds if old != package.digest)
+def brought(prior: EnvironmentLock | None, main: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Brought, ...]:
+    """What a plan brings: other artifacts than there are without it, whatever else differs.
+
+    Args:
+        prior: what is resolved.
+        main: what `main` comes to without it, be it held or not, which is not its own; None when it comes to nothing.
+        lock: what it comes to.
+    """
+    before, beside = packages_of(prior), packages_of(main)
+    return tuple(
+        Brought(one, _digest(before, one.application))
+        for one in lock.packages
+        if one.digest not in {_digest(before, one.application), _digest(beside, one.application)}
+    )
 
 
-def keeping(installed: Mapping[str, Package], reviewed: Iterable[Brought]) -> Mapping[str, Package]:
-    """What is to be taken for locked, by Application: what is installed, and what people reviewed to take its place.
+def keeping(prior: EnvironmentLock | None, reviewed: Iterable[Brought]) -> Mapping[str, Package] | None:
+    """What is to stay, by Application: what is installed, and what people reviewed to take its place; None without any of that.
 
     Only what was reviewed to take the place of the very artifact that is installed does: else a plan that is out of date would
     take back what came after it.
     """
-    found = dict(installed)
-    for one in reviewed:
-        there = installed.get(one.package.application)
-        if (there.digest if there else None) == one.before:
-            found[one.package.application] = one.package
-    return found
+    installed = packages_of(prior)
+    found = {
+        one.package.application: one.package for one in reviewed if _digest(installed, one.package.application) == one.before
+    }
+    return {**installed, **found} if found else None
+
+
+def _digest(packages: Mapping[str, Package], application: str) -> str | None:
+    return packages[application].digest if application in packages else None

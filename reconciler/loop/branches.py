@@ -128,6 +128,7 @@ class Branches:
                     raise
             else:
                 self._heads = heads | ({CONFIRMED: confirmation} if confirmation else {})
+                self._plans = {number: self._plans[number] for number in self.plans if number in self._plans}
                 return
 
     def forget(self) -> None:
@@ -216,8 +217,8 @@ class Branches:
         if (lock := self._read(commit.id, LOCK_FILE, EnvironmentLock)) is None:
             return None
         packages = packages_of(lock)
-        brings = (line.partition(" ") for line in _trailers(commit, _BRINGS))
-        brought = tuple(Brought(packages[name], old or None) for name, _, old in brings if name in packages)
+        brings = {name: old or None for name, _, old in (line.partition(" ") for line in _trailers(commit, _BRINGS))}
+        brought = tuple(Brought(packages[name], old) for name, old in brings.items() if name in packages)
         lines = (line.partition(" ") for line in _trailers(commit, _CHANGES))
         try:
             changes = {str(json.loads(name)): content for content, _, name in lines}
@@ -255,7 +256,6 @@ class Branches:
             self._withdrawn[branch] = self._withdrawal()
             self._repository.push(self._withdrawn[branch], branch, expect=head)
         del self._heads[branch]
-        self._plans.pop(number, None)
 
     def _without_plan(self, heads: Mapping[str, str]) -> dict[str, str]:
         """Of some heads those of branches for plans that say that there is none."""

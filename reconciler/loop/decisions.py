@@ -14,7 +14,7 @@ from reconciler.loop.standing import Watch
 from reconciler.model.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from reconciler.decide.conditions import Hitch
     from reconciler.decide.standing import Standing
@@ -61,13 +61,22 @@ class Decisions:
         branches: its branches as last seen.
         world: what passes share.
         claim: its hold on Namespaces.
+        proposed: asks for the pull requests that are open.
 
     Attributes:
         last: the newest lock that this process knows of; None when there was none.
     """
 
-    def __init__(self, identity: Identity, branches: Branches, world: World, claim: Claim) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        branches: Branches,
+        world: World,
+        claim: Claim,
+        proposed: Callable[[], Collection[int]] = frozenset,
+    ) -> None:
         self._identity, self._branches, self._world, self._claim = identity, branches, world, claim
+        self._proposed = proposed
         self._watch = Watch(world.catalog)
         self._known: Decision | None = None
         self._accepted: tuple[str, str | None] | None = None
@@ -94,7 +103,9 @@ class Decisions:
         if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
             self.last = prior
             written = self._branches.wanted_files()
-            held = known.lock if known is not None and self._holds(known, main) else None
+            kept = keeping(prior, reviewed(self._branches, written, self._proposed))
+            if known is not None and self._holds(known, main):
+                kept = packages_of(known.lock)
             result = desire(
                 written,
                 self._identity,
@@ -102,7 +113,7 @@ class Decisions:
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,
-                kept=keeping({**packages_of(prior), **packages_of(held)}, reviewed(self._branches, written)),
+                kept=kept,
             )
             known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:

@@ -119,7 +119,7 @@ def desire(
         around: what rendering needs to know.
         take: asks for the Namespaces that a lock needs, and gives those that another Environment holds (`loop.claims`).
         free: Applications that somebody asked to move within their ranges.
-        kept: the packages whose versions are kept instead of the last good lock's, since people reviewed them, by Application.
+        kept: the packages that stay where they can, since people reviewed them, by Application; None for the last good lock's.
     """
     sources = {file: documents.recall(text, file) for file, text in snapshot.files.items()}
     wish, problems = validate(sources)
@@ -127,9 +127,7 @@ def desire(
     if wish is None or has_errors(problems):
         return refusal("Valid", problems)
     try:
-        installed = packages_of(prior)
-        locked = installed if kept is None else kept
-        resolution, found = resolve(wish, locked, catalog, free, None if locked == installed else installed)
+        resolution, found = resolve(wish, packages_of(prior), catalog, free, kept)
     except Fault as fault:
         return outside("Resolved", fault)
     if resolution is None:

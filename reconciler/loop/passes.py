@@ -129,7 +129,8 @@ class Reconciliation:
         self._pace = Pace(world.coalesce, world.patience)
         self._branches = Branches(repository)
         self._world = world
-        self._decisions = Decisions(identity, self._branches, world, self._claim)
+        proposed = pulls.proposed if pulls is not None else frozenset[int]
+        self._decisions = Decisions(identity, self._branches, world, self._claim, proposed)
         self._seen: Sightings = {}
         self._behind = Behind(world.clusters)
 

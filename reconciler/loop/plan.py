@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
-from reconciler.decide.reviewed import brought, keeping, packages_of
+from reconciler.decide.reviewed import brought, keeping
 from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN, RESOLVED, Planned, ref_of
@@ -20,7 +20,7 @@ from reconciler.world.documents import MAX_BYTES
 from reconciler.world.git import Repository, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from pathlib import Path
 
     from reconciler.decide.conditions import Hitch
@@ -68,7 +68,6 @@ def plan(
     world: World,
     claim: Claim,
     *,
-    main: EnvironmentLock | None = None,
     reviewed: Iterable[Brought] = (),
 ) -> Plan:
     """Plan what people wrote. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
@@ -79,15 +78,13 @@ def plan(
         prior: what is resolved.
         world: what passes know.
         claim: the Environment's hold on Namespaces; it is asked, and nothing is taken.
-        main: what `main` comes to without it, be it held or not; None when it comes to nothing.
-        reviewed: what an earlier plan of the same brings, whose versions are kept: somebody may have approved it.
+        reviewed: what plans of the same bring, as `reviewed` finds them: what is planned is what will be applied.
     """
     try:
         around = world.surroundings(world.policies())
     except Fault as fault:
         return Plan(snapshot, prior, hitch=outside("Valid", fault))
-    kept = keeping({**packages_of(prior), **packages_of(main)}, reviewed)
-    found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=kept)
+    found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=keeping(prior, reviewed))
     if not isinstance(found, Desired):
         return Plan(snapshot, prior, hitch=found)
     return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
@@ -108,33 +105,42 @@ def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound
     return Bound(found.tree, diff_of(main, found.snapshot), packages)
 
 
-def planned_of(found: Plan, main: Snapshot) -> Planned | None:
-    """A plan as its branch is to hold it, given what people wrote on `main`; None when it has no tree."""
+def planned_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Planned | None:
+    """A plan as its branch is to hold it; None when it has no tree.
+
+    Args:
+        found: the plan.
+        main: what people wrote on `main`.
+        lock: what that comes to, as for `bound_of`.
+    """
     if found.tree is None or found.desired is None:
         return None
-    lock, changes = found.desired.lock, changes_of(main, found.snapshot)
-    return Planned(found.tree, lock, input_of(found.snapshot), changes, brought(found.prior, lock))
+    new = brought(found.prior, lock, found.desired.lock)
+    return Planned(found.tree, found.desired.lock, input_of(found.snapshot), changes_of(main, found.snapshot), new)
 
 
-def reviewed(branches: Branches, main: Snapshot, snapshot: Snapshot | None = None) -> tuple[Brought, ...]:
-    """What the plans bring that people reviewed: of pull requests that are on `main`, or of one that changes just the same.
+def holds(snapshot: Snapshot, changes: Mapping[str, str]) -> bool:
+    """Whether what people wrote has some changes (as `changes_of` tells them), by whatever route they came."""
+    return all(content_of(name, snapshot) == new for name, new in changes.items())
 
-    A pull request is on `main` when what it changes is there as it would have it, by whatever route it came.
+
+def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], Collection[int]]) -> tuple[Brought, ...]:
+    """What those plans bring that people reviewed as part of what they wrote: its versions stay what they were.
 
     Args:
         branches: the Environment's.
-        main: what people wrote on `main`.
-        snapshot: what they would have there instead; None for those that are on `main`.
+        snapshot: what people wrote on `main`, or would have there.
+        others: asks for the pull requests that are no part of that, since they are open, whatever they hold.
     """
-    plans = [found for number in sorted(branches.plans) if (found := branches.plan(number))]
-    if snapshot is None:
-        # What holds more comes after what it holds too, as where one pull request is made upon another.
-        plans.sort(key=lambda one: (one.input == input_of(main), len(one.changes)))
-        fitting = [one for one in plans if all(content_of(name, main) == new for name, new in one.changes.items())]
-    else:
-        same = changes_of(main, snapshot)
-        fitting = [one for one in plans if one.changes == same]
-    return tuple(chain.from_iterable(one.brought for one in fitting))
+    written = input_of(snapshot)
+    if written == branches.digest_of_resolved():
+        return ()  # it is resolved: nothing is to come that was reviewed
+    plans = {number: found for number in branches.plans if (found := branches.plan(number)) and found.brought}
+    plans = {number: found for number, found in plans.items() if holds(snapshot, found.changes)}
+    apart = others() if plans else ()
+    # What holds more comes after what it holds too, as where one pull request is made upon another.
+    order = sorted(plans, key=lambda number: (plans[number].input == written, len(plans[number].changes), number))
+    return tuple(chain.from_iterable(plans[number].brought for number in order if number not in apart))
 
 
 def restores(found: Plan, branches: Branches) -> bool:

@@ -23,7 +23,7 @@ from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
 from reconciler.loop.comments import CommentForge, Comments
 from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import STANDS, Forge, Notices
-from reconciler.loop.plan import bound_of, plan, planned_of, restores, reviewed
+from reconciler.loop.plan import bound_of, holds, plan, planned_of, restores, reviewed
 from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
@@ -114,6 +114,14 @@ class Pulls:
         self._after: dict[int, Sequence[str]] = {}
         self._unseen: set[tuple[int, str]] = set()
 
+    def proposed(self) -> frozenset[int]:
+        """The pull requests that are open; none when that cannot be told. Never raises a Fault."""
+        try:
+            return frozenset(one.number for one in self._forge.pull_requests(self._repository))
+        except Fault as fault:
+            log.warning("pull requests not asked for", repository=self._repository, why=str(fault))
+            return frozenset()
+
     def look(self, branches: Branches, outcome: Outcome) -> float | None:
         """Plan what is open and not planned yet, and end what is closed. Never raises a Fault.
 
@@ -132,7 +140,8 @@ class Pulls:
             log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
             return None
         for pull in asked:
-            self._tend(pull.number, self._keep, pull, branches, outcome.lock)
+            others = frozenset(one.number for one in asked) - {pull.number}
+            self._tend(pull.number, self._keep, pull, branches, outcome.lock, others)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
             self._tend(number, self._end, number, branches, outcome)
@@ -146,8 +155,8 @@ class Pulls:
         except Fault as fault:
             log.warning("pull request not planned", repository=self._repository, number=number, why=str(fault))
 
-    def _keep(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None) -> None:
-        """Bring what a pull request was told up to date, given what `main` comes to without it."""
+    def _keep(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None, others: frozenset[int]) -> None:
+        """Bring what a pull request was told up to date, given what `main` comes to without it, and what else is open."""
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         same = told is not None and (told.key, told.main) == (key, main)
@@ -156,14 +165,14 @@ class Pulls:
             if admission == told.admission:
                 self._keep_told(pull, told)
                 return
-        found = self._planned(pull, branches, main)
+        found = self._planned(pull, branches, others)
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = bound_of(found, branches.wanted_files(), main)
         takes_back = restores(found, branches)
         admission = self._gate.of_pull(pull, packages, bound, restores=takes_back)
         text = self._text(pull.number, found, admission)
         self._comments.say(pull.number, text)  # people first: the forge takes its time over a push
-        unkept = self._put(pull.number, found, branches)
+        unkept = self._put(pull.number, found, branches, main)
         notices = told.notices if told else Notices(self._forge, self._repository)
         mark = plan_mark(found.steps, found.total, bound, unkept or found.hitch)
         marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission, planned=found.desired is not None)}
@@ -183,12 +192,12 @@ class Pulls:
             self._comments.say(pull.number, told.text)
             told.seen = time.monotonic()
 
-    def _planned(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None) -> Plan:
+    def _planned(self, pull: PullRequest, branches: Branches, others: frozenset[int]) -> Plan:
         head = branches.head(MAIN) or ""
         self._clone.fetch({MAIN: head, ref_of(f"pull/{pull.number}"): pull.head})
         snapshot = self._clone.merge(head, pull.head, WANTED)
-        known = reviewed(branches, branches.wanted_files(), snapshot)
-        return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, main=main, reviewed=known)
+        known = reviewed(branches, snapshot, lambda: others)
+        return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=known)
 
     def _text(self, number: int, found: Plan, admission: Admission) -> str:
         """What is to be said of what was found, and of what the rules say of it."""
@@ -203,12 +212,12 @@ class Pulls:
             policy=section(admission, planned=found.desired is not None),
         )
 
-    def _put(self, number: int, found: Plan, branches: Branches) -> Hitch | None:
+    def _put(self, number: int, found: Plan, branches: Branches, main: EnvironmentLock | None) -> Hitch | None:
         """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`.
 
         While it cannot be told what a pull request comes to, the plan that people read stays.
         """
-        planned = planned_of(found, branches.wanted_files())
+        planned = planned_of(found, branches.wanted_files(), main)
         if found.desired is None or planned is None:
             if found.hitch is not None and found.hitch.refused:
                 branches.drop_plan(number)
@@ -255,8 +264,9 @@ class Pulls:
             return held_up(outcome.hitch)
         if lock is None or tree is None:
             return ()
-        alone = input_of(branches.wanted_files()) == planned.input
-        return applied(planned.lock, planned.tree, lock, tree, alone=alone, warnings=outcome.warnings)
+        main = branches.wanted_files()
+        alone, whole = input_of(main) == planned.input, holds(main, planned.changes)
+        return applied(planned.lock, planned.tree, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
 
     def _tell_after(self, number: int, paragraph: Sequence[str]) -> None:
         ours = self._comments.ours(number) if paragraph and self._after.get(number) != paragraph else None

@@ -118,6 +118,27 @@ def test_the_locked_version_stays_while_it_fits() -> None:
     assert versions(moved) == {"web": "1.1.0", "db": "1.0.0"}
 
 
+@pytest.mark.parametrize(
+    ("installed", "reviewed", "range_", "chosen"),
+    [
+        ("1.0.0", "1.1.0", "^1", "1.1.0"),
+        (None, "1.1.0", "^1", "1.1.0"),
+        ("1.0.0", "1.1.0", "~1.0", "1.0.0"),  # what was reviewed does not fit any more, what is installed does: nothing moves
+        ("1.0.0", "1.1.0", "^2", "2.1.0"),
+        ("1.2.0", "1.1.0", "^1", "1.2.0"),  # nobody asked to go back
+        ("1.2.0", "1.1.0", "~1.1", "1.1.0"),
+        ("1.0.0", "3.0.0", ">=1", "1.0.0"),  # `blocks` is of what is installed, and not of what was reviewed
+        ("1.2.0", "3.0.0", ">=1", "3.0.0"),
+    ],
+)
+def test_what_was_reviewed_stays_where_one_can_come_to_it(installed: str | None, reviewed: str, range_: str, chosen: str) -> None:
+    shelf = Shelf(*many("web", "1.0.0", "1.1.0", "1.2.0", "2.1.0"), blueprint("web", "3.0.0", upgrades={"blocks": ["<1.2"]}))
+    before = prior(package("web", installed)) if installed else {}
+    found, _ = resolve(wish(application("web", version=range_)), before, shelf, kept=prior(package("web", reviewed)))
+    assert found is not None
+    assert versions(found) == {"web": chosen}
+
+
 def test_the_locked_artifact_stays_whatever_its_tag_points_at_now() -> None:
     found = resolved(wish(application("web")), Shelf(blueprint("web")), prior(package("web")))
     assert found.choices["web"].artifact == package("web").artifact

@@ -26,24 +26,39 @@ def versions(lock: EnvironmentLock) -> dict[str, str]:
 def test_what_a_plan_brings_makes_its_packages_of_what_it_was_planned_upon(
     prior: EnvironmentLock, planned: EnvironmentLock
 ) -> None:
-    kept = keeping(packages_of(prior), brought(prior, planned))
+    kept = keeping(prior, brought(prior, None, planned)) or packages_of(prior)
     assert {name: p.version for name, p in kept.items()} == versions(prior) | versions(planned)
 
 
 @given(locks, locks, locks)
 def test_what_changed_since_it_was_planned_stays(prior: EnvironmentLock, planned: EnvironmentLock, now: EnvironmentLock) -> None:
     before, there, wanted = versions(prior), versions(now), versions(planned)
-    kept = keeping(packages_of(now), brought(prior, planned))
+    kept = keeping(now, brought(prior, None, planned)) or packages_of(now)
     assert {name: p.version for name, p in kept.items()} == {
         name: wanted[name] if name in wanted and there.get(name) == before.get(name) else there[name]
         for name in {*there, *(n for n in wanted if n not in before)}
     }
 
 
+@given(locks, locks, locks)
+def test_what_main_comes_to_without_it_is_not_brought(
+    prior: EnvironmentLock, planned: EnvironmentLock, main: EnvironmentLock
+) -> None:
+    new = {one.package.application: one.package.version for one in brought(prior, main, planned)}
+    assert new == {
+        name: version
+        for name, version in versions(planned).items()
+        if version not in {versions(prior).get(name), versions(main).get(name)}
+    }
+
+
 def test_of_two_that_bring_the_same_the_later_one_is_kept() -> None:
-    both = [*brought(None, lock_of(package("db", "1.0.0"))), *brought(None, lock_of(package("db", "1.1.0")))]
-    assert keeping({}, both)["db"].version == "1.1.0"
+    both = [brought(None, None, lock_of(package("db", version))) for version in ("1.0.0", "1.1.0")]
+    kept = keeping(None, [one for some in both for one in some])
+    assert kept is not None
+    assert kept["db"].version == "1.1.0"
 
 
-def test_without_a_lock_there_are_no_packages() -> None:
-    assert packages_of(None) == {}
+def test_without_anything_reviewed_nothing_is_kept_but_what_is_installed() -> None:
+    assert keeping(None, ()) is None
+    assert keeping(lock_of(package("db")), ()) is None

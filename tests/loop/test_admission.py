@@ -129,6 +129,7 @@ class House:
     looks: int = 0
     comes_to: EnvironmentLock | None = None
     restores: bool = False
+    proposed: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.work = self.stage.folder / "work"
@@ -148,6 +149,7 @@ class House:
     def start(self) -> Reconciliation:
         made = self.stage.start()
         made._gate = self.gate()
+        made._decisions._proposed = lambda: self.proposed
         return made
 
     def run(self) -> Outcome:
@@ -175,6 +177,7 @@ class House:
         head = git(self.work, "rev-parse", "HEAD")
         git(self.work, "push", "-q", "-f", "origin", f"HEAD:refs/pull/{number}/head")
         git(self.work, "checkout", "-q", "main")
+        self.proposed.add(number)
         return head
 
     def plan(self, number: int, *contents: dict[str, str]) -> str:
@@ -191,11 +194,11 @@ class House:
         branches.look()
         snapshot = merged(clone, f"pull/{number}")
         main, world, claim = branches.wanted_files(), self.stage.start()._world, alone(self.stage.identity)
-        known = reviewed(branches, main, snapshot)
-        found = plan(snapshot, self.stage.identity, branches.lock(), world, claim, main=self.comes_to, reviewed=known)
+        known = reviewed(branches, snapshot, lambda: self.proposed - {number})
+        found = plan(snapshot, self.stage.identity, branches.lock(), world, claim, reviewed=known)
         assert found.desired is not None
         self.restores = restores(found, branches)
-        planned, bound = planned_of(found, main), bound_of(found, main, self.comes_to)
+        planned, bound = planned_of(found, main, self.comes_to), bound_of(found, main, self.comes_to)
         assert planned is not None
         assert bound is not None
         branches.push_plan(number, planned, found.desired.files, "a plan")
@@ -220,6 +223,7 @@ class House:
         else:
             git(self.work, "merge", "-q", "--ff-only", branch)
         git(self.work, "push", "-q", "origin", "main")
+        self.proposed.remove(number)
         made = git(self.work, "rev-parse", "HEAD")
         self.forge.pulls[made] = Merged(number, author, "main", made, fork, self.forge.tick())
         return made
@@ -534,6 +538,70 @@ def test_what_is_merged_together_is_applied_as_each_was_planned(house: House, ho
     house.merge(2, how)
     assert "resolved" in house.run().pushed
     assert {p.application: p.version for p in house.stage.lock().packages} == dict.fromkeys(("blog", "shop", "site"), "1.0.0")
+
+
+UPGRADE = {"applications/shop.yaml": application("shop", version="~1.1")}
+
+
+def held_upgrade(house: House) -> str:
+    """A push that nobody approved, for a newer version of what is installed."""
+    house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    pushed = house.push(UPGRADE)
+    outcome = house.run()
+    house.held(outcome, "PendingApproval")
+    house.comes_to = outcome.lock
+    return pushed
+
+
+def take_back(house: House, commit: str) -> None:
+    git(house.work, "revert", "--no-edit", commit)
+    git(house.work, "push", "-q", "origin", "main")
+
+
+def test_what_was_taken_back_does_not_come_with_what_was_planned_upon_it(house: House) -> None:
+    pushed = held_upgrade(house)
+    house.stage.shelf.put(verified("bp-site", "1.0.0"))
+    house.plan(1, {"README.md": "words"})
+    house.forge.review(2, "ada", house.plan(2, {"applications/site.yaml": application("site", "bp-site")}))
+    take_back(house, pushed)
+    house.run()
+    assert {p.application: p.version for p in house.stage.lock().packages} == {"shop": "1.0.0"}
+    house.merge(2)
+    house.run()
+    assert {p.application: p.version for p in house.stage.lock().packages} == {"shop": "1.0.0", "site": "1.0.0"}
+
+
+@pytest.mark.parametrize("proposed", [False, True])
+def test_to_take_back_what_is_held_moves_nothing(house: House, proposed: bool) -> None:
+    house.stage.shelf.put(verified("bp-shop", "2.0.0"))
+    pushed = held_upgrade(house)
+    house.plan(1, {"applications/shop.yaml": application("shop")})
+    assert house.restores
+    if proposed:
+        house.merge(1)
+    else:
+        take_back(house, pushed)
+    house.run()
+    assert {p.application: p.version for p in house.stage.lock().packages} == {"shop": "1.0.0"}
+
+
+def test_who_proposes_what_others_have_approved_holds_nobody_up(house: House) -> None:
+    approved_together(house)
+    house.plan(3, BLOG | SITE)
+    house.merge(1)
+    house.merge(2)
+    assert "resolved" in house.run().pushed
+    assert {p.application: p.version for p in house.stage.lock().packages} == dict.fromkeys(("blog", "shop", "site"), "1.0.0")
+
+
+def test_a_plan_upon_what_main_waits_with_keeps_its_versions(house: House) -> None:
+    house.stage.shelf.put(verified("bp-shop", "1.2.0"))
+    held_upgrade(house)
+    head = house.propose(2, {"applications/shop.yaml": application("shop", version="~1.2")})
+    first = house.look(2, head)
+    house.stage.shelf.put(verified("bp-shop", "1.2.1"))
+    house.push({"README": "main moves beside it"})
+    assert house.look(2, head) == first
 
 
 def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: House) -> None:

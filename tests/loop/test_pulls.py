@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from reconciler.decide.catalog import Verified
+
 US = "catalyst"
 PLAN = "catalyst/plan"
 
@@ -114,6 +116,7 @@ class Scene:
         made._pulls = Pulls(
             self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity), self.gate, self.stands
         )
+        made._decisions._proposed = made._pulls.proposed
         if self.gate is not None:
             made._gate = self.gate
         return made
@@ -297,7 +300,29 @@ def test_versions_that_were_reviewed_stay_when_main_moves_beside_them(scene: Sce
     assert told in scene.forge.marks[head][PLAN][1], "an approval stands"
     scene.propose(3, files("shop", "blog", "site"))
     running.run()
-    assert "bp-shop 1.0.0" not in scene.text(3), "who proposes something else gets what is newest now"
+    assert "| blog | added | bp-shop 1.0.0 |" in scene.text(3)
+    assert "| site | added | bp-shop 1.1.0 |" in scene.text(3)
+    changed = {"applications/blog.yaml": application("blog", version="^1.0")}
+    scene.propose(3, files("shop") | changed)
+    running.run()
+    assert "| blog | added | bp-shop 1.1.0 |" in scene.text(3), "who proposes something else gets what is newest now"
+
+
+def test_what_is_only_proposed_decides_for_nobody_else(scene: Scene) -> None:
+    running = scene.start()
+    scene.propose(1, files("shop", "blog"))
+    scene.propose(2, files("shop", "site"))
+    running.run()
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.propose(3, files("shop", "blog", "site"))
+    scene.propose(4, files("shop", "blog"))
+    running.run()
+    assert "| blog | added | bp-shop 1.0.0 |" in scene.text(1)
+    assert "| blog | added | bp-shop 1.1.0 |" in scene.text(4)
+    scene.merge(1, files("shop", "blog"))
+    scene.merge(2, files("shop", "blog", "site"))
+    running.run()
+    assert versions(scene) == {"blog": "1.0.0", "shop": "1.0.0", "site": "1.0.0"}
 
 
 def shop(range_: str) -> dict[str, str]:
@@ -467,6 +492,31 @@ def test_what_was_merged_and_then_forced_off_main_is_not_waited_for(scene: Scene
     assert scene.stage.head("plan/pr-3") is None
 
 
+def test_one_whose_removal_was_taken_back_at_once_is_not_told_that_it_is_applied(scene: Scene) -> None:
+    scene.stage.push(files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    scene.propose(3, files("shop"))
+    running.run()
+    scene.merge(3, files("shop"))
+    scene.stage.push(files("shop", "blog"))
+    running.run()
+    assert "**Merged, and applied in another way than planned**" in scene.text(3)
+    assert "blog 1.0.0 was not in the plan" in scene.text(3)
+
+
+def test_plans_that_somebody_else_took_away_are_forgotten(scene: Scene) -> None:
+    running = scene.start()
+    for n in range(4, 7):
+        made = scene.stage.git("commit-tree", "resolved^{tree}", "-m", "words")
+        scene.stage.git("update-ref", f"refs/heads/plan/pr-{n}", made)
+        scene.stage.push(files("shop") | {"README.md": f"{n}"})
+        running.run()
+        scene.stage.git("update-ref", "-d", f"refs/heads/plan/pr-{n}")
+    running.run()
+    assert running._branches._plans == {}
+
+
 def test_one_that_is_closed_unmerged_keeps_what_it_was_told(scene: Scene) -> None:
     scene.propose(3, files("shop", "blog"))
     running = scene.start()
@@ -534,6 +584,85 @@ def test_what_policies_say_is_told_and_kept_up_to_date(scene: Scene) -> None:
     policies = ruled()
     running.run()
     assert scene.forge.marks[commit]["catalyst/policy"][0] == "failure"
+
+
+@dataclass
+class Waiting:
+    """A Scene where `main` waits for its window with what somebody pushed."""
+
+    scene: Scene
+    now: datetime = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+    def start(self, *newer: Verified, wants: str) -> Reconciliation:
+        policies = ruled({"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"})
+        self.scene.gate = Gate("acme-prod", lambda: policies, clock=self.clock)
+        for one in newer:
+            self.scene.stage.shelf.put(one)
+        running = self.scene.start()
+        self.scene.stage.push(shop(wants))
+        assert running.run().hitch is not None
+        return running
+
+    def clock(self) -> float:
+        return self.now.timestamp()
+
+    def open(self) -> None:
+        self.now = self.now.replace(hour=14)
+
+
+@pytest.fixture
+def waiting(scene: Scene) -> Waiting:
+    return Waiting(scene)
+
+
+def test_what_main_waits_with_is_not_brought_by_what_is_planned_upon_it(waiting: Waiting) -> None:
+    scene, running = waiting.scene, waiting.start(verified("bp-shop", "1.1.0"), wants="~1.1")
+    scene.propose(3, shop("~1.1") | {"README.md": "words"})
+    running.run()
+    scene.stage.push(files("shop"))
+    waiting.open()
+    running.run()
+    assert versions(scene) == {"shop": "1.0.0"}
+
+
+@pytest.mark.parametrize("wants", ["1.1.0", "^2"])
+def test_what_takes_back_what_main_waits_with_moves_nothing(waiting: Waiting, wants: str) -> None:
+    scene, newer = waiting.scene, [verified("bp-shop", version) for version in ("1.1.0", "2.0.0")]
+    running = waiting.start(*newer, wants=wants)
+    scene.propose(3, files("shop"))
+    running.run()
+    assert "bp-shop" not in scene.text(3)
+    scene.merge(3, files("shop"))
+    waiting.open()
+    running.run()
+    assert versions(scene) == {"shop": "1.0.0"}
+
+
+def test_what_main_waits_with_is_no_step_on_the_way(waiting: Waiting) -> None:
+    scene, next_ = waiting.scene, verified("bp-shop", "2.0.0", upgrades={"blocks": ["<1.1"]})
+    running = waiting.start(verified("bp-shop", "1.1.0"), next_, wants="~1.1")
+    head = scene.propose(3, shop("^2"))
+    running.run()
+    assert scene.forge.marks[head][PLAN][0] == "failure"
+    scene.merge(3, shop("^2"))
+    waiting.open()
+    running.run()
+    assert versions(scene) == {"shop": "1.0.0"}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_plan_that_somebody_else_pushed_takes_nothing_back(scene: Scene, restart: bool) -> None:
+    old = scene.stage.git("rev-parse", "resolved^{tree}")
+    scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    scene.stage.push(shop("~1.1"))
+    running = scene.start()
+    running.run()
+    (now,) = scene.stage.lock().packages
+    made = scene.stage.git("commit-tree", old, "-p", "resolved", "-m", f"words\n\nBrings: shop {now.digest}\n")
+    scene.stage.git("update-ref", "refs/heads/plan/pr-9", made)
+    scene.stage.push(shop("^1.0"))
+    (scene.start() if restart else running).run()
+    assert versions(scene) == {"shop": "1.1.0"}
 
 
 @pytest.mark.parametrize("restart", [False, True])
