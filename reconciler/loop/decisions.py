@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from reconciler.decide.standing import Standing
     from reconciler.loop.claims import Claim
     from reconciler.loop.passes import World
-    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
+    from reconciler.world.git import Snapshot
 
 
 @dataclass
@@ -103,9 +104,6 @@ class Decisions:
         if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
             self.last = prior
             written = self._branches.wanted_files()
-            kept = keeping(prior, reviewed(self._branches, written, self._proposed))
-            if known is not None and self._holds(known, main):
-                kept = packages_of(known.lock)
             result = desire(
                 written,
                 self._identity,
@@ -113,12 +111,19 @@ class Decisions:
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,
-                kept=kept,
+                kept=self._kept(main, written, prior),
             )
             known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:
             known.standing = standing
         return known
+
+    def _kept(self, main: str, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
+        """The packages that are to stay: those of what is held already, or else those that people reviewed."""
+        known = self._known
+        if known is not None and self._holds(known, main):
+            return packages_of(known.lock)
+        return keeping(prior, reviewed(self._branches, written, self._proposed))
 
     def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch, input_: str) -> Decision:
         decision = Decision(key, standing, time.monotonic(), input_=input_, base=self._branches.head(RESOLVED))
