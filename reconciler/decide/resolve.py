@@ -62,7 +62,7 @@ def resolve(
         The resolution, or None with the problems.
     """
     installed = Candidates(wish, prior, catalog, Needs(wish, prior), free)
-    candidates = installed if kept is None else Candidates(wish, kept, catalog, Needs(wish, kept), free, prior)
+    candidates = installed if kept is None else Candidates(wish, kept, catalog, Needs(wish, {**prior, **kept}), free, prior)
     roots = [declared_need(one) for _, one in sorted(wish.declared.items())]
     conflict = Conflict(wish, candidates, catalog)
     hopeless = [problem for need in roots if (problem := conflict.hopeless(need)) is not None]

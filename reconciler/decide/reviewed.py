@@ -32,30 +32,45 @@ def packages_of(lock: EnvironmentLock | None) -> Mapping[str, Package]:
 def brought(prior: EnvironmentLock | None, main: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Brought, ...]:
     """What a plan brings: other artifacts than there are without it, whatever else differs.
 
+    An Application that `main` moves without it is none of that, in whatever version: `main` may take it back.
+
     Args:
         prior: what is resolved.
-        main: what `main` comes to without it, be it held or not, which is not its own; None when it comes to nothing.
+        main: what `main` comes to without it, be it held or not; None when it comes to nothing.
         lock: what it comes to.
     """
     before, beside = packages_of(prior), packages_of(main)
-    return tuple(
-        Brought(one, _digest(before, one.application))
-        for one in lock.packages
-        if one.digest not in {_digest(before, one.application), _digest(beside, one.application)}
-    )
+    found = []
+    for one in lock.packages:
+        old, moved = _digest(before, one.application), _digest(beside, one.application)
+        if one.digest != old and moved in {old, None}:
+            found.append(Brought(one, old))
+    return tuple(found)
 
 
-def keeping(prior: EnvironmentLock | None, reviewed: Iterable[Brought]) -> Mapping[str, Package] | None:
+def all_of(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Brought, ...]:
+    """All packages of a lock, each in the place of what is installed."""
+    before = packages_of(prior)
+    return tuple(Brought(one, _digest(before, one.application)) for one in lock.packages)
+
+
+def keeping(
+    prior: EnvironmentLock | None, reviewed: Iterable[Brought], held: EnvironmentLock | None = None
+) -> Mapping[str, Package] | None:
     """What is to stay, by Application: what is installed, and what people reviewed to take its place; None without any of that.
 
     Only what was reviewed to take the place of the very artifact that is installed does: else a plan that is out of date would
     take back what came after it.
+
+    Args:
+        prior: what is installed.
+        reviewed: what people reviewed; of two for one Application the later one.
+        held: what the same came to before, and waits; it stays where nothing else was reviewed.
     """
     installed = packages_of(prior)
-    found = {
-        one.package.application: one.package for one in reviewed if _digest(installed, one.package.application) == one.before
-    }
-    return {**installed, **found} if found else None
+    fitting = (one.package for one in reviewed if _digest(installed, one.package.application) == one.before)
+    kept = {**installed, **packages_of(held), **{one.application: one for one in fitting}}
+    return None if kept == installed else kept
 
 
 def _digest(packages: Mapping[str, Package], application: str) -> str | None:

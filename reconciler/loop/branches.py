@@ -76,6 +76,7 @@ class Planned:
         input: the digest of what people wrote, of which it was made.
         changes: what the pull request changes of that (`desire.changes_of`).
         brought: what it brings.
+        upon: the head of `resolved` that it was made upon; None when there was none.
     """
 
     tree: str
@@ -83,6 +84,7 @@ class Planned:
     input: str
     changes: Mapping[str, str]
     brought: tuple[Brought, ...]
+    upon: str | None
 
 
 class Branches:
@@ -224,10 +226,11 @@ class Branches:
             changes = {str(json.loads(name)): content for content, _, name in lines}
         except (ValueError, RecursionError):  # somebody else's: plans are protected only where `reconciler init` was run
             return None
-        return Planned(commit.tree, lock, next(iter(_trailers(commit, _PLANNED)), ""), changes, brought)
+        input_, upon = next(iter(_trailers(commit, _PLANNED)), ""), next(iter(commit.parents), None)
+        return Planned(commit.tree, lock, input_, changes, brought, upon)
 
     def push_plan(self, number: int, planned: Planned, files: Mapping[str, bytes], summary: str) -> bool:
-        """Commit files on top of `resolved`, as the plan of a pull request; false when it stands there already.
+        """Commit files on top of what a plan was made upon, as that of a pull request; false when it stands there already.
 
         Args:
             number: the pull request's.
@@ -238,11 +241,11 @@ class Branches:
         changes = (f"{_CHANGES}{content} {json.dumps(name)}" for name, content in planned.changes.items())
         brings = (f"{_BRINGS}{one.package.application} {one.before or ''}".rstrip() for one in planned.brought)
         message = "\n".join((summary, "", f"{_PLANNED}{planned.input}", *changes, *brings, ""))
-        branch, head = f"{PLAN}{number}", self._heads.get(RESOLVED)
-        there, wanted = self._commit(branch), (planned.tree, (head,) if head else (), message)
+        branch, upon = f"{PLAN}{number}", planned.upon
+        there, wanted = self._commit(branch), (planned.tree, (upon,) if upon else (), message)
         if there is not None and (there.tree, there.parents, there.message) == wanted:
             return False
-        self._plans[number] = self._push(branch, files, message, head), planned
+        self._plans[number] = self._push(branch, files, message, upon), planned
         return True
 
     def drop_plan(self, number: int) -> None:

@@ -6,15 +6,16 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.decide.reviewed import keeping, packages_of
+from reconciler.decide.reviewed import keeping
 from reconciler.loop.branches import RESOLVED, Branches
 from reconciler.loop.desire import Desired, Identity, desire, input_of, outside
-from reconciler.loop.plan import reviewed
+from reconciler.loop.plan import as_planned, reviewed
 from reconciler.loop.standing import Watch
 from reconciler.model.faults import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from reconciler.decide.conditions import Hitch
     from reconciler.decide.standing import Standing
@@ -74,7 +75,7 @@ class Decisions:
         branches: Branches,
         world: World,
         claim: Claim,
-        proposed: Callable[[], Collection[int]] = frozenset,
+        proposed: Callable[[], AbstractSet[int]] = frozenset,
     ) -> None:
         self._identity, self._branches, self._world, self._claim = identity, branches, world, claim
         self._proposed = proposed
@@ -111,19 +112,19 @@ class Decisions:
                 self._world.catalog,
                 self._world.surroundings(policies),
                 self._claim.take,
-                kept=self._kept(main, written, prior),
+                kept=self._kept(written, prior),
             )
             known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:
             known.standing = standing
         return known
 
-    def _kept(self, main: str, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
-        """The packages that are to stay: those of what is held already, or else those that people reviewed."""
+    def _kept(self, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
+        """The packages that are to stay: those that people reviewed, and those of what is held already."""
         known = self._known
-        if known is not None and self._holds(known, main):
-            return packages_of(known.lock)
-        return keeping(prior, reviewed(self._branches, written, self._proposed))
+        held = known.lock if known is not None and self._holds(known, input_of(written)) else None
+        found = (*as_planned(self._branches, written), *reviewed(self._branches, written, self._proposed))
+        return keeping(prior, found, held)
 
     def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch, input_: str) -> Decision:
         decision = Decision(key, standing, time.monotonic(), input_=input_, base=self._branches.head(RESOLVED))
@@ -149,9 +150,9 @@ class Decisions:
             return look
         return hitch.stage != "Valid" and old
 
-    def _holds(self, decision: Decision, main: str) -> bool:
-        """Whether it is of this commit, on what is resolved now, and was not committed yet."""
-        return decision.key[0] == main and decision.files is not None and decision.base == self._branches.head(RESOLVED)
+    def _holds(self, decision: Decision, input_: str) -> bool:
+        """Whether it is of what people wrote, on what is resolved now, and was not committed yet."""
+        return decision.input_ == input_ and decision.files is not None and decision.base == self._branches.head(RESOLVED)
 
     def accept(self, main: str) -> None:
         """Remember that what is on `resolved` now is what a commit came to."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
-from reconciler.decide.reviewed import brought, keeping
+from reconciler.decide.reviewed import all_of, brought, keeping
 from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN, RESOLVED, Planned, ref_of
@@ -20,7 +20,8 @@ from reconciler.world.documents import MAX_BYTES
 from reconciler.world.git import Repository, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from reconciler.decide.conditions import Hitch
@@ -105,18 +106,19 @@ def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound
     return Bound(found.tree, diff_of(main, found.snapshot), packages)
 
 
-def planned_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Planned | None:
+def planned_of(found: Plan, branches: Branches, main: EnvironmentLock | None) -> Planned | None:
     """A plan as its branch is to hold it; None when it has no tree.
 
     Args:
         found: the plan.
-        main: what people wrote on `main`.
-        lock: what that comes to, as for `bound_of`.
+        branches: the Environment's, upon which it was made.
+        main: what `main` comes to without it, be it held or not; None when it comes to nothing.
     """
     if found.tree is None or found.desired is None:
         return None
-    new = brought(found.prior, lock, found.desired.lock)
-    return Planned(found.tree, found.desired.lock, input_of(found.snapshot), changes_of(main, found.snapshot), new)
+    lock, changes = found.desired.lock, changes_of(branches.wanted_files(), found.snapshot)
+    new = brought(found.prior, main, lock)
+    return Planned(found.tree, lock, input_of(found.snapshot), changes, new, branches.head(RESOLVED))
 
 
 def holds(snapshot: Snapshot, changes: Mapping[str, str]) -> bool:
@@ -124,8 +126,8 @@ def holds(snapshot: Snapshot, changes: Mapping[str, str]) -> bool:
     return all(content_of(name, snapshot) == new for name, new in changes.items())
 
 
-def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], Collection[int]]) -> tuple[Brought, ...]:
-    """What those plans bring that people reviewed as part of what they wrote: its versions stay what they were.
+def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], AbstractSet[int]]) -> tuple[Brought, ...]:
+    """What people reviewed of what they wrote, in plans: its versions stay what they were.
 
     Args:
         branches: the Environment's.
@@ -135,12 +137,27 @@ def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], Collec
     written = input_of(snapshot)
     if written == branches.digest_of_resolved():
         return ()  # it is resolved: nothing is to come that was reviewed
-    plans = {number: found for number in branches.plans if (found := branches.plan(number)) and found.brought}
+    plans = {number: found for number in branches.plans if (found := branches.plan(number))}
     plans = {number: found for number, found in plans.items() if holds(snapshot, found.changes)}
-    apart = others() if plans else ()
+    apart = others() if plans else frozenset[int]()
     # What holds more comes after what it holds too, as where one pull request is made upon another.
-    order = sorted(plans, key=lambda number: (plans[number].input == written, len(plans[number].changes), number))
-    return tuple(chain.from_iterable(plans[number].brought for number in order if number not in apart))
+    order = sorted(plans.keys() - apart, key=lambda number: (len(plans[number].changes), number))
+    counted = [plans[number] for number in order]
+    return (*chain.from_iterable(one.brought for one in counted), *_whole(branches, written, counted))
+
+
+def as_planned(branches: Branches, main: Snapshot) -> tuple[Brought, ...]:
+    """All of a plan that was made of just what people wrote on `main`, upon what is resolved: of an open pull request too.
+
+    The forge may learn a moment after the push that it was merged.
+    """
+    return _whole(branches, input_of(main), [found for number in sorted(branches.plans) if (found := branches.plan(number))])
+
+
+def _whole(branches: Branches, written: str, plans: Sequence[Planned]) -> tuple[Brought, ...]:
+    """All of the last of some plans that was made of just this, upon what is resolved."""
+    found = [one for one in plans if (one.input, one.upon) == (written, branches.head(RESOLVED))]
+    return all_of(branches.lock(), found[-1].lock) if found else ()
 
 
 def restores(found: Plan, branches: Branches) -> bool:

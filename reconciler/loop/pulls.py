@@ -24,7 +24,7 @@ from reconciler.loop.comments import CommentForge, Comments
 from reconciler.loop.desire import WANTED, input_of, outside
 from reconciler.loop.notices import STANDS, Forge, Notices
 from reconciler.loop.plan import bound_of, holds, plan, planned_of, restores, reviewed
-from reconciler.model.faults import Fault, Rejected
+from reconciler.model.faults import Fault, Missing, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from reconciler.world.gitea import PullRequest
 
 _LEAST: Final = 1.0  # seconds between two looks that time alone asks for
+_LANDS: Final = 10.0  # seconds in which the forge marks what is on `main` as merged, its clock and ours not being quite the same
 
 log = structlog.get_logger()
 
@@ -139,15 +140,28 @@ class Pulls:
         except Fault as fault:
             log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
             return None
+        landing = {pull.number for pull in asked if self._is_landing(pull.number, branches)}
         for pull in asked:
+            if pull.number in landing:
+                continue
             others = frozenset(one.number for one in asked) - {pull.number}
             self._tend(pull.number, self._keep, pull, branches, outcome.lock, others)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
             self._tend(number, self._end, number, branches, outcome)
         moments = (one.moment for told in self._told.values() for one in told.admission.results if one.moment is not None)
-        due = self._gate.due(min(moments, default=None))
+        due = _LANDS if landing else self._gate.due(min(moments, default=None))
         return None if due is None else max(_LEAST, due)
+
+    def _is_landing(self, number: int, branches: Branches) -> bool:
+        """Whether `main` has just come to hold what a pull request changes: the forge marks it as merged after that.
+
+        Were it planned in between, as one that changes nothing, what people reviewed would be gone.
+        """
+        planned = branches.plan(number)
+        if planned is None or not planned.changes or abs(time.time() - branches.time(MAIN)) > _LANDS:
+            return False
+        return holds(branches.wanted_files(), planned.changes)
 
     def _tend(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
         try:
@@ -217,7 +231,7 @@ class Pulls:
 
         While it cannot be told what a pull request comes to, the plan that people read stays.
         """
-        planned = planned_of(found, branches.wanted_files(), main)
+        planned = planned_of(found, branches, main)
         if found.desired is None or planned is None:
             if found.hitch is not None and found.hitch.refused:
                 branches.drop_plan(number)
@@ -236,7 +250,10 @@ class Pulls:
         Until what was merged is decided on, its plan stays: it is what was reviewed, however long a decision is held up.
         """
         planned, main = branches.plan(number), branches.head(MAIN)
-        merged = self._forge.pull_request(self._repository, number).merged
+        try:
+            merged = self._forge.pull_request(self._repository, number).merged
+        except Missing:  # somebody else pushed a plan of none
+            merged = None
         if planned is not None and main is not None and merged is not None:
             if not self._seen(number, main, merged):
                 return

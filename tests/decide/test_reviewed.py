@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.reviewed import brought, keeping, packages_of
+from reconciler.decide.reviewed import all_of, brought, keeping, packages_of
 from tests.decide.builders import lock_of, package
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def test_what_main_comes_to_without_it_is_not_brought(
     assert new == {
         name: version
         for name, version in versions(planned).items()
-        if version not in {versions(prior).get(name), versions(main).get(name)}
+        if version != versions(prior).get(name) and versions(main).get(name) in {versions(prior).get(name), None}
     }
 
 
@@ -57,6 +57,13 @@ def test_of_two_that_bring_the_same_the_later_one_is_kept() -> None:
     kept = keeping(None, [one for some in both for one in some])
     assert kept is not None
     assert kept["db"].version == "1.1.0"
+
+
+def test_what_is_held_stays_where_nothing_else_was_reviewed() -> None:
+    held = lock_of(package("db", "1.1.0"), package("web", "1.1.0"))
+    kept = keeping(lock_of(package("db")), all_of(lock_of(package("db")), lock_of(package("db", "1.2.0"))), held)
+    assert kept is not None
+    assert {name: p.version for name, p in kept.items()} == {"db": "1.2.0", "web": "1.1.0"}
 
 
 def test_without_anything_reviewed_nothing_is_kept_but_what_is_installed() -> None:

@@ -198,7 +198,7 @@ class House:
         found = plan(snapshot, self.stage.identity, branches.lock(), world, claim, reviewed=known)
         assert found.desired is not None
         self.restores = restores(found, branches)
-        planned, bound = planned_of(found, main, self.comes_to), bound_of(found, main, self.comes_to)
+        planned, bound = planned_of(found, branches, self.comes_to), bound_of(found, main, self.comes_to)
         assert planned is not None
         assert bound is not None
         branches.push_plan(number, planned, found.desired.files, "a plan")
@@ -594,14 +594,22 @@ def test_who_proposes_what_others_have_approved_holds_nobody_up(house: House) ->
     assert {p.application: p.version for p in house.stage.lock().packages} == dict.fromkeys(("blog", "shop", "site"), "1.0.0")
 
 
-def test_a_plan_upon_what_main_waits_with_keeps_its_versions(house: House) -> None:
-    house.stage.shelf.put(verified("bp-shop", "1.2.0"))
-    held_upgrade(house)
-    head = house.propose(2, {"applications/shop.yaml": application("shop", version="~1.2")})
-    first = house.look(2, head)
-    house.stage.shelf.put(verified("bp-shop", "1.2.1"))
-    house.push({"README": "main moves beside it"})
-    assert house.look(2, head) == first
+@pytest.mark.parametrize("restart", [False, True])
+def test_what_the_forge_could_not_tell_at_first_decides_later(house: House, restart: bool) -> None:
+    approved_together(house)
+    house.plan(3, BLOG | SITE)
+    house.merge(1)
+    made = house.merge(2)
+    merged = house.forge.pulls.pop(made)
+    house.proposed.add(2)  # not marked yet
+    running = house.start()
+    running._decisions._world = replace(running._decisions._world, retry=0.0)
+    assert running.run(wait=1).hitch is not None
+    house.proposed.remove(2)
+    house.forge.pulls[made] = merged
+    outcome = (house.start() if restart else running).run(wait=1)
+    assert "resolved" in outcome.pushed
+    assert {p.application: p.version for p in house.stage.lock().packages} == dict.fromkeys(("blog", "shop", "site"), "1.0.0")
 
 
 def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: House) -> None:

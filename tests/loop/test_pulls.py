@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from reconciler.model.source import Source
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Comment, PullRequest
 from tests.loop.builders import AROUND, DOWN, Stage, application, files, verified
-from tests.world.git_server import GitServer
+from tests.world.git_server import GitServer, git
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,8 @@ class Forge:
 
     def pull_request(self, repository: str, number: int) -> PullRequest:
         del repository
+        if number not in self.closed:
+            raise Missing("there is no such pull request")
         return self.closed[number]
 
     def close(self, number: int, merged: str | None = None) -> None:
@@ -505,6 +508,47 @@ def test_one_whose_removal_was_taken_back_at_once_is_not_told_that_it_is_applied
     assert "blog 1.0.0 was not in the plan" in scene.text(3)
 
 
+@pytest.mark.parametrize("newer", [False, True])
+def test_the_forge_may_learn_of_a_merge_after_the_push(scene: Scene, newer: bool) -> None:
+    running = scene.start()
+    scene.propose(3, files("shop", "blog"))
+    running.run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    if newer:
+        scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    merged = scene.stage.push(files("shop", "blog"))
+    outcome = running.run()
+    assert scene.stage.trees("resolved")[0] == plan
+    assert outcome.due is not None
+    assert outcome.due <= 10
+    scene.forge.close(3, merged)
+    running.run()
+    assert "**Merged, and applied as planned**" in scene.text(3)
+    assert "| blog | added |" in scene.text(3), "what was reviewed can still be read"
+
+
+def test_one_that_is_not_marked_as_merged_is_planned_again_after_a_while(scene: Scene) -> None:
+    running = scene.start()
+    scene.propose(3, files("shop", "blog"))
+    running.run()
+    scene.stage.push(files("shop", "blog"))
+    long_ago = re.sub(r"> \d+", "> 1790000000", scene.stage.git("cat-file", "commit", "main")) + "\n"
+    made = git(scene.stage.origin, "hash-object", "-t", "commit", "-w", "--stdin", stdin=long_ago.encode())
+    scene.stage.git("update-ref", "refs/heads/main", made)
+    running.run()
+    assert "**Nothing changes** of what runs" in scene.text(3)
+
+
+def test_a_plan_of_no_pull_request_goes(scene: Scene) -> None:
+    scene.propose(3, files("shop", "blog"))
+    running = scene.start()
+    running.run()
+    made = scene.stage.git("commit-tree", "plan/pr-3^{tree}", "-m", "words")
+    scene.stage.git("update-ref", "refs/heads/plan/pr-9", made)
+    running.run()
+    assert scene.stage.head("plan/pr-9") is None
+
+
 def test_plans_that_somebody_else_took_away_are_forgotten(scene: Scene) -> None:
     running = scene.start()
     for n in range(4, 7):
@@ -648,6 +692,64 @@ def test_what_main_waits_with_is_no_step_on_the_way(waiting: Waiting) -> None:
     waiting.open()
     running.run()
     assert versions(scene) == {"shop": "1.0.0"}
+
+
+def test_what_main_moves_itself_is_not_brought_in_another_version_either(waiting: Waiting) -> None:
+    newer = verified("bp-shop", "1.1.0"), verified("bp-site", "1.0.0")
+    scene, running = waiting.scene, waiting.start(*newer, wants="^1.1")
+    scene.stage.shelf.put(verified("bp-shop", "1.2.0"))
+    site = {"applications/site.yaml": application("site", "bp-site")}
+    scene.propose(3, shop("^1.1") | site)
+    running.run()
+    scene.stage.push(files("shop"))
+    running.run()
+    scene.merge(3, files("shop") | site)
+    waiting.open()
+    running.run()
+    assert versions(scene) == {"shop": "1.0.0", "site": "1.0.0"}
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_plan_upon_what_main_waits_with_is_applied_as_a_whole(waiting: Waiting, restart: bool) -> None:
+    newer = verified("bp-shop", "1.1.0"), verified("bp-site", "1.0.0")
+    scene, running = waiting.scene, waiting.start(*newer, wants="^1.1")
+    both = shop("^1.1") | {"applications/site.yaml": application("site", "bp-site")}
+    scene.propose(3, both)
+    running.run()
+    plan = scene.stage.trees("plan/pr-3")[0]
+    scene.stage.shelf.put(verified("bp-shop", "1.2.0"))
+    scene.merge(3, both)
+    waiting.open()
+    (scene.start() if restart else running).run()
+    assert scene.stage.trees("resolved")[0] == plan
+
+
+def test_what_main_waits_with_stays_while_words_are_added(waiting: Waiting) -> None:
+    scene, running = waiting.scene, waiting.start(verified("bp-shop", "1.1.0"), wants="^1.1")
+    scene.stage.shelf.put(verified("bp-shop", "1.2.0"))
+    scene.stage.push(shop("^1.1") | {"README.md": "words"})
+    waiting.open()
+    running.run()
+    assert versions(scene) == {"shop": "1.1.0"}
+
+
+def test_what_waits_may_need_again_what_is_installed_and_lost_its_trust(waiting: Waiting) -> None:
+    scene, shelf = waiting.scene, waiting.scene.stage.shelf
+    for one in (verified("bp-db", "1.0.0"), verified("bp-web", "1.0.0", "bp-db"), verified("bp-web", "2.0.0")):
+        shelf.put(one)
+    web = {"environment.yaml": files()["environment.yaml"]}
+    scene.stage.push(web | {"applications/web.yaml": application("web", "bp-web", "^1")})
+    scene.start().run(wait=1)
+    running = waiting.start(wants="*")
+    running._decisions._world = replace(running._decisions._world, retry=0.0)
+    scene.stage.push(web | {"applications/web.yaml": application("web", "bp-web", "^2")})
+    assert running.run().hitch is not None
+    again = verified("bp-web", "2.0.0", "bp-db")
+    shelf.put(replace(again, artifact=f"{again.artifact.partition('@')[0]}@sha256:{'a' * 64}"))
+    shelf.put_unsigned("bp-db", "1.0.0")
+    hitch = running.run().hitch
+    assert hitch is not None
+    assert "is locked to bp-db 1.0.0, which may no longer be used" in hitch.message
 
 
 @pytest.mark.parametrize("restart", [False, True])
