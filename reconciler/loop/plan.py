@@ -134,11 +134,8 @@ def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], Abstra
         snapshot: what people wrote on `main`, or would have there.
         others: asks for the pull requests that are no part of that, since they are open, whatever they hold.
     """
-    written = input_of(snapshot)
-    if written == branches.digest_of_resolved():
-        return ()  # it is resolved: nothing is to come that was reviewed
-    plans = {number: found for number in branches.plans if (found := branches.plan(number))}
-    plans = {number: found for number, found in plans.items() if holds(snapshot, found.changes)}
+    written, every = input_of(snapshot), _plans(branches, snapshot)
+    plans = {number: found for number, found in every.items() if holds(snapshot, found.changes)}
     apart = others() if plans else frozenset[int]()
     # What holds more comes after what it holds too, as where one pull request is made upon another.
     order = sorted(plans.keys() - apart, key=lambda number: (len(plans[number].changes), number))
@@ -151,7 +148,14 @@ def as_planned(branches: Branches, main: Snapshot) -> tuple[Brought, ...]:
 
     The forge may learn a moment after the push that it was merged.
     """
-    return _whole(branches, input_of(main), [found for number in sorted(branches.plans) if (found := branches.plan(number))])
+    return _whole(branches, input_of(main), list(_plans(branches, main).values()))
+
+
+def _plans(branches: Branches, snapshot: Snapshot) -> Mapping[int, Planned]:
+    """The plans that may count for what people wrote, by number: none when it is resolved, since nothing is to come then."""
+    if input_of(snapshot) == branches.digest_of_resolved():
+        return {}
+    return {number: found for number in sorted(branches.plans) if (found := branches.plan(number))}
 
 
 def _whole(branches: Branches, written: str, plans: Sequence[Planned]) -> tuple[Brought, ...]:

@@ -25,7 +25,7 @@ from reconciler.model.faults import Fault, Rejected, Unavailable
 from reconciler.world.documents import load_all
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Merged, Past, PullRequest, Review, SetBy
-from tests.loop.builders import Stage, application, files, verified
+from tests.loop.builders import Stage, application, files, sha256, verified
 from tests.world.git_server import GitServer, bare, git, hook
 
 if TYPE_CHECKING:
@@ -610,6 +610,24 @@ def test_what_the_forge_could_not_tell_at_first_decides_later(house: House, rest
     outcome = (house.start() if restart else running).run(wait=1)
     assert "resolved" in outcome.pushed
     assert {p.application: p.version for p in house.stage.lock().packages} == dict.fromkeys(("blog", "shop", "site"), "1.0.0")
+
+
+@pytest.mark.parametrize("input_", ["Input-Digest", "X"])
+def test_a_plan_that_somebody_else_pushed_moves_nothing(house: House, input_: str) -> None:
+    house.stage.shelf.put(verified("bp-shop", "1.1.0"))
+    (now,) = house.stage.lock().packages
+    text = house.stage.show("resolved", "environment.lock.yaml").replace("1.0.0", "1.1.0")
+    forged = text.replace(now.digest, sha256("bp-shop 1.1.0"))
+    blob = git(house.stage.origin, "hash-object", "-w", "--stdin", stdin=forged.encode())
+    tree = git(house.stage.origin, "mktree", stdin=f"100644 blob {blob}\tenvironment.lock.yaml\n".encode())
+    digest = next(line for line in house.stage.message("resolved").splitlines() if line.startswith("Input-Digest: "))
+    message = f"words\n\n{input_}: {digest.partition(' ')[2]}\nBrings: shop {now.digest}\n"
+    made = house.stage.git("commit-tree", tree, "-p", "resolved", "-m", message)
+    house.stage.git("update-ref", "refs/heads/plan/pr-9", made)
+    for content in ({"README.md": "words"}, {"applications/shop.yaml": f"# words\n{application('shop')}"}):
+        house.push(content)
+        house.run()
+        assert house.stage.lock().packages[0].version == "1.0.0"
 
 
 def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: House) -> None:
