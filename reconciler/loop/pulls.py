@@ -114,6 +114,7 @@ class Pulls:
         self._told: dict[int, _Told] = {}
         self._after: dict[int, Sequence[str]] = {}
         self._unseen: set[tuple[int, str]] = set()
+        self._landing: set[int] = set()
 
     def proposed(self) -> frozenset[int]:
         """The pull requests that are open; none when that cannot be told. Never raises a Fault."""
@@ -140,18 +141,16 @@ class Pulls:
         except Fault as fault:
             log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
             return None
-        landing = {pull.number for pull in asked if self._is_landing(pull.number, branches)}
+        self._landing.clear()
         for pull in asked:
-            if pull.number in landing:
-                continue
             others = frozenset(one.number for one in asked) - {pull.number}
             self._tend(pull.number, self._keep, pull, branches, outcome.lock, others)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
             self._tend(number, self._end, number, branches, outcome)
         moments = (one.moment for told in self._told.values() for one in told.admission.results if one.moment is not None)
-        due = _LANDS if landing else self._gate.due(min(moments, default=None))
-        return None if due is None else max(_LEAST, due)
+        dues = (self._gate.due(min(moments, default=None)), _LANDS if self._landing else None)
+        return min((max(_LEAST, due) for due in dues if due is not None), default=None)
 
     def _is_landing(self, number: int, branches: Branches) -> bool:
         """Whether `main` has just come to hold what a pull request changes: the forge marks it as merged after that.
@@ -171,6 +170,9 @@ class Pulls:
 
     def _keep(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None, others: frozenset[int]) -> None:
         """Bring what a pull request was told up to date, given what `main` comes to without it, and what else is open."""
+        if self._is_landing(pull.number, branches):
+            self._landing.add(pull.number)
+            return
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         same = told is not None and (told.key, told.main) == (key, main)
