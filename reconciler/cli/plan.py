@@ -51,11 +51,10 @@ def plan(
     """
     if ref and path is not None:
         raise Misconfigured("--ref and --path exclude each other", "give one of them")
-    with opened(config, environment) as here, tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+    with opened(config, environment) as here:
         here.branches.look()
-        clone = repository(here.target, Path(folder), history=True)
         number = _number(here, ref)
-        found = _planned(here, merged(clone, ref) if ref else from_folder(path or Path()), number)
+        found = _planned(here, _of_ref(here, ref) if ref else from_folder(path or Path()), number)
         admission = _admission(here, found, number)
     if format_ is console.Format.json:
         console.print_json({**_as_json(found), "policy": _policy(admission)})
@@ -63,6 +62,12 @@ def plan(
         _show(environment, found)
         _show_policy(admission)
     raise typer.Exit(_code(found))
+
+
+def _of_ref(here: Opened, ref: str) -> Snapshot:
+    """What people wrote, with a branch or a pull request merged."""
+    with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+        return merged(repository(here.target, Path(folder), history=True), ref)
 
 
 def _planned(here: Opened, snapshot: Snapshot, number: int | None) -> Plan:
@@ -85,10 +90,8 @@ def _admission(here: Opened, found: Plan, number: int | None) -> Admission | Non
     gate, packages = here.runtime.gate(here.target), fresh(found.prior, found.desired.lock)
     if here.runtime.gitea is None or here.target.repository is None or number is None:
         return gate.of_draft(packages) if found.steps else None
-    pull, main = (
-        here.runtime.gitea.pull_request(here.target.repository, number),
-        _planned(here, here.branches.wanted_files(), None),
-    )
+    pull = here.runtime.gitea.pull_request(here.target.repository, number)
+    main = _planned(here, here.branches.wanted_files(), None)
     lock = main.desired.lock if main.desired else None
     gate.of(here.branches, lock, main.tree, look=True)  # what main is held by already is told of the pull request too
     bound = bound_of(found, main.snapshot, lock)

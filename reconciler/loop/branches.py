@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
 from reconciler.decide.render import LOCK_FILE
-from reconciler.decide.reviewed import Brought, packages_of
 from reconciler.decide.shape import shape
 from reconciler.loop.desire import WANTED
+from reconciler.loop.planned import INPUT_DIGEST, message_of, planned_in, trailers
 from reconciler.model.faults import Moved, Rejected
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.status import EnvironmentStatus
@@ -23,6 +21,7 @@ from reconciler.world.git import Limits
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reconciler.loop.planned import Planned
     from reconciler.world.git import Commit, Repository, Snapshot
 
 MAIN: Final = "main"
@@ -38,9 +37,6 @@ _A_PLAN: Final = re.compile(rf"{PLAN}\d+")
 # What a plan's branch says where the server deletes no protected branch, whoever asks (Gitea): always in the very same commit.
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 _FETCHED: Final = {MAIN, RESOLVED, STATUS}
-_PLANNED: Final = "Input-Digest: "
-_CHANGES: Final = "Changes: "  # the new content of a document, as a digest, and its name as JSON: whatever that holds is one line
-_BRINGS: Final = "Brings: "  # an Application, and the digest of the artifact that it has until then, if it has one
 _INPUT: Final = "Input-Commit: "
 UNWATCHED: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
 _LOOKS: Final = 3
@@ -59,32 +55,6 @@ def number_of(name: str) -> int | None:
 def ref_of(name: str) -> str:
     """A branch as it is, `pull/<n>` as the ref under which the forge keeps the head of a pull request."""
     return name if number_of(name) is None else f"refs/{name}/head"
-
-
-def _trailers(commit: Commit, name: str) -> list[str]:
-    """What the lines of a commit's message say that begin with a name."""
-    return [line.removeprefix(name) for line in commit.message.splitlines() if line.startswith(name)]
-
-
-@dataclass(frozen=True)
-class Planned:
-    """The plan of a pull request, as its branch holds it.
-
-    Attributes:
-        tree: its tree id.
-        lock: what it locks.
-        input: the digest of what people wrote, of which it was made.
-        changes: what the pull request changes of that (`desire.changes_of`).
-        brought: what it brings.
-        upon: the head of `resolved` that it was made upon; None when there was none.
-    """
-
-    tree: str
-    lock: EnvironmentLock
-    input: str
-    changes: Mapping[str, str]
-    brought: tuple[Brought, ...]
-    upon: str | None
 
 
 class Branches:
@@ -157,12 +127,12 @@ class Branches:
 
     def digest_of_resolved(self) -> str | None:
         """The digest of what people wrote that the head of `resolved` followed from, as its trailer says."""
-        return self._trailer(_PLANNED)
+        return self._trailer(INPUT_DIGEST)
 
     def _trailer(self, name: str) -> str | None:
         """The last trailer of a name of `resolved`'s head."""
         commit = self._commit(RESOLVED)
-        return next(reversed(_trailers(commit, name)), None) if commit else None
+        return next(reversed(trailers(commit, name)), None) if commit else None
 
     def wanted_files(self) -> Snapshot:
         """What people wrote: environment.yaml and the Applications at the head of `main`."""
@@ -212,22 +182,9 @@ class Branches:
         if (commit := self._commit(f"{PLAN}{number}")) is None:
             return None
         if number not in self._plans or self._plans[number][0] != commit.id:
-            self._plans[number] = commit.id, self._plan_in(commit)
+            lock = self._read(commit.id, LOCK_FILE, EnvironmentLock)
+            self._plans[number] = commit.id, planned_in(commit, lock) if lock else None
         return self._plans[number][1]
-
-    def _plan_in(self, commit: Commit) -> Planned | None:
-        if (lock := self._read(commit.id, LOCK_FILE, EnvironmentLock)) is None:
-            return None
-        packages = packages_of(lock)
-        brings = {name: old or None for name, _, old in (line.partition(" ") for line in _trailers(commit, _BRINGS))}
-        brought = tuple(Brought(packages[name], old) for name, old in brings.items() if name in packages)
-        lines = (line.partition(" ") for line in _trailers(commit, _CHANGES))
-        try:
-            changes = {str(json.loads(name)): content for content, _, name in lines}
-        except (ValueError, RecursionError):  # somebody else's: plans are protected only where `reconciler init` was run
-            return None
-        input_, upon = next(iter(_trailers(commit, _PLANNED)), ""), next(iter(commit.parents), None)
-        return Planned(commit.tree, lock, input_, changes, brought, upon)
 
     def push_plan(self, number: int, planned: Planned, files: Mapping[str, bytes], summary: str) -> bool:
         """Commit files on top of what a plan was made upon, as that of a pull request; false when it stands there already.
@@ -238,14 +195,11 @@ class Branches:
             files: all of the plan's tree.
             summary: for the commit message.
         """
-        changes = (f"{_CHANGES}{content} {json.dumps(name)}" for name, content in planned.changes.items())
-        brings = (f"{_BRINGS}{one.package.application} {one.before or ''}".rstrip() for one in planned.brought)
-        message = "\n".join((summary, "", f"{_PLANNED}{planned.input}", *changes, *brings, ""))
-        branch, upon = f"{PLAN}{number}", planned.upon
-        there, wanted = self._commit(branch), (planned.tree, (upon,) if upon else (), message)
+        branch, upon, words = f"{PLAN}{number}", planned.upon, message_of(planned, summary)
+        there, wanted = self._commit(branch), (planned.tree, (upon,) if upon else (), words)
         if there is not None and (there.tree, there.parents, there.message) == wanted:
             return False
-        self._plans[number] = self._push(branch, files, message, upon), planned
+        self._plans[number] = self._push(branch, files, words, upon), planned
         return True
 
     def drop_plan(self, number: int) -> None:

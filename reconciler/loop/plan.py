@@ -12,8 +12,9 @@ from reconciler.decide.plan import steps
 from reconciler.decide.reviewed import all_of, brought, keeping
 from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
-from reconciler.loop.branches import MAIN, RESOLVED, Planned, ref_of
+from reconciler.loop.branches import MAIN, RESOLVED, ref_of
 from reconciler.loop.desire import WANTED, Desired, changes_of, content_of, desire, diff_of, input_of, outside
+from reconciler.loop.planned import Planned
 from reconciler.model.faults import Fault, Missing
 from reconciler.model.problem import Problem
 from reconciler.world.documents import MAX_BYTES

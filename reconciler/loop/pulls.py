@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from reconciler.decide.admission import Admission
     from reconciler.decide.conditions import Hitch
     from reconciler.decide.marks import Bound, Mark
-    from reconciler.loop.branches import Branches, Planned
+    from reconciler.loop.branches import Branches
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
     from reconciler.loop.passes import Outcome, World
     from reconciler.loop.plan import Plan
+    from reconciler.loop.planned import Planned
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.world.git import Repository
     from reconciler.world.gitea import PullRequest
