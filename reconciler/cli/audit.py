@@ -21,7 +21,7 @@ from reconciler.loop.audit import audit as audited
 from reconciler.loop.kept import Kept, Saving, Store
 from reconciler.loop.policies import read_policies
 from reconciler.loop.settings import Settings, read_settings
-from reconciler.model.faults import Fault, Misconfigured, kind_of
+from reconciler.model.faults import Fault, Misconfigured
 from reconciler.world.cosign import Cosign
 from reconciler.world.git import Repository, Snapshot
 from reconciler.world.mirrors import Mirrored
@@ -201,5 +201,5 @@ def _as_json(where: str, result: Audit) -> dict[str, Any]:
             for row in result.rows
         ],
         "problems": [p.model_dump() for p in result.problems],
-        "fault": {"kind": kind_of(result.fault), "message": str(result.fault)} if result.fault else None,
+        "fault": {"kind": result.fault.reason, "message": str(result.fault)} if result.fault else None,
     }

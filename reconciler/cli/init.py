@@ -19,7 +19,7 @@ from reconciler.loop.init import Place, Step, prepare
 from reconciler.loop.secrets import token_of, webhook_of
 from reconciler.loop.settings import Settings, read_settings
 from reconciler.loop.targets import gitea_of, on_gitea
-from reconciler.model.faults import Fault, kind_of
+from reconciler.model.faults import Fault
 from reconciler.model.problem import Problem
 from reconciler.world.gitea import Gitea
 
@@ -69,7 +69,7 @@ def init(
                 "repository": environment,
                 "steps": [{"step": step.name, "what": step.what, "detail": step.detail} for step in steps],
                 "problems": [p.model_dump() for p in problems],
-                "fault": fault and {"kind": kind_of(fault), "message": str(fault)},
+                "fault": fault and {"kind": fault.reason, "message": str(fault)},
             }
         )
     else:

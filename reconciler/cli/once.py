@@ -14,7 +14,7 @@ from reconciler.decide.report import subject
 from reconciler.loop.assemble import Runtime, exclusive
 from reconciler.loop.desire import WANTED
 from reconciler.loop.settings import read_settings
-from reconciler.model.faults import Fault, Misconfigured, kind_of
+from reconciler.model.faults import Fault, Misconfigured
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -135,7 +135,7 @@ def _as_run(key: str, result: Outcome | Fault) -> dict[str, Any]:
 
 def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
     if isinstance(result, Fault):
-        return {"environment": key, "fault": {"kind": kind_of(result), "message": str(result)}}
+        return {"environment": key, "fault": {"kind": result.reason, "message": str(result)}}
     hitch = result.hitch
     return {
         "environment": key,

@@ -18,7 +18,7 @@ from reconciler.loop.branches import MAIN, Branches
 from reconciler.loop.secrets import token_of
 from reconciler.loop.settings import read_settings
 from reconciler.loop.targets import targets
-from reconciler.model.faults import Fault, kind_of
+from reconciler.model.faults import Fault
 from reconciler.world.gitea import Gitea
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _show(key: str, one: Found | Fault) -> None:
 
 def _as_json(key: str, one: Found | Fault) -> dict[str, object]:
     if isinstance(one, Fault):
-        return {"environment": key, "fault": {"kind": kind_of(one), "message": str(one)}}
+        return {"environment": key, "fault": {"kind": one.reason, "message": str(one)}}
     found = one.status
     return {
         "environment": key,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.approvals import any_of, lacking, unaccounted
 from reconciler.decide.windows import window
-from reconciler.model.faults import kind_of
 from reconciler.model.policy import seconds_of
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def broken(problems: Sequence[Problem]) -> Result:
 
 def unread(policy: str, kind: str, fault: Fault) -> Result:
     """The result of a rule that rests on what cannot be read now."""
-    return Result(policy, kind, "Unknown", kind_of(fault), f"it cannot be told now, and is tried again: {fault}")
+    return Result(policy, kind, "Unknown", fault.reason, f"it cannot be told now, and is tried again: {fault}")
 
 
 def no_forge(policy: str, kind: str) -> Result:

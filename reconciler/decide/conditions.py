@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from reconciler.decide.standing import Standing
-from reconciler.model.faults import kind_of
 from reconciler.model.status import Condition
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def _trust(standing: Standing) -> Condition | None:
     if standing.unclear:
         return Condition(type="Trusted", status="Unknown", reason="Damaged", message=_listed(standing.unclear))
     if standing.fault is not None:
-        kind = kind_of(standing.fault)
+        kind = standing.fault.reason
         return Condition(type="Trusted", status="Unknown", reason=kind, message=f"cannot be checked again: {standing.fault}")
     return None
 

@@ -28,7 +28,7 @@ from reconciler.decide.policies import EnvironmentPolicies
 from reconciler.decide.soak import fresh
 from reconciler.loop.branches import MAIN, RESOLVED
 from reconciler.loop.desire import input_of
-from reconciler.model.faults import Fault, Moved, kind_of
+from reconciler.model.faults import Fault, Moved
 from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule, seconds_of
 from reconciler.model.status import Condition
 
@@ -105,7 +105,7 @@ class Gate:
         try:
             policies = self._policies()
         except Fault as fault:
-            return _verdict("Unknown", kind_of(fault), f"the policies cannot be read: {fault}", held=waits)
+            return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=waits)
         problems, rulings = policies.problems(self._name), policies.rulings(self._name)
         if problems:
             return _verdict("False", "PolicyBroken", broken(problems).words, held=waits)

@@ -13,7 +13,7 @@ from reconciler.decide.resolve import resolve
 from reconciler.decide.reviewed import packages_of
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
 from reconciler.model.canonical import digest_of
-from reconciler.model.faults import Fault, kind_of
+from reconciler.model.faults import Fault
 from reconciler.model.problem import Problem
 from reconciler.world import documents
 
@@ -161,7 +161,7 @@ def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:
 
 def outside(stage: Stage, fault: Fault) -> Hitch:
     """A Hitch for something outside the commit, after which it is tried again."""
-    return Hitch(stage, refused=False, reason=kind_of(fault), message=str(fault))
+    return Hitch(stage, refused=False, reason=fault.reason, message=str(fault))
 
 
 def _problem(

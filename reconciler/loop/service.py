@@ -13,7 +13,7 @@ import structlog
 from reconciler.loop.health import Health
 from reconciler.loop.queue import Item, Queue
 from reconciler.loop.wakes import Wakes
-from reconciler.model.faults import Fault, Moved, kind_of
+from reconciler.model.faults import Fault, Moved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -205,7 +205,7 @@ class Service:
             self._again(item.key, failed=True)
             return
         except Fault as fault:
-            log.warning("pass failed", environment=item.key, kind=kind_of(fault), why=str(fault))
+            log.warning("pass failed", environment=item.key, kind=fault.reason, why=str(fault))
             self._again(item.key, failed=True)
             return
         self._place(item.key, reconciliation.clusters)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.decide.audit import place_of
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.standing import Standing
-from reconciler.model.faults import Fault, kind_of
+from reconciler.model.faults import Fault
 
 if TYPE_CHECKING:
     from reconciler.decide.catalog import Catalog, Verified
@@ -62,6 +62,6 @@ class Watch:
     def _as_before(self, fault: Fault, *, blind: bool) -> Fault:
         """The same trouble in the words it was first told in: each attempt may fail in others, and none is a change to commit."""
         before = self.standing.fault
-        if before is not None and blind == self._blind and kind_of(fault) == kind_of(before):
+        if before is not None and blind == self._blind and fault.reason == before.reason:
             return before
         return fault

@@ -18,14 +18,19 @@ exception to one of these, at its border, and no message of theirs holds a secre
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class Fault(Exception):  # noqa: N818 - the field's word for a failure; "Error" adds nothing
     """A failure outside any document.
 
     Attributes:
+        reason: the published word for this kind of failure, such as a condition's reason; finer errors inherit it.
         message: one sentence: what failed, where, and why.
         hint: what a person can do next; empty when there is nothing to do but wait.
     """
+
+    reason: ClassVar[str] = "Fault"
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -40,35 +45,46 @@ class Fault(Exception):  # noqa: N818 - the field's word for a failure; "Error" 
 class Unavailable(Fault):
     """The other side did not answer as it should; trying again may help."""
 
+    reason: ClassVar[str] = "Unavailable"
+
 
 class Denied(Fault):
     """The other side refused our credentials or our rights."""
+
+    reason: ClassVar[str] = "Denied"
 
 
 class Missing(Fault):
     """The thing asked for does not exist."""
 
+    reason: ClassVar[str] = "Missing"
+
 
 class Corrupt(Fault):
     """Content is not what its digest, size or format promised."""
+
+    reason: ClassVar[str] = "Corrupt"
 
 
 class Untrusted(Fault):
     """No signature holds that the policy accepts."""
 
+    reason: ClassVar[str] = "Untrusted"
+
 
 class Moved(Fault):
     """A branch is no longer where we last saw it: look again, then decide again."""
+
+    reason: ClassVar[str] = "Moved"
 
 
 class Rejected(Fault):
     """A server's rule (a hook, a protected branch) turned our write down."""
 
+    reason: ClassVar[str] = "Rejected"
+
 
 class Misconfigured(Fault):
     """The reconciler's own configuration or installation cannot work."""
 
-
-def kind_of(fault: Fault) -> str:
-    """The word for a Fault's kind: one of those above, whatever a module calls its own finer ones."""
-    return next(kind.__name__ for kind in type(fault).__mro__ if Fault in kind.__bases__ or kind is Fault)
+    reason: ClassVar[str] = "Misconfigured"
