@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli import console, logs, sarif
+from reconciler.cli import blockers, console, logs, sarif
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, show_problems
+from reconciler.decide.blocker import Refused, problems_of
 from reconciler.decide.report import subject
 from reconciler.loop.assemble import Runtime, exclusive
 from reconciler.loop.desire import WANTED
@@ -51,6 +52,7 @@ def once(
             runtime.check()
             targets = chosen(runtime.targets(), environments)
             results = {key: _pass(runtime, target) for key, target in targets.items()}
+            runtime.publish_policies()
         finally:
             runtime.close()
         if format_ is ProblemFormat.text:
@@ -80,7 +82,7 @@ def chosen(targets: dict[str, Target], names: list[str] | None) -> dict[str, Tar
 
 def _pass(runtime: Runtime, target: Target) -> Outcome | Fault:
     try:
-        return runtime.reconciliation(target).run(wait=FIRST_ANSWER)
+        return runtime.environment_pass(target).run(wait=FIRST_ANSWER)
     except Fault as fault:
         return fault
 
@@ -88,9 +90,7 @@ def _pass(runtime: Runtime, target: Target) -> Outcome | Fault:
 def _code(result: Outcome | Fault) -> int:
     if isinstance(result, Fault) or result.main is None:
         return console.OUTSIDE
-    if result.hitch is None:
-        return console.OK
-    return console.REFUSED if result.hitch.refused else console.OUTSIDE
+    return blockers.exit_code(result.blocker)
 
 
 def _written(result: Outcome | Fault, clone: Repository) -> Callable[[str], bytes | None]:
@@ -117,33 +117,33 @@ def _show(key: str, result: Outcome | Fault, lines: Lines) -> None:
         return
     line = subject(result.status) if result.status else result.name
     console.say(f"{line} [{', '.join(result.pushed) + ' pushed' if result.pushed else 'nothing to push'}]")
-    problems = (*(result.hitch.problems if result.hitch else ()), *result.warnings)
+    problems = (*problems_of(result.blocker), *result.warnings)
     show_problems(problems, lines)
-    if result.hitch is not None and not result.hitch.problems:
-        console.complain(f"{key}: {result.hitch.reason}: {result.hitch.message}")
+    if not isinstance(result.blocker, Refused):
+        blockers.show(key, result.blocker)
 
 
 def _as_run(key: str, result: Outcome | Fault) -> dict[str, Any]:
     """An Environment's run in SARIF; what is outside its files is a failure of the run, not a result."""
     if isinstance(result, Fault) or result.main is None:
         return sarif.run((), sarif.in_repository, about=key, failure=str(result) if isinstance(result, Fault) else NO_MAIN)
-    hitch = result.hitch
-    failure = f"{hitch.reason}: {hitch.message}" if hitch and not hitch.refused else ""
-    problems = (*(hitch.problems if hitch else ()), *result.warnings)
+    blocker = result.blocker
+    failure = "" if blocker is None or isinstance(blocker, Refused) else f"{blocker.reason}: {blocker.message}"
+    problems = (*problems_of(blocker), *result.warnings)
     return sarif.run(problems, sarif.in_repository, about=key, failure=failure)
 
 
 def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
     if isinstance(result, Fault):
         return {"environment": key, "fault": {"kind": result.reason, "message": str(result)}}
-    hitch = result.hitch
+    blocker = result.blocker
     return {
         "environment": key,
         "main": result.main,
         "resolved": result.resolved,
         "pushed": list(result.pushed),
-        "refused": bool(hitch and hitch.refused),
-        "hitch": {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message} if hitch else None,
-        "problems": [p.model_dump() for p in (*(hitch.problems if hitch else ()), *result.warnings)],
+        "refused": isinstance(blocker, Refused),
+        "hitch": blockers.as_json(blocker),
+        "problems": [p.model_dump() for p in (*problems_of(blocker), *result.warnings)],
         "status": result.status.model_dump(mode="json", by_alias=True, exclude_none=True) if result.status else None,
     }

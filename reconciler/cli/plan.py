@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli import console
+from reconciler.cli import blockers, console
 from reconciler.cli.environment import EnvironmentArgument, opened
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
+from reconciler.decide.blocker import problems_of
 from reconciler.decide.policy_section import whole
 from reconciler.decide.soak import fresh
 from reconciler.loop.assemble import repository
@@ -93,9 +94,9 @@ def _admission(here: Opened, found: Plan, number: int | None) -> Admission | Non
     pull = here.runtime.gitea.pull_request(here.target.repository, number)
     main = _planned(here, here.branches.wanted_files(), None)
     lock = main.desired.lock if main.desired else None
-    gate.of(here.branches, lock, main.tree, look=True)  # what main is held by already is told of the pull request too
+    held = gate.of(here.branches, lock, main.tree, look=True).admission  # what holds main holds what is merged into it too
     bound = bound_of(found, main.snapshot, lock)
-    return gate.of_pull(pull, packages, bound, restores=restores(found, here.branches))
+    return gate.of_pull(pull, packages, bound, main=held, restores=restores(found, here.branches))
 
 
 def _number(here: Opened, ref: str) -> int | None:
@@ -125,10 +126,10 @@ def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
 
 
 def _show(environment: str, found: Plan) -> None:
-    problems = [*found.warnings, *(found.hitch.problems if found.hitch else ())]
+    problems = [*found.warnings, *problems_of(found.blocker)]
     show_problems(problems, by_lines(found.snapshot.files.get))
-    if found.hitch is not None:
-        console.complain(f"{environment}: {found.hitch.reason}: {found.hitch.message}")
+    if found.blocker is not None:
+        blockers.show(environment, found.blocker)
         return
     if not found.steps:
         console.say("nothing changes of what runs")
@@ -152,7 +153,6 @@ def _row(step: Step) -> tuple[str, ...]:
 
 
 def _as_json(found: Plan) -> dict[str, Any]:
-    hitch = found.hitch
     return {
         "steps": [
             {
@@ -166,12 +166,12 @@ def _as_json(found: Plan) -> dict[str, Any]:
         ],
         "tree": found.tree,
         "warnings": [p.model_dump() for p in found.warnings],
-        "hitch": hitch and {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message},
-        "problems": [p.model_dump() for p in hitch.problems] if hitch else [],
+        "hitch": blockers.as_json(found.blocker),
+        "problems": [p.model_dump() for p in problems_of(found.blocker)],
     }
 
 
 def _code(found: Plan) -> int:
-    if found.hitch is not None:
-        return console.REFUSED if found.hitch.refused else console.OUTSIDE
+    if found.blocker is not None:
+        return blockers.exit_code(found.blocker)
     return CHANGES if found.steps else console.OK

@@ -56,11 +56,12 @@ def run(
         runtime.check()
         service = Service(
             runtime.targets,
-            runtime.reconciliation,
+            runtime.environment_pass,
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
             tend=registration(settings, runtime),
+            publish_policies=runtime.publish_policies,
         )
         with receiving(settings, runtime, service):
             service.start()

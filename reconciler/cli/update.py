@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.cli import console
+from reconciler.cli import blockers, console
 from reconciler.cli.environment import EnvironmentArgument, opened
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
+from reconciler.decide.blocker import Held, problems_of
 from reconciler.loop import update as updating
 
 if TYPE_CHECKING:
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Blocker
     from reconciler.loop.update import Outdated
 
 
@@ -48,20 +49,21 @@ def update(
                 "changes": list(found.lines),
                 "commit": found.commit,
                 "warnings": [p.model_dump() for p in found.warnings],
-                **_hitch(found.hitch),
+                **_blocker_as_json(found.blocker),
             }
         )
     else:
         for line in found.lines:
             console.say(line)
-        show_problems([*found.warnings, *(found.hitch.problems if found.hitch else ())], by_lines(files.get))
-        _complain(environment, found.hitch)
-        if found.hitch is None:
+        show_problems([*found.warnings, *problems_of(found.blocker)], by_lines(files.get))
+        blockers.show(environment, found.blocker)
+        if found.blocker is None:
             said = f"committed to resolved as {found.commit[:10]}" if found.commit else "nothing was committed"
             console.say(
                 said if found.lines else f"nothing can be moved; `reconciler outdated {environment}` shows what is held back"
             )
-    raise typer.Exit(_code(found.hitch))
+    # versions that a policy does not admit are refused: a person asked for them, and nothing is tried again
+    raise typer.Exit(console.REFUSED if isinstance(found.blocker, Held) else blockers.exit_code(found.blocker))
 
 
 def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: console.FormatOption = console.Format.text) -> None:
@@ -70,13 +72,13 @@ def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: co
     Exit codes: 0 shown; 1 not everything can be updated together; 3 something outside failed.
     """
     with opened(config, environment) as here:
-        rows, hitch = updating.outdated(here.target.identity, here.branches, here.runtime.world)
+        rows, blocker = updating.outdated(here.target.identity, here.branches, here.runtime.world)
     if format_ is console.Format.json:
-        console.print_json({"outdated": [_as_json(one) for one in rows], **_hitch(hitch)})
+        console.print_json({"outdated": [_as_json(one) for one in rows], **_blocker_as_json(blocker)})
     else:
         _show(rows)
-        _complain(environment, hitch)
-    raise typer.Exit(_code(hitch))
+        blockers.show(environment, blocker)
+    raise typer.Exit(blockers.exit_code(blocker))
 
 
 def _show(rows: tuple[Outdated, ...]) -> None:
@@ -101,19 +103,5 @@ def _as_json(one: Outdated) -> dict[str, Any]:
     }
 
 
-def _hitch(hitch: Hitch | None) -> dict[str, Any]:
-    if hitch is None:
-        return {"hitch": None, "problems": []}
-    told = {"stage": hitch.stage, "reason": hitch.reason, "message": hitch.message}
-    return {"hitch": told, "problems": [p.model_dump() for p in hitch.problems]}
-
-
-def _complain(environment: str, hitch: Hitch | None) -> None:
-    if hitch is not None:
-        console.complain(f"{environment}: {hitch.reason}: {hitch.message}")
-
-
-def _code(hitch: Hitch | None) -> int:
-    if hitch is None:
-        return console.OK
-    return console.REFUSED if hitch.refused else console.OUTSIDE
+def _blocker_as_json(blocker: Blocker | None) -> dict[str, Any]:
+    return {"hitch": blockers.as_json(blocker), "problems": [p.model_dump() for p in problems_of(blocker)]}

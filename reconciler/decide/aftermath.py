@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
+from reconciler.decide.blocker import Held, Refused, Unavailable
 from reconciler.decide.comment import listed
 from reconciler.decide.markdown import escape
 from reconciler.decide.plan import steps
@@ -11,7 +12,7 @@ from reconciler.decide.plan import steps
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Blocker
     from reconciler.decide.plan import Step
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
@@ -22,11 +23,17 @@ _END: Final = "<!-- catalyst: plan as it was -->"
 MAX_DIFFERENCES: Final = 50
 
 
-def held_up(hitch: Hitch) -> Sequence[str]:
+def held_up(blocker: Blocker) -> Sequence[str]:
     """The paragraph for one that is merged, and of which nothing is applied: lines of Markdown."""
-    if not hitch.refused:
-        return (f"**Merged, and not applied yet**: {escape(hitch.reason)}: {escape(hitch.message)}. The plan is kept for it.",)
-    return ("**Merged, and refused**: nothing of it is applied, and what runs is not touched.", "", *listed(hitch.problems))
+    match blocker:
+        case Refused():
+            head = "**Merged, and refused**: nothing of it is applied, and what runs is not touched."
+            return (head, "", *listed(blocker.problems))
+        case Held() | Unavailable():
+            why = f"{escape(blocker.reason)}: {escape(blocker.message)}"
+            return (f"**Merged, and not applied yet**: {why}. The plan is kept for it.",)
+        case _:
+            assert_never(blocker)
 
 
 def applied(

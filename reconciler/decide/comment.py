@@ -5,15 +5,16 @@ What touches running Applications comes first. Nothing of the pull request's own
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
+from reconciler.decide.blocker import Held, Refused, Unavailable
 from reconciler.decide.changes import counted
 from reconciler.decide.markdown import escape, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Blocker
     from reconciler.decide.plan import Step
     from reconciler.model.problem import Problem
 
@@ -32,7 +33,7 @@ def comment(
     tree: str | None,
     *,
     warnings: Sequence[Problem] = (),
-    hitch: Hitch | None = None,
+    blocker: Blocker | None = None,
     compare: str = "",
     policy: Iterable[str] = (),
 ) -> str:
@@ -42,21 +43,21 @@ def comment(
         environment: its name.
         steps: what changes.
         total: how many Applications there would be.
-        tree: the tree id that `resolved` would have; None when there is a hitch.
+        tree: the tree id that `resolved` would have; None with a blocker.
         warnings: problems that do not refuse it.
-        hitch: why there is no plan.
+        blocker: why there is no plan.
         compare: path of the page on the forge that shows the difference of all Flux objects, below its address.
         policy: lines on what EnvironmentPolicies say (`decide.policy_section`).
     """
     lines = [MARKER, f"### Plan for {escape(environment)}", ""]
-    if hitch is not None:
-        lines += _refused(hitch)
+    if blocker is not None:
+        lines += _blocked(blocker)
     elif steps:
         lines += [f"**{counted(len(steps), total)}** once this is merged.", "", *_steps(steps)]
     else:
         lines += ["**Nothing changes** of what runs.", ""]
     if warnings:
-        lines += ["", "To be known:", "", *listed(warnings)]
+        lines += ["", "Warnings:", "", *listed(warnings)]
     if tree is not None:
         difference = f"; [each Flux object that changes](/:root/{compare})" if compare and steps else ""
         lines += ["", f"`resolved` will have the tree `{tree}`{difference}."]
@@ -64,13 +65,16 @@ def comment(
     return "\n".join(lines) + "\n"
 
 
-def _refused(hitch: Hitch) -> Iterable[str]:
-    if not hitch.refused:
-        yield f"**It cannot be told yet**: {escape(hitch.reason)}: {escape(hitch.message)}. It is tried again."
-        return
-    yield "**Refused**: merged like this, nothing of it would be applied, and what runs would not be touched."
-    yield ""
-    yield from listed(hitch.problems)
+def _blocked(blocker: Blocker) -> Iterable[str]:
+    match blocker:
+        case Refused():
+            yield "**Refused**: merged like this, nothing of it would be applied, and what runs would not be touched."
+            yield ""
+            yield from listed(blocker.problems)
+        case Held() | Unavailable():
+            yield f"**Not determined yet**: {escape(blocker.reason)}: {escape(blocker.message)}. It is tried again."
+        case _:
+            assert_never(blocker)
 
 
 def listed(problems: Sequence[Problem]) -> Iterable[str]:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, assert_never
 
+from reconciler.decide.blocker import Held, Refused, Unavailable
 from reconciler.decide.changes import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.decide.admission import Admission
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Blocker
     from reconciler.decide.plan import Step
     from reconciler.decide.policies import EnvironmentPolicies
     from reconciler.model.status import EnvironmentStatus
@@ -61,10 +62,17 @@ def marks(status: EnvironmentStatus) -> Mapping[str, Mark]:
     return {RESOLVED_CONTEXT: _short(resolved), READY_CONTEXT: _short(_ready(status, resolved))}
 
 
-def plan_mark(steps: Sequence[Step], total: int, bound: Bound | None, hitch: Hitch | None) -> Mark:
+def plan_mark(steps: Sequence[Step], total: int, bound: Bound | None, blocker: Blocker | None) -> Mark:
     """The mark of a pull request's head, under `PLAN_CONTEXT`: what merging it would do."""
-    if hitch is not None:
-        return _short(Mark("failure" if hitch.refused else "pending", f"{hitch.reason}: {hitch.message}"))
+    match blocker:
+        case Refused():
+            return _short(Mark("failure", f"{blocker.reason}: {blocker.message}"))
+        case Held() | Unavailable():
+            return _short(Mark("pending", f"{blocker.reason}: {blocker.message}"))
+        case None:
+            pass
+        case _:
+            assert_never(blocker)
     words = counted(len(steps), total) if steps else "nothing changes of what runs"
     return _short(Mark("success", f"{words}; diff {bound.files}-{bound.packages}; tree {bound.tree}" if bound else words))
 

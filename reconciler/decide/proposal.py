@@ -12,7 +12,7 @@ from reconciler.decide.markdown import escape, table
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Blocker
     from reconciler.decide.plan import Step
     from reconciler.decide.promote import Left, Pin, Ready
 
@@ -41,7 +41,7 @@ def text(
     soaked: Mapping[str, int],
     left: Sequence[Left],
     steps: Sequence[Step],
-    hitch: Hitch | None,
+    blocker: Blocker | None,
 ) -> str:
     """What the pull request says, as Markdown.
 
@@ -52,7 +52,7 @@ def text(
         soaked: for how many seconds in all each artifact was seen Ready where it comes from, by digest.
         left: what is not promoted.
         steps: what merging it would do just now.
-        hitch: why that cannot be told.
+        blocker: why that is not known.
     """
     lines = [f"### Promote {escape(source.name)} to {escape(target)}", ""]
     lines += [f"It pins what runs in {escape(source.name)} and is ready there on all its clusters.", ""]
@@ -60,7 +60,7 @@ def text(
     lines += table(head, (_row(pin, soaked.get(pin.package.digest, 0)) for pin in pins[:MAX_ROWS]))
     if len(pins) > MAX_ROWS:
         lines += ["", f"And {len(pins) - MAX_ROWS} more."]
-    lines += _followers(source, pins, steps, hitch)
+    lines += _followers(source, pins, steps, blocker)
     if left:
         lines += ["", "Not promoted:", ""]
         lines += [f"- {escape(one.application)}: {escape(one.why)}" for one in left[:MAX_ROWS]]
@@ -86,11 +86,11 @@ def _span(seconds: int) -> str:
     return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
 
 
-def _followers(source: Ready, pins: Sequence[Pin], steps: Sequence[Step], hitch: Hitch | None) -> Iterable[str]:
+def _followers(source: Ready, pins: Sequence[Pin], steps: Sequence[Step], blocker: Blocker | None) -> Iterable[str]:
     """What changes beside the Applications that are pinned: dependencies follow from Blueprints, and no file pins them."""
-    if hitch is not None:
+    if blocker is not None:
         yield ""
-        yield f"What else follows is not known: {escape(hitch.reason)}: {escape(hitch.message)}"
+        yield f"What else follows is not known: {escape(blocker.reason)}: {escape(blocker.message)}"
         return
     versions = {one.application: one.version for one in source.lock.packages}
     pinned = {pin.name for pin in pins}

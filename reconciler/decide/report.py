@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from reconciler.decide.blocker import Refused, problems_of
 from reconciler.decide.conditions import NO_POLICY, STANDS, conditions
 from reconciler.decide.helmrelease import text
 from reconciler.model.status import (
@@ -23,7 +24,7 @@ from reconciler.model.status import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Blocker
     from reconciler.decide.readiness import Evidence as Found
     from reconciler.decide.readiness import Verdict
     from reconciler.decide.standing import Standing
@@ -47,7 +48,7 @@ def report(
     resolved: str | None,
     lock: EnvironmentLock | None,
     verdicts: Verdicts,
-    hitch: Hitch | None,
+    blocker: Blocker | None,
     standing: Standing = STANDS,
     admitted: Condition = NO_POLICY,
 ) -> EnvironmentStatus:
@@ -59,20 +60,20 @@ def report(
         resolved: the commit of `resolved` whose lock this is; None when there is none yet.
         lock: the last good lock.
         verdicts: by Application and cluster, one for each placement in the lock.
-        hitch: why `main`'s head is not what is resolved, if so.
+        blocker: what keeps `main`'s head from being what is resolved.
         standing: whether what is locked is still trusted.
         admitted: what EnvironmentPolicies say of that commit.
     """
     settled = name_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
-    problems = hitch.problems[:MAX_PROBLEMS] if hitch else ()
+    problems = problems_of(blocker)[:MAX_PROBLEMS]
     return EnvironmentStatus(
         metadata=StatusMetadata(name=name),
         input=main,
         resolved=resolved,
-        refused=main if hitch and hitch.refused and hitch.stage != "Trusted" else None,
+        refused=main if isinstance(blocker, Refused) and blocker.stage != "Trusted" else None,
         problems=[ProblemLine(place=p.place, message=f"{p.message}; {p.hint}" if p.hint else p.message) for p in problems],
-        conditions=[*conditions(lock, hitch, standing, admitted), _ready(applications, settled)],
+        conditions=[*conditions(lock, blocker, standing, admitted), _ready(applications, settled)],
         applications=applications,
     )
 

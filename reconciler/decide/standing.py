@@ -10,7 +10,7 @@ from reconciler.decide.catalog import PassedOver, Verified
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from reconciler.model.faults import Fault
+    from reconciler.decide.blocker import Unavailable
 
 
 MAX_NAMES: Final = 8
@@ -28,7 +28,7 @@ class Standing:
 
     answers: Mapping[str, Verified | PassedOver] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    fault: Fault | None = None
+    fault: Unavailable | None = None
 
     @property
     def lost(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,7 @@ from reconciler.decide.admission import (
     unread,
 )
 from reconciler.decide.approvals import lacking
-from reconciler.decide.conditions import Hitch
-from reconciler.decide.policies import EnvironmentPolicies
+from reconciler.decide.blocker import Held
 from reconciler.decide.soak import fresh
 from reconciler.loop.branches import MAIN, RESOLVED
 from reconciler.loop.desire import input_of
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from reconciler.decide.approvals import Change, Proposal
     from reconciler.decide.marks import Bound
-    from reconciler.decide.policies import Ruling
+    from reconciler.decide.policies import EnvironmentPolicies, Ruling
     from reconciler.decide.soak import Soaked
     from reconciler.loop.approvals import Approvals
     from reconciler.loop.branches import Branches
@@ -55,13 +54,13 @@ class Verdict:
 
     Attributes:
         condition: `Admitted`.
-        hitch: why nothing is committed; None when it may be, or nothing is to be.
-        moment: seconds since the epoch at which to look again; None when nothing comes by time alone.
+        held: why nothing is committed; None when it may be, or nothing is to be.
+        admission: the results of the rules, when they were evaluated: those that hold `main` hold what is merged into it too.
     """
 
     condition: Condition
-    hitch: Hitch | None = None
-    moment: int | None = None
+    held: Held | None = None
+    admission: Admission = field(default_factory=Admission)
 
 
 class Gate:
@@ -78,14 +77,13 @@ class Gate:
     def __init__(
         self,
         name: str,
-        policies: Callable[[], EnvironmentPolicies] = EnvironmentPolicies,
-        approvals: Approvals | None = None,
-        history: Callable[[str], History | str] = lambda _: "no other Environment is known here",
+        policies: Callable[[], EnvironmentPolicies],
+        approvals: Approvals | None,
+        history: Callable[[str], History | str],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._name, self._policies, self._approvals, self._history, self._clock = name, policies, approvals, history, clock
         self._last: tuple[tuple[str | None, ...], Verdict] | None = None
-        self._held = Admission()  # what `main` is held by, at the last look
         self._teams: dict[tuple[str, ...], frozenset[str]] = {}  # as read at the last look
         self._soaks: dict[tuple[str, ...], tuple[int, tuple[Soaked, ...]]] = {}
 
@@ -100,7 +98,6 @@ class Gate:
         """
         if look:
             self._forget()
-            self._held = Admission()
         waits = lock is not None and tree != branches.tree(RESOLVED) and not _is_admitted(branches, lock)
         try:
             policies = self._policies()
@@ -116,21 +113,24 @@ class Gate:
                 return _admitted(rulings)
             return _verdict("True", "NothingToAdmit", "this commit changes nothing of what is resolved")
         key = (branches.head(MAIN), branches.head(RESOLVED), tree, policies.digest)
-        if look or self._last is None or self._last[0] != key or self._clock() >= (self._last[1].moment or float("inf")):
+        if look or self._last is None or self._last[0] != key or self._is_due(self._last[1]):
             self._forget()
             found = self._commits(branches, rulings, fresh(branches.lock(), lock) if lock else ())
-            held = _verdict(found.holds, found.reason, found.message, held=True, moment=found.moment)
-            self._last = (key, _admitted(rulings) if found.holds == "True" else held)
-            self._held = found
+            held = _verdict(found.holds, found.reason, found.message, held=True, retry_at=found.moment)
+            verdict = _admitted(rulings) if found.holds == "True" else held
+            self._last = (key, replace(verdict, admission=found))
         return self._last[1]
 
-    def of_pull(self, pull: PullRequest, packages: Sequence[Package], plan: Bound | None, *, restores: bool = False) -> Admission:
+    def of_pull(
+        self, pull: PullRequest, packages: Sequence[Package], plan: Bound | None, *, main: Admission, restores: bool = False
+    ) -> Admission:
         """What the rules say of a pull request, were it merged now.
 
         Args:
             pull: the pull request.
             packages: those that it brings anew.
             plan: its plan, to which approvals are bound; None when it has none.
+            main: the results for the head of `main`.
             restores: whether it takes `main` back to what is admitted, and with it what is held there now.
         """
 
@@ -142,7 +142,7 @@ class Gate:
             return ((here.score_of_head(rule.set_by, pull.head, plan.files) if plan else None) or Score(pull.head),)
 
         found = self._ruled(packages, people, scores)
-        return found if restores else Admission((*found.results, *beside(self._held, found)))
+        return found if restores else Admission((*found.results, *beside(main, found)))
 
     def of_draft(self, packages: Sequence[Package]) -> Admission:
         """What the rules say of packages in a change that nobody has proposed yet."""
@@ -164,10 +164,14 @@ class Gate:
         """Seconds until a moment at which it is to be looked at again; None when nothing comes by time alone."""
         return None if moment is None else max(0.0, moment - self._clock())
 
+    def _is_due(self, verdict: Verdict) -> bool:
+        retry_at = verdict.held.retry_at if verdict.held else None
+        return retry_at is not None and self._clock() >= retry_at
+
     def _commits(self, branches: Branches, rulings: Sequence[Ruling], packages: Sequence[Package]) -> Admission:
         @cache  # more rules than one may ask
         def changes(here: Approvals) -> Sequence[Change]:
-            return here.changes(branches)
+            return here.change_history.changes(branches)
 
         def people(policy: str, rule: PullRequestRule, here: Approvals) -> Result:
             found, members = changes(here), self._members(rule, here)
@@ -262,6 +266,6 @@ def _admitted(rulings: Sequence[Ruling]) -> Verdict:
     return _verdict("True", "Admitted", f"what is resolved was admitted as {names} asks")
 
 
-def _verdict(status: str, reason: str, message: str, *, held: bool = False, moment: int | None = None) -> Verdict:
+def _verdict(status: str, reason: str, message: str, *, held: bool = False, retry_at: int | None = None) -> Verdict:
     condition = Condition.model_validate({"type": "Admitted", "status": status, "reason": reason, "message": message})
-    return Verdict(condition, Hitch("Admitted", refused=False, reason=reason, message=message) if held else None, moment)
+    return Verdict(condition, Held(reason, message, retry_at) if held else None)

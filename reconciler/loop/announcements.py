@@ -1,13 +1,16 @@
-"""Whether the EnvironmentPolicies can be used, told where they are written: as a commit status of the system repository."""
+"""Publishes whether the EnvironmentPolicies can be used, as a commit status on the system repository."""
 
 from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING
 
+import structlog
+
 from reconciler.decide.marks import POLICY_CONTEXT, policies_mark
 from reconciler.loop.notices import Notices
 from reconciler.loop.policies import PolicyRepository
+from reconciler.model.faults import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +19,16 @@ if TYPE_CHECKING:
     from reconciler.loop.notices import Forge
 
 
+log = structlog.get_logger()
+
+
 class Announcements:
-    """The policies as they stand, told to the forge whenever they were read anew. Safe for use by several threads.
+    """Posts whether the EnvironmentPolicies can be used. Safe for use by several threads.
 
     Args:
-        forge: where the system repository is, if anywhere.
-        repository: owner/name.
-        policies: reads them; raises a Fault.
+        forge: where the system repository is; None when it is on none.
+        repository: owner/name; None when the policies come from a directory.
+        policies: the source of the policies.
     """
 
     def __init__(self, forge: Forge | None, repository: str | None, policies: Callable[[], EnvironmentPolicies]) -> None:
@@ -30,12 +36,14 @@ class Announcements:
         self._notices = Notices(forge, repository) if forge is not None and repository is not None else None
         self._lock = threading.Lock()
 
-    def __call__(self) -> EnvironmentPolicies:
-        """The policies; raises what reading them raises."""
-        found = self._policies()
-        if self._notices is not None and isinstance(self._policies, PolicyRepository) and self._lock.acquire(blocking=False):
-            try:
-                self._notices.post(self._policies.head, {POLICY_CONTEXT: policies_mark(found)})
-            finally:
-                self._lock.release()
-        return found
+    def publish(self) -> None:
+        """Post a commit status on the head of the system repository, if it does not show it yet. Never raises a Fault."""
+        if self._notices is None or not isinstance(self._policies, PolicyRepository) or not self._lock.acquire(blocking=False):
+            return
+        try:
+            policies = self._policies()  # which may read them anew: only then is its head the commit they are of
+            self._notices.post(self._policies.head, {POLICY_CONTEXT: policies_mark(policies)})
+        except Fault as fault:
+            log.debug("policies not read, so their commit status is not posted", why=str(fault))
+        finally:
+            self._lock.release()

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.decide.policies import EnvironmentPolicies
 from reconciler.decide.render import Surroundings
+from reconciler.loop.announcements import Announcements
 from reconciler.loop.blobs import CachedBlobs
+from reconciler.loop.branches import Branches
 from reconciler.loop.catalog import TrustedCatalog
 from reconciler.loop.claims import Claims
+from reconciler.loop.environment_pass import EnvironmentPass
 from reconciler.loop.gates import Gates
 from reconciler.loop.judge import Limits
 from reconciler.loop.notices import Notices
@@ -72,6 +75,7 @@ class Runtime:
         policies = policy_source(settings, self._closing)
         self._policies = environment_policy_source(settings, self._closing)
         self._sources = (policies, self._policies)
+        self._announcements = Announcements(self.gitea, settings.trust.repository, self._policies)
         self._gates = Gates(settings, self.gitea, self._policies, partial(repository, history=True))
         blobs = CachedBlobs(self._registry.blob, Cache(settings.state / "cache", settings.cache.size))
         catalog = TrustedCatalog(
@@ -120,22 +124,30 @@ class Runtime:
         self._claims.expect({target.label: target.identity for target in found.values()})
         return found
 
-    def reconciliation(self, target: Target) -> Reconciliation:
+    def environment_pass(self, target: Target) -> EnvironmentPass:
         """The passes over one Environment."""
         histories = self.settings.state / "histories"
         gitea, where, claim = self.gitea, target.repository, self._claims.of(target.label)
+        branches = Branches(self.clone(target))
         if gitea is None or where is None or self.settings.gitea is None:
-            gate = self._gates.of(target, None, histories, announce=True)
-            return Reconciliation(target.identity, self.clone(target), self.world, claim=claim, gate=gate)
+            gate = self._gates.of(target, None, histories)
+            reconciler = Reconciliation(target.identity, branches, self.world, claim, gate, None, frozenset)
+            return EnvironmentPass(reconciler, branches, None)
         clone = repository(target, self.settings.state / "plans", history=True)
-        gate = self._gates.of(target, clone, histories, announce=True)
+        gate = self._gates.of(target, clone, histories)
         pulls = Pulls(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim, gate)
-        return Reconciliation(target.identity, self.clone(target), self.world, Notices(gitea, where), claim, pulls, gate)
+        notices = Notices(gitea, where)
+        reconciler = Reconciliation(target.identity, branches, self.world, claim, gate, notices, pulls.proposed)
+        return EnvironmentPass(reconciler, branches, pulls)
+
+    def publish_policies(self) -> None:
+        """Post on the system repository whether its EnvironmentPolicies can be used."""
+        self._announcements.publish()
 
     def gate(self, target: Target) -> Gate:
         """The rules for an Environment, for a command that writes nothing but `resolved`."""
         folder = Path(self._closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)))
-        return self._gates.of(target, repository(target, folder, history=True), folder / "histories", announce=False)
+        return self._gates.of(target, repository(target, folder, history=True), folder / "histories")
 
     def look_at_policies(self) -> None:
         """Have the next passes look at the policies first: somebody changed them."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
+from reconciler.decide.confirmation import confirmed_at
 from reconciler.decide.render import LOCK_FILE
 from reconciler.decide.shape import shape
 from reconciler.loop.desire import WANTED
@@ -156,11 +157,8 @@ class Branches:
 
     def confirmed(self) -> int:
         """When the status was last known to stand, seconds since the epoch: its own time, or that of its confirmation."""
-        status, confirmation = self._commit(STATUS), self._confirmation
-        if status is None:
-            return 0
-        same = confirmation is not None and confirmation.tree == status.tree and confirmation.time <= time.time()
-        return max(status.time, confirmation.time) if confirmation is not None and same else status.time
+        status = self._commit(STATUS)
+        return confirmed_at(status, self._confirmation, time.time()) if status is not None else 0
 
     def confirm(self, files: Mapping[str, bytes]) -> None:
         """Say that the status still stands: a commit of the same tree, without history, in a ref of its own."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
 
+from reconciler.decide.blocker import Refused, Unavailable, is_final, keep_first_wording, unavailable
 from reconciler.decide.reviewed import keeping
 from reconciler.loop.branches import RESOLVED, Branches
-from reconciler.loop.desire import Desired, Identity, desire, input_of, outside
+from reconciler.loop.desire import Desired, Identity, desire, input_of
 from reconciler.loop.plan import as_planned, reviewed
 from reconciler.loop.standing import Watch
-from reconciler.model.faults import Fault
+from reconciler.model.faults import Fault, Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
-    from reconciler.decide.conditions import Hitch
     from reconciler.decide.standing import Standing
     from reconciler.loop.claims import Claim
     from reconciler.loop.passes import World
@@ -26,32 +26,32 @@ if TYPE_CHECKING:
     from reconciler.world.git import Snapshot
 
 
-@dataclass
+@dataclass(frozen=True)
 class Decision:
-    """What was decided, for as long as nothing changes that it rests on.
+    """What the head of `main` comes to, as decided at one time.
 
     Attributes:
         key: `main`'s head and the policies' digest.
         standing: whether what was locked was still trusted.
         at: when, by the monotonic clock.
-        hitch: why there is nothing to commit.
-        tree: the tree id that `resolved` should have; None with a hitch.
-        files: that tree's files, until they are pushed.
-        lock: what it comes to; None with a hitch.
-        input_: a digest of what people wrote.
+        input_: a digest of the documents.
         base: the head of `resolved` that it was decided upon.
-        warnings: what is to be known of it.
+        blocker: why there is nothing to commit, or why it could not be committed.
+        lock: what it comes to; None when nothing could be decided.
+        tree: the tree id that `resolved` should have; None without a lock.
+        files: that tree's files until they are applied; None afterwards, and without a lock.
+        warnings: problems that do not refuse it.
     """
 
     key: tuple[str, str]
     standing: Standing
     at: float
-    hitch: Hitch | None = None
-    tree: str | None = None
-    files: Mapping[str, bytes] | None = None
-    lock: EnvironmentLock | None = None
     input_: str = ""
     base: str | None = None
+    blocker: Refused | Unavailable | None = None
+    lock: EnvironmentLock | None = None
+    tree: str | None = None
+    files: Mapping[str, bytes] | None = None
     warnings: tuple[Problem, ...] = ()
 
 
@@ -75,7 +75,7 @@ class Decisions:
         branches: Branches,
         world: World,
         claim: Claim,
-        proposed: Callable[[], AbstractSet[int]] = frozenset,
+        proposed: Callable[[], AbstractSet[int]],
     ) -> None:
         self._identity, self._branches, self._world, self._claim = identity, branches, world, claim
         self._proposed = proposed
@@ -97,7 +97,7 @@ class Decisions:
             policies = self._world.policies()
         except Fault as fault:
             self._watch.blind(fault)
-            return Decision((main, ""), self._watch.standing, time.monotonic(), outside("Valid", fault))
+            return Decision((main, ""), self._watch.standing, time.monotonic(), blocker=unavailable("Valid", fault))
         if prior is not None and (look or self._watch.due(policies.digest)):
             self._watch.look(prior, policies.digest)
         key, standing = (main, policies.digest), self._watch.standing
@@ -116,7 +116,7 @@ class Decisions:
             )
             known = self._known = self._remembered(key, standing, result, input_of(written))
         elif standing.fault is None:
-            known.standing = standing
+            known = self._known = replace(known, standing=standing)
         return known
 
     def _kept(self, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
@@ -126,37 +126,60 @@ class Decisions:
         found = (*as_planned(self._branches, written), *reviewed(self._branches, written, self._proposed))
         return keeping(prior, found, held)
 
-    def _remembered(self, key: tuple[str, str], standing: Standing, result: Desired | Hitch, input_: str) -> Decision:
-        decision = Decision(key, standing, time.monotonic(), input_=input_, base=self._branches.head(RESOLVED))
-        if isinstance(result, Desired):
-            self.last = decision.lock = result.lock
-            decision.warnings = result.warnings
-            decision.files, decision.tree = result.files, self._branches.tree_of(result.files)
-        else:
-            decision.hitch = _as_before(self._known, key, result)
-        return decision
+    def _remembered(
+        self, key: tuple[str, str], standing: Standing, result: Desired | Refused | Unavailable, input_: str
+    ) -> Decision:
+        decision = Decision(key, standing, time.monotonic(), input_, self._branches.head(RESOLVED))
+        match result:
+            case Desired():
+                self.last = result.lock
+                tree = self._branches.tree_of(result.files)
+                return replace(decision, lock=result.lock, tree=tree, files=result.files, warnings=result.warnings)
+            case Refused():
+                return replace(decision, blocker=result)
+            case Unavailable():
+                before = self._known.blocker if self._known is not None and self._known.key == key else None
+                first = before if isinstance(before, Unavailable) else None
+                return replace(decision, blocker=keep_first_wording(first, result))
+            case _:
+                assert_never(result)
 
     def _due(self, decision: Decision, *, look: bool) -> bool:
-        """Whether to decide again: `resolved` is not what it should be, or a Hitch may have gone by itself.
+        """Whether to decide again: `resolved` is not what it should be, or the blocker may have gone by itself.
 
         What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not. What
         is held for days is asked again all the time: it must be trusted when it is committed, not when it was pushed.
         """
-        hitch, old = decision.hitch, time.monotonic() - decision.at > self._world.retry
-        if hitch is None:
-            moved = decision.base != self._branches.head(RESOLVED)
-            return old or moved if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
-        if not hitch.refused:
-            return look
-        return hitch.stage != "Valid" and old
+        blocker, old = decision.blocker, time.monotonic() - decision.at > self._world.retry
+        match blocker:
+            case None:
+                moved = decision.base != self._branches.head(RESOLVED)
+                return old or moved if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
+            case Unavailable():
+                return look
+            case Refused():
+                return not is_final(blocker) and old
+            case _:
+                assert_never(blocker)
 
     def _holds(self, decision: Decision, input_: str) -> bool:
         """Whether it is of what people wrote, on what is resolved now, and was not committed yet."""
         return decision.input_ == input_ and decision.files is not None and decision.base == self._branches.head(RESOLVED)
 
-    def accept(self, main: str) -> None:
-        """Remember that what is on `resolved` now is what a commit came to."""
-        self._accepted = (main, self._branches.head(RESOLVED))
+    def applied(self, decision: Decision) -> None:
+        """Remember that what is on `resolved` now is what a decision came to; its files are not needed any more."""
+        self._accepted = (decision.key[0], self._branches.head(RESOLVED))
+        self._drop_files(decision, None)
+
+    def rejected(self, decision: Decision, error: Rejected) -> Unavailable:
+        """Remember that the server did not take a decision's commit: it is decided on anew at the next fetch."""
+        blocker = unavailable("Committed", error)
+        self._drop_files(decision, blocker)
+        return blocker
+
+    def _drop_files(self, decision: Decision, blocker: Unavailable | None) -> None:
+        if self._known is decision:
+            self._known = replace(decision, files=None, blocker=blocker)
 
     def is_resolved(self, main: str) -> bool:
         """Whether what is on `resolved` is what this very commit came to, be it from one before that came to the same."""
@@ -165,11 +188,3 @@ class Decisions:
             return True
         accepted = told is not None and (told.input, told.refused, told.resolved) == (main, None, head)
         return told is not None and accepted and told.condition("Committed").status == "True"
-
-
-def _as_before(before: Decision | None, key: tuple[str, str], hitch: Hitch) -> Hitch:
-    """The same trouble in the words it was first told in: each attempt may fail in other ones, and none is a change to commit."""
-    first = before.hitch if before is not None and before.key == key else None
-    if first is None or first.refused or hitch.refused:
-        return hitch
-    return first if (first.stage, first.reason) == (hitch.stage, hitch.reason) else hitch

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.decide.conditions import Hitch
+from reconciler.decide.blocker import refused, unavailable
 from reconciler.decide.pin import pin
 from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
 from reconciler.decide.resolve import resolve
@@ -20,8 +20,8 @@ from reconciler.world import documents
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
+    from reconciler.decide.blocker import Refused, Unavailable
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.conditions import Stage
     from reconciler.decide.resolve import Resolution
     from reconciler.decide.validate import Wish
     from reconciler.loop.claims import Place
@@ -108,8 +108,8 @@ def desire(
     *,
     free: Collection[str] = (),
     kept: Mapping[str, Package] | None = None,
-) -> Desired | Hitch:
-    """Decide on a commit. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
+) -> Desired | Refused | Unavailable:
+    """Compute what a commit of `main` comes to. Never raises a Fault: an outside failure comes back as Unavailable.
 
     Args:
         snapshot: what people wrote.
@@ -125,43 +125,31 @@ def desire(
     wish, problems = validate(sources)
     problems = in_order((*problems, *snapshot.problems, *(_identity(wish, identity) if wish else ())))
     if wish is None or has_errors(problems):
-        return refusal("Valid", problems)
+        return refused("Valid", problems)
     try:
         resolution, found = resolve(wish, packages_of(prior), catalog, free, kept)
     except Fault as fault:
-        return outside("Resolved", fault)
+        return unavailable("Resolved", fault)
     if resolution is None:
-        return refusal("Resolved", in_order(found))
+        return refused("Resolved", in_order(found))
     lock, found = pin(wish, resolution)
     if lock is None:
-        return refusal("Resolved", in_order(found))
+        return refused("Resolved", in_order(found))
     tree = render(lock, wish.environment, around)
     found = tuple(_problem(sources, wish, resolution, "Duplicate", one, words) for one, words in doubles(tree))
     if found:
-        return refusal("Resolved", in_order(found))
+        return refused("Resolved", in_order(found))
     try:
         taken = take(lock)
     except Fault as fault:
-        return outside("Resolved", fault)
+        return unavailable("Resolved", fault)
     if taken:
         told = [
             (place[1], f"the Namespace {place[1]} on {place[0]} is held by {other}") for place, other in sorted(taken.items())
         ]
-        return refusal("Resolved", in_order(_problem(sources, wish, resolution, "Taken", *one) for one in told))
+        return refused("Resolved", in_order(_problem(sources, wish, resolution, "Taken", *one) for one in told))
     files = {path: documents.dump(*contents) for path, contents in tree.items()}
     return Desired(lock, files, in_order((*problems, *resolution.warnings)))
-
-
-def refusal(stage: Stage, problems: tuple[Problem, ...]) -> Hitch:
-    """A Hitch for a commit that is at fault itself."""
-    errors = [p for p in problems if p.severity == "error"]
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Hitch(stage, refused=True, reason=errors[0].code, message=f"{errors[0]}{more}", problems=tuple(errors))
-
-
-def outside(stage: Stage, fault: Fault) -> Hitch:
-    """A Hitch for something outside the commit, after which it is tried again."""
-    return Hitch(stage, refused=False, reason=fault.reason, message=str(fault))
 
 
 def _problem(

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from reconciler.loop.admission import Gate
-from reconciler.loop.announcements import Announcements
 from reconciler.loop.approvals import Approvals
 from reconciler.loop.soaks import History
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Gates:
-    """Makes them.
+    """Builds the Gate of one Environment from the configuration.
 
     Args:
         settings: the configuration.
@@ -39,7 +38,6 @@ class Gates:
         clone: Callable[[Target, Path], Repository],
     ) -> None:
         self._settings, self._gitea, self._policies, self._clone = settings, gitea, policies, clone
-        self._announced = Announcements(gitea, settings.trust.repository, policies)
         self._known: Mapping[str, Target] = {}
         self._histories: dict[tuple[str, Path], History] = {}
 
@@ -47,20 +45,18 @@ class Gates:
         """Say which Environments there are."""
         self._known = targets
 
-    def of(self, target: Target, clone: Repository | None, histories: Path, *, announce: bool) -> Gate:
+    def of(self, target: Target, clone: Repository | None, histories: Path) -> Gate:
         """The rules for one.
 
         Args:
             target: the Environment.
             clone: of its repository, with history; None for one that is on no forge.
             histories: a folder for clones of the Environments that it follows.
-            announce: tell the system repository whether its policies can be used.
         """
         approvals = None
         if self._gitea is not None and self._settings.gitea is not None and target.repository is not None and clone is not None:
             approvals = Approvals(self._gitea, self._settings.gitea.username, target.repository, clone)
-        policies = self._announced if announce else self._policies
-        return Gate(target.identity.name, policies, approvals, partial(self._history, asker=target, folder=histories))
+        return Gate(target.identity.name, self._policies, approvals, partial(self._history, asker=target, folder=histories))
 
     def _history(self, name: str, *, asker: Target, folder: Path) -> History | str:
         """The history of an Environment that another one is to follow, or why there is none to be asked.

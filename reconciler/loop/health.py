@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import structlog
 
+from reconciler.decide.blocker import Held, Refused, Unavailable
 from reconciler.model.faults import Moved
 from reconciler.world.metrics import Metrics
 
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Run(Protocol):
-    """A pass; `loop.passes.Reconciliation.run` in earnest."""
+    """A pass; `EnvironmentPass.run` in production."""
 
     def __call__(self, *, look: bool) -> Outcome:
         """Make it."""
@@ -102,16 +103,22 @@ class Health:
 
 
 def _result(outcome: Outcome) -> str:
-    if outcome.hitch is not None:
-        return "refused" if outcome.hitch.refused else "hindered"
-    return "changed" if outcome.pushed else "quiet"
+    match outcome.blocker:
+        case Refused():
+            return "refused"
+        case Held() | Unavailable():
+            return "hindered"
+        case None:
+            return "changed" if outcome.pushed else "quiet"
+        case _:
+            assert_never(outcome.blocker)
 
 
 def _tell(key: str, outcome: Outcome, seconds: float) -> None:
     """One line for a pass that changed something; a quiet pass is quiet."""
     facts = {"environment": key, "main": outcome.main, "pushed": list(outcome.pushed), "seconds": round(seconds, 3)}
-    if outcome.hitch is not None:
-        facts["hitch"] = f"{outcome.hitch.reason}: {outcome.hitch.message}"
+    if outcome.blocker is not None:
+        facts["hitch"] = f"{outcome.blocker.reason}: {outcome.blocker.message}"
     if outcome.status is not None:
         ready = outcome.status.condition("Ready")
         facts["ready"] = f"{ready.status} ({ready.reason})"

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from reconciler.decide.blocker import unavailable
 from reconciler.decide.marks import Bound
 from reconciler.decide.plan import steps
 from reconciler.decide.reviewed import all_of, brought, keeping
 from reconciler.decide.soak import fresh
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, Desired, changes_of, content_of, desire, diff_of, input_of, outside
+from reconciler.loop.desire import WANTED, Desired, changes_of, content_of, desire, diff_of, input_of
 from reconciler.loop.planned import Planned
 from reconciler.model.faults import Fault, Missing
 from reconciler.model.problem import Problem
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Refused, Unavailable
     from reconciler.decide.plan import Step
     from reconciler.decide.reviewed import Brought
     from reconciler.loop.branches import Branches
@@ -42,11 +43,11 @@ class Plan:
     Attributes:
         snapshot: the merged files that people wrote.
         prior: what is resolved.
-        desired: what would be; None with a hitch.
+        desired: what would be; None with a blocker.
         tree: the tree id that `resolved` would have.
         steps: what changes.
         warnings: problems that do not refuse it.
-        hitch: why there is none.
+        blocker: why there is none.
     """
 
     snapshot: Snapshot
@@ -55,11 +56,11 @@ class Plan:
     tree: str | None = None
     steps: tuple[Step, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    hitch: Hitch | None = None
+    blocker: Refused | Unavailable | None = None
 
     @property
     def total(self) -> int:
-        """How many Applications there would be; 0 with a hitch."""
+        """How many Applications there would be; 0 with a blocker."""
         return len(self.desired.lock.packages) if self.desired else 0
 
 
@@ -72,7 +73,7 @@ def plan(
     *,
     reviewed: Iterable[Brought] = (),
 ) -> Plan:
-    """Plan what people wrote. Never raises a Fault: what cannot be told now comes back as a Hitch that refuses nothing.
+    """Plan what people wrote. Never raises a Fault: an outside failure comes back as Unavailable.
 
     Args:
         snapshot: the files, as merged.
@@ -85,10 +86,10 @@ def plan(
     try:
         around = world.surroundings(world.policies())
     except Fault as fault:
-        return Plan(snapshot, prior, hitch=outside("Valid", fault))
+        return Plan(snapshot, prior, blocker=unavailable("Valid", fault))
     found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=keeping(prior, reviewed))
     if not isinstance(found, Desired):
-        return Plan(snapshot, prior, hitch=found)
+        return Plan(snapshot, prior, blocker=found)
     return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
 
 

@@ -156,7 +156,7 @@ def propose(source: Ready, history: History, goal: Goal, world: World, names: Co
     found = plan(merged, goal.identity, prior, world, alone(goal.identity))
     digests = [pin.package.digest for pin in moving]
     soaked = {one.digest: one.seconds for one in history.soaked(digests, enough=MAX_SECONDS, now=int(time.time()))}
-    said = title(source, moving), text(source, goal.identity.name, moving, soaked, left, found.steps, found.hitch)
+    said = title(source, moving), text(source, goal.identity.name, moving, soaked, left, found.steps, found.blocker)
     commit, pushed = _push(goal, BRANCH + source.name, files, main, message(source, moving))
     number, what = _tell(goal, BRANCH + source.name, *said)
     if pushed and what == "as it was":

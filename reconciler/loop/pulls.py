@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
 import structlog
 
 from reconciler.decide.aftermath import applied, held_up, told_after
+from reconciler.decide.blocker import Refused, is_final, unavailable
 from reconciler.decide.changes import changes, counted
 from reconciler.decide.comment import comment
 from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_mark, policy_mark
 from reconciler.decide.policy_section import section
 from reconciler.decide.soak import fresh
-from reconciler.loop.admission import Gate
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
 from reconciler.loop.comments import CommentForge, Comments
-from reconciler.loop.desire import WANTED, input_of, outside
+from reconciler.loop.desire import WANTED, input_of
 from reconciler.loop.notices import STANDS, Forge, Notices
 from reconciler.loop.plan import bound_of, holds, plan, planned_of, restores, reviewed
 from reconciler.model.faults import Fault, Missing, Rejected
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
-    from reconciler.decide.conditions import Hitch
+    from reconciler.decide.blocker import Unavailable
     from reconciler.decide.marks import Bound, Mark
+    from reconciler.loop.admission import Gate
     from reconciler.loop.branches import Branches
     from reconciler.loop.claims import Claim
     from reconciler.loop.desire import Identity
@@ -104,11 +105,11 @@ class Pulls:
         identity: Identity,
         world: World,
         claim: Claim,
-        gate: Gate | None = None,
+        gate: Gate,
         stands: float = STANDS,
     ) -> None:
         self._stands = stands
-        self._gate = gate or Gate(identity.name)
+        self._gate = gate
         self._forge, self._repository, self._clone = forge, repository, clone
         self._comments = Comments(forge, user, repository)
         self._identity, self._world, self._claim = identity, world, claim
@@ -145,7 +146,7 @@ class Pulls:
         self._landing.clear()
         for pull in asked:
             others = frozenset(one.number for one in asked) - {pull.number}
-            self._tend(pull.number, self._keep, pull, branches, outcome.lock, others)
+            self._tend(pull.number, self._keep, pull, branches, outcome, others)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
             self._tend(number, self._end, number, branches, outcome)
@@ -169,8 +170,9 @@ class Pulls:
         except Fault as fault:
             log.warning("pull request not planned", repository=self._repository, number=number, why=str(fault))
 
-    def _keep(self, pull: PullRequest, branches: Branches, main: EnvironmentLock | None, others: frozenset[int]) -> None:
+    def _keep(self, pull: PullRequest, branches: Branches, outcome: Outcome, others: frozenset[int]) -> None:
         """Bring what a pull request was told up to date, given what `main` comes to without it, and what else is open."""
+        main = outcome.lock
         if self._is_landing(pull.number, branches):
             self._landing.add(pull.number)
             return
@@ -178,7 +180,7 @@ class Pulls:
         told = self._told.get(pull.number)
         same = told is not None and (told.key, told.main) == (key, main)
         if told is not None and same and (told.until is None or time.monotonic() < told.until):
-            admission = self._gate.of_pull(pull, told.packages, told.bound, restores=told.restores)
+            admission = self._gate.of_pull(pull, told.packages, told.bound, main=outcome.admission, restores=told.restores)
             if admission == told.admission:
                 self._keep_told(pull, told)
                 return
@@ -186,17 +188,17 @@ class Pulls:
         packages = fresh(found.prior, found.desired.lock) if found.desired else ()
         bound = bound_of(found, branches.wanted_files(), main)
         takes_back = restores(found, branches)
-        admission = self._gate.of_pull(pull, packages, bound, restores=takes_back)
+        admission = self._gate.of_pull(pull, packages, bound, main=outcome.admission, restores=takes_back)
         text = self._text(pull.number, found, admission)
         self._comments.say(pull.number, text)  # people first: the forge takes its time over a push
         unkept = self._put(pull.number, found, branches, main)
         notices = told.notices if told else Notices(self._forge, self._repository)
-        mark = plan_mark(found.steps, found.total, bound, unkept or found.hitch)
+        mark = plan_mark(found.steps, found.total, bound, unkept or found.blocker)
         marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission, planned=found.desired is not None)}
         if marks[POLICY_CONTEXT].state != "success":  # it comes first: a green plan alone must not let anybody merge
             notices.post(pull.head, {POLICY_CONTEXT: marks[POLICY_CONTEXT]})
         notices.post(pull.head, marks)
-        lasting = unkept is None and (found.hitch is None or (found.hitch.refused and found.hitch.stage == "Valid"))
+        lasting = unkept is None and (found.blocker is None or is_final(found.blocker))
         until = None if lasting else time.monotonic() + self._world.retry
         self._told[pull.number] = _Told(
             key, main, until, notices, packages, bound, admission, marks, text, time.monotonic(), takes_back
@@ -224,19 +226,19 @@ class Pulls:
             found.total,
             found.tree,
             warnings=found.warnings,
-            hitch=found.hitch,
+            blocker=found.blocker,
             compare=f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else "",
             policy=section(admission, planned=found.desired is not None),
         )
 
-    def _put(self, number: int, found: Plan, branches: Branches, main: EnvironmentLock | None) -> Hitch | None:
+    def _put(self, number: int, found: Plan, branches: Branches, main: EnvironmentLock | None) -> Unavailable | None:
         """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`.
 
         While it cannot be told what a pull request comes to, the plan that people read stays.
         """
         planned = planned_of(found, branches, main)
         if found.desired is None or planned is None:
-            if found.hitch is not None and found.hitch.refused:
+            if isinstance(found.blocker, Refused):
                 branches.drop_plan(number)
             return None
         lines = changes(found.prior, found.desired.lock)
@@ -244,7 +246,7 @@ class Pulls:
         try:
             branches.push_plan(number, planned, found.desired.files, summary)
         except Rejected as fault:
-            return outside("Committed", fault)
+            return unavailable("Committed", fault)
         return None
 
     def _end(self, number: int, branches: Branches, outcome: Outcome) -> None:
@@ -260,7 +262,7 @@ class Pulls:
         if planned is not None and main is not None and merged is not None:
             if not self._seen(number, main, merged):
                 return
-            undecided = outcome.hitch is not None and not (outcome.hitch.refused and outcome.hitch.stage == "Valid")
+            undecided = outcome.blocker is not None and not is_final(outcome.blocker)
             self._tell_after(number, self._came_of(planned, branches, outcome))
             if undecided:
                 return
@@ -280,8 +282,8 @@ class Pulls:
 
     def _came_of(self, planned: Planned, branches: Branches, outcome: Outcome) -> Sequence[str]:
         lock, tree = branches.lock(), branches.tree(RESOLVED)
-        if outcome.hitch is not None:
-            return held_up(outcome.hitch)
+        if outcome.blocker is not None:
+            return held_up(outcome.blocker)
         if lock is None or tree is None:
             return ()
         main = branches.wanted_files()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from reconciler.decide.blocker import Unavailable
 from reconciler.loop.health import Health
 from reconciler.loop.queue import Item, Queue
 from reconciler.loop.wakes import Wakes
@@ -18,7 +19,7 @@ from reconciler.model.faults import Fault, Moved
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reconciler.loop.passes import Reconciliation
+    from reconciler.loop.environment_pass import EnvironmentPass
     from reconciler.loop.targets import Target
 
 # The key under which the queue holds the search for new Environments: no Environment is called so.
@@ -36,36 +37,39 @@ class Service:
 
     Args:
         targets: finds the Environments there are now, by key; raises a Fault when it cannot tell.
-        reconciliation: makes the passes of one.
+        environment_pass: makes the passes over one Environment.
         workers: how many passes run at once.
         poll: seconds between looks at a repository; each is spread by a fifth, so that they do not march in step.
         discover: seconds between searches for Environments.
         health: is told what comes of it all.
         tend: what is to be done now and then about an Environment's repository (owner/name); raises no Fault.
+        publish_policies: posts whether the EnvironmentPolicies can be used, after a pass that may have read them anew; raises no
+            Fault.
     """
 
     def __init__(
         self,
         targets: Callable[[], Mapping[str, Target]],
-        reconciliation: Callable[[Target], Reconciliation],
+        environment_pass: Callable[[Target], EnvironmentPass],
         *,
         workers: int,
         poll: float,
         discover: float,
         health: Health | None = None,
         tend: Callable[[str], None] = lambda _: None,
+        publish_policies: Callable[[], None] = lambda: None,
     ) -> None:
         self.health = health or Health()
-        self._tend = tend
+        self._tend, self._publish_policies = tend, publish_policies
         self._targets = targets
-        self._make = reconciliation
+        self._make = environment_pass
         self._poll = poll
         self._discover = discover
         self._queue = Queue()
         self.health.metrics.watch("reconciler_queue_depth", "Environments that are due and wait for a worker.", self._queue.depth)
         self._wakes = Wakes()
         self._lock = threading.Lock()
-        self._known: dict[str, Reconciliation] = {}
+        self._known: dict[str, EnvironmentPass] = {}
         self._repositories: dict[str, str] = {}
         self._placed: dict[str, frozenset[str]] = {}
         self._failures: dict[str, int] = {}
@@ -149,9 +153,12 @@ class Service:
                 self._queue.done(item.key)
 
     def _look_after(self, item: Item) -> None:
+        if not item.look:
+            return
+        self._publish_policies()
         with self._lock:
             repository = self._repositories.get(item.key)
-        if item.look and repository is not None:
+        if repository is not None:
             self._tend(repository)
 
     def _search(self) -> None:
@@ -177,12 +184,12 @@ class Service:
             log.info("environment is gone", environment=key)
         for key, target in new.items():
             try:
-                reconciliation = self._make(target)
+                passes = self._make(target)
             except Fault as fault:  # this one is tried again at the next search, and the others need not wait for it
                 log.warning("environment cannot be watched", environment=key, why=str(fault))
                 continue
             with self._lock:
-                self._known[key] = reconciliation
+                self._known[key] = passes
                 if target.repository is not None:
                     self._repositories[key] = target.repository
             log.info("environment is watched", environment=key)
@@ -193,13 +200,13 @@ class Service:
 
     def _pass(self, item: Item) -> None:
         with self._lock:
-            reconciliation = self._known.get(item.key)
-        if reconciliation is None:
+            passes = self._known.get(item.key)
+        if passes is None:
             return
         if item.look and (waited := self._wakes.begin(item.key)) is not None:
             self.health.metrics.woke(waited)
         try:
-            outcome = self.health.watched(item, reconciliation.run)
+            outcome = self.health.watched(item, passes.run)
         except Moved as fault:
             log.info("looked at again", environment=item.key, why=fault.message)
             self._again(item.key, failed=True)
@@ -208,13 +215,13 @@ class Service:
             log.warning("pass failed", environment=item.key, kind=fault.reason, why=str(fault))
             self._again(item.key, failed=True)
             return
-        self._place(item.key, reconciliation.clusters)
+        self._place(item.key, passes.clusters)
         if outcome.again is not None:
             self._queue.add(item.key, after=outcome.again, look=False)
         if outcome.due is not None:
             self._queue.add(item.key, after=outcome.due, look=True)
         if item.look:
-            self._again(item.key, failed=outcome.hitch is not None and outcome.hitch.failed)
+            self._again(item.key, failed=isinstance(outcome.blocker, Unavailable))
 
     def _place(self, key: str, clusters: frozenset[str]) -> None:
         """Note which clusters wake an Environment. What a new one said before this was noted is looked at now."""

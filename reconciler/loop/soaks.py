@@ -6,6 +6,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from reconciler.decide.confirmation import confirmed_at, is_overdue
 from reconciler.decide.shape import shape
 from reconciler.decide.soak import Seen, Soaked, seen, soaked
 from reconciler.loop.branches import CONFIRMED, OURS, STATUS, STATUS_FILE, UNWATCHED
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from reconciler.world.git import Commit, Repository
 
 _STEPS: Final = (32, 256, 2048)  # commits that are read, the newest first: more only when those do not suffice
-OVERDUE: Final = 3  # times the interval between confirmations: so long a status stands without one
 
 
 class History:
@@ -68,9 +68,8 @@ class History:
         """Until when the newest status is known to stand: now, unless its confirmation is overdue."""
         status = self._repository.commit_of(heads[STATUS])
         confirmation = self._repository.fetch_also(CONFIRMED, heads[CONFIRMED]) if CONFIRMED in heads else None
-        same = confirmation is not None and confirmation.tree == status.tree and confirmation.time <= now
-        confirmed = max(status.time, confirmation.time) if confirmation is not None and same else status.time
-        return now if now - confirmed <= OVERDUE * self._confirm else confirmed
+        confirmed = confirmed_at(status, confirmation, now)
+        return confirmed if is_overdue(confirmed, now, self._confirm) else now
 
     def _read(self, commit: Commit) -> Seen:
         if (known := self._seen.get(commit.id)) is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.decide.audit import place_of
+from reconciler.decide.blocker import keep_first_wording, unavailable
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.standing import Standing
 from reconciler.model.faults import Fault
 
 if TYPE_CHECKING:
+    from reconciler.decide.blocker import Unavailable
     from reconciler.decide.catalog import Catalog, Verified
     from reconciler.model.lock import EnvironmentLock, Package
 
@@ -42,15 +44,15 @@ class Watch:
             if package.artifact not in answers and package.artifact not in faults:
                 try:
                     answers[package.artifact] = self._asked(package)
-                except Fault as error:  # others may be elsewhere, or known
-                    faults[package.artifact] = error
-        fault = next(iter(faults.values()), None)
-        self.standing = Standing(answers, names, None if fault is None else self._as_before(fault, blind=False))
+                except Fault as fault:  # others may be elsewhere, or known
+                    faults[package.artifact] = fault
+        error = next(iter(faults.values()), None)
+        self.standing = Standing(answers, names, None if error is None else self._failure(error, blind=False))
         self._under, self._blind = under, False
 
-    def blind(self, fault: Fault) -> None:
+    def blind(self, error: Fault) -> None:
         """Nothing can be asked at all: the policies cannot be read."""
-        self.standing = Standing(fault=self._as_before(fault, blind=True))
+        self.standing = Standing(fault=self._failure(error, blind=True))
         self._under, self._blind = "", True
 
     def _asked(self, package: Package) -> Verified | PassedOver:
@@ -59,9 +61,5 @@ class Watch:
             return PassedOver(package.version, "Untrusted", f"{package.artifact!r} is no artifact")
         return self._catalog.get(place[0].rpartition("/")[0], package.blueprint, package.version, package.digest)
 
-    def _as_before(self, fault: Fault, *, blind: bool) -> Fault:
-        """The same trouble in the words it was first told in: each attempt may fail in others, and none is a change to commit."""
-        before = self.standing.fault
-        if before is not None and blind == self._blind and fault.reason == before.reason:
-            return before
-        return fault
+    def _failure(self, error: Fault, *, blind: bool) -> Unavailable:
+        return keep_first_wording(self.standing.fault if blind == self._blind else None, unavailable("Trusted", error))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.decide.blocker import Held
 from reconciler.decide.catalog import PassedOver
 from reconciler.decide.changes import changes, message
-from reconciler.decide.conditions import Hitch
 from reconciler.decide.shape import did_you_mean
 from reconciler.decide.versions import fits, newest_first
 from reconciler.loop.branches import MAIN, RESOLVED, Branches
@@ -18,6 +18,7 @@ from reconciler.model.faults import Missing
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from reconciler.decide.blocker import Blocker, Refused, Unavailable
     from reconciler.decide.catalog import Catalog
     from reconciler.loop.admission import Gate
     from reconciler.loop.passes import World
@@ -32,13 +33,13 @@ class Update:
     Attributes:
         lines: what changes, a line for each Application.
         warnings: what is to be known of it.
-        hitch: why there is none.
+        blocker: why there is none.
         commit: the new head of `resolved`; None when nothing changes, or nothing was to be pushed.
     """
 
     lines: tuple[str, ...] = ()
     warnings: tuple[Problem, ...] = ()
-    hitch: Hitch | None = None
+    blocker: Blocker | None = None
     commit: str | None = None
 
 
@@ -76,20 +77,20 @@ def update(identity: Identity, branches: Branches, world: World, names: Collecti
     """
     lock, result = _moved(identity, branches, world, names)
     if not isinstance(result, Desired):
-        return Update(hitch=result)
+        return Update(blocker=result)
     lines = changes(lock, result.lock)
     main = branches.head(MAIN)
     if not push or not lines or main is None:
         return Update(lines, result.warnings)
     admission = gate.of_update(branches, result.lock)
     if admission.holds != "True":
-        return Update(lines, result.warnings, Hitch("Admitted", refused=True, reason=admission.reason, message=admission.message))
+        return Update(lines, result.warnings, Held(admission.reason, admission.message))
     words = message(identity.name, main, lock, result.lock, result.digest, input_of(branches.wanted_files()))
     branches.push_resolved(result.files, words, result.lock)
     return Update(lines, result.warnings, commit=branches.head(RESOLVED))
 
 
-def outdated(identity: Identity, branches: Branches, world: World) -> tuple[tuple[Outdated, ...], Hitch | None]:
+def outdated(identity: Identity, branches: Branches, world: World) -> tuple[tuple[Outdated, ...], Refused | Unavailable | None]:
     """What is not in its newest version, and why all of it cannot be updated together, if so. Raises as `update` does."""
     lock, result = _moved(identity, branches, world, ())
     moved = {p.application: p.version for p in result.lock.packages} if isinstance(result, Desired) else {}
@@ -100,7 +101,7 @@ def outdated(identity: Identity, branches: Branches, world: World) -> tuple[tupl
 
 def _moved(
     identity: Identity, branches: Branches, world: World, names: Collection[str]
-) -> tuple[EnvironmentLock, Desired | Hitch]:
+) -> tuple[EnvironmentLock, Desired | Refused | Unavailable]:
     branches.look()
     lock = branches.lock()
     if lock is None:

@@ -272,12 +272,12 @@ def no_ops(stage: Stage) -> None:
     acme = FIXTURES / "environments" / "acme-prod" / "applications"
     stage.push({"environment.yaml": stage.environment(), **{f"applications/{p.name}": p.read_bytes() for p in acme.iterdir()}})
     runtime = Runtime(read_settings(stage.config))
-    reconciliation = runtime.reconciliation(next(iter(runtime.targets().values())))
-    reconciliation.run(wait=1)
+    passes = runtime.environment_pass(next(iter(runtime.targets().values())))
+    passes.run(wait=1)
     ours, floor = [], []
     for _ in range(NO_OPS):
         began = time.perf_counter()
-        assert not reconciliation.run().pushed
+        assert not passes.run().pushed
         ours.append(time.perf_counter() - began)
         began = time.perf_counter()
         stage.git("ls-remote", "--heads", "origin")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from reconciler.decide.aftermath import MAX_DIFFERENCES, applied, held_up, told_after
+from reconciler.decide.blocker import Refused, Unavailable
 from reconciler.decide.comment import comment
-from reconciler.decide.conditions import Hitch
 from reconciler.model.problem import Problem
 from tests.decide.builders import lock_of, package, sha
 
@@ -57,11 +57,11 @@ def test_there_is_an_end_to_it() -> None:
 
 
 def test_what_is_held_up_and_what_is_refused() -> None:
-    held = Hitch("Resolved", refused=False, reason="Unavailable", message="@all <b> is gone")
+    held = Unavailable("Resolved", "Unavailable", "@all <b> is gone")
     assert held_up(held) == (
         "**Merged, and not applied yet**: Unavailable: @<!-- -->all &#60;b&#62; is gone. The plan is kept for it.",
     )
-    refused = Hitch("Resolved", refused=True, reason="Untrusted", message="", problems=(PASSED,))
+    refused = Refused("Resolved", (PASSED,))
     assert held_up(refused)[2] == "- bp-blog 1.1.0 is passed over: it has no signature"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.decide.conditions import Hitch
+from reconciler.decide.blocker import Blocker, Refused, Unavailable
 from reconciler.decide.marks import MAX_DESCRIPTION, Mark, marks
 from reconciler.decide.readiness import Verdict
 from reconciler.decide.report import report
@@ -16,9 +16,9 @@ BLIND = Verdict("Unknown", "Unknown", "KubeconfigMissing", "there is no kubeconf
 MAIN, ONE = "a" * 40, "hz-fsn-rtz-prod-acme"
 
 
-def marked(verdicts: dict[str, Verdict], hitch: Hitch | None = None) -> tuple[Mark, Mark]:
+def marked(verdicts: dict[str, Verdict], blocker: Blocker | None = None) -> tuple[Mark, Mark]:
     lock = lock_of(*(package(name, placements=[ONE]) for name in sorted(verdicts)))
-    status = report("acme-prod", MAIN, "b" * 40, lock, {(n, ONE): v for n, v in verdicts.items()}, hitch)
+    status = report("acme-prod", MAIN, "b" * 40, lock, {(n, ONE): v for n, v in verdicts.items()}, blocker)
     found = marks(status)
     assert list(found) == ["catalyst/resolved", "catalyst/ready"]
     return found["catalyst/resolved"], found["catalyst/ready"]
@@ -42,13 +42,13 @@ def test_a_commit_that_is_resolved_is_marked_by_what_runs(verdicts: dict[str, Ve
 
 def test_a_refused_commit_is_red_twice_even_while_all_runs() -> None:
     problem = Problem(code="Untrusted", message="no signature", file="applications/web.yaml", line=8, column=3)
-    resolved, ready = marked({"a": GOOD}, Hitch("Resolved", refused=True, reason="Untrusted", message="no", problems=(problem,)))
+    resolved, ready = marked({"a": GOOD}, Refused("Resolved", (problem,)))
     assert (resolved.state, resolved.description) == ("failure", "applications/web.yaml:8:3: no signature")
     assert ready.state == "failure"
 
 
 def test_a_commit_that_cannot_be_judged_now_is_never_green() -> None:
-    resolved, ready = marked({"a": GOOD}, Hitch("Resolved", refused=False, reason="Unavailable", message="the registry is away"))
+    resolved, ready = marked({"a": GOOD}, Unavailable("Resolved", "Unavailable", "the registry is away"))
     assert (resolved.state, ready.state) == ("pending", "pending")
     assert resolved.description == "Unavailable: the registry is away"
 
@@ -63,7 +63,7 @@ def test_a_description_is_bounded() -> None:
 
 
 def test_a_commit_whose_packages_lost_their_trust_is_still_the_one_that_runs() -> None:
-    lost = Hitch("Trusted", refused=True, reason="Untrusted", message="a: it is signed, but by no accepted key")
+    lost = Refused("Trusted", (Problem(code="Untrusted", message="a: it is signed, but by no accepted key"),))
     resolved, ready = marked({"a": GOOD}, lost)
     assert (resolved.state, resolved.description.startswith("Untrusted: a: ")) == ("pending", True)
     assert ready == Mark("success", "every Application is ready on all its placements")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from reconciler.decide.blocker import Refused, Unavailable
 from reconciler.decide.comment import MARKER, MAX_NAMES, MAX_PROBLEMS, MAX_ROWS, comment
-from reconciler.decide.conditions import Hitch
 from reconciler.decide.marks import MAX_DESCRIPTION, plan_mark
 from reconciler.decide.plan import Step, steps
 from reconciler.model.lock import EnvironmentLock, Package, Requirer
@@ -84,18 +84,21 @@ def test_a_comment_tells_what_changes_who_signed_it_and_the_tree() -> None:
 def test_nothing_that_people_wrote_becomes_markup() -> None:
     hostile = "x | </details><script> @admin [a](http://h.example) ![i](http://h.example)\n# head"
     problem = Problem(code="Bad", message=hostile, file="applications/a|b.yaml", line=1, column=1, hint=hostile)
-    hitch = Hitch("Valid", refused=True, reason="Bad", message=hostile, problems=(problem,))
-    for text in (comment("acme-prod", [], 0, None, hitch=hitch), comment("acme-prod", [step()], 1, TREE, warnings=(problem,))):
+    blocker = Refused("Valid", (problem,))
+    for text in (
+        comment("acme-prod", [], 0, None, blocker=blocker),
+        comment("acme-prod", [step()], 1, TREE, warnings=(problem,)),
+    ):
         for word in ("<script", "@admin", "](http", "![", "\n# head", "h.example)"):
             assert word not in text
         assert text.count("</details>") <= 1
 
 
 def test_what_cannot_be_told_now_is_not_called_refused() -> None:
-    text = comment("acme-prod", [], 0, None, hitch=Hitch("Resolved", refused=False, reason="Unavailable", message="no answer"))
+    text = comment("acme-prod", [], 0, None, blocker=Unavailable("Resolved", "Unavailable", "no answer"))
     assert "It cannot be told yet" in text
     assert "Refused" not in text
-    assert plan_mark((), 0, None, Hitch("Resolved", refused=False, reason="Unavailable", message="x")).state == "pending"
+    assert plan_mark((), 0, None, Unavailable("Resolved", "Unavailable", "x")).state == "pending"
 
 
 def test_comments_and_marks_are_bounded() -> None:
@@ -105,6 +108,6 @@ def test_comments_and_marks_are_bounded() -> None:
     crowd = Step(package("shop"), None, package("shop"), tuple(f"a{n}" for n in range(1000)))
     assert f"a{MAX_NAMES - 1} and {1000 - MAX_NAMES} more |" in comment("acme-prod", [crowd], 1, TREE)
     problems = tuple(Problem(code="Bad", message=f"problem {n}", file="x.yaml") for n in range(MAX_PROBLEMS + 7))
-    hitch = Hitch("Valid", refused=True, reason="Bad", message="m" * 1000, problems=problems)
-    assert "- and 7 more" in comment("acme-prod", [], 0, None, hitch=hitch)
-    assert len(plan_mark((), 0, None, hitch).description) <= MAX_DESCRIPTION
+    blocker = Refused("Valid", problems)
+    assert "- and 7 more" in comment("acme-prod", [], 0, None, blocker=blocker)
+    assert len(plan_mark((), 0, None, blocker).description) <= MAX_DESCRIPTION

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.conditions import STANDS, Hitch
+from reconciler.decide.blocker import Refused
+from reconciler.decide.conditions import STANDS
 from reconciler.decide.markdown import escape
 from reconciler.decide.plan import Step
 from reconciler.decide.promote import VERSION, Ready, edited, promote
@@ -16,6 +17,7 @@ from reconciler.decide.proposal import message, text, title
 from reconciler.decide.readiness import Verdict
 from reconciler.decide.report import report
 from reconciler.model.lock import Package, Requirer
+from reconciler.model.problem import Problem
 from reconciler.model.status import Evidence, ReadyEvidence
 from reconciler.world.documents import load
 from tests.decide.builders import FSN, NBG, application, lock_of, package, wish
@@ -134,8 +136,8 @@ def test_what_strangers_wrote_is_no_markup(words: str) -> None:
     source = ready(asked("shop", "1.1.0"), asked("blog"), blog=Verdict("False", "Failed", "InstallFailed", words, 19))
     declared = wish(application("shop", version="^1.0"), application("blog")).declared
     pins, left = promote(source, declared, None, ())
-    shown = text(source, "acme-prod", pins, {}, left, (), Hitch("Resolved", refused=True, reason="Conflict", message=words))
-    plain = text(source, "acme-prod", pins, {}, left, (), Hitch("Resolved", refused=True, reason="Conflict", message=""))
+    shown = text(source, "acme-prod", pins, {}, left, (), Refused("Resolved", (Problem(code="Conflict", message=words),)))
+    plain = text(source, "acme-prod", pins, {}, left, (), Refused("Resolved", (Problem(code="Conflict", message=""),)))
     assert len(shown.splitlines()) == len(plain.splitlines())
     for mark in ("<img", "@admin", " #1", "](http", "**b**"):
         assert mark not in shown

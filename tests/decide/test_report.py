@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.decide.blocker import Blocker, Refused, Unavailable
 from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.conditions import STANDS, Hitch
+from reconciler.decide.conditions import STANDS
 from reconciler.decide.markdown import escape
 from reconciler.decide.page import page
 from reconciler.decide.readiness import Verdict
 from reconciler.decide.report import MAX_PROBLEMS, report, subject
 from reconciler.decide.standing import Standing
-from reconciler.model.faults import Unavailable
 from reconciler.model.problem import Problem
 from tests.decide.builders import FSN, NBG, blueprint, lock_of, package, verified
 
@@ -34,13 +34,13 @@ def waiting(*names: str) -> Verdict:
     return Verdict("False", "Installing", "DependencyNotReady", "dependency is not ready", 18, waiting_for=names)
 
 
-def status_of(hitch: Hitch | None = None, standing: Standing = STANDS, **verdicts: Verdict) -> EnvironmentStatus:
+def status_of(blocker: Blocker | None = None, standing: Standing = STANDS, **verdicts: Verdict) -> EnvironmentStatus:
     lock = lock_of(*(package(name) for name in sorted(verdicts)))
-    return report("acme-prod", MAIN, RESOLVED, lock, {(name, FSN): v for name, v in verdicts.items()}, hitch, standing)
+    return report("acme-prod", MAIN, RESOLVED, lock, {(name, FSN): v for name, v in verdicts.items()}, blocker, standing)
 
 
-def refusal(*problems: Problem) -> Hitch:
-    return Hitch("Resolved", refused=True, reason="Untrusted", message="web: no signature holds", problems=problems)
+def refusal(*problems: Problem) -> Refused:
+    return Refused("Resolved", problems)
 
 
 def test_all_applications_ready_is_ready() -> None:
@@ -94,7 +94,7 @@ def test_a_refused_commit_is_told_with_its_place_and_what_runs_keeps_its_state()
 
 
 def test_what_could_not_be_judged_is_unknown_and_refuses_nothing() -> None:
-    status = status_of(Hitch("Resolved", refused=False, reason="Unavailable", message="the registry did not answer"), a=GOOD)
+    status = status_of(Unavailable("Resolved", "Unavailable", "the registry did not answer"), a=GOOD)
     assert status.refused is None
     assert status.condition("Resolved").status == "Unknown"
     assert subject(status) == "acme-prod: Ready 1/1, Unavailable"
@@ -104,8 +104,8 @@ def test_what_lost_its_trust_is_named_and_what_runs_keeps_its_state() -> None:
     gone = PassedOver("1.0.0", "Untrusted", "it is signed, but by no accepted key")
     answers: dict[str, Verified | PassedOver] = {"oci://x/bp-db@1": gone, "oci://x/bp-a@1": verified(blueprint("a"))}
     standing = Standing(answers, {"oci://x/bp-db@1": ("db", "data")})
-    hitch = Hitch("Trusted", refused=True, reason="Untrusted", message="no", problems=(Problem(code="Untrusted", message="no"),))
-    for found in (hitch, None):
+    blocker = Refused("Trusted", (Problem(code="Untrusted", message="no"),))
+    for found in (blocker, None):
         status = status_of(found, standing, a=GOOD)
         trusted = status.condition("Trusted")
         assert (trusted.status, trusted.reason) == ("False", "Untrusted")
@@ -121,7 +121,7 @@ def test_what_is_damaged_or_gone_is_not_called_untrusted() -> None:
 
 
 def test_trust_that_cannot_be_looked_at_is_unknown() -> None:
-    status = status_of(None, Standing(fault=Unavailable("the registry did not answer")), a=GOOD)
+    status = status_of(None, Standing(fault=Unavailable("Trusted", "Unavailable", "the registry did not answer")), a=GOOD)
     trusted = status.condition("Trusted")
     assert (trusted.status, trusted.reason) == ("Unknown", "Unavailable")
     assert trusted.message == "cannot be checked again: the registry did not answer"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.policies import EnvironmentPolicies
 from reconciler.decide.render import Surroundings
 from reconciler.decide.shape import shape
 from reconciler.decide.trust import Policies
+from reconciler.loop.admission import Gate
+from reconciler.loop.branches import Branches
+from reconciler.loop.claims import Claim, alone
 from reconciler.loop.desire import Identity
+from reconciler.loop.environment_pass import EnvironmentPass
 from reconciler.loop.judge import Limits
 from reconciler.loop.passes import Reconciliation, World
 from reconciler.model.artifact import CHART_TYPE
@@ -26,10 +32,12 @@ from tests.world.git_server import bare, commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from reconciler.loop.health import Health
     from reconciler.loop.notices import Notices
+    from reconciler.loop.pulls import Pulls
 
 CLUSTER = "hz-fsn-rtz-prod-acme"
 SECOND = "hz-hel-rtz-prod-acme"
@@ -216,24 +224,35 @@ class Stage:
         """Where the newest Reconciliation keeps its clone."""
         return self.folder / f"clone-{self.starts}"
 
-    def start(self) -> Reconciliation:
+    def start(
+        self,
+        *,
+        gate: Gate | None = None,
+        proposed: Callable[[], AbstractSet[int]] = frozenset,
+        pulls: Pulls | None = None,
+        retry: float | None = None,
+    ) -> EnvironmentPass:
         """As after a restart on another machine: nothing is known, and nothing is cloned."""
         self.starts += 1
-        world = World(
+        world = self.world(retry=retry)
+        branches = Branches(Repository(self.clone, self.url or self.origin.as_uri()))
+        return passes(self.identity, branches, world, gate=gate, notices=self.notices, proposed=proposed, pulls=pulls)
+
+    def world(self, *, retry: float | None = None) -> World:
+        """What its passes share."""
+        return World(
             catalog=self.shelf,
             clusters=self.fleet,
             policies=self.policies,
             surroundings=lambda _: self.around,
             limits=self.judged,
-            **{"coalesce": 0.0, **self.limits},
+            **{"coalesce": 0.0, **self.limits, **({} if retry is None else {"retry": retry})},
         )
-        repository = Repository(self.clone, self.url or self.origin.as_uri())
-        return Reconciliation(self.identity, repository, world, self.notices)
 
     def push(self, content: dict[str, str], branch: str = "main", message: str = "a change") -> str:
         return commit(self.origin, branch, content, message)
 
-    def settle(self, content: dict[str, str]) -> Reconciliation:
+    def settle(self, content: dict[str, str]) -> EnvironmentPass:
         """Push, and pass until everything runs and is said to."""
         self.push(content)
         reconciliation = self.start()
@@ -276,7 +295,34 @@ class Stage:
         return found
 
 
-class Gate:
+def gate_of(policies: Callable[[], EnvironmentPolicies], clock: Callable[[], float] = time.time) -> Gate:
+    """The gate of acme-prod under some policies, on no forge."""
+    return Gate("acme-prod", policies, None, lambda _: "no other Environment is known here", clock)
+
+
+def open_gate() -> Gate:
+    """A gate without any EnvironmentPolicy: it admits everything."""
+    return gate_of(EnvironmentPolicies)
+
+
+def passes(
+    identity: Identity,
+    branches: Branches,
+    world: World,
+    *,
+    claim: Claim | None = None,
+    gate: Gate | None = None,
+    notices: Notices | None = None,
+    proposed: Callable[[], AbstractSet[int]] = frozenset,
+    pulls: Pulls | None = None,
+) -> EnvironmentPass:
+    """The passes over an Environment: alone on its clusters and without policies, unless a test says otherwise."""
+    claim, gate = claim or alone(identity), gate or open_gate()
+    reconciler = Reconciliation(identity, branches, world, claim, gate, notices, pulls.proposed if pulls else proposed)
+    return EnvironmentPass(reconciler, branches, pulls)
+
+
+class Latch:
     """Lets a thread be held where a test wants it."""
 
     def __init__(self) -> None:

@@ -14,18 +14,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.trust import Policies
+from reconciler.loop.branches import Branches
 from reconciler.loop.desire import Identity
-from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.passes import World
 from reconciler.world.git import Repository
-from tests.loop.builders import AROUND, Fleet, Shelf, verified
+from tests.loop.builders import AROUND, Fleet, Shelf, passes, verified
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from reconciler.loop.environment_pass import EnvironmentPass
+
 OURS = ("/reconciler/loop/", "/reconciler/world/git/")
 
 
-def reconciliation(folder: Path) -> Reconciliation:
+def reconciliation(folder: Path) -> EnvironmentPass:
     """Passes over FOLDER/env.git, with the clone next to it."""
     world = World(
         catalog=Shelf(verified("bp-shop", "1.0.0"), verified("bp-shop", "1.1.0")),
@@ -34,7 +37,7 @@ def reconciliation(folder: Path) -> Reconciliation:
         surroundings=lambda _: AROUND,
     )
     repository = Repository(folder / "clone", (folder / "env.git").as_uri())
-    return Reconciliation(Identity("acme-prod"), repository, world)
+    return passes(Identity("acme-prod"), Branches(repository), world)
 
 
 class Life:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.decide.blocker import Refused
 from reconciler.decide.marks import Bound, plan_mark
 from reconciler.decide.policies import EnvironmentPolicies, environment_policies
 from reconciler.loop.admission import Gate
-from reconciler.loop.approvals import MOST_CHANGES, Approvals
+from reconciler.loop.approvals import Approvals
 from reconciler.loop.branches import CONFIRMED, Branches
+from reconciler.loop.change_history import MAX_CHANGES
 from reconciler.loop.claims import alone
 from reconciler.loop.plan import bound_of, merged, plan, planned_of, restores, reviewed
 from reconciler.loop.service import Service
@@ -25,7 +27,7 @@ from reconciler.model.faults import Fault, Rejected, Unavailable
 from reconciler.world.documents import load_all
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Merged, Past, PullRequest, Review, SetBy
-from tests.loop.builders import Stage, application, files, sha256, verified
+from tests.loop.builders import Stage, application, files, gate_of, sha256, verified
 from tests.world.git_server import GitServer, bare, git, hook
 
 if TYPE_CHECKING:
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.decide.catalog import Verified
-    from reconciler.loop.passes import Outcome, Reconciliation
+    from reconciler.loop.environment_pass import EnvironmentPass
+    from reconciler.loop.passes import Outcome
     from reconciler.model.lock import EnvironmentLock
 
 US, WHERE = "catalyst", "acme/acme-prod"
@@ -130,6 +133,7 @@ class House:
     comes_to: EnvironmentLock | None = None
     restores: bool = False
     proposed: set[int] = field(default_factory=set)
+    retry: float | None = None
 
     def __post_init__(self) -> None:
         self.work = self.stage.folder / "work"
@@ -146,11 +150,8 @@ class House:
         approvals = Approvals(self.forge, US, WHERE, clone)
         return Gate("acme-prod", policies, approvals, lambda _: self.history, lambda: self.now)
 
-    def start(self) -> Reconciliation:
-        made = self.stage.start()
-        made._gate = self.gate()
-        made._decisions._proposed = lambda: self.proposed
-        return made
+    def start(self) -> EnvironmentPass:
+        return self.stage.start(gate=self.gate(), proposed=lambda: self.proposed, retry=self.retry)
 
     def run(self) -> Outcome:
         return self.start().run(wait=1)
@@ -193,7 +194,7 @@ class House:
         branches = Branches(Repository(self.stage.folder / f"looks-{self.looks}", self.stage.origin.as_uri()))
         branches.look()
         snapshot = merged(clone, f"pull/{number}")
-        main, world, claim = branches.wanted_files(), self.stage.start()._world, alone(self.stage.identity)
+        main, world, claim = branches.wanted_files(), self.stage.world(), alone(self.stage.identity)
         known = reviewed(branches, snapshot, lambda: self.proposed - {number})
         found = plan(snapshot, self.stage.identity, branches.lock(), world, claim, reviewed=known)
         assert found.desired is not None
@@ -234,14 +235,14 @@ class House:
 
     def held(self, outcome: Outcome, reason: str) -> str:
         """The words of a commit that is held: nothing moved, and it is said."""
-        assert outcome.hitch is not None
-        assert (outcome.hitch.stage, outcome.hitch.reason) == ("Admitted", reason)
+        assert outcome.blocker is not None
+        assert (outcome.blocker.stage, outcome.blocker.reason) == ("Admitted", reason)
         assert "resolved" not in outcome.pushed
         status = self.stage.status()
         kinds = {c.type: c.status for c in status.conditions}
         assert kinds["Admitted"] in {"False", "Unknown"}
         assert (kinds["Valid"], kinds["Resolved"], kinds["Trusted"], kinds["Committed"]) == ("True", "True", "True", "False")
-        return outcome.hitch.message
+        return outcome.blocker.message
 
 
 BLOG = {"applications/blog.yaml": application("blog")}
@@ -298,7 +299,7 @@ def test_a_direct_push_is_held_until_it_is_reverted_and_proposed(house: House) -
     git(house.work, "revert", "--no-edit", "-m", "1", "HEAD")
     git(house.work, "revert", "--no-edit", pushed)
     git(house.work, "push", "-q", "origin", "main")
-    assert house.run().hitch is None
+    assert house.run().blocker is None
     assert house.admitted()[0] == "NothingToAdmit"
     git(house.work, "branch", "-D", "b1")
     again = house.plan(2, BLOG, SITE)
@@ -364,7 +365,7 @@ def test_what_changes_no_document_needs_nobody(house: House) -> None:
 
 def test_a_change_without_effect_is_accounted_for_with_the_next(house: House) -> None:
     quiet = house.push({"applications/shop.yaml": application("shop", more="  suspend: false\n")})
-    assert house.run().hitch is None
+    assert house.run().blocker is None
     head = house.plan(1, BLOG)
     house.forge.review(1, "ada", head)
     house.merge(1)
@@ -375,7 +376,7 @@ def test_a_rewritten_main_is_held_unless_it_comes_to_what_was_admitted(house: Ho
     git(house.work, "checkout", "-q", "--orphan", "fresh")
     house.commit({}, "all anew")
     git(house.work, "push", "-q", "-f", "origin", "HEAD:main")
-    assert house.run().hitch is None
+    assert house.run().blocker is None
     house.commit(BLOG)
     git(house.work, "push", "-q", "-f", "origin", "HEAD:main")
     house.held(house.run(), "PendingApproval")
@@ -602,9 +603,9 @@ def test_what_the_forge_could_not_tell_at_first_decides_later(house: House, rest
     made = house.merge(2)
     merged = house.forge.pulls.pop(made)
     house.proposed.add(2)  # not marked yet
+    house.retry = 0.0
     running = house.start()
-    running._decisions._world = replace(running._decisions._world, retry=0.0)
-    assert running.run(wait=1).hitch is not None
+    assert running.run(wait=1).blocker is not None
     house.proposed.remove(2)
     house.forge.pulls[made] = merged
     outcome = (house.start() if restart else running).run(wait=1)
@@ -640,9 +641,9 @@ def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: House) -> None:
     head = house.propose(3, {"applications/site.yaml": f"# as planned now\n{application('site')}"})
     bound = house.look(3, head)
     house.forge.review(3, "ada", head)
-    made = house.start()
-    made.run(wait=1)
-    assert made._gate.of_pull(PullRequest(3, "main", head, "eve"), (), bound).holds == "True", "the way out is open"
+    outcome = house.start().run(wait=1)
+    found = house.gate().of_pull(PullRequest(3, "main", head, "eve"), (), bound, main=outcome.admission)
+    assert found.holds == "True", "the way out is open"
     house.merge(3)
     assert "resolved" in house.run().pushed
 
@@ -728,13 +729,12 @@ def test_what_main_is_held_by_holds_what_is_merged_into_it(house: House) -> None
     head = house.plan(1, SITE)
     house.forge.review(1, "ada", head)
     bad = house.push(BLOG)
-    made = house.start()
-    made.run(wait=1)
-    pull = PullRequest(1, "main", head, "eve")
-    found = made._gate.of_pull(pull, (), house.look(1, head))
+    main = house.start().run(wait=1).admission
+    pull, gate = PullRequest(1, "main", head, "eve"), house.gate()
+    found = gate.of_pull(pull, (), house.look(1, head), main=main)
     assert (found.holds, found.reason) == ("False", "PendingApproval")
     assert f"main is held already: {bad[:10]} came with no merged pull request" in found.message
-    assert made._gate.of_pull(pull, (), house.look(1, head), restores=True).holds == "True"
+    assert gate.of_pull(pull, (), house.look(1, head), main=main, restores=True).holds == "True"
 
 
 def test_an_approval_is_not_of_another_version(house: House) -> None:
@@ -748,7 +748,7 @@ def test_an_approval_is_not_of_another_version(house: House) -> None:
 
 
 def test_more_changes_than_are_looked_at_are_held_with_a_way_out(house: House) -> None:
-    for n in range(MOST_CHANGES):
+    for n in range(MAX_CHANGES):
         house.commit({"applications/site.yaml": application("site", version=f"^1.{n}")})
     house.push({"applications/site.yaml": application("site", version="^1")})
     assert "whoever writes the policy must let some go" in house.held(house.run(), "PendingApproval")
@@ -893,8 +893,8 @@ def test_what_lost_its_trust_while_it_was_held_is_not_committed(house: House, re
     house.now = at("2026-12-01T14:00")
     outcome = (house.start() if restart else running).run(wait=1)
     assert "resolved" not in outcome.pushed
-    assert outcome.hitch is not None
-    assert (outcome.hitch.refused, "it has no signature" in outcome.hitch.message) == (True, True)
+    assert outcome.blocker is not None
+    assert (isinstance(outcome.blocker, Refused), "it has no signature" in outcome.blocker.message) == (True, True)
 
 
 def test_what_is_held_stays_what_it_was_when_a_newer_version_comes(house: House) -> None:
@@ -1097,9 +1097,8 @@ def test_a_score_counts_of_those_who_are_named(house: House) -> None:
 def test_without_a_forge_nobody_can_approve(house: House) -> None:
     house.policies = read(policy(REQUIRED))
     house.push(BLOG)
-    running = house.start()
-    running._gate._approvals = None
-    assert "pr-required can never hold" in house.held(running.run(wait=1), "PendingApproval")
+    gate = gate_of(lambda: read(policy(REQUIRED)), lambda: house.now)
+    assert "pr-required can never hold" in house.held(house.stage.start(gate=gate).run(wait=1), "PendingApproval")
 
 
 def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
@@ -1107,9 +1106,9 @@ def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
 
     def asked() -> str:
         branches = Branches(Repository(house.stage.folder / "own", house.stage.origin.as_uri()))
-        made = house.start()
-        found = update(house.stage.identity, branches, made._world, (), house.gate(), push=True)
-        return found.hitch.reason if found.hitch else "done"
+        stage = house.stage
+        found = update(stage.identity, branches, stage.world(), (), house.gate(), push=True)
+        return found.blocker.reason if found.blocker else "done"
 
     assert asked() == "PendingApproval"
     house.policies = read(policy(WINDOW))
@@ -1136,9 +1135,7 @@ def test_the_service_looks_again_at_that_very_moment(house: House) -> None:
     house.policies = read(policy(WINDOW))
     house.push(BLOG)
     opens, began = at("2026-12-01T14:00"), time.time()
-    made = house.stage.start()
-    made._gate = house.gate()
-    made._gate._clock = lambda: opens - 3 + time.time() - began
+    made = house.stage.start(gate=gate_of(lambda: read(policy(WINDOW)), lambda: opens - 3 + time.time() - began))
     targets = {"acme-prod": Target(house.stage.identity, "", None)}
     service = Service(lambda: targets, lambda _: made, workers=1, poll=3600, discover=3600)
     service.start()

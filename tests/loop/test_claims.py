@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.decide.blocker import Refused, problems_of
+from reconciler.loop.branches import Branches
 from reconciler.loop.claims import Claims, places
 from reconciler.loop.desire import Identity
-from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.passes import World
 from reconciler.model.faults import Unavailable
 from reconciler.world.git import Repository
 from tests.decide.builders import FSN, NBG, lock_of, package
-from tests.loop.builders import AROUND, CLUSTER, Stage, application, environment, files
+from tests.loop.builders import AROUND, CLUSTER, Stage, application, environment, files, passes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.loop.claims import Place
+    from reconciler.loop.environment_pass import EnvironmentPass
     from reconciler.model.lock import EnvironmentLock
 
 PROD = Identity("acme-prod")
@@ -145,11 +148,11 @@ def pair(tmp_path: Path) -> tuple[Stage, Stage]:
     return Stage(tmp_path / "one"), Stage(tmp_path / "two")
 
 
-def start(stage: Stage, every: Claims, label: str) -> Reconciliation:
+def start(stage: Stage, every: Claims, label: str) -> EnvironmentPass:
     """As `Stage.start`, with others in the same process."""
     stage.starts += 1
     world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0, coalesce=0.0)
-    return Reconciliation(PROD, Repository(stage.clone, stage.origin.as_uri()), world, None, every.of(label))
+    return passes(PROD, Branches(Repository(stage.clone, stage.origin.as_uri())), world, claim=every.of(label))
 
 
 def test_the_second_repository_of_one_environment_is_refused_at_its_line(tmp_path: Path) -> None:
@@ -159,13 +162,13 @@ def test_the_second_repository_of_one_environment_is_refused_at_its_line(tmp_pat
     every = claims("acme/one", "acme/two")
     first, second = start(one, every, "acme/one"), start(two, every, "acme/two")
     early = first.run(wait=1)
-    assert early.hitch is not None
-    assert (early.hitch.refused, early.hitch.reason) == (False, "Unavailable")
+    assert early.blocker is not None
+    assert (isinstance(early.blocker, Refused), early.blocker.reason) == (False, "Unavailable")
     late = second.run(wait=1)  # it reads, and asks for what nobody has: the first one's attempt failed
-    assert (late.hitch, late.pushed) == (None, ("resolved", "status"))
-    refused = first.run(wait=1).hitch
+    assert (late.blocker, late.pushed) == (None, ("resolved", "status"))
+    refused = first.run(wait=1).blocker
     assert refused is not None
-    assert [(p.code, p.place, p.message) for p in refused.problems] == [
+    assert [(p.code, p.place, p.message) for p in problems_of(refused)] == [
         ("Taken", "applications/shop.yaml:3:18", f"the Namespace shop on {CLUSTER} is held by acme/two"),
         ("Taken", "environment.yaml:4:1", f"the Namespace flux-system on {CLUSTER} is held by acme/two"),
     ]
@@ -180,8 +183,8 @@ def test_what_is_resolved_wins_after_a_restart_whoever_comes_first(tmp_path: Pat
     every = claims("acme/one", "acme/two")
     newcomer, old = start(one, every, "acme/one"), start(two, every, "acme/two")
     newcomer.run(wait=1)
-    assert old.run(wait=1).hitch is None
-    refused = newcomer.run(wait=1).hitch
+    assert old.run(wait=1).blocker is None
+    refused = newcomer.run(wait=1).blocker
     assert refused is not None
     assert refused.reason == "Taken"
 
@@ -192,10 +195,10 @@ def test_it_is_accepted_once_the_other_lets_go(tmp_path: Path) -> None:
     two.push(files("shop", "blog"))
     every = claims("acme/one", "acme/two")
     first, second = start(one, every, "acme/one"), start(two, every, "acme/two")
-    second_hitch = second.run(wait=1).hitch
-    assert second_hitch is not None
+    second_blocker = second.run(wait=1).blocker
+    assert second_blocker is not None
     first.run(wait=1)
-    assert second.run(wait=1).hitch is not None
+    assert second.run(wait=1).blocker is not None
     one.push(files())
     first.run(wait=1)
-    assert second.run(wait=1).hitch is None
+    assert second.run(wait=1).blocker is None

@@ -100,12 +100,12 @@ class Forge:
 def test_it_is_told_once_where_policies_are_written(origin: Path) -> None:
     forge = Forge()
     announced = Announcements(forge, "system/config", source(origin))
-    announced()
-    announced()
+    announced.publish()
+    announced.publish()
     head = git(origin, "rev-parse", "main")
     assert forge.posted == [(head, "catalyst/policy", "success", "1 EnvironmentPolicy documents can be used")]
     broken = commit(origin, "main", {"policies/p.yaml": "kind: ["})
-    announced()
-    announced()
+    announced.publish()
+    announced.publish()
     assert [one[:3] for one in forge.posted[1:]] == [(broken, "catalyst/policy", "failure")]
     assert forge.posted[1][3].startswith("policies/p.yaml:1:")

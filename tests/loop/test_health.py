@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.decide.conditions import Hitch
+from reconciler.decide import blocker
 from reconciler.loop.health import Health
 from reconciler.loop.passes import Outcome
 from reconciler.loop.queue import Item
 from reconciler.model.faults import Moved, Unavailable
+from reconciler.model.problem import Problem
 from tests.loop.builders import Stage, files, measured
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
     [
         (QUIET, "quiet"),
         (Outcome("e", "c1", pushed=("status",)), "changed"),
-        (Outcome("e", "c1", pushed=("status",), hitch=Hitch("Valid", True, "X", "no")), "refused"),
-        (Outcome("e", "c1", hitch=Hitch("Resolved", False, "X", "away")), "hindered"),
+        (Outcome("e", "c1", pushed=("status",), blocker=blocker.Refused("Valid", (Problem(code="X", message="no"),))), "refused"),
+        (Outcome("e", "c1", blocker=blocker.Unavailable("Resolved", "X", "away")), "hindered"),
         (Moved("they pushed"), "moved"),
         (Unavailable("away"), "failed"),
         (ZeroDivisionError(), "failed"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.decide.blocker import Refused, problems_of
 from reconciler.decide.trust import Policies
 from reconciler.loop.branches import CONFIRMED, Branches
 from reconciler.loop.desire import Identity
@@ -59,7 +60,7 @@ def said(stage: Stage, kind: str) -> tuple[str, str]:
 def test_a_first_push_is_resolved_and_reported(stage: Stage) -> None:
     main = stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
-    assert (outcome.main, outcome.resolved, outcome.hitch) == (main, stage.head("resolved"), None)
+    assert (outcome.main, outcome.resolved, outcome.blocker) == (main, stage.head("resolved"), None)
     assert outcome.pushed == ("resolved", "status")
     folder = f"clusters/{CLUSTER}"
     assert stage.paths("resolved") == [f"{folder}/kustomization.yaml", f"{folder}/shop.yaml", "environment.lock.yaml"]
@@ -180,8 +181,8 @@ def test_a_corrected_push_is_accepted(stage: Stage) -> None:
     stage.push(files("shop") | {"applications/blog.yaml": "["})
     reconciliation = stage.start()
     refused = reconciliation.run(wait=1)
-    assert refused.hitch is not None
-    assert refused.hitch.refused
+    assert refused.blocker is not None
+    assert isinstance(refused.blocker, Refused)
     assert (stage.head("resolved"), said(stage, "Ready")) == (None, ("Unknown", "NothingObserved"))
     stage.push(files("blog", "shop"))
     assert reconciliation.run(wait=1).pushed == ("resolved", "status")
@@ -192,9 +193,9 @@ def test_all_problems_of_a_commit_are_reported_at_once(stage: Stage) -> None:
     bad = {f"applications/{n}.yaml": application(n, version="latest!") for n in ("a", "b", "c")}
     stage.push(files() | bad)
     outcome = stage.start().run(wait=1)
-    assert outcome.hitch is not None
-    assert [p.place for p in outcome.hitch.problems] == [f"applications/{n}.yaml:5:39" for n in "abc"]
-    assert "(and 2 more)" in outcome.hitch.message
+    assert outcome.blocker is not None
+    assert [p.place for p in problems_of(outcome.blocker)] == [f"applications/{n}.yaml:5:39" for n in "abc"]
+    assert "(and 2 more)" in outcome.blocker.message
 
 
 def test_a_refused_commit_is_not_looked_at_again(stage: Stage) -> None:
@@ -213,8 +214,8 @@ def test_a_symlink_is_refused(stage: Stage) -> None:
     git(stage.origin, "update-index", "--add", "--cacheinfo", f"120000,{blob},applications/evil.yaml")
     commit_tree(stage.origin, "main", git(stage.origin, "write-tree"))
     outcome = stage.start().run(wait=1)
-    assert outcome.hitch is not None
-    assert [(p.code, p.file) for p in outcome.hitch.problems] == [("Symlink", "applications/evil.yaml")]
+    assert outcome.blocker is not None
+    assert [(p.code, p.file) for p in problems_of(outcome.blocker)] == [("Symlink", "applications/evil.yaml")]
 
 
 # Who an Environment is
@@ -224,9 +225,9 @@ def test_a_repository_cannot_claim_to_be_another_environment(stage: Stage) -> No
     stage.identity = Identity("acme-stg")
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
-    assert outcome.hitch is not None
-    assert (outcome.hitch.refused, outcome.hitch.reason) == (True, "NameMismatch")
-    assert "this repository is the Environment acme-stg, but environment.yaml says acme-prod" in outcome.hitch.message
+    assert outcome.blocker is not None
+    assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (True, "NameMismatch")
+    assert "this repository is the Environment acme-stg, but environment.yaml says acme-prod" in outcome.blocker.message
     assert stage.head("resolved") is None
     assert stage.status().metadata.name == "acme-stg"
 
@@ -235,16 +236,16 @@ def test_a_repository_cannot_claim_to_be_of_another_organization(stage: Stage) -
     stage.identity = Identity("acme-prod", "globex")
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
-    assert outcome.hitch is not None
-    assert "this repository belongs to globex, but environment.yaml says acme" in outcome.hitch.message
+    assert outcome.blocker is not None
+    assert "this repository belongs to globex, but environment.yaml says acme" in outcome.blocker.message
     assert stage.head("resolved") is None
 
 
 def test_nor_be_placed_on_another_organizations_cluster(stage: Stage) -> None:
     stage.push(files("shop", clusters=("hz-fsn-rtz-prod-globex",)))
     outcome = stage.start().run(wait=1)
-    assert outcome.hitch is not None
-    assert (outcome.hitch.refused, stage.fleet.ensured) == (True, [])
+    assert outcome.blocker is not None
+    assert (isinstance(outcome.blocker, Refused), stage.fleet.ensured) == (True, [])
 
 
 # Healing
@@ -256,8 +257,8 @@ def test_a_blueprint_signed_later_is_accepted_without_a_push(stage: Stage) -> No
     stage.push({"environment.yaml": environment(), "applications/blog.yaml": application("blog", "bp-blog")})
     reconciliation = stage.start()
     outcome = reconciliation.run(wait=1)
-    assert outcome.hitch is not None
-    assert (outcome.hitch.refused, outcome.hitch.reason) == (True, "Untrusted")
+    assert outcome.blocker is not None
+    assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (True, "Untrusted")
     assert "it has no signature" in stage.status().problems[0].message
     assert stage.status().problems[0].place == "applications/blog.yaml:5:39"
     assert reconciliation.run(wait=1).pushed == ()
@@ -375,7 +376,7 @@ def test_a_registry_that_does_not_answer_is_not_asked_at_every_change_of_a_clust
     stage.shelf.down = DOWN
     reconciliation.run()
     asked = stage.shelf.asked
-    assert reconciliation.run(look=False).hitch is not None
+    assert reconciliation.run(look=False).blocker is not None
     assert stage.shelf.asked == asked
     reconciliation.run()
     assert stage.shelf.asked > asked
@@ -386,7 +387,7 @@ def test_a_commit_resolved_before_is_not_doubted_when_the_registry_is_away(stage
     stage.shelf.down = DOWN
     started = stage.start()
     outcome = started.run(wait=1)
-    assert outcome.hitch is not None
+    assert outcome.blocker is not None
     assert outcome.pushed == ("status",)
     assert [said(stage, one)[0] for one in ("Valid", "Resolved", "Committed", "Ready")] == ["True"] * 4
     assert said(stage, "Trusted") == ("Unknown", "Unavailable"), "that alone is not known"
@@ -688,7 +689,7 @@ def test_a_server_that_rejects_resolved_is_quoted_and_asked_again(stage: Stage) 
         assert "the rule says no" in stage.status().condition("Committed").message
         assert said(stage, "Resolved")[0] == "True"
         pushes = sum("git-receive-pack" in line for line in server.requests)
-        assert reconciliation.run(look=False).hitch == outcome.hitch
+        assert reconciliation.run(look=False).blocker == outcome.blocker
         assert sum("git-receive-pack" in line for line in server.requests) == pushes
         assert reconciliation.run().pushed == ()
         (stage.origin / "hooks" / "update").unlink()
@@ -762,8 +763,8 @@ def test_any_fault_of_the_catalog_refuses_nothing(stage: Stage, fault: Exception
     stage.shelf.down = fault
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
-    assert outcome.hitch is not None
-    assert (outcome.hitch.refused, outcome.hitch.reason) == (False, type(fault).__name__)
+    assert outcome.blocker is not None
+    assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (False, type(fault).__name__)
 
 
 def test_a_repository_that_does_not_exist_is_a_fault(stage: Stage, tmp_path: Path) -> None:

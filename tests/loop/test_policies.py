@@ -9,7 +9,7 @@ import pytest
 from reconciler.loop.policies import FOLDER, PolicyFiles, PolicyRepository, policies_at, read_policies
 from reconciler.model.faults import Misconfigured, Missing, Unavailable
 from reconciler.world.git import Repository
-from tests.loop.builders import Gate
+from tests.loop.builders import Latch
 from tests.world.git_server import bare, commit
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ class Gated:
     name = "system/catalyst-config"
 
     def __init__(self, real: Repository) -> None:
-        self.real, self.gate = real, Gate()
+        self.real, self.gate = real, Latch()
 
     def heads(self) -> dict[str, str]:
         self.gate.wait()
@@ -282,7 +282,7 @@ def test_after_a_change_nobody_goes_on_with_the_old_policies(origin: Path, tmp_p
     slow = PolicyRepository(cast("Repository", gated), FOLDER, policies_at, every=3600.0, stands=3600.0)
     gated.gate.open.set()
     slow()
-    gated.gate = Gate()
+    gated.gate = Latch()
     commit(origin, "main", {"trust/b.yaml": policy("b")})
     slow.look_again()
     with ThreadPoolExecutor() as pool:

@@ -12,15 +12,14 @@ import pytest
 
 from reconciler.decide.comment import MARKER
 from reconciler.decide.policies import EnvironmentPolicies, environment_policies
-from reconciler.loop.admission import Gate
 from reconciler.loop.claims import alone
-from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.passes import World
 from reconciler.loop.pulls import Pulls
 from reconciler.model.faults import Denied, Fault, Missing, Unavailable
 from reconciler.model.source import Source
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Comment, PullRequest
-from tests.loop.builders import AROUND, DOWN, Stage, application, files, verified
+from tests.loop.builders import AROUND, DOWN, Stage, application, files, gate_of, open_gate, verified
 from tests.world.git_server import GitServer, git
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.decide.catalog import Verified
+    from reconciler.loop.admission import Gate
+    from reconciler.loop.environment_pass import EnvironmentPass
 
 US = "catalyst"
 PLAN = "catalyst/plan"
@@ -109,20 +110,16 @@ class Scene:
     forge: Forge = field(default_factory=Forge)
     gate: Gate | None = None
     stands: float = 300.0
+    retry: float | None = None  # of the passes over `main`
 
-    def start(self) -> Reconciliation:
+    def start(self) -> EnvironmentPass:
         """As after a restart on another machine."""
-        made = self.stage.start()
-        stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts}"
+        stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts + 1}"
         world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
         clone = Repository(place, stage.origin.as_uri(), history=True)
-        made._pulls = Pulls(
-            self.forge, US, "acme/acme-prod", clone, stage.identity, world, alone(stage.identity), self.gate, self.stands
-        )
-        made._decisions._proposed = made._pulls.proposed
-        if self.gate is not None:
-            made._gate = self.gate
-        return made
+        gate, claim = self.gate or open_gate(), alone(stage.identity)
+        self.pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, claim, gate, self.stands)
+        return stage.start(gate=gate, pulls=self.pulls, retry=self.retry)
 
     def propose(self, number: int, content: dict[str, str], base: str = "main") -> str:
         """Open a pull request, or push to one that is open."""
@@ -172,8 +169,7 @@ def test_a_status_that_somebody_overwrote_is_posted_again(scene: Scene) -> None:
     running.run()
     told = dict(scene.forge.marks[head])
     scene.forge.marks[head][PLAN] = ("success", "all is well")
-    assert running._pulls is not None
-    running._pulls._told[3].notices._stands = 0.0  # as after a while
+    scene.pulls._told[3].notices._stands = 0.0  # as after a while
     running.run()
     assert scene.forge.marks[head] == told
 
@@ -381,7 +377,7 @@ def test_trouble_with_one_keeps_no_other_up(scene: Scene) -> None:
     scene.forge.mute.add(3)
     running = scene.start()
     outcome = running.run()
-    assert outcome.hitch is None
+    assert outcome.blocker is None
     assert scene.forge.marks[head][PLAN][0] == "success"
     assert 3 not in scene.forge.talk
     scene.forge.mute.clear()
@@ -393,7 +389,7 @@ def test_a_forge_that_does_not_answer_fails_no_pass(scene: Scene) -> None:
     scene.propose(3, files("shop", "blog"))
     scene.forge.fault = Unavailable("no answer")
     running = scene.start()
-    assert running.run().hitch is None
+    assert running.run().blocker is None
     scene.forge.fault = None
     running.run()
     assert "| blog | added |" in scene.text(3)
@@ -608,7 +604,7 @@ def test_what_policies_say_is_told_and_kept_up_to_date(scene: Scene) -> None:
     def clock() -> float:
         return now.timestamp()
 
-    scene.gate = Gate("acme-prod", lambda: policies, clock=clock)
+    scene.gate = gate_of(lambda: policies, clock)
     commit = scene.propose(3, files("shop", "blog"))
     running = scene.start()
     running.run()
@@ -637,14 +633,14 @@ class Waiting:
     scene: Scene
     now: datetime = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
-    def start(self, *newer: Verified, wants: str) -> Reconciliation:
+    def start(self, *newer: Verified, wants: str) -> EnvironmentPass:
         policies = ruled({"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"})
-        self.scene.gate = Gate("acme-prod", lambda: policies, clock=self.clock)
+        self.scene.gate = gate_of(lambda: policies, self.clock)
         for one in newer:
             self.scene.stage.shelf.put(one)
         running = self.scene.start()
         self.scene.stage.push(shop(wants))
-        assert running.run().hitch is not None
+        assert running.run().blocker is not None
         return running
 
     def clock(self) -> float:
@@ -740,16 +736,16 @@ def test_what_waits_may_need_again_what_is_installed_and_lost_its_trust(waiting:
     web = {"environment.yaml": files()["environment.yaml"]}
     scene.stage.push(web | {"applications/web.yaml": application("web", "bp-web", "^1")})
     scene.start().run(wait=1)
+    scene.retry = 0.0
     running = waiting.start(wants="*")
-    running._decisions._world = replace(running._decisions._world, retry=0.0)
     scene.stage.push(web | {"applications/web.yaml": application("web", "bp-web", "^2")})
-    assert running.run().hitch is not None
+    assert running.run().blocker is not None
     again = verified("bp-web", "2.0.0", "bp-db")
     shelf.put(replace(again, artifact=f"{again.artifact.partition('@')[0]}@sha256:{'a' * 64}"))
     shelf.put_unsigned("bp-db", "1.0.0")
-    hitch = running.run().hitch
-    assert hitch is not None
-    assert "is locked to bp-db 1.0.0, which may no longer be used" in hitch.message
+    blocker = running.run().blocker
+    assert blocker is not None
+    assert "is locked to bp-db 1.0.0, which may no longer be used" in blocker.message
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -775,7 +771,7 @@ def test_what_was_reviewed_is_what_is_applied_when_its_window_opens(scene: Scene
     def clock() -> float:
         return now.timestamp()
 
-    scene.gate = Gate("acme-prod", lambda: policies, clock=clock)
+    scene.gate = gate_of(lambda: policies, clock)
     scene.propose(3, files("shop", "blog"))
     running = scene.start()
     running.run()
@@ -806,7 +802,7 @@ def test_a_plan_that_cannot_be_kept_is_not_called_one(scene: Scene, name: str) -
 
 def test_without_a_plan_the_rules_are_not_called_met(scene: Scene) -> None:
     policies = ruled({"kind": "soak", "sourceEnvironment": "acme-stg", "duration": "1h"})
-    scene.gate = Gate("acme-prod", lambda: policies)
+    scene.gate = gate_of(lambda: policies)
     head = scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", "bp-nothing")})
     scene.start().run()
     assert scene.forge.marks[head]["catalyst/policy"] == ("pending", "there is no plan that could be held against the rules")
@@ -818,7 +814,7 @@ def test_a_plan_is_not_green_before_what_holds_it_is_told(scene: Scene, cron: st
     window = {"kind": "change-window", "cron": cron or "", "duration": "1h"}
     rule = window if cron else {"kind": "soak", "sourceEnvironment": "acme-stg", "duration": "1h"}
     policies = ruled(rule)
-    scene.gate = Gate("acme-prod", lambda: policies)
+    scene.gate = gate_of(lambda: policies)
     scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", "bp-blog")})
     scene.stage.shelf.put(verified("bp-blog", "1.0.0"))
     scene.start().run()
@@ -833,7 +829,7 @@ def test_a_window_that_opens_is_told_at_its_moment(scene: Scene) -> None:
     def clock() -> float:
         return now.timestamp()
 
-    scene.gate = Gate("acme-prod", lambda: policies, clock=clock)
+    scene.gate = gate_of(lambda: policies, clock)
     scene.propose(3, files("shop", "blog"))
     running = scene.start()
     assert running.run().due == 60

@@ -13,14 +13,14 @@ from reconciler.loop.desire import Identity
 from reconciler.loop.service import LONGEST_PAUSE, Service
 from reconciler.loop.targets import Target
 from reconciler.model.faults import Misconfigured, Unavailable
-from tests.loop.builders import CLUSTER, DOWN, SECOND, Fleet, Gate, Shelf, Stage, application, files, measured, verified
+from tests.loop.builders import CLUSTER, DOWN, SECOND, Fleet, Latch, Shelf, Stage, application, files, measured, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from reconciler.decide.catalog import PassedOver, Verified
-    from reconciler.loop.passes import Reconciliation
+    from reconciler.loop.environment_pass import EnvironmentPass
     from reconciler.model.observation import Observation
 
 
@@ -41,7 +41,7 @@ class Sovereign:
             raise self.searching
         return {key: Target(Identity("acme-prod"), key, None) for key in self.stages}
 
-    def reconciliation(self, target: Target) -> Reconciliation:
+    def reconciliation(self, target: Target) -> EnvironmentPass:
         if target.url in self.unmade:
             raise Misconfigured("the url carries a user name")
         return self.stages[target.url].start()
@@ -74,7 +74,7 @@ def eventually(what: Callable[[], object], seconds: float = 60) -> None:
 class Hanging(Shelf):
     """A Catalog that answers once its gate is open."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Latch) -> None:
         super().__init__(verified("bp-shop", "1.0.0"))
         self.gate = gate
 
@@ -125,7 +125,7 @@ def test_one_broken_environment_does_not_delay_another(sovereign: Sovereign, tmp
 
 
 def test_one_that_hangs_holds_one_worker_alone(sovereign: Sovereign, tmp_path: Path) -> None:
-    gate = Gate()
+    gate = Latch()
     hanging = sovereign.add("a", Stage(tmp_path / "a", shelf=Hanging(gate)))
     good = sovereign.add("b", Stage(tmp_path / "b"))
     hanging.push(files("shop"))
@@ -156,7 +156,7 @@ def test_environments_come_and_go(sovereign: Sovereign, tmp_path: Path) -> None:
 
 
 def test_one_that_goes_while_it_is_worked_on_is_forgotten(sovereign: Sovereign, tmp_path: Path) -> None:
-    gate = Gate()
+    gate = Latch()
     goes = sovereign.add("goes", Stage(tmp_path, shelf=Hanging(gate)))
     goes.push(files("shop"))
     with sovereign.running() as service:
@@ -299,7 +299,7 @@ def test_a_delivery_about_the_policies_wakes_all(gitea: OnGitea, tmp_path: Path)
 
 
 def test_a_thousand_deliveries_are_a_few_passes(gitea: OnGitea, tmp_path: Path) -> None:
-    gate = Gate()
+    gate = Latch()
     stage = gitea.add("prod", Stage(tmp_path, shelf=Hanging(gate)))
     stage.push(files("shop"))
     with gitea.running(poll=3600, discover=3600) as service:
@@ -381,7 +381,7 @@ def test_a_service_whose_workers_ended_is_broken(sovereign: Sovereign) -> None:
 
 
 def test_stop_lets_a_pass_under_way_finish(sovereign: Sovereign, tmp_path: Path) -> None:
-    gate = Gate()
+    gate = Latch()
     stage = sovereign.add("a", Stage(tmp_path, shelf=Hanging(gate)))
     stage.push(files("shop"))
     service = sovereign.service()
@@ -393,7 +393,7 @@ def test_stop_lets_a_pass_under_way_finish(sovereign: Sovereign, tmp_path: Path)
 
 
 def test_stop_does_not_wait_longer_than_it_may(sovereign: Sovereign, tmp_path: Path) -> None:
-    gate = Gate()
+    gate = Latch()
     stage = sovereign.add("a", Stage(tmp_path, shelf=Hanging(gate)))
     stage.push(files("shop"))
     service = sovereign.service()

@@ -119,7 +119,7 @@ def test_all_environments_of_a_process_share_what_they_claim(tmp_path: Path) -> 
     runtime = Runtime(Settings(sovereign="demo", state=tmp_path, catalogs=[{"prefix": "x/y"}], trust=trust, environments=named))
     try:
         found = runtime.targets()
-        claims = {runtime.reconciliation(one)._claim for one in found.values()}
+        claims = {runtime.environment_pass(one)._reconciler._claim for one in found.values()}
     finally:
         runtime.close()
     assert {one._repository for one in claims} == set(runtime._claims._names) == {one.label for one in found.values()}

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.admission import Gate
 from reconciler.loop.branches import Branches
 from reconciler.loop.passes import World
 from reconciler.loop.update import Update, outdated, update
 from reconciler.model.faults import Missing
 from reconciler.world.git import Repository
-from tests.loop.builders import AROUND, Stage, application, files, verified
+from tests.loop.builders import AROUND, Stage, application, files, open_gate, verified
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +36,7 @@ def branches(stage: Stage) -> Branches:
 
 
 def asked(stage: Stage, *names: str, push: bool = True) -> Update:
-    return update(stage.identity, branches(stage), world(stage), names, Gate(stage.identity.name), push=push)
+    return update(stage.identity, branches(stage), world(stage), names, open_gate(), push=push)
 
 
 def locked(stage: Stage) -> dict[str, str]:
@@ -86,8 +85,8 @@ def test_a_commit_that_cannot_be_resolved_is_not_updated(stage: Stage) -> None:
     stage.push(files("site") | {"applications/shop.yaml": application("shop", version="^9")})
     before = stage.head("resolved")
     found = asked(stage)
-    assert found.hitch is not None
-    assert (found.hitch.reason, stage.head("resolved")) == ("NoVersion", before)
+    assert found.blocker is not None
+    assert (found.blocker.reason, stage.head("resolved")) == ("NoVersion", before)
 
 
 def test_names_that_are_not_there_are_refused(stage: Stage, tmp_path: Path) -> None:
@@ -102,8 +101,8 @@ def test_names_that_are_not_there_are_refused(stage: Stage, tmp_path: Path) -> N
 def test_outdated_says_what_an_update_would_do_and_what_it_would_not(stage: Stage) -> None:
     stage.shelf.put(verified("bp-shop", "2.0.0-rc.1"))
     stage.shelf.put_unsigned("bp-shop", "2.0.0")
-    rows, hitch = outdated(stage.identity, branches(stage), world(stage))
-    assert hitch is None
+    rows, blocker = outdated(stage.identity, branches(stage), world(stage))
+    assert blocker is None
     assert [(o.package.application, o.package.version, o.in_range, o.newest, o.why_not) for o in rows] == [
         ("shop", "1.0.0", "1.1.0", "2.0.0", "it has no signature"),
         ("site", "1.0.0", "1.1.0", "2.0.0", "it has no signature"),

@@ -16,8 +16,9 @@ import pytest
 
 from reconciler.decide.trust import Policies
 from reconciler.loop.blobs import CachedBlobs
+from reconciler.loop.branches import Branches
 from reconciler.loop.catalog import TrustedCatalog
-from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.passes import World
 from reconciler.loop.vouch import vouch
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.trust import PREDICATE, TrustPolicy
@@ -26,7 +27,7 @@ from reconciler.world.git import Repository
 from reconciler.world.manifest import INDEX_TYPE, MANIFEST_TYPE, digest_of
 from reconciler.world.mirrors import Mirrored
 from reconciler.world.registry import Registry
-from tests.loop.builders import AROUND, Stage, application, environment
+from tests.loop.builders import AROUND, Stage, application, environment, passes
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class Setting:
         self._passes = []
         for stage in self.stages:
             world = World(self._catalog, stage.fleet, lambda: policies, lambda _: AROUND)
-            self._passes.append(Reconciliation(stage.identity, Repository(stage.folder / "clone", stage.origin.as_uri()), world))
+            branches = Branches(Repository(stage.folder / "clone", stage.origin.as_uri()))
+            self._passes.append(passes(stage.identity, branches, world))
 
     def due(self) -> None:
         """Let the time pass after which tags are looked at again."""
@@ -144,7 +146,7 @@ class Setting:
         """Make a pass; what it asked the registry for, and how often, with digests left out."""
         before = len(self._server.requests)
         outcome = self._passes[stage].run(wait=1)
-        assert outcome.hitch is None
+        assert outcome.blocker is None
         asked = (r.path.removeprefix("/v2/home/").partition("?")[0] for r in self._server.requests[before:])
         return Counter(re.sub(r"sha256[:-][0-9a-f]{64}", "DIGEST", path) for path in asked)
 

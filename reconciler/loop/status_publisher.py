@@ -1,0 +1,161 @@
+"""Publishes the status of one Environment: a commit on `status` when its meaning changes, a confirmation while it stands.
+
+A status is drawn from what was observed. Where a cluster has not answered yet, the last status stays: nothing is said of what was
+not observed.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, assert_never
+
+import structlog
+
+from reconciler.decide.blocker import Held, Refused, Unavailable
+from reconciler.decide.confirmation import is_overdue
+from reconciler.decide.marks import marks
+from reconciler.decide.page import page
+from reconciler.decide.report import report, subject
+from reconciler.loop.branches import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, UNWATCHED
+from reconciler.loop.pace import Pace
+from reconciler.model.faults import Rejected
+from reconciler.world import documents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.decide.blocker import Blocker
+    from reconciler.loop.branches import Branches
+    from reconciler.loop.decisions import Decisions
+    from reconciler.loop.notices import Notices
+    from reconciler.loop.passes import World
+    from reconciler.loop.readiness_observer import ReadinessObserver
+    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.status import Condition, EnvironmentStatus
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """What came of a status.
+
+    Attributes:
+        status: the status; None when it was not the time to publish one.
+        pushed: the branches that were pushed.
+        observe_after: seconds after which to observe once more, since the status was held back; None when it was not.
+    """
+
+    status: EnvironmentStatus | None = None
+    pushed: tuple[str, ...] = ()
+    observe_after: float | None = None
+
+
+class StatusPublisher:
+    """The `status` branch and the commit statuses of one Environment.
+
+    Args:
+        name: the Environment's.
+        branches: its branches as last fetched.
+        world: what all passes share.
+        decisions: what its commits come to.
+        readiness: what runs of it.
+        notices: posts commit statuses; None for a repository that is on no forge.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        branches: Branches,
+        world: World,
+        decisions: Decisions,
+        readiness: ReadinessObserver,
+        notices: Notices | None,
+    ) -> None:
+        self._name, self._branches, self._world, self._decisions = name, branches, world, decisions
+        self._readiness, self._notices = readiness, notices
+        self._pace = Pace(world.coalesce, world.patience)
+        self._stood = 0.0
+
+    def publish(
+        self, main: str, blocker: Blocker | None, admitted: Condition, *, fetched: bool, news: bool, wait: float
+    ) -> StatusReport:
+        """Observe what runs, and publish the status that follows.
+
+        Args:
+            main: the head of `main`.
+            blocker: what keeps it from being what is resolved.
+            admitted: the condition `Admitted`.
+            fetched: whether the branches were fetched in this pass.
+            news: whether more than a change on a cluster asks for it: it is published at once.
+            wait: seconds to wait for the first answer of a cluster.
+        """
+        if not news and not wait and (early := self._pace.early(time.monotonic())) is not None:
+            return StatusReport(observe_after=early)
+        status = self._status(main, blocker, admitted, wait)
+        if status is None:
+            return StatusReport()
+        held_back = None if wait else self._pace.hold(status, self._branches.status(), time.monotonic(), news=news)
+        if held_back is not None:
+            return StatusReport(status, observe_after=held_back)
+        pushed = self._push(status, fetched=fetched)
+        if self._notices is not None:
+            self._notices.post(main, marks(status))
+        return StatusReport(status, pushed)
+
+    def _status(self, main: str, blocker: Blocker | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
+        lock = self._branches.lock()
+        blocker = self._to_report(main, blocker, lock)
+        self._readiness.start(wait=wait)
+        verdicts = self._readiness.verdicts(lock) if lock else {}
+        if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
+            return None
+        standing = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
+        return report(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, standing, admitted)
+
+    def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:
+        """The blocker as the status reports it, given that `resolved` may hold this very commit already."""
+        if blocker is None or not self._decisions.is_resolved(main):
+            return blocker
+        match blocker:
+            case Refused():  # nothing new is refused: what is resolved lost its trust
+                return Refused("Trusted", blocker.problems) if blocker.stage == "Resolved" else blocker
+            case Unavailable():
+                if lock is None or blocker.stage == "Committed":
+                    return blocker
+                log.warning("not checked again", environment=self._name, why=blocker.message)
+                return None  # a temporary failure says nothing about what is resolved
+            case Held():
+                return blocker
+            case _:
+                assert_never(blocker)
+
+    def _push(self, status: EnvironmentStatus, *, fetched: bool) -> tuple[str, ...]:
+        data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        where = self._notices.repository if self._notices is not None else None
+        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status, where).encode()}
+        unwatched = self._unwatched()
+        if self._branches.tree(STATUS) == self._branches.tree_of(files) and not unwatched:
+            if fetched and time.time() - self._branches.confirmed() > self._world.confirm:
+                self._confirm(files)
+            self._stood = time.time()
+            return ()
+        trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
+        trailers += f"{UNWATCHED}{datetime.fromtimestamp(unwatched, UTC).isoformat()}\n" if unwatched else ""
+        self._pace.pushed(time.monotonic())
+        self._branches.push_status(files, f"{subject(status)}\n\n{trailers}", status)
+        self._stood = time.time()
+        return (STATUS,)
+
+    def _unwatched(self) -> int:
+        """Since when nobody observed, in seconds since the epoch, if that is long ago: soak time counts only watched time."""
+        since = max(self._branches.confirmed(), self._stood)
+        return int(since) if since and is_overdue(since, time.time(), self._world.confirm) else 0
+
+    def _confirm(self, files: Mapping[str, bytes]) -> None:
+        try:
+            self._branches.confirm(files)
+        except Rejected as fault:  # a server may keep such refs to itself; the status is as good as before
+            log.debug("status not confirmed", environment=self._name, why=fault.message)
