@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple
 
-from semantic_version import Version
-
-from reconciler.decide.versions import fits, newest_first
+from reconciler.decide.versions import fits, newest_first, older
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -131,7 +129,7 @@ def may_be_chosen(world: World, application: str, one: Blueprint, demands: Seque
     if any(suits(locked, blocked) for blocked in one.spec.upgrades.blocks):
         return False
     asked = any(not ask.requirer and not suits(locked, ask.range) for ask in demands)
-    return asked or not world.only_asked_downgrades or Version(one.version) >= Version(locked)
+    return asked or not world.only_asked_downgrades or not older(one.version, locked)
 
 
 def keeps_back(world: World, application: str, one: Blueprint, demands: Sequence[Ask]) -> bool:

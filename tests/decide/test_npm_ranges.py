@@ -1,0 +1,133 @@
+"""Ranges mean what they mean to npm: its own answers are in `npm_ranges.tsv`, and properties follow from its rules."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.decide.versions import MAX_LENGTH, fits, is_range, is_version, newest_first, older
+
+TABLE = [line.split("\t") for line in Path(__file__).with_name("npm_ranges.tsv").read_text().splitlines()[1:]]
+
+
+def test_every_range_of_the_table_takes_the_versions_that_npm_takes() -> None:
+    (_, listed), *rows = TABLE
+    versions = listed.split()
+    assert (len(versions), len(rows)) == (40, 342)
+    wrong = []
+    for range_, answer in rows:
+        takes = " ".join(version for version in versions if fits(version, range_)) or "nothing"
+        if (takes if is_range(range_) else "no-range") != answer:
+            wrong.append((range_, takes, answer))
+    assert wrong == []
+
+
+# What npm answers otherwise, and why nobody writes such a range: it is empty by its numbers, or made of wildcards in a row.
+@pytest.mark.parametrize(("range_", "version"), [("<2 >=2.0.0-rc.1 1.x", "2.0.0-rc.1"), ("<0.0.0-0a <0", "0.0.0-0")])
+def test_an_empty_range_that_names_a_pre_release_takes_it(range_: str, version: str) -> None:
+    assert fits(version, range_)
+
+
+_number = st.sampled_from(["0", "1", "2", "10"])
+_identifier = st.sampled_from(["0", "1", "10", "a", "rc", "x", "-", "0a", "a-b"])
+_core = st.tuples(_number, _number, _number).map(".".join)
+_pre_release = st.just("") | st.lists(_identifier, min_size=1, max_size=3).map(lambda parts: "-" + ".".join(parts))
+_build = st.sampled_from(["", "", "+b", "+build.7"])
+versions = st.tuples(_core, _pre_release, _build).map("".join)
+_comparator = st.tuples(st.sampled_from(["", "=", "<", "<=", ">", ">=", "^", "~", "~>"]), versions).map("".join)
+ranges = st.lists(
+    st.lists(_comparator, min_size=1, max_size=2).map(" ".join) | st.tuples(versions, versions).map(" - ".join),
+    min_size=1,
+    max_size=2,
+).map(" || ".join)
+
+
+def bare(version: str) -> str:
+    return version.partition("+")[0]
+
+
+@given(versions, versions)
+def test_an_exact_version_takes_itself_alone_in_whatever_build(pinned: str, other: str) -> None:
+    assert is_version(pinned)
+    for spelt in (pinned, f"={pinned}", f"v{pinned}", f"= {pinned}"):
+        assert fits(pinned, spelt)
+        assert fits(other, spelt) is (bare(pinned) == bare(other))
+
+
+@given(versions, versions)
+def test_comparators_follow_the_order_of_versions(limit: str, version: str) -> None:
+    number, dash, _ = bare(version).partition("-")
+    admitted = not dash or bare(limit).startswith(f"{number}-")
+    assert fits(version, f"<{limit}") is (admitted and older(version, limit))
+    assert fits(version, f">{limit}") is (admitted and older(limit, version))
+    assert fits(version, f"<={limit}") is (admitted and not older(limit, version))
+    assert fits(version, f">={limit}") is (admitted and not older(version, limit))
+
+
+@given(versions, ranges)
+def test_a_pre_release_is_taken_only_where_one_of_its_version_is_named(version: str, range_: str) -> None:
+    assert is_range(range_)
+    number, dash, _ = bare(version).partition("-")
+    assert not (dash and fits(version, range_)) or f"{number}-" in range_
+
+
+@given(versions, versions, versions)
+def test_a_caret_and_a_tilde_begin_with_what_they_name(low: str, version: str, other: str) -> None:
+    for operator in "^~":
+        assert fits(low, f"{operator}{low}")
+        if fits(version, f"{operator}{low}"):
+            assert not older(version, low)
+            assert version.partition(".")[0] == low.partition(".")[0]
+        assert fits(version, f"{operator}{low} || {other}") is (fits(version, f"{operator}{low}") or fits(version, other))
+
+
+@given(st.lists(versions, max_size=6))
+def test_the_order_of_versions_is_total_and_agrees_with_older(listed: list[str]) -> None:
+    ordered = newest_first(listed)
+    assert set(ordered) == set(listed)
+    assert not any(older(one, two) for one, two in itertools.combinations(ordered, 2))
+
+
+@pytest.mark.timeout(60)
+def test_no_text_within_the_bound_takes_long() -> None:
+    parts = [
+        "1",
+        " ",
+        "v",
+        "=",
+        "v=",
+        " =",
+        "x",
+        "x.",
+        "1.",
+        "-",
+        " - ",
+        "1 -",
+        "~",
+        " ~",
+        "~>",
+        "^ ",
+        "<",
+        "||",
+        "*",
+        "+a",
+        "1.0.0-",
+        "0a-",
+    ]
+    for one, two in itertools.product(parts, parts):
+        text = f"1 - 1{one * MAX_LENGTH}"[: MAX_LENGTH // 2] + f"{two * MAX_LENGTH}"[: MAX_LENGTH // 2 - 1] + "!"
+        began = time.process_time()
+        is_range(text)
+        assert time.process_time() - began < 1, text
+
+
+def test_a_number_that_npm_cannot_count_to_is_no_version() -> None:
+    assert is_version("9007199254740991.0.0")
+    assert not is_version("9007199254740992.0.0")
+    assert not is_version("1.0.0-" + "a" * MAX_LENGTH)
+    assert newest_first(["1.0.0-90071992547409920", "1.0.0-90071992547409921"])[0] == "1.0.0-90071992547409921"
