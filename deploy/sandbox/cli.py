@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import build
+import own_cosign
 import places
 import python_env
 import signals
@@ -29,7 +30,7 @@ once, into a cache (CATALYST_SANDBOX_CACHE, or ~/.cache/catalyst-sandbox).
 
 _EXAMPLES = """\
 examples:
-  python3 deploy/sandbox demo             the main story in a few minutes, without a cluster
+  python3 deploy/sandbox demo             the main story in a few minutes, without a cluster; uses your cosign if it can
   python3 deploy/sandbox demo --live      the same story on every server
   python3 deploy/sandbox test -k publish  the tests; what follows `test` goes to pytest
   python3 deploy/sandbox python -m ruff check .
@@ -121,6 +122,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"write a kubeconfig of this context name, Catalyst's name of the cluster (default: {CONTEXT})",
     )
+    command.add_argument(
+        "--cosign",
+        type=_program,
+        metavar="FILE",
+        help="the cosign to use, as an absolute path; none is built then (default: the one that `build` makes)",
+    )
     command.set_defaults(run=_up)
 
     command = commands.add_parser(
@@ -142,6 +149,13 @@ def _context(name: str) -> str:
     return name
 
 
+def _program(name: str) -> Path:
+    path = Path(name)
+    if not (path.is_absolute() and os.access(path, os.X_OK)):
+        raise argparse.ArgumentTypeError(f"{name!r} is not the absolute path of a program")
+    return path
+
+
 def _require_machine() -> None:
     if not sys.platform.startswith("linux"):
         raise Trouble(f"the sandbox looks after its servers through Linux's /proc, and this is {sys.platform}")
@@ -150,9 +164,13 @@ def _require_machine() -> None:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    needed = [] if options.live else list(tools.EMBEDDED)
-    build.build(tools.named(needed), tell_cached=False)
-    _replace_by([places.SANDBOX / "story.py", *(["--live"] if options.live else [])])
+    cosign = own_cosign.on_path()
+    needed = tools.BY_NAME if options.live else tools.EMBEDDED
+    build.build(tools.named([name for name in needed if name != "cosign" or not cosign]), tell_cached=False)
+    story: list[str | Path] = [places.SANDBOX / "story.py"]
+    story += ["--live"] if options.live else []
+    story += ["--cosign", cosign] if cosign else []
+    _replace_by(story)
 
 
 def _test(options: argparse.Namespace) -> int:
@@ -178,7 +196,7 @@ def _build(options: argparse.Namespace) -> int:
 
 def _up(options: argparse.Namespace) -> int:
     parts = [part for part in PARTS if not options.only or part in options.only]
-    description = _sandbox(options).up(parts, options.context or [])
+    description = _sandbox(options).up(parts, options.context or [], options.cosign)
     print(json.dumps(description, indent=2) if options.json else _listed(description))
     return 0
 

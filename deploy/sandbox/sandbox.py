@@ -50,7 +50,7 @@ class Sandbox:
         self.servers = Servers(self.state)
         self._description = self.state / "sandbox.json"
 
-    def up(self, parts: list[str], contexts: list[str]) -> Description:
+    def up(self, parts: list[str], contexts: list[str], cosign: Path | None = None) -> Description:
         """Start these parts and return what one needs to use them; if they run already, just that.
 
         What it started is stopped again when anything goes wrong, and when it is interrupted.
@@ -58,18 +58,23 @@ class Sandbox:
         Args:
             parts: names from `PARTS`.
             contexts: names for the cluster, `CONTEXT` for none; each gets a kubeconfig of its own.
+            cosign: a cosign to use instead of building one.
 
         Raises:
             Trouble: a tool could not be built, a server did not start, or what runs is not what is asked for.
         """
-        built = build.build(tools.named([name for part in parts for name in PARTS[part]]), tell_cached=False)
+        needed = [name for part in parts for name in PARTS[part] if name != "cosign" or not cosign]
+        built = build.build(tools.named(needed), tell_cached=False)
+        program = cosign or (built["cosign"].binary if "cosign" in built else None)
         with self._locked():
             if self._description.exists():
-                return self._running(parts, contexts)
+                return self._running(parts, contexts, program)
             self._clear()
             shutil.rmtree(self.servers.logs, ignore_errors=True)
             try:
                 description = self._start(parts, contexts, built)
+                if "registry" in parts:
+                    description["cosign"] = str(program)
                 places.write(self._description, json.dumps(description, indent=2) + "\n", 0o600)
             except BaseException:
                 places.say("  stopping what was started")
@@ -94,7 +99,7 @@ class Sandbox:
         shutil.rmtree(self.servers.data, ignore_errors=True)
         self._description.unlink(missing_ok=True)
 
-    def _running(self, parts: list[str], contexts: list[str]) -> Description:
+    def _running(self, parts: list[str], contexts: list[str], cosign: Path | None) -> Description:
         description: Description = json.loads(self._description.read_text())
         advice = f"run `down` with --state {self.state}, then `up`"
         if dead := [server for server in self.servers.all() if not server.process.alive()]:
@@ -103,6 +108,8 @@ class Sandbox:
         known = description.get("kubernetes", {}).get("contexts", {})
         missing = [part for part in parts if part not in description]
         missing += [context for context in contexts if "kubernetes" in parts and context not in known]
+        if "registry" in parts and description.get("cosign") != str(cosign):
+            missing.append(f"the cosign {cosign}")
         if missing:
             raise Trouble(f"this sandbox runs already, but without {', '.join(missing)}; {advice}")
         places.say("  already running")
@@ -118,7 +125,6 @@ class Sandbox:
         if "registry" in parts:
             ports = servers.start(registry.server(built["registry"], data / "registry")).ports
             description["registry"] = {"host": f"{HOST}:{ports['http']}"}
-            description["cosign"] = str(built["cosign"].binary)
         if "kubernetes" in parts:
             description["kubernetes"] = self._start_cluster(contexts or [CONTEXT], built)
         if "gitea" in parts:

@@ -37,8 +37,9 @@ COMMITS = "--format=%h %s"
 class Story:
     """The demo's folder, its servers and its one Environment."""
 
-    def __init__(self, *, live: bool) -> None:
+    def __init__(self, *, live: bool, cosign: str | None = None) -> None:
         self.live = live
+        self.cosign = cosign
         self.folder = places.cache() / "demo"
         self.work = self.folder / NAME
         self.config = self.folder / "reconciler.yaml"
@@ -67,8 +68,9 @@ class Story:
             "every server: registry, Gitea, Kubernetes, Flux" if self.live else "a registry; repositories on disk, no cluster"
         )
         chapter(f"The stage: {everything}")
-        parts = [] if self.live else ["--only", "registry"]
-        self.servers = json.loads(self._sandbox("up", "--json", *parts, *(["--context", CONTEXT] if self.live else [])))
+        parts = ["--context", CONTEXT] if self.live else ["--only", "registry"]
+        own = ["--cosign", self.cosign] if self.cosign else []
+        self.servers = json.loads(self._sandbox("up", "--json", *parts, *own))
         say(
             f"registry at {self.servers['registry']['host']}"
             + (f", Gitea at {self.servers['gitea']['url']}" if self.live else "")
@@ -350,9 +352,11 @@ def main() -> int:
     """Tell the story; return the exit code."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--live", action="store_true")
+    parser.add_argument("--cosign")
     signals.interrupt_on_every_ending()
     try:
-        Story(live=parser.parse_args().live).tell()
+        options = parser.parse_args()
+        Story(live=options.live, cosign=options.cosign).tell()
     except Trouble as trouble:
         print(f"demo: {trouble}", file=sys.stderr)
         return 1
