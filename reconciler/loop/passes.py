@@ -18,7 +18,7 @@ from reconciler.decide.render import LOCK_FILE
 from reconciler.loop.branches import MAIN, RESOLVED
 from reconciler.loop.decisions import Decisions
 from reconciler.loop.judge import ClusterView, Limits
-from reconciler.loop.readiness_observer import ReadinessObserver
+from reconciler.loop.readiness_observer import ReadinessObserver, clusters_of
 from reconciler.loop.status_publisher import StatusPublisher
 from reconciler.model.faults import Fault, Rejected
 
@@ -128,13 +128,13 @@ class Reconciliation:
         self.identity = identity
         self._branches, self._world, self._claim, self._gate = branches, world, claim, gate
         self._decisions = Decisions(identity, branches, world, claim, proposed)
-        self._readiness = ReadinessObserver(branches, world.clusters, world.limits)
-        self._status = StatusPublisher(identity.name, branches, world, self._decisions, self._readiness, notices)
+        readiness = ReadinessObserver(world.clusters, world.limits)
+        self._status = StatusPublisher(identity.name, branches, world, self._decisions, readiness, notices)
 
     @property
     def clusters(self) -> frozenset[str]:
         """The clusters that the Environment was placed on when last seen."""
-        return self._readiness.clusters
+        return clusters_of(self._branches.lock())
 
     def run(self, *, look: bool, wait: float) -> Outcome:
         """Make one pass over `main`.

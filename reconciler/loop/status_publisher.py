@@ -108,8 +108,9 @@ class StatusPublisher:
     def _status(self, main: str, blocker: Blocker | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
         lock = self._branches.lock()
         blocker = self._to_report(main, blocker, lock)
-        self._readiness.start(wait=wait)
-        verdicts = self._readiness.verdicts(lock) if lock else {}
+        self._readiness.start(lock, wait=wait)
+        committed, last = self._branches.time(RESOLVED), self._branches.status()
+        verdicts = self._readiness.verdicts(lock, committed, last) if lock else {}
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
         standing = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
