@@ -3,7 +3,9 @@
 A window opens whenever its cron expression fires and stays open for its duration; windows that overlap are one. Where clocks are
 set forward, what would have fired in the skipped time fires right after it. Where they are set back, the hour that comes twice
 counts once, as Debian's cron has it, unless the expression runs through the hours anyway (its minute or hour begins with `*`).
-cronsim knows the calendar; what zones do to it is said here, and held against a minute-by-minute oracle in the tests.
+cronsim finds what clocks show; this module turns that into moments, and a minute-by-minute oracle in the tests checks it. Given
+times with a zone, cronsim 2.8 names firings that are past where clocks are set (`15 2 * * 0` in Europe/Berlin), skips others
+(half-hour changes, as in Australia/Lord_Howe), and for some never returns (`*/20 23 * * 1-5` in Pacific/Apia, 2011).
 """
 
 from __future__ import annotations

@@ -80,7 +80,8 @@ def oracle(one: WindowRule, start: datetime, end: datetime) -> tuple[list[dateti
     return fired, {begin + MINUTE * n for begin in fired for n in range(int(lasts / MINUTE))}
 
 
-# Days on which clocks are set, and plain ones: Berlin and New York by an hour, Lord Howe by half of one, Samoa by a whole day.
+# Days on which clocks are set, and plain ones: Berlin and New York by an hour, Lord Howe by half of one, Samoa by a whole day;
+# Casablanca for Ramadan, Santiago, Havana and Cairo at midnight, St. John's at a minute past it, Pyongyang once by half an hour.
 DAYS = [
     ("Europe/Berlin", "2026-03-29T00:00"),
     ("Europe/Berlin", "2026-10-24T22:00"),
@@ -92,6 +93,15 @@ DAYS = [
     ("America/St_Johns", "2026-03-08T04:00"),
     ("Asia/Kolkata", "2026-06-01T00:00"),
     ("UTC", "2026-02-28T12:00"),
+    ("Africa/Casablanca", "2026-02-14T23:00"),
+    ("Africa/Casablanca", "2026-03-21T23:00"),
+    ("America/Santiago", "2026-09-06T00:00"),
+    ("America/Santiago", "2026-04-05T00:00"),
+    ("America/Havana", "2026-03-08T02:00"),
+    ("Africa/Cairo", "2026-04-23T19:00"),
+    ("America/St_Johns", "2006-04-02T00:00"),
+    ("America/St_Johns", "2006-10-29T00:00"),
+    ("Asia/Pyongyang", "2015-08-14T12:00"),
 ]
 _minute = st.sampled_from(["0", "15", "30", "*/15", "*/20", "5,35", "59", "*", "0-10"])
 _hour = st.sampled_from(["*", "0", "1", "2", "3", "1-3", "*/2", "14", "23", "0,2"])
@@ -110,6 +120,20 @@ crons = st.tuples(_minute, _hour, _day, st.just("*"), _weekday).map(" ".join)
 @example("* * * * *", "1m", DAYS[0])
 @example("* * * * *", "1m", DAYS[6])
 def test_it_is_open_when_a_walk_over_all_minutes_says_so(cron: str, duration: str, day: tuple[str, str]) -> None:
+    agrees(cron, duration, day)
+
+
+# Among them are those for which cronsim, given the zone, skips firings, names one that is past, or never returns.
+@pytest.mark.parametrize(
+    "cron", ["30 2 * * *", "15 0 * * 0", "59 23 * * 1-5", "*/15 0,2 * * *", "5,35 */2 * * *", "*/20 23 * * *"]
+)
+@pytest.mark.parametrize("day", DAYS, ids=" ".join)
+def test_it_agrees_with_that_walk_wherever_clocks_are_set(cron: str, day: tuple[str, str]) -> None:
+    agrees(cron, "20m", day)
+
+
+def agrees(cron: str, duration: str, day: tuple[str, str]) -> None:
+    """Assert that a window is open when the oracle says so, around a day, and until then."""
     zone, start = day[0], at(day[1])
     one = rule(cron, duration, zone)
     early, end = start - timedelta(hours=27), start + timedelta(hours=40)
