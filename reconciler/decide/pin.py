@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide.charts import rejected
@@ -13,7 +14,7 @@ from reconciler.model.canonical import digest_of
 from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requirer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from reconciler.decide.needs import Choice
     from reconciler.decide.resolve import Resolution
@@ -117,13 +118,13 @@ def _package(
 def _placements(wish: Wish, resolution: Resolution, problems: list[Problem]) -> dict[str, list[str]]:
     """The clusters of every Application; one that nobody declared runs wherever someone needs it."""
     placed = {name: _declared_clusters(wish, one, resolution.choices[name], problems) for name, one in wish.declared.items()}
-    for name in _dependents_first(resolution):
-        requirers = sorted({n.requirer for n in resolution.needs[name]} - {name})
-        needed = sorted({cluster for requirer in requirers for cluster in placed[requirer]})
+    requirers = {name: sorted({n.requirer for n in needs} - {name}) for name, needs in sorted(resolution.needs.items())}
+    for name in TopologicalSorter(requirers).static_order():  # after all that need it; `resolve` refuses circles
+        needed = sorted({cluster for requirer in requirers[name] for cluster in placed[requirer]})
         if name not in wish.declared:
             placed[name] = needed
         elif missing := sorted(set(needed) - set(placed[name])):
-            who = ", ".join(r for r in requirers if set(placed[r]) & set(missing))
+            who = ", ".join(r for r in requirers[name] if set(placed[r]) & set(missing))
             problems.append(
                 wish.declared[name].source.problem(
                     "NotPlaced",
@@ -133,19 +134,6 @@ def _placements(wish: Wish, resolution: Resolution, problems: list[Problem]) -> 
                 )
             )
     return placed
-
-
-def _dependents_first(resolution: Resolution) -> Iterable[str]:
-    """Every Application after all that need it. The graph has no cycle: `resolve` refuses those."""
-    waiting = {name: sum(1 for n in {n.requirer for n in needs} if n != name) for name, needs in resolution.needs.items()}
-    free = sorted(name for name, count in waiting.items() if not count)
-    while free:
-        name = free.pop()
-        yield name
-        for target in resolution.edges[name]:
-            waiting[target] -= 1
-            if not waiting[target]:
-                free.append(target)
 
 
 def _declared_clusters(wish: Wish, one: Declared, choice: Choice, problems: list[Problem]) -> list[str]:

@@ -210,3 +210,20 @@ def test_the_entry_in_the_lock_is_over_the_package_as_it_stands_there() -> None:
     package = locked(wish(application("web", config={"x": 1}, suspend=True)), Shelf(blueprint("web")))["web"]
     assert package.suspend
     assert package.entry == entry_of(package.model_dump())
+
+
+def test_placements_reach_through_every_level_in_whatever_order_applications_are_named() -> None:
+    chain = [blueprint("a", depends=["m"]), blueprint("m", depends=["b"]), blueprint("b", depends=["z"]), blueprint("z")]
+    packages = locked(wish(application("a", placement={"regions": ["nbg"]}), env=BOTH), Shelf(*chain))
+    assert {name: package.placements for name, package in packages.items()} == {key: [NBG] for key in "abmz"}
+
+
+def test_all_that_is_not_placed_where_it_is_needed_is_told_in_one_order() -> None:
+    shelf = Shelf(
+        blueprint("x", depends=["b", "a"]), blueprint("b", depends=["c"]), blueprint("a", depends=["c"]), blueprint("c")
+    )
+    narrow = [application(name, placement={"regions": ["fsn"]}) for name in "cba"]
+    wide = application("x", placement={"regions": ["fsn", "nbg"]})
+    orders = [told(*applications, shelf=shelf) for applications in ([wide, *narrow], [*narrow, wide], [*narrow[::-1], wide])]
+    assert [file for _, file, _ in orders[0]] == ["applications/a.yaml", "applications/b.yaml"]
+    assert orders[0] == orders[1] == orders[2]
