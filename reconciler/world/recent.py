@@ -1,4 +1,8 @@
-"""The values that were used last, within a bound."""
+"""Keeps values by key within a bound on their weight: a least-recently-used cache (LRU) for several threads.
+
+cachetools has an LRU too, which weighs values by a function and leaves the lock to its caller: what it would spare here is a
+dozen lines, for a dependency and its type stubs.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ V = TypeVar("V")
 
 
 class Recent(Generic[V]):
-    """Values by key; what was not used for longest goes first. Safe for use by several threads.
+    """An LRU cache: values by key, of which the least recently used go first. Safe for use by several threads.
 
     Args:
         weight: what all values together may weigh, in the caller's own measure.

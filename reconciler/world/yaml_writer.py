@@ -1,7 +1,9 @@
-"""Plain data as YAML text, for documents that the reconciler writes itself.
+"""Writes plain data as YAML text, for documents that the reconciler writes itself.
 
 ruamel.yaml's pure writer takes 4 s for the status of 1,000 Applications; this takes a hundredth of that, since it knows only what
-we write: mappings, lists, strings, numbers, booleans and nothing. Every string is written so that YAML 1.1 (Flux) and 1.2 parsers
+we write: mappings, lists, strings, numbers, booleans and nothing. libyaml's writer (`yaml.CSafeDumper`) takes 2.7 times as long
+as this, knows YAML 1.1 alone, so that the words and numbers of 1.2 would still be listed here, fails on a lone surrogate, and
+would quote otherwise: every lock would change once. Every string is written so that YAML 1.1 (Flux) and 1.2 parsers
 read it as that very string: plain only where no version can take it for something else, else in double quotes.
 """
 
