@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.decide.versions import fits
-from reconciler.loop.check import blueprint_folder, check
+from reconciler.decide.versions import satisfies
+from reconciler.loop.check import load_blueprint_folder, validate_path
 from reconciler.loop.policies import read_policies
 from reconciler.model.blueprint import Blueprint, short_name
-from reconciler.world.charts import pack, read
+from reconciler.world.charts import pack_chart, read_archive
 from reconciler.world.documents import load
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -27,7 +27,7 @@ def name(folder: Path) -> str:
 
 
 def blueprint(folder: Path) -> Blueprint:
-    found, problems, _ = blueprint_folder(folder)
+    found, problems, _ = load_blueprint_folder(folder)
     assert found is not None, problems
     return found
 
@@ -44,7 +44,7 @@ def published() -> dict[str, list[str]]:
 
 def test_the_trust_policy_is_one() -> None:
     policies = read_policies(FIXTURES / "trust")
-    (one,) = policies.covering("registry.example/openova/bp-shop")
+    (one,) = policies.matching("registry.example/openova/bp-shop")
     key, identity = (policies.signer(authority) for authority in one.spec.authorities)
     assert key.key.startswith("-----BEGIN PUBLIC KEY-----")
     assert json.loads(identity.root)["certificateAuthorities"]
@@ -58,14 +58,14 @@ def test_nothing_lies_about_that_is_no_fixture() -> None:
 
 @pytest.mark.parametrize("folder", [*CATALOG, *OTHERS, *ENVIRONMENTS], ids=name)
 def test_every_folder_is_valid_without_a_warning(folder: Path) -> None:
-    assert check(folder) == ()
+    assert validate_path(folder) == ()
 
 
 @pytest.mark.parametrize("folder", [*CATALOG, *OTHERS], ids=name)
 def test_a_blueprint_lies_in_a_folder_of_its_name_and_packs(folder: Path) -> None:
     one = blueprint(folder)
     assert short_name(one.name) == folder.name
-    files = read(pack(folder / "chart", folder.name))
+    files = read_archive(pack_chart(folder / "chart", folder.name))
     assert {"Chart.yaml", "values.yaml"} <= files.keys()
     assert any(path.startswith("templates/") for path in files)
 
@@ -73,7 +73,7 @@ def test_a_blueprint_lies_in_a_folder_of_its_name_and_packs(folder: Path) -> Non
 @pytest.mark.parametrize("folder", [*CATALOG, *OTHERS], ids=name)
 def test_what_a_blueprint_depends_on_exists(folder: Path, published: dict[str, list[str]]) -> None:
     for dependency in blueprint(folder).spec.depends:
-        assert any(fits(version, dependency.version) for version in published.get(dependency.name, [])), dependency
+        assert any(satisfies(version, dependency.version) for version in published.get(dependency.name, [])), dependency
 
 
 def test_dependencies_of_the_catalog_go_in_no_circle() -> None:
@@ -89,11 +89,11 @@ def test_an_environment_wants_what_exists(folder: Path, published: dict[str, lis
     assert files
     for file in files:
         wish = load(file.read_bytes(), file.name).data["spec"]["blueprint"]
-        assert any(fits(version, wish["version"]) for version in published.get(wish["name"], [])), file
+        assert any(satisfies(version, wish["version"]) for version in published.get(wish["name"], [])), file
 
 
 def test_catalog_next_has_something_newer() -> None:
     for folder in FIXTURES.glob("catalog-next/*"):
         old, new = blueprint(FIXTURES / "catalog" / folder.name), blueprint(folder)
         assert new.name == old.name
-        assert fits(new.version, f">{old.version}")
+        assert satisfies(new.version, f">{old.version}")

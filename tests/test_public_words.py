@@ -31,7 +31,7 @@ from reconciler.cli.main import app
 from reconciler.cli.rules import RULES as PROBLEM_CODES
 from reconciler.loop.publish import Published
 from reconciler.model import faults as errors
-from reconciler.model.faults import Fault as BaseError
+from reconciler.model.faults import ReconcilerError as BaseError
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:

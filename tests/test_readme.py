@@ -15,8 +15,8 @@ from typer.core import TyperGroup
 
 from reconciler.cli.main import app
 from reconciler.loop import deliveries
-from reconciler.loop.service import Service
-from reconciler.world.receiver import Answer
+from reconciler.loop.service import Controller
+from reconciler.world.receiver import WebhookResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ def test_the_configuration_table_has_every_field_with_its_default() -> None:
 
 
 def test_the_metrics_table_has_every_metric_and_its_type() -> None:
-    service = Service(dict, lambda _: pytest.fail("no Environment, no pass"), workers=1, poll=1, discover=1)
+    service = Controller(dict, lambda _: pytest.fail("no Environment, no pass"), workers=1, poll=1, discover=1)
     told = dict(re.findall(r"^# TYPE (\w+) (\w+)$", service.health.metrics.text().decode(), re.MULTILINE))
     measured = {name: kind for name, kind in told.items() if not name.endswith("_created")}
     listed = {_QUOTED.findall(row[0])[0]: row[1] for row in rows(section(REFERENCE, "Metrics"))}
@@ -170,6 +170,6 @@ def test_the_metrics_table_has_every_metric_and_its_type() -> None:
 
 
 def test_the_webhook_table_has_every_response_and_its_status() -> None:
-    answers = [value for value in vars(deliveries).values() if isinstance(value, Answer)]
+    answers = [value for value in vars(deliveries).values() if isinstance(value, WebhookResponse)]
     listed = {_QUOTED.findall(row[0])[0]: int(row[1]) for row in rows(section(REFERENCE, "Webhooks"))}
     assert listed == {answer.words.partition(":")[0]: answer.status for answer in answers}

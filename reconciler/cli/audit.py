@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import console, logs
-from reconciler.cli.environment import opened
+from reconciler.cli.environment import open_environment
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.decide.render import LOCK_FILE
-from reconciler.loop.assemble import policy_source, registries, repository
-from reconciler.loop.audit import Audit, Row, in_folder, in_repository
+from reconciler.loop.assemble import policy_source, registry_client, repository
+from reconciler.loop.audit import AuditReport, PackageAudit, snapshot_of_branch, snapshot_of_resolved
 from reconciler.loop.audit import audit as audited
-from reconciler.loop.kept import Kept, Saving, Store
+from reconciler.loop.kept import EvidenceFolder, EvidenceStore, RecordingStore
 from reconciler.loop.policies import read_policies
 from reconciler.loop.settings import Settings, read_settings
-from reconciler.model.faults import Fault, Misconfigured
+from reconciler.model.faults import ConfigurationError, ReconcilerError
 from reconciler.world.cosign import Cosign
 from reconciler.world.git import Repository, Snapshot
-from reconciler.world.mirrors import Mirrored
+from reconciler.world.mirrors import MirroredRegistry
 from reconciler.world.registry import Registry
 
 if TYPE_CHECKING:
-    from reconciler.decide.trust import Policies
+    from reconciler.decide.trust import TrustPolicies
 
 _SHORT = len("sha256:") + 12  # of a digest, in a table
 
@@ -38,8 +38,8 @@ class _Means:
     """What every audit needs. `config` is where Environments are looked up; None when only folders can be named."""
 
     config: Path | None
-    policies: Policies
-    store: Store
+    policies: TrustPolicies
+    store: EvidenceStore
     cosign: Cosign
 
 
@@ -86,7 +86,9 @@ def audit(
     try:
         program = Cosign(settings.cosign.program, timeout=settings.cosign.timeout) if settings else Cosign(cosign or "cosign")
         program.version()
-        store: Store = Kept(bundles) if bundles else Saving(registry, Kept(save)) if save else registry
+        store: EvidenceStore = (
+            EvidenceFolder(bundles) if bundles else RecordingStore(registry, EvidenceFolder(save)) if save else registry
+        )
         with contextlib.ExitStack() as closing:
             policies = policy_source(settings, closing)() if settings else read_policies(trust or Path())
         means = _Means(config, policies, store, program)
@@ -101,18 +103,18 @@ def audit(
     raise typer.Exit(max(_code(result) for _, result in results.values()))
 
 
-def _registry(settings: Settings | None, plain_http: list[str], credentials: Path | None) -> Mirrored:
+def _registry(settings: Settings | None, plain_http: list[str], credentials: Path | None) -> MirroredRegistry:
     if settings is None:
-        return Mirrored(Registry(plain_http=plain_http, credentials=credentials), {})
-    return registries(settings)
+        return MirroredRegistry(Registry(plain_http=plain_http, credentials=credentials), {})
+    return registry_client(settings)
 
 
-def _audit(where: str, means: _Means) -> tuple[Snapshot, Audit]:
+def _audit(where: str, means: _Means) -> tuple[Snapshot, AuditReport]:
     snapshot = Snapshot("", {}, ())
     try:
         snapshot = _snapshot(where, means.config)
-    except Fault as fault:
-        return snapshot, Audit("", "", (), (), fault)
+    except ReconcilerError as fault:
+        return snapshot, AuditReport("", "", (), (), fault)
     return snapshot, audited(snapshot, means.policies, means.store, means.cosign)
 
 
@@ -120,9 +122,9 @@ def _snapshot(where: str, config: Path | None) -> Snapshot:
     """What is resolved at a folder, or in an Environment when there is no such folder."""
     folder = Path(where)
     if (folder / LOCK_FILE).is_file():
-        return in_folder(folder)
+        return snapshot_of_resolved(folder)
     with _repository(folder, config) as found:
-        return in_repository(found)
+        return snapshot_of_branch(found)
 
 
 @contextlib.contextmanager
@@ -132,22 +134,22 @@ def _repository(folder: Path, config: Path | None) -> Iterator[Repository]:
         if folder.is_dir():
             yield Repository(Path(own) / "clone", str(folder.resolve()))
         elif config is None:
-            raise Misconfigured(f"there is no folder {folder}", "an Environment can be named with -c FILE")
+            raise ConfigurationError(f"there is no folder {folder}", "an Environment can be named with -c FILE")
         else:
-            with opened(config, str(folder)) as here:
+            with open_environment(config, str(folder)) as here:
                 yield repository(here.target, Path(own))
 
 
-def _code(result: Audit) -> int:
+def _code(result: AuditReport) -> int:
     if result.fault is not None:
         return console.OUTSIDE
     return console.REFUSED if result.gaps else console.OK
 
 
-def _show(where: str, snapshot: Snapshot, result: Audit) -> None:
+def _show(where: str, snapshot: Snapshot, result: AuditReport) -> None:
     commit = f" at {result.commit[:10]}" if result.commit else ""
     if result.environment:
-        console.say(f"{result.environment}{commit}, {where}: {_summary(result)}")
+        console.print_line(f"{result.environment}{commit}, {where}: {_summary(result)}")
     console.print_table(
         ("APPLICATION", "ARTIFACT", "AUTHORITY", "SIGNATURE", "RESULT"),
         (
@@ -163,17 +165,17 @@ def _show(where: str, snapshot: Snapshot, result: Audit) -> None:
     )
     show_problems(result.gaps, by_lines(snapshot.files.get))
     if result.fault is not None:
-        console.complain(f"{where}: {result.fault}")
+        console.print_error(f"{where}: {result.fault}")
 
 
-def _summary(result: Audit) -> str:
+def _summary(result: AuditReport) -> str:
     gaps = f"gaps: {len(result.gaps)}" if result.gaps else "no gap"
-    left = sum(not row.judged for row in result.rows)
+    left = sum(not row.verified for row in result.rows)
     return f"packages: {len(result.rows)}, {gaps}" + (f", signatures not checked: {left}" if left else "")
 
 
-def _result(row: Row) -> str:
-    codes = [*dict.fromkeys(problem.code for problem in row.problems), *([] if row.judged else ["not checked"])]
+def _result(row: PackageAudit) -> str:
+    codes = [*dict.fromkeys(problem.code for problem in row.problems), *([] if row.verified else ["not checked"])]
     return ", ".join(codes) or "ok"
 
 
@@ -183,7 +185,7 @@ def _short(reference: str) -> str:
     return f"{head}{at}{digest[:_SHORT]}"
 
 
-def _as_json(where: str, result: Audit) -> dict[str, Any]:
+def _as_json(where: str, result: AuditReport) -> dict[str, Any]:
     return {
         "where": where,
         "environment": result.environment,
@@ -195,7 +197,7 @@ def _as_json(where: str, result: Audit) -> dict[str, Any]:
                 "artifact": row.package.artifact,
                 "evidence": [one.model_dump(mode="json", by_alias=True) for one in row.package.evidence],
                 "bundles": row.bundles,
-                "judged": row.judged,
+                "judged": row.verified,
                 "problems": [p.model_dump() for p in row.problems],
             }
             for row in result.rows

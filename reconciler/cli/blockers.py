@@ -34,4 +34,4 @@ def as_json(blocker: Blocker | None) -> dict[str, Any] | None:
 def show(environment: str, blocker: Blocker | None) -> None:
     """Print its reason and message on standard error."""
     if blocker is not None:
-        console.complain(f"{environment}: {blocker.reason}: {blocker.message}")
+        console.print_error(f"{environment}: {blocker.reason}: {blocker.message}")

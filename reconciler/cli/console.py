@@ -46,7 +46,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = terminal()
     if not console.is_terminal:
         for row in rows:
-            sys.stdout.write("\t".join(plain(cell) for cell in row) + "\n")
+            sys.stdout.write("\t".join(strip_control(cell) for cell in row) + "\n")
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
@@ -54,12 +54,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Print a line for people."""
     terminal().print(_safe(text), soft_wrap=True)
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """Print lines on standard error."""
     lines = "\n".join(_safe(line) for line in text.split("\n"))
     Console(stderr=True, highlight=False, emoji=False).print(f"[bold red]error[/]: {lines}", soft_wrap=True)
@@ -72,9 +72,9 @@ def terminal() -> Console:
 
 def _safe(text: str) -> str:
     """Text of whoever wrote it for the console: no markup, no second line, nothing that a terminal would obey."""
-    return escape(plain(text))
+    return escape(strip_control(text))
 
 
-def plain(text: str) -> str:
+def strip_control(text: str) -> str:
     """Text with what a terminal would obey written out: no control character, no change of direction, one line."""
     return "".join(c if c.isprintable() else " " if c in "\t\r\n" else c.encode("unicode_escape").decode() for c in text)

@@ -12,12 +12,12 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import logs
-from reconciler.cli.once import chosen
+from reconciler.cli.once import select_targets
 from reconciler.loop.assemble import Runtime, repository
-from reconciler.loop.branches import Branches
+from reconciler.loop.branches import EnvironmentBranches
 from reconciler.loop.settings import read_settings
-from reconciler.loop.targets import Target
-from reconciler.model.faults import Misconfigured, Missing
+from reconciler.loop.targets import EnvironmentTarget
+from reconciler.model.faults import ConfigurationError, NotFoundError
 from reconciler.model.lock import EnvironmentLock
 from reconciler.world.git import Repository
 
@@ -25,36 +25,36 @@ EnvironmentArgument = Annotated[str, typer.Argument(metavar="ENV", help="An Envi
 
 
 @dataclass(frozen=True)
-class Opened:
+class EnvironmentSession:
     """An Environment with all that a command needs; its branches were not looked at yet."""
 
     runtime: Runtime
-    target: Target
+    target: EnvironmentTarget
     clone: Repository
-    branches: Branches
+    branches: EnvironmentBranches
 
     def lock(self) -> EnvironmentLock:
-        """What is resolved. Raises Missing when nothing is, or another Fault."""
-        self.branches.look()
+        """What is resolved. Raises Missing when nothing is, or another ReconcilerError."""
+        self.branches.refresh()
         lock = self.branches.lock()
         if lock is None:
-            raise Missing("nothing is resolved yet", "see `reconciler status`")
+            raise NotFoundError("nothing is resolved yet", "see `reconciler status`")
         return lock
 
 
 @contextlib.contextmanager
-def opened(config: Path, environment: str) -> Iterator[Opened]:
-    """Open an Environment by its name, or by owner/name. Raises as `opened_together` does."""
-    with opened_together(config, (environment,)) as (one,):
+def open_environment(config: Path, environment: str) -> Iterator[EnvironmentSession]:
+    """Open an Environment by its name, or by owner/name. Raises as `open_environments` does."""
+    with open_environments(config, (environment,)) as (one,):
         yield one
 
 
 @contextlib.contextmanager
-def opened_together(config: Path, environments: Sequence[str]) -> Iterator[tuple[Opened, ...]]:
+def open_environments(config: Path, environments: Sequence[str]) -> Iterator[tuple[EnvironmentSession, ...]]:
     """Open some Environments, each by its name, or by owner/name.
 
     Raises:
-        Misconfigured: there is none, or more than one, of such a name.
+        ConfigurationError: there is none, or more than one, of such a name.
     """
     logs.configure(verbose=False)
     runtime = Runtime(read_settings(config))
@@ -66,9 +66,9 @@ def opened_together(config: Path, environments: Sequence[str]) -> Iterator[tuple
         runtime.close()
 
 
-def _opened(runtime: Runtime, known: dict[str, Target], environment: str, folder: Path) -> Opened:
-    targets = list(chosen(known, [environment]).values())
+def _opened(runtime: Runtime, known: dict[str, EnvironmentTarget], environment: str, folder: Path) -> EnvironmentSession:
+    targets = list(select_targets(known, [environment]).values())
     if len(targets) > 1:
-        raise Misconfigured(f"more than one Environment is called {environment}", "name it by owner/name")
+        raise ConfigurationError(f"more than one Environment is called {environment}", "name it by owner/name")
     clone = repository(targets[0], folder)
-    return Opened(runtime, targets[0], clone, Branches(clone))
+    return EnvironmentSession(runtime, targets[0], clone, EnvironmentBranches(clone))

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from rich.cells import cell_len
 
-from reconciler.cli.console import plain
+from reconciler.cli.console import strip_control
 
 CUT = "..."
 TAB = "    "
@@ -86,7 +86,7 @@ def _cut(line: str, start: int, end: int, room: int) -> tuple[int, int]:
 
 def _shown(text: str) -> str:
     """Text with tabs as spaces and without anything that a terminal would obey."""
-    return plain(text.replace("\t", TAB))
+    return strip_control(text.replace("\t", TAB))
 
 
 def _end_of_token(line: str, start: int) -> int:

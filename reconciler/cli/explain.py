@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import console
-from reconciler.cli.environment import opened
-from reconciler.cli.once import FIRST_ANSWER, ConfigOption
-from reconciler.loop.explain import Explanation, Placed
+from reconciler.cli.environment import open_environment
+from reconciler.cli.once import CLUSTER_TIMEOUT, ConfigOption
+from reconciler.loop.explain import Explanation, PlacementExplanation
 from reconciler.loop.explain import explain as explained
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def explain(
     environment, _, name = application.rpartition("/")
     if not environment:
         raise typer.BadParameter("write it as ENV/APP, such as acme-prod/marketing-site")
-    with opened(config, environment) as here:
-        found = explained(here.branches, here.runtime.clusters, here.runtime.limits, name, wait=FIRST_ANSWER)
+    with open_environment(config, environment) as here:
+        found = explained(here.branches, here.runtime.clusters, here.runtime.limits, name, wait=CLUSTER_TIMEOUT)
     if format_ is console.Format.json:
         console.print_json(_as_json(found))
     else:
@@ -43,38 +43,38 @@ def _show(found: Explanation) -> None:
     package = found.package
     for placed in found.placed:
         _show_placed(found, placed)
-    console.say("locked")
-    console.say(f"  {package.blueprint} {package.version}  {package.artifact}")
-    console.say(f"  entry      {package.entry}")
+    console.print_line("locked")
+    console.print_line(f"  {package.blueprint} {package.version}  {package.artifact}")
+    console.print_line(f"  entry      {package.entry}")
     for evidence in package.evidence:
-        console.say(f"  signature  {evidence.signature} by {evidence.authority} (policy {evidence.policy})")
+        console.print_line(f"  signature  {evidence.signature} by {evidence.authority} (policy {evidence.policy})")
         for attested in evidence.attestations:
-            console.say(f"  attested   {attested.predicate_type} by {attested.authority}, {attested.signature}")
+            console.print_line(f"  attested   {attested.predicate_type} by {attested.authority}, {attested.signature}")
     for one in package.required_by:
-        console.say(f"  wanted by  {one.application} {one.range} ({one.in_})")
-    console.say("commits")
+        console.print_line(f"  wanted by  {one.application} {one.range} ({one.in_})")
+    console.print_line("commits")
     behind = "" if found.input == found.main else f", which is not what main is at: {found.main}"
-    console.say(f"  resolved   {found.resolved}, of main {found.input}{behind}")
-    if found.needs:
-        console.say("needs")
-    for depth, name, cluster, verdict in found.needs:
-        console.say(f"{'  ' * depth}{name} on {cluster}: {_answer(verdict)}")
+    console.print_line(f"  resolved   {found.resolved}, of main {found.input}{behind}")
+    if found.dependencies:
+        console.print_line("needs")
+    for depth, name, cluster, verdict in found.dependencies:
+        console.print_line(f"{'  ' * depth}{name} on {cluster}: {_answer(verdict)}")
 
 
-def _show_placed(found: Explanation, placed: Placed) -> None:
+def _show_placed(found: Explanation, placed: PlacementExplanation) -> None:
     verdict = placed.verdict
-    console.say(f"{found.environment}/{found.package.application} on {placed.cluster}: {_answer(verdict)}")
-    console.say(f"  rule       row {verdict.row}: {placed.rule}")
-    console.say(f"  because    {verdict.message}")
+    console.print_line(f"{found.environment}/{found.package.application} on {placed.cluster}: {_answer(verdict)}")
+    console.print_line(f"  rule       row {verdict.row}: {placed.rule}")
+    console.print_line(f"  because    {verdict.message}")
     facts = verdict.evidence.facts if verdict.evidence else None
     if facts is not None:
-        console.say(f"  generation {facts.generation}, acted on {facts.observed}; entry {facts.entry}")
+        console.print_line(f"  generation {facts.generation}, acted on {facts.observed}; entry {facts.entry}")
     for line in placed.conditions:
-        console.say(f"  condition  {line}")
+        console.print_line(f"  condition  {line}")
     if placed.installed:
-        console.say(f"  installed  {', '.join(f'{k} {v}' for k, v in placed.installed.items())}")
+        console.print_line(f"  installed  {', '.join(f'{k} {v}' for k, v in placed.installed.items())}")
     for name, words in placed.flux.items():
-        console.say(f"  flux       {name} {words}")
+        console.print_line(f"  flux       {name} {words}")
 
 
 def _answer(verdict: Verdict) -> str:
@@ -101,7 +101,9 @@ def _as_json(found: Explanation) -> dict[str, Any]:
             }
             for p in found.placed
         ],
-        "needs": [{"depth": depth, "application": name, **_verdict(cluster, v)} for depth, name, cluster, v in found.needs],
+        "needs": [
+            {"depth": depth, "application": name, **_verdict(cluster, v)} for depth, name, cluster, v in found.dependencies
+        ],
     }
 
 

@@ -13,12 +13,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from reconciler.cli import console
-from reconciler.cli.environment import EnvironmentArgument, opened
+from reconciler.cli.environment import EnvironmentArgument, open_environment
 from reconciler.cli.once import ConfigOption
 from reconciler.decide import graph
-from reconciler.decide.graph import Row
+from reconciler.decide.graph import GraphRow
 from reconciler.decide.shape import did_you_mean
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 
 WIDTH = 120  # characters of a picture
 PIPE_WIDTH = 1_000  # no line of a tree is broken there
@@ -44,7 +44,7 @@ def tree(
 
     Exit codes: 0 shown; 3 something outside failed, or nothing is resolved yet.
     """
-    with opened(config, environment) as here:
+    with open_environment(config, environment) as here:
         lock = here.lock()
     match format_:
         case Drawing.json:
@@ -69,13 +69,13 @@ def why(
 
     Exit codes: 0 shown; 3 something outside failed, or there is no such Application.
     """
-    with opened(config, environment) as here:
+    with open_environment(config, environment) as here:
         lock = here.lock()
     try:
         rows = graph.why(lock, application)
     except KeyError:
         hint = did_you_mean(application, [p.application for p in lock.packages])
-        raise Missing(f"{environment} has no Application {application}", hint) from None
+        raise NotFoundError(f"{environment} has no Application {application}", hint) from None
     if format_ is console.Format.json:
         console.print_json([_as_json(row) for row in rows])
     else:
@@ -89,22 +89,22 @@ def _show(drawing: Tree) -> None:
     screen.print(drawing)
 
 
-def _drawn(title: str, rows: list[Row], words: Any) -> Tree:
-    drawing = Tree(Text(console.plain(title), "bold"))
+def _drawn(title: str, rows: list[GraphRow], words: Any) -> Tree:
+    drawing = Tree(Text(console.strip_control(title), "bold"))
     branches = [drawing]
     for row in rows:
         del branches[row.depth + 1 :]
-        branches.append(branches[-1].add(Text(console.plain(words(row)))))
+        branches.append(branches[-1].add(Text(console.strip_control(words(row)))))
     return drawing
 
 
-def _below(row: Row) -> str:
+def _below(row: GraphRow) -> str:
     package, again = row.package, "  (see above)" if row.again else ""
     asked = f"  asked for {row.requirer.range}" if row.requirer else ""
     return f"{package.application}  {package.blueprint} {package.version}{asked}{again}"
 
 
-def _above(row: Row) -> str:
+def _above(row: GraphRow) -> str:
     package = row.package
     own = next((one for one in package.required_by if one.application == package.application), None)
     declared = f", declared as {own.range} in {own.in_}" if own else ""
@@ -115,7 +115,7 @@ def _above(row: Row) -> str:
     return f"{package.application}  {package.blueprint} {package.version} {needs}{declared}{again}"
 
 
-def _as_json(row: Row) -> dict[str, Any]:
+def _as_json(row: GraphRow) -> dict[str, Any]:
     requirer = row.requirer.model_dump(by_alias=True) if row.requirer else None
     return {
         "depth": row.depth,

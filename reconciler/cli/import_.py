@@ -12,7 +12,7 @@ from reconciler.cli import console
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.flux_import import Imported, import_flux
 from reconciler.decide.validate import has_errors
-from reconciler.loop.flux_kit import read, write
+from reconciler.loop.flux_kit import read_manifests, write_documents
 from reconciler.model.problem import Problem
 
 # The group's own help tells exit codes too, as every command's does.
@@ -62,8 +62,8 @@ def flux(
 
     Example: reconciler import flux clusters/acme/kit --placement hz-fsn-rtz-prod-acme --set DOMAIN=acme.com --output acme-prod
     """
-    imported = import_flux(read(directory, _pairs(set_ or [])), placement or [])
-    written, refused = write(imported.documents, output, force=force) if output else ((), ())
+    imported = import_flux(read_manifests(directory, _pairs(set_ or [])), placement or [])
+    written, refused = write_documents(imported.documents, output, force=force) if output else ((), ())
     problems = (*imported.problems, *refused)
     if format_ is console.Format.json:
         console.print_json(_as_json(imported, written, problems))
@@ -115,11 +115,13 @@ def _show(imported: Imported, problems: tuple[Problem, ...]) -> None:
 
 def _show_end(imported: Imported, output: Path | None, written: tuple[str, ...], refused: tuple[Problem, ...]) -> None:
     if imported.catalogs:
-        console.say(f"catalogs to configure: {', '.join(imported.catalogs)}")
+        console.print_line(f"catalogs to configure: {', '.join(imported.catalogs)}")
     if imported.left:
-        console.say(f"no Application was made of: {', '.join(imported.left)}")
+        console.print_line(f"no Application was made of: {', '.join(imported.left)}")
     made = f"{len(imported.applications)} Applications of {len(imported.graph)} HelmReleases"
     if output is None:
-        console.say(f"{made}; nothing is written without --output DIR")
+        console.print_line(f"{made}; nothing is written without --output DIR")
     elif not refused:
-        console.say(f"{made}; {len(written)} files written to {output}, {len(imported.documents) - len(written)} as they were")
+        console.print_line(
+            f"{made}; {len(written)} files written to {output}, {len(imported.documents) - len(written)} as they were"
+        )

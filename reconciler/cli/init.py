@@ -15,11 +15,11 @@ from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.scaffold import environment_problems
 from reconciler.loop.assemble import repository
-from reconciler.loop.init import Place, Step, prepare
-from reconciler.loop.secrets import token_of, webhook_of
+from reconciler.loop.init import PreparationRequest, PreparationStep, prepare_environment
+from reconciler.loop.secrets import token_of, webhook_endpoint
 from reconciler.loop.settings import Settings, read_settings
-from reconciler.loop.targets import gitea_of, on_gitea
-from reconciler.model.faults import Fault
+from reconciler.loop.targets import gitea_of, target_on_gitea
+from reconciler.model.faults import ReconcilerError
 from reconciler.model.problem import Problem
 from reconciler.world.gitea import Gitea
 
@@ -52,16 +52,16 @@ def init(
     if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", environment):
         raise typer.BadParameter(f"{environment!r} is not ORG/ENV", param_hint="ORG/ENV")
     settings = read_settings(config)
-    steps: list[Step] = []
-    fault: Fault | None = None
+    steps: list[PreparationStep] = []
+    fault: ReconcilerError | None = None
     problems = environment_problems(environment, placement or [])
     try:
         with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
             for step in _steps(settings, environment, placement or [], Path(folder)) if not problems else ():
                 steps.append(step)
                 if format_ is console.Format.text:
-                    console.say(_line(step))
-    except Fault as found:
+                    console.print_line(_line(step))
+    except ReconcilerError as found:
         fault = found
     if format_ is console.Format.json:
         console.print_json(
@@ -79,18 +79,20 @@ def init(
     raise typer.Exit(_code(steps, problems, fault))
 
 
-def _steps(settings: Settings, environment: str, clusters: list[str], folder: Path) -> Iterator[Step]:
+def _steps(settings: Settings, environment: str, clusters: list[str], folder: Path) -> Iterator[PreparationStep]:
     part = gitea_of(settings)
-    clone = repository(on_gitea(environment, settings), folder)
+    clone = repository(target_on_gitea(environment, settings), folder)
     with Gitea(part.url, token_of(part)) as forge:
-        yield from prepare(Place(forge, clone, environment, part.username, part.topic, webhook_of(settings.http), clusters))
+        yield from prepare_environment(
+            PreparationRequest(forge, clone, environment, part.username, part.topic, webhook_endpoint(settings.http), clusters)
+        )
 
 
-def _line(step: Step) -> str:
+def _line(step: PreparationStep) -> str:
     return f"{step.name}: {step.what}" + (f" ({step.detail})" if step.detail else "")
 
 
-def _code(steps: list[Step], problems: tuple[Problem, ...], fault: Fault | None) -> int:
+def _code(steps: list[PreparationStep], problems: tuple[Problem, ...], fault: ReconcilerError | None) -> int:
     if fault is not None:
         return console.OUTSIDE
     return console.REFUSED if problems or any(step.what == "missing" for step in steps) else console.OK

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from reconciler.cli import console
-from reconciler.model.faults import Fault
+from reconciler.model.faults import ReconcilerError
 
 # The module of each command, in the order of the help; `import` is a group of its own.
 _MODULES: Final = {
@@ -74,9 +74,9 @@ def _group() -> None:
 
 
 def main() -> None:
-    """Run the command line; a Fault becomes one line and exit code 3."""
+    """Run the command line; a ReconcilerError becomes one line and exit code 3."""
     try:
         app()
-    except Fault as fault:
-        console.complain(str(fault))
+    except ReconcilerError as fault:
+        console.print_error(str(fault))
         sys.exit(console.OUTSIDE)

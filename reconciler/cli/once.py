@@ -11,22 +11,22 @@ import typer
 from reconciler.cli import blockers, console, logs, sarif
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, show_problems
 from reconciler.decide.blocker import Refused, problems_of
-from reconciler.decide.report import subject
-from reconciler.loop.assemble import Runtime, exclusive
+from reconciler.decide.report import status_subject
+from reconciler.loop.assemble import Runtime, state_lock
 from reconciler.loop.desire import WANTED
 from reconciler.loop.settings import read_settings
-from reconciler.model.faults import Fault, Misconfigured
+from reconciler.model.faults import ConfigurationError, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.cli.problems import Lines
-    from reconciler.loop.passes import Outcome
-    from reconciler.loop.targets import Target
+    from reconciler.loop.passes import ReconcileOutcome
+    from reconciler.loop.targets import EnvironmentTarget
     from reconciler.world.git import Repository
 
 NO_MAIN = "the repository has no branch main; push one"
-FIRST_ANSWER = 40.0  # seconds a cluster may take; longer than its own time-outs
+CLUSTER_TIMEOUT = 40.0  # seconds a cluster may take; longer than its own time-outs
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=False)]
 EnvironmentsArgument = Annotated[
@@ -46,11 +46,11 @@ def once(
     """
     logs.configure(verbose=verbose)
     settings = read_settings(config)
-    with exclusive(settings.state):
+    with state_lock(settings.state):
         runtime = Runtime(settings)
         try:
             runtime.check()
-            targets = chosen(runtime.targets(), environments)
+            targets = select_targets(runtime.targets(), environments)
             results = {key: _pass(runtime, target) for key, target in targets.items()}
             runtime.publish_policies()
         finally:
@@ -65,76 +65,78 @@ def once(
     raise typer.Exit(max((_code(result) for result in results.values()), default=console.OK))
 
 
-def chosen(targets: dict[str, Target], names: list[str] | None) -> dict[str, Target]:
+def select_targets(targets: dict[str, EnvironmentTarget], names: list[str] | None) -> dict[str, EnvironmentTarget]:
     """The targets that were asked for, by key or name.
 
     Raises:
-        Misconfigured: one is not there.
+        ConfigurationError: one is not there.
     """
     if not names:
         return targets
     found = {key: t for key, t in targets.items() if key in names or t.identity.name in names}
     for name in names:
         if name not in found and all(t.identity.name != name for t in found.values()):
-            raise Misconfigured(f"there is no Environment {name}", f"there are: {', '.join(sorted(targets)) or 'none'}")
+            raise ConfigurationError(f"there is no Environment {name}", f"there are: {', '.join(sorted(targets)) or 'none'}")
     return found
 
 
-def _pass(runtime: Runtime, target: Target) -> Outcome | Fault:
+def _pass(runtime: Runtime, target: EnvironmentTarget) -> ReconcileOutcome | ReconcilerError:
     try:
-        return runtime.environment_pass(target).run(wait=FIRST_ANSWER)
-    except Fault as fault:
+        return runtime.environment_pass(target).run(wait=CLUSTER_TIMEOUT)
+    except ReconcilerError as fault:
         return fault
 
 
-def _code(result: Outcome | Fault) -> int:
-    if isinstance(result, Fault) or result.main is None:
+def _code(result: ReconcileOutcome | ReconcilerError) -> int:
+    if isinstance(result, ReconcilerError) or result.main is None:
         return console.OUTSIDE
     return blockers.exit_code(result.blocker)
 
 
-def _written(result: Outcome | Fault, clone: Repository) -> Callable[[str], bytes | None]:
+def _written(result: ReconcileOutcome | ReconcilerError, clone: Repository) -> Callable[[str], bytes | None]:
     """What people wrote, by file, as the pass left it in the clone."""
 
     @functools.cache
     def files() -> Mapping[str, bytes]:
-        if isinstance(result, Fault) or result.main is None:
+        if isinstance(result, ReconcilerError) or result.main is None:
             return {}
         try:
             return clone.read(result.main, WANTED).files
-        except Fault:  # the problems are told without excerpts, then
+        except ReconcilerError:  # the problems are told without excerpts, then
             return {}
 
     return lambda file: files().get(file)
 
 
-def _show(key: str, result: Outcome | Fault, lines: Lines) -> None:
-    if isinstance(result, Fault):
-        console.complain(f"{key}: {result}")
+def _show(key: str, result: ReconcileOutcome | ReconcilerError, lines: Lines) -> None:
+    if isinstance(result, ReconcilerError):
+        console.print_error(f"{key}: {result}")
         return
     if result.main is None:
-        console.complain(f"{key}: {NO_MAIN}")
+        console.print_error(f"{key}: {NO_MAIN}")
         return
-    line = subject(result.status) if result.status else result.name
-    console.say(f"{line} [{', '.join(result.pushed) + ' pushed' if result.pushed else 'nothing to push'}]")
+    line = status_subject(result.status) if result.status else result.name
+    console.print_line(f"{line} [{', '.join(result.pushed) + ' pushed' if result.pushed else 'nothing to push'}]")
     problems = (*problems_of(result.blocker), *result.warnings)
     show_problems(problems, lines)
     if not isinstance(result.blocker, Refused):
         blockers.show(key, result.blocker)
 
 
-def _as_run(key: str, result: Outcome | Fault) -> dict[str, Any]:
+def _as_run(key: str, result: ReconcileOutcome | ReconcilerError) -> dict[str, Any]:
     """An Environment's run in SARIF; what is outside its files is a failure of the run, not a result."""
-    if isinstance(result, Fault) or result.main is None:
-        return sarif.run((), sarif.in_repository, about=key, failure=str(result) if isinstance(result, Fault) else NO_MAIN)
+    if isinstance(result, ReconcilerError) or result.main is None:
+        return sarif.sarif_run(
+            (), sarif.repository_address, about=key, failure=str(result) if isinstance(result, ReconcilerError) else NO_MAIN
+        )
     blocker = result.blocker
     failure = "" if blocker is None or isinstance(blocker, Refused) else f"{blocker.reason}: {blocker.message}"
     problems = (*problems_of(blocker), *result.warnings)
-    return sarif.run(problems, sarif.in_repository, about=key, failure=failure)
+    return sarif.sarif_run(problems, sarif.repository_address, about=key, failure=failure)
 
 
-def _as_json(key: str, result: Outcome | Fault) -> dict[str, Any]:
-    if isinstance(result, Fault):
+def _as_json(key: str, result: ReconcileOutcome | ReconcilerError) -> dict[str, Any]:
+    if isinstance(result, ReconcilerError):
         return {"environment": key, "fault": {"kind": result.reason, "message": str(result)}}
     blocker = result.blocker
     return {

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import blockers, console
-from reconciler.cli.environment import EnvironmentArgument, opened
+from reconciler.cli.environment import EnvironmentArgument, open_environment
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.decide.blocker import problems_of
-from reconciler.decide.policy_section import whole
-from reconciler.decide.soak import fresh
+from reconciler.decide.policy_section import admission_summary
+from reconciler.decide.soak import new_packages
 from reconciler.loop.assemble import repository
 from reconciler.loop.branches import MAIN, number_of
-from reconciler.loop.claims import alone
-from reconciler.loop.plan import bound_of, from_folder, merged, restores, reviewed
-from reconciler.loop.plan import plan as planned
-from reconciler.model.faults import Misconfigured
+from reconciler.loop.claims import sole_claim
+from reconciler.loop.plan import is_revert, merge_ref, plan_fingerprint, reviewed_packages, snapshot_of_folder
+from reconciler.loop.plan import plan_change as planned
+from reconciler.model.faults import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.cli.environment import Opened
+    from reconciler.cli.environment import EnvironmentSession
     from reconciler.decide.admission import Admission
-    from reconciler.decide.plan import Step
+    from reconciler.decide.plan import ApplicationChange
     from reconciler.loop.plan import Plan
     from reconciler.world.git import Snapshot
 
@@ -51,11 +51,11 @@ def plan(
     Exit codes: 0 nothing changes; 1 it is refused; 3 something outside failed; 4 something changes.
     """
     if ref and path is not None:
-        raise Misconfigured("--ref and --path exclude each other", "give one of them")
-    with opened(config, environment) as here:
-        here.branches.look()
+        raise ConfigurationError("--ref and --path exclude each other", "give one of them")
+    with open_environment(config, environment) as here:
+        here.branches.refresh()
         number = _number(here, ref)
-        found = _planned(here, _of_ref(here, ref) if ref else from_folder(path or Path()), number)
+        found = _planned(here, _of_ref(here, ref) if ref else snapshot_of_folder(path or Path()), number)
         admission = _admission(here, found, number)
     if format_ is console.Format.json:
         console.print_json({**_as_json(found), "policy": _policy(admission)})
@@ -65,41 +65,41 @@ def plan(
     raise typer.Exit(_code(found))
 
 
-def _of_ref(here: Opened, ref: str) -> Snapshot:
+def _of_ref(here: EnvironmentSession, ref: str) -> Snapshot:
     """What people wrote, with a branch or a pull request merged."""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-        return merged(repository(here.target, Path(folder), history=True), ref)
+        return merge_ref(repository(here.target, Path(folder), history=True), ref)
 
 
-def _planned(here: Opened, snapshot: Snapshot, number: int | None) -> Plan:
+def _planned(here: EnvironmentSession, snapshot: Snapshot, number: int | None) -> Plan:
     """Plan what people wrote, or would with a pull request; what that was told is what is told here."""
     identity, branches = here.target.identity, here.branches
-    kept = reviewed(branches, snapshot, lambda: _proposed(here) - {number})
-    return planned(snapshot, identity, branches.lock(), here.runtime.world, alone(identity), reviewed=kept)
+    kept = reviewed_packages(branches, snapshot, lambda: _proposed(here) - {number})
+    return planned(snapshot, identity, branches.lock(), here.runtime.world, sole_claim(identity), reviewed=kept)
 
 
-def _proposed(here: Opened) -> frozenset[int]:
+def _proposed(here: EnvironmentSession) -> frozenset[int]:
     """The pull requests that are open."""
     gitea, where = here.runtime.gitea, here.target.repository
     return frozenset(one.number for one in gitea.pull_requests(where)) if gitea is not None and where is not None else frozenset()
 
 
-def _admission(here: Opened, found: Plan, number: int | None) -> Admission | None:
+def _admission(here: EnvironmentSession, found: Plan, number: int | None) -> Admission | None:
     """What the rules say of it: of a pull request as it is, of anything else as of what is still to be proposed."""
     if found.desired is None:
         return None
-    gate, packages = here.runtime.gate(here.target), fresh(found.prior, found.desired.lock)
+    gate, packages = here.runtime.gate(here.target), new_packages(found.prior, found.desired.lock)
     if here.runtime.gitea is None or here.target.repository is None or number is None:
-        return gate.of_draft(packages) if found.steps else None
+        return gate.evaluate_draft(packages) if found.steps else None
     pull = here.runtime.gitea.pull_request(here.target.repository, number)
-    main = _planned(here, here.branches.wanted_files(), None)
+    main = _planned(here, here.branches.input_snapshot(), None)
     lock = main.desired.lock if main.desired else None
-    held = gate.of(here.branches, lock, main.tree, look=True).admission  # what holds main holds what is merged into it too
-    bound = bound_of(found, main.snapshot, lock)
-    return gate.of_pull(pull, packages, bound, main=held, restores=restores(found, here.branches))
+    held = gate.evaluate(here.branches, lock, main.tree, fetch=True).admission  # what holds main holds what is merged into it too
+    bound = plan_fingerprint(found, main.snapshot, lock)
+    return gate.evaluate_pull_request(pull, packages, bound, main=held, restores=is_revert(found, here.branches))
 
 
-def _number(here: Opened, ref: str) -> int | None:
+def _number(here: EnvironmentSession, ref: str) -> int | None:
     """Of which pull request a ref is the head, if of any that is open."""
     if (named := number_of(ref)) is not None:
         return named
@@ -111,9 +111,9 @@ def _number(here: Opened, ref: str) -> int | None:
 def _show_policy(admission: Admission | None) -> None:
     if admission is None or not admission.results:
         return
-    console.say(f"policy: {whole(admission)}")
+    console.print_line(f"policy: {admission_summary(admission)}")
     for one in admission.results:
-        console.say(f"  {one.kind}{f' ({one.policy})' if one.policy else ''}: {one.words}")
+        console.print_line(f"  {one.kind}{f' ({one.policy})' if one.policy else ''}: {one.message}")
 
 
 def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
@@ -121,7 +121,7 @@ def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
     if admission is None:
         return None
     return [
-        {"policy": r.policy, "kind": r.kind, "holds": r.holds, "reason": r.reason, "words": r.words} for r in admission.results
+        {"policy": r.policy, "kind": r.kind, "holds": r.status, "reason": r.reason, "words": r.message} for r in admission.results
     ]
 
 
@@ -132,23 +132,23 @@ def _show(environment: str, found: Plan) -> None:
         blockers.show(environment, found.blocker)
         return
     if not found.steps:
-        console.say("nothing changes of what runs")
+        console.print_line("nothing changes of what runs")
         return
     columns = ("APPLICATION", "WHAT", "BLUEPRINT", "DIGEST", "NEEDED BY", "SIGNED FOR", "WAIT FOR IT")
     console.print_table(columns, (_row(step) for step in found.steps))
-    console.say(f"resolved will have the tree {found.tree}")
+    console.print_line(f"resolved will have the tree {found.tree}")
 
 
-def _row(step: Step) -> tuple[str, ...]:
+def _row(step: ApplicationChange) -> tuple[str, ...]:
     package = step.package
     return (
         package.application,
-        step.what,
+        step.summary,
         f"{package.blueprint} {package.version}",
         package.digest.removeprefix("sha256:")[:12],
         ", ".join(sorted({one.application for one in package.required_by} - {package.application})),
         ", ".join(f"{one.policy} by {one.authority}" for one in package.evidence),
-        ", ".join(step.waiting),
+        ", ".join(step.affected_dependents),
     )
 
 
@@ -157,10 +157,10 @@ def _as_json(found: Plan) -> dict[str, Any]:
         "steps": [
             {
                 "application": step.package.application,
-                "what": step.what,
+                "what": step.summary,
                 "before": step.before and step.before.model_dump(mode="json", by_alias=True),
                 "after": step.after and step.after.model_dump(mode="json", by_alias=True),
-                "waiting": list(step.waiting),
+                "waiting": list(step.affected_dependents),
             }
             for step in found.steps
         ],

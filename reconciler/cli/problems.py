@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 import typer
 from rich.text import Text
 
-from reconciler.cli.console import plain, terminal
+from reconciler.cli.console import strip_control, terminal
 from reconciler.cli.excerpt import excerpt, lines_of
 from reconciler.world.documents import MAX_BYTES
 
@@ -26,7 +26,7 @@ MIN_ROOM: Final = 20  # cells for the excerpt, however narrow the terminal
 
 # The lines of a file that problems name; None when they cannot be had. Problems do not carry them: they go into status commits.
 Lines = Callable[[str], Sequence[str] | None]
-Severity = Literal["error", "warning"]
+ProblemSeverity = Literal["error", "warning"]
 
 _COLOURS: Final = {
     "error": "bold red",
@@ -98,7 +98,7 @@ def show_problems(problems: Sequence[Problem], lines: Lines, console: Console | 
 
 def summary(problems: Sequence[Problem]) -> str:
     """How many problems there are: `2 errors, 1 warning in 2 files`."""
-    kinds: tuple[Severity, ...] = ("error", "warning")
+    kinds: tuple[ProblemSeverity, ...] = ("error", "warning")
     counts = [_count(sum(p.severity == kind for p in problems), kind) for kind in kinds]
     files = len({p.file for p in problems if p.file})
     return ", ".join(filter(None, counts)) + (f" in {_count(files, 'file')}" if files else "")
@@ -115,9 +115,9 @@ def _first(problems: Sequence[Problem]) -> list[Problem]:
 
 
 def _one_line(problem: Problem) -> str:
-    place = f"{plain(problem.place)}: " if problem.place else ""
-    hint = f"; {plain(problem.hint)}" if problem.hint else ""
-    return f"{place}{problem.severity}: {plain(problem.message)}{hint}"
+    place = f"{strip_control(problem.place)}: " if problem.place else ""
+    hint = f"; {strip_control(problem.hint)}" if problem.hint else ""
+    return f"{place}{problem.severity}: {strip_control(problem.message)}{hint}"
 
 
 def _report(problem: Problem, lines: Lines, width: int) -> list[Text]:
@@ -126,13 +126,15 @@ def _report(problem: Problem, lines: Lines, width: int) -> list[Text]:
     margin = " " * digits
     colour = _COLOURS[problem.severity]
     lines = _no_lines if problem.code in UNSHOWN else lines
-    head = Text.assemble((f"{problem.severity}[{plain(problem.code)}]", colour), (f": {plain(problem.message)}", "bold"))
+    head = Text.assemble(
+        (f"{problem.severity}[{strip_control(problem.code)}]", colour), (f": {strip_control(problem.message)}", "bold")
+    )
     report = [head, *_place(problem, lines, digits, width, ("^", colour))]
     if problem.hint:
         report.append(_remark(margin, "help", problem.hint))
     for one in problem.related:
         if one.place:
-            report.append(Text.assemble(("note", _COLOURS["note"]), f": {plain(one.message)}"))
+            report.append(Text.assemble(("note", _COLOURS["note"]), f": {strip_control(one.message)}"))
             report.extend(_place(one, lines, digits, width, ("-", _COLOURS["note"])))
         else:
             report.append(_remark(margin, "note", one.message))
@@ -144,7 +146,7 @@ def _no_lines(_file: str) -> None:
 
 
 def _remark(margin: str, word: str, text: str) -> Text:
-    return Text.assemble((f"{margin} = ", _COLOURS["gutter"]), (word, _COLOURS[word]), f": {plain(text)}")
+    return Text.assemble((f"{margin} = ", _COLOURS["gutter"]), (word, _COLOURS[word]), f": {strip_control(text)}")
 
 
 def _place(place: Problem | Related, lines: Lines, digits: int, width: int, mark: tuple[str, str]) -> list[Text]:
@@ -152,7 +154,7 @@ def _place(place: Problem | Related, lines: Lines, digits: int, width: int, mark
     if not place.place:
         return []
     gutter, margin = _COLOURS["gutter"], " " * digits
-    where = [Text.assemble((f"{margin}--> ", gutter), plain(place.place))]
+    where = [Text.assemble((f"{margin}--> ", gutter), strip_control(place.place))]
     found = lines(place.file) if place.line else None
     if found is None or place.line > len(found):
         return where

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from reconciler.cli import console
-from reconciler.cli.environment import Opened, opened_together
+from reconciler.cli.environment import EnvironmentSession, open_environments
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.loop.assemble import repository
-from reconciler.loop.promote import Goal, Promotion, merge, propose, source_of
-from reconciler.loop.soaks import History
-from reconciler.model.faults import Misconfigured
+from reconciler.loop.promote import Promotion, PromotionTarget, merge_promotion, open_promotion, promotion_source
+from reconciler.loop.soaks import SoakHistory
+from reconciler.model.faults import ConfigurationError
 
 
 def promote(
@@ -41,14 +41,14 @@ def promote(
 
     Exit codes: 0 done, or nothing to do; 1 something is not promoted, or not merged; 3 something outside failed.
     """
-    with opened_together(config, (source, target)) as (one, other), tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
+    with open_environments(config, (source, target)) as (one, other), tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
         goal, url = _goal(other)
         intervals = one.runtime.settings.intervals
-        ready = source_of(one.target.identity.name, one.branches, intervals.patience)
-        history = History(repository(one.target, Path(folder), history=True), intervals.confirm)
-        found = propose(ready, history, goal, other.runtime.world, applications or [])
-        files = other.branches.wanted_files().files
-        why_not = (merge(goal, found, wait) if found.number else "there is no pull request") if merge_ else None
+        ready = promotion_source(one.target.identity.name, one.branches, intervals.patience)
+        history = SoakHistory(repository(one.target, Path(folder), history=True), intervals.confirm)
+        found = open_promotion(ready, history, goal, other.runtime.world, applications or [])
+        files = other.branches.input_snapshot().files
+        why_not = (merge_promotion(goal, found, wait) if found.number else "there is no pull request") if merge_ else None
     where = f"{url}/{goal.repository}/pulls/{found.number}" if found.number else None
     if format_ is console.Format.json:
         console.print_json(_as_json(found, where, why_not))
@@ -59,22 +59,24 @@ def promote(
     raise typer.Exit(console.OK if good else console.REFUSED)
 
 
-def _goal(here: Opened) -> tuple[Goal, str]:
+def _goal(here: EnvironmentSession) -> tuple[PromotionTarget, str]:
     part, where = here.runtime.settings.gitea, here.target.repository
     if here.runtime.gitea is None or part is None or where is None:
-        raise Misconfigured(f"{here.target.label} is not on the configured Gitea", "a pull request can be opened there alone")
-    goal = Goal(here.target.identity, here.runtime.gitea, part.username, where, here.clone, here.branches)
+        raise ConfigurationError(
+            f"{here.target.display_name} is not on the configured Gitea", "a pull request can be opened there alone"
+        )
+    goal = PromotionTarget(here.target.identity, here.runtime.gitea, part.username, where, here.clone, here.branches)
     return goal, part.url.rstrip("/")
 
 
 def _show(found: Promotion, where: str | None, why_not: str | None) -> None:
     for pin in found.pins:
-        console.say(f"{pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}")
+        console.print_line(f"{pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}")
     for one in found.left:
-        console.say(f"{one.application}: not promoted: {one.why}")
-    console.say(f"pull request {found.what}: {where}" if where else found.what)
+        console.print_line(f"{one.application}: not promoted: {one.why}")
+    console.print_line(f"pull request {found.what}: {where}" if where else found.what)
     if why_not is not None:
-        console.say(f"not merged: {why_not}" if why_not else f"merged at {found.commit[:10]}")
+        console.print_line(f"not merged: {why_not}" if why_not else f"merged at {found.commit[:10]}")
 
 
 def _as_json(found: Promotion, where: str | None, why_not: str | None) -> dict[str, Any]:

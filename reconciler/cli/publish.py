@@ -12,11 +12,11 @@ import typer
 from reconciler.cli import console, logs
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.decide.validate import has_errors
-from reconciler.loop.check import BLUEPRINT_FILE, blueprint_folder
+from reconciler.loop.check import BLUEPRINT_FILE, load_blueprint_folder
 from reconciler.loop.publish import Published, SigningKey
 from reconciler.loop.publish import publish as publish_folder
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
 from reconciler.world.cosign import Cosign
@@ -61,7 +61,7 @@ def publish(
     results: list[Published] = []
     for folder, blueprint, _, chart in checked:
         if blueprint is None:
-            raise Misconfigured(f"{folder} has no Blueprint")
+            raise ConfigurationError(f"{folder} has no Blueprint")
         results.append(
             publish_folder(
                 folder,
@@ -77,7 +77,7 @@ def publish(
         if format_ is console.Format.text:
             one = results[-1]
             done = [word for word, did in (("pushed", one.pushed), ("signed", one.signed)) if did]
-            console.say(f"{blueprint.name} {blueprint.version}  {one.digest}  {', '.join(done) or 'as it was'}")
+            console.print_line(f"{blueprint.name} {blueprint.version}  {one.digest}  {', '.join(done) or 'as it was'}")
     client.close()
     if format_ is console.Format.json:
         console.print_json([asdict(one) for one in results])
@@ -87,4 +87,4 @@ def _checked(folder: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Sourc
     if not (folder / BLUEPRINT_FILE).is_file():
         problem = Problem(code="NothingToPublish", message=f"holds no {BLUEPRINT_FILE}", file=str(folder))
         return None, (problem,), Source(str(folder))
-    return blueprint_folder(folder)
+    return load_blueprint_folder(folder)

@@ -12,15 +12,15 @@ import typer
 
 from reconciler.cli import console, logs
 from reconciler.cli.once import ConfigOption
-from reconciler.loop.assemble import Runtime, exclusive
-from reconciler.loop.reception import receiving, registration
-from reconciler.loop.service import Service
+from reconciler.loop.assemble import Runtime, state_lock
+from reconciler.loop.reception import serve_http, webhook_registrar
+from reconciler.loop.service import Controller
 from reconciler.loop.settings import read_settings
 
 if TYPE_CHECKING:
     from types import FrameType
 
-GRACE = 20.0  # seconds a pass under way may take to end after SIGTERM; Kubernetes gives 30
+PASS_GRACE = 20.0  # seconds a pass under way may take to end after SIGTERM; Kubernetes gives 30
 
 log = structlog.get_logger()
 
@@ -47,26 +47,26 @@ def run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
-    service: Service
+    service: Controller
 
     def on_change(context: str) -> None:
         service.cluster_changed(context)
 
-    with exclusive(settings.state), contextlib.closing(Runtime(settings, on_change=on_change)) as runtime:
+    with state_lock(settings.state), contextlib.closing(Runtime(settings, on_change=on_change)) as runtime:
         runtime.check()
-        service = Service(
+        service = Controller(
             runtime.targets,
             runtime.environment_pass,
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
-            tend=registration(settings, runtime),
+            after_pass=webhook_registrar(settings, runtime),
             publish_policies=runtime.publish_policies,
         )
-        with receiving(settings, runtime, service):
+        with serve_http(settings, runtime, service):
             service.start()
             log.info("running", state=str(settings.state), workers=settings.workers)
             stop.wait()
-        ended = service.stop(GRACE)
+        ended = service.stop(PASS_GRACE)
     log.info("stopped", abandoned=not ended)
     raise typer.Exit(console.OK)

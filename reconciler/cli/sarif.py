@@ -20,7 +20,7 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 TOOL: Final = "catalyst-reconciler"
 
 # From a problem's file to an address: relative to where the run's files lie, unless the file lies elsewhere.
-Address = Callable[[str], str]
+ResultAddress = Callable[[str], str]
 
 
 def sarif(runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def sarif(runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": list(runs)}
 
 
-def run(problems: Sequence[Problem], address: Address, *, about: str = "", failure: str = "") -> dict[str, Any]:
+def sarif_run(problems: Sequence[Problem], address: ResultAddress, *, about: str = "", failure: str = "") -> dict[str, Any]:
     """One run: what was found in one set of files.
 
     Args:
@@ -50,12 +50,12 @@ def run(problems: Sequence[Problem], address: Address, *, about: str = "", failu
     }
 
 
-def in_repository(file: str) -> str:
+def repository_address(file: str) -> str:
     """The address of a file that is named by its path in a repository."""
     return quote(file)
 
 
-def seen_from(folder: Path) -> Address:
+def seen_from(folder: Path) -> ResultAddress:
     """Addresses of files on disk: relative to a folder for what lies in it."""
     root = folder.absolute()
 
@@ -70,7 +70,7 @@ def _rule(code: str) -> dict[str, Any]:
     return {"id": code, "shortDescription": _message(RULES[code])} if code in RULES else {"id": code}
 
 
-def _result(problem: Problem, index: int, address: Address) -> dict[str, Any]:
+def _result(problem: Problem, index: int, address: ResultAddress) -> dict[str, Any]:
     text = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
     result: dict[str, Any] = {
         "ruleId": problem.code,
@@ -85,7 +85,7 @@ def _result(problem: Problem, index: int, address: Address) -> dict[str, Any]:
     return result
 
 
-def _location(place: Problem | Related, address: Address) -> dict[str, Any]:
+def _location(place: Problem | Related, address: ResultAddress) -> dict[str, Any]:
     if not place.file:
         return {}
     physical: dict[str, Any] = {"artifactLocation": {"uri": address(place.file)}}

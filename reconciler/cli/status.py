@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import typer
 
 from reconciler.cli import console, logs
-from reconciler.cli.once import ConfigOption, EnvironmentsArgument, chosen
-from reconciler.decide.report import subject
+from reconciler.cli.once import ConfigOption, EnvironmentsArgument, select_targets
+from reconciler.decide.report import status_subject
 from reconciler.loop.assemble import repository
-from reconciler.loop.branches import MAIN, Branches
+from reconciler.loop.branches import MAIN, EnvironmentBranches
 from reconciler.loop.secrets import token_of
 from reconciler.loop.settings import read_settings
-from reconciler.loop.targets import targets
-from reconciler.model.faults import Fault
+from reconciler.loop.targets import discover
+from reconciler.model.faults import ReconcilerError
 from reconciler.world.gitea import Gitea
 
 if TYPE_CHECKING:
     from reconciler.loop.settings import Settings
-    from reconciler.loop.targets import Target
+    from reconciler.loop.targets import EnvironmentTarget
     from reconciler.model.status import EnvironmentStatus
 
 
@@ -57,7 +57,9 @@ def status(
     logs.configure(verbose=False)
     settings = read_settings(config)
     with tempfile.TemporaryDirectory(prefix="reconciler-status-") as folder:
-        found = {key: _read(target, Path(folder), settings) for key, target in chosen(_targets(settings), environments).items()}
+        found = {
+            key: _read(target, Path(folder), settings) for key, target in select_targets(_targets(settings), environments).items()
+        }
     if format_ is console.Format.json:
         console.print_json([_as_json(key, one) for key, one in found.items()])
     else:
@@ -66,25 +68,25 @@ def status(
     raise typer.Exit(max((_code(one) for one in found.values()), default=console.OK))
 
 
-def _targets(settings: Settings) -> dict[str, Target]:
+def _targets(settings: Settings) -> dict[str, EnvironmentTarget]:
     if settings.gitea is None:
-        return targets(settings, None)
+        return discover(settings, None)
     with Gitea(settings.gitea.url, token_of(settings.gitea)) as gitea:
-        return targets(settings, gitea)
+        return discover(settings, gitea)
 
 
-def _read(target: Target, folder: Path, settings: Settings) -> Found | Fault:
+def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> Found | ReconcilerError:
     try:
-        branches = Branches(repository(target, folder))
-        branches.look()
-        age = max(0, int(time.time()) - branches.confirmed())
+        branches = EnvironmentBranches(repository(target, folder))
+        branches.refresh()
+        age = max(0, int(time.time()) - branches.last_confirmed())
         return Found(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)
-    except Fault as fault:
+    except ReconcilerError as fault:
         return fault
 
 
-def _code(one: Found | Fault) -> int:
-    if isinstance(one, Fault):
+def _code(one: Found | ReconcilerError) -> int:
+    if isinstance(one, ReconcilerError):
         return console.OUTSIDE
     found = one.status
     good = found is not None and found.input == one.main and found.refused is None and not one.stale
@@ -92,20 +94,20 @@ def _code(one: Found | Fault) -> int:
     return console.OK if good else console.REFUSED
 
 
-def _show(key: str, one: Found | Fault) -> None:
-    if isinstance(one, Fault):
-        console.complain(f"{key}: {one}")
+def _show(key: str, one: Found | ReconcilerError) -> None:
+    if isinstance(one, ReconcilerError):
+        console.print_error(f"{key}: {one}")
         return
     found = one.status
     if found is None:
-        console.say(f"{key}: no status yet: the reconciler has not made a pass over it")
+        console.print_line(f"{key}: no status yet: the reconciler has not made a pass over it")
         return
-    console.say(subject(found))
+    console.print_line(status_subject(found))
     if found.input != one.main:
-        console.say(f"  behind: main is at {str(one.main)[:10]}, this is of {found.input[:10]}")
-    console.say(f"  {'stale: ' if one.stale else ''}last confirmed {_ago(one.age)} ago")
+        console.print_line(f"  behind: main is at {str(one.main)[:10]}, this is of {found.input[:10]}")
+    console.print_line(f"  {'stale: ' if one.stale else ''}last confirmed {_ago(one.age)} ago")
     for problem in found.problems:
-        console.say(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
+        console.print_line(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
     rows = [
         (a.name, f"{a.blueprint} {a.version}", p.cluster, p.ready, p.state, p.reason, p.message)
         for a in found.applications
@@ -114,8 +116,8 @@ def _show(key: str, one: Found | Fault) -> None:
     console.print_table(("Application", "Blueprint", "Cluster", "Ready", "State", "Reason", "Message"), rows)
 
 
-def _as_json(key: str, one: Found | Fault) -> dict[str, object]:
-    if isinstance(one, Fault):
+def _as_json(key: str, one: Found | ReconcilerError) -> dict[str, object]:
+    if isinstance(one, ReconcilerError):
         return {"environment": key, "fault": {"kind": one.reason, "message": str(one)}}
     found = one.status
     return {

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import blockers, console
-from reconciler.cli.environment import EnvironmentArgument, opened
+from reconciler.cli.environment import EnvironmentArgument, open_environment
 from reconciler.cli.once import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.decide.blocker import Held, problems_of
@@ -33,7 +33,7 @@ def update(
 
     Exit codes: 0 done, or nothing to do; 1 it is refused, be it by an EnvironmentPolicy; 3 something outside failed.
     """
-    with opened(config, environment) as here:
+    with open_environment(config, environment) as here:
         found = updating.update(
             here.target.identity,
             here.branches,
@@ -42,7 +42,7 @@ def update(
             here.runtime.gate(here.target),
             push=not dry_run,
         )
-        files = here.branches.wanted_files().files
+        files = here.branches.input_snapshot().files
     if format_ is console.Format.json:
         console.print_json(
             {
@@ -54,12 +54,12 @@ def update(
         )
     else:
         for line in found.lines:
-            console.say(line)
+            console.print_line(line)
         show_problems([*found.warnings, *problems_of(found.blocker)], by_lines(files.get))
         blockers.show(environment, found.blocker)
         if found.blocker is None:
             said = f"committed to resolved as {found.commit[:10]}" if found.commit else "nothing was committed"
-            console.say(
+            console.print_line(
                 said if found.lines else f"nothing can be moved; `reconciler outdated {environment}` shows what is held back"
             )
     # versions that a policy does not admit are refused: a person asked for them, and nothing is tried again
@@ -71,7 +71,7 @@ def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: co
 
     Exit codes: 0 shown; 1 not everything can be updated together; 3 something outside failed.
     """
-    with opened(config, environment) as here:
+    with open_environment(config, environment) as here:
         rows, blocker = updating.outdated(here.target.identity, here.branches, here.runtime.world)
     if format_ is console.Format.json:
         console.print_json({"outdated": [_as_json(one) for one in rows], **_blocker_as_json(blocker)})
@@ -83,12 +83,12 @@ def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: co
 
 def _show(rows: tuple[Outdated, ...]) -> None:
     if not rows:
-        console.say("everything is in its newest version")
+        console.print_line("everything is in its newest version")
         return
     columns = ("APPLICATION", "BLUEPRINT", "LOCKED", "IN RANGE", "NEWEST", "WHY NOT")
     console.print_table(
         columns,
-        ((o.package.application, o.package.blueprint, o.package.version, o.in_range, o.newest, o.why_not) for o in rows),
+        ((o.package.application, o.package.blueprint, o.package.version, o.in_range, o.newest, o.blocked_by) for o in rows),
     )
 
 
@@ -99,7 +99,7 @@ def _as_json(one: Outdated) -> dict[str, Any]:
         "locked": one.package.version,
         "inRange": one.in_range,
         "newest": one.newest,
-        "whyNot": one.why_not,
+        "whyNot": one.blocked_by,
     }
 
 

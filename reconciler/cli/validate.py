@@ -11,7 +11,7 @@ import typer
 from reconciler.cli import console, sarif
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, on_disk, show_problems
 from reconciler.decide.validate import has_errors
-from reconciler.loop.check import check, check_text, found
+from reconciler.loop.check import discover_folders, validate_path, validate_text
 from reconciler.world.documents import MAX_BYTES
 
 STDIN: Final = Path("-")
@@ -38,14 +38,14 @@ def validate(
     Example: reconciler validate fixtures/environments/acme-prod fixtures/catalog
     """
     typed = sys.stdin.buffer.read(MAX_BYTES + 1) if STDIN in paths else b""
-    places = list(dict.fromkeys(place for path in paths for place in (found(path) if path != STDIN else (path,))))
-    problems = [p for place in places for p in (check(place) if place != STDIN else check_text(typed, STDIN_NAME))]
+    places = list(dict.fromkeys(place for path in paths for place in (discover_folders(path) if path != STDIN else (path,))))
+    problems = [p for place in places for p in (validate_path(place) if place != STDIN else validate_text(typed, STDIN_NAME))]
     if format_ is ProblemFormat.json:
         console.print_json({"problems": [p.model_dump() for p in problems]})
     elif format_ is ProblemFormat.sarif:
-        console.print_json(sarif.sarif([sarif.run(problems, sarif.seen_from(Path()))]))
+        console.print_json(sarif.sarif([sarif.sarif_run(problems, sarif.seen_from(Path()))]))
     else:
         show_problems(problems, by_lines(lambda file: typed if file == STDIN_NAME else on_disk(file)))
         if not problems:
-            console.say(f"{len(places)} checked, all valid")
+            console.print_line(f"{len(places)} checked, all valid")
     raise typer.Exit(console.REFUSED if has_errors(problems) else console.OK)

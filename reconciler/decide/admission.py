@@ -11,16 +11,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.approvals import any_of, lacking, unaccounted
-from reconciler.decide.windows import window
+from reconciler.decide.approvals import any_of, missing_approvals, unapproved_changes
+from reconciler.decide.windows import window_at
 from reconciler.model.policy import seconds_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconciler.decide.approvals import Change, Proposal
-    from reconciler.decide.soak import Soaked
-    from reconciler.model.faults import Fault
+    from reconciler.decide.approvals import Change, ReviewedPullRequest
+    from reconciler.decide.soak import SoakTime
+    from reconciler.model.faults import ReconcilerError
     from reconciler.model.lock import Package
     from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule
     from reconciler.model.problem import Problem
@@ -36,42 +36,42 @@ _MOST_TOLD: Final = 5
 
 
 @dataclass(frozen=True)
-class Result:
+class RuleResult:
     """What one rule says.
 
     Attributes:
         policy: the name of its policy.
         kind: the rule's.
-        holds: Unknown when what it rests on cannot be read.
+        status: Unknown when what it rests on cannot be read.
         reason: a stable word; empty when it holds.
-        words: who must do what, and when it will hold; or why it does.
-        moment: seconds since the epoch at which it is worth looking again; None when nothing comes by time alone.
+        message: who must do what, and when it will hold; or why it does.
+        retry_at: seconds since the epoch at which it is worth looking again; None when nothing comes by time alone.
     """
 
     policy: str
     kind: str
-    holds: Truth
+    status: Truth
     reason: str
-    words: str
-    moment: int | None = None
+    message: str
+    retry_at: int | None = None
 
 
 @dataclass(frozen=True)
 class Admission:
     """What all rules come to; without any, all is admitted."""
 
-    results: tuple[Result, ...] = ()
+    results: tuple[RuleResult, ...] = ()
 
     @property
-    def holds(self) -> Truth:
+    def status(self) -> Truth:
         """True only when every rule holds."""
-        answers = {one.holds for one in self.results}
+        answers = {one.status for one in self.results}
         return "False" if "False" in answers else "Unknown" if "Unknown" in answers else "True"
 
     @property
     def waits_only_for_windows(self) -> bool:
         """Whether nobody has to do anything, and only a window must open."""
-        return all(one.holds == "True" or one.reason == "OutsideWindow" for one in self.results)
+        return all(one.status == "True" or one.reason == "OutsideWindow" for one in self.results)
 
     @property
     def reason(self) -> str:
@@ -89,47 +89,47 @@ class Admission:
             return "no EnvironmentPolicy applies"
         if not (open_ := self._open()):
             return f"all rules hold of {', '.join(sorted({one.policy for one in self.results}))}"
-        return "; ".join(f"{one.policy}: {one.words}" if one.policy else one.words for one in open_)
+        return "; ".join(f"{one.policy}: {one.message}" if one.policy else one.message for one in open_)
 
     @property
-    def moment(self) -> int | None:
+    def retry_at(self) -> int | None:
         """When to look again, seconds since the epoch; None when only people or the poll can change it."""
-        return min((one.moment for one in self._open() if one.moment is not None), default=None)
+        return min((one.retry_at for one in self._open() if one.retry_at is not None), default=None)
 
-    def _open(self) -> list[Result]:
+    def _open(self) -> list[RuleResult]:
         """The results that do not hold; with something that is known not to, what is unknown says less."""
-        return sorted((one for one in self.results if one.holds != "True"), key=lambda one: one.holds != "False")
+        return sorted((one for one in self.results if one.status != "True"), key=lambda one: one.status != "False")
 
 
-def broken(problems: Sequence[Problem]) -> Result:
+def broken(problems: Sequence[Problem]) -> RuleResult:
     """The result of policies that cannot be used."""
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     words = f"{problems[0]}{more}; nothing new is applied until the policy is mended"
-    return Result("", "policy", "False", "PolicyBroken", words)
+    return RuleResult("", "policy", "False", "PolicyBroken", words)
 
 
-def unread(policy: str, kind: str, fault: Fault) -> Result:
+def unreadable(policy: str, kind: str, fault: ReconcilerError) -> RuleResult:
     """The result of a rule that rests on what cannot be read now."""
-    return Result(policy, kind, "Unknown", fault.reason, f"it cannot be told now, and is tried again: {fault}")
+    return RuleResult(policy, kind, "Unknown", fault.reason, f"it cannot be told now, and is tried again: {fault}")
 
 
-def no_forge(policy: str, kind: str) -> Result:
+def no_forge(policy: str, kind: str) -> RuleResult:
     """The result of a rule that needs a forge, for an Environment that is on none."""
     words = f"{kind} can never hold: this repository is not on a Gitea that the reconciler knows; move it there, or drop the rule"
-    return Result(policy, kind, "False", "PendingApproval" if kind == "pr-required" else "ScoreMissing", words)
+    return RuleResult(policy, kind, "False", "PendingApproval" if kind == "pr-required" else "ScoreMissing", words)
 
 
-def by_window(policy: str, rule: WindowRule, now: int) -> Result:
+def evaluate_window(policy: str, rule: WindowRule, now: int) -> RuleResult:
     """Whether a change window is open."""
-    found = window(rule, datetime.fromtimestamp(now, UTC))
+    found = window_at(rule, datetime.fromtimestamp(now, UTC))
     until = int(found.until.timestamp()) if found.until else None
     if found.open:
-        return Result(policy, rule.kind, "True", "", f"open until {moment(until)}" if until else "open", until)
+        return RuleResult(policy, rule.kind, "True", "", f"open until {moment(until)}" if until else "open", until)
     opens = f"the change window opens at {moment(until)}" if until else "no change window is ahead"
-    return Result(policy, rule.kind, "False", "OutsideWindow", opens, until)
+    return RuleResult(policy, rule.kind, "False", "OutsideWindow", opens, until)
 
 
-def by_soak(policy: str, rule: SoakRule, packages: Sequence[Package], found: Sequence[Soaked], now: int) -> Result:
+def evaluate_soak(policy: str, rule: SoakRule, packages: Sequence[Package], found: Sequence[SoakTime], now: int) -> RuleResult:
     """Whether what is new was Ready elsewhere for long enough.
 
     Args:
@@ -143,14 +143,14 @@ def by_soak(policy: str, rule: SoakRule, packages: Sequence[Package], found: Seq
     left = [(package, one) for package, one in zip(packages, found, strict=True) if one.seconds < asked]
     if not left:
         words = f"{rule.duration} in {source} are over" if packages else "nothing is new that would have to soak"
-        return Result(policy, rule.kind, "True", "", words)
+        return RuleResult(policy, rule.kind, "True", "", words)
     told = [_soaking(package, one, source) for package, one in left if not one.ready]
     done = max((now + asked - one.seconds for _, one in left if one.ready), default=None)
     if done is not None:
         names = _some([_name(package) for package, one in left if one.ready])
         told.append(f"{names} will have been Ready in {source} for {rule.duration} at {moment(done)} if it stays so")
     by_itself = all(one.ready for _, one in left)
-    return Result(policy, rule.kind, "False", "Soaking", _some(told), done if by_itself else None)
+    return RuleResult(policy, rule.kind, "False", "Soaking", _some(told), done if by_itself else None)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Score:
     description: str = ""
 
 
-def by_score(policy: str, rule: ScoreRule, scores: Sequence[Score]) -> Result:
+def evaluate_score(policy: str, rule: ScoreRule, scores: Sequence[Score]) -> RuleResult:
     """Whether each of some commits has a score that is high enough; what was scored lower is not carried by another's.
 
     Args:
@@ -172,27 +172,27 @@ def by_score(policy: str, rule: ScoreRule, scores: Sequence[Score]) -> Result:
     """
     found = [_score(policy, rule, one) for one in scores]
     if not found:
-        return Result(policy, rule.kind, "True", "", "nothing changed that would need a score")
-    return next((one for one in found if one.holds != "True"), found[0])
+        return RuleResult(policy, rule.kind, "True", "", "nothing changed that would need a score")
+    return next((one for one in found if one.status != "True"), found[0])
 
 
-def _score(policy: str, rule: ScoreRule, score: Score) -> Result:
+def _score(policy: str, rule: ScoreRule, score: Score) -> RuleResult:
     want = f"at least {rule.min_score} of 100"
     what = f"the commit status {SCORE_CONTEXT}{f' of {score.commit[:10]}' if score.commit else ''}"
     number = score_in(score.description)
     if not score.state:
-        return Result(policy, rule.kind, "False", "ScoreMissing", f"{what} must say {want}")
+        return RuleResult(policy, rule.kind, "False", "ScoreMissing", f"{what} must say {want}")
     if score.state == "pending" or (number is None and score.state == "success"):
-        return Result(policy, rule.kind, "False", "ScoreMissing", f"{what} has no number yet; it must say {want}")
+        return RuleResult(policy, rule.kind, "False", "ScoreMissing", f"{what} has no number yet; it must say {want}")
     if score.state != "success" or number is None or number < rule.min_score:
         said = f"{number:g}" if number is not None and score.state == "success" else score.state
-        return Result(policy, rule.kind, "False", "ScoreTooLow", f"{what} is {said}; it must be {want}")
-    return Result(policy, rule.kind, "True", "", f"{what} is {number:g}")
+        return RuleResult(policy, rule.kind, "False", "ScoreTooLow", f"{what} is {said}; it must be {want}")
+    return RuleResult(policy, rule.kind, "True", "", f"{what} is {number:g}")
 
 
-def by_commits(
+def evaluate_commits(
     policy: str, rule: PullRequestRule, changes: Sequence[Change], members: frozenset[str], unplanned: Sequence[Package] = ()
-) -> Result:
+) -> RuleResult:
     """Whether each change of `main` since what is resolved came with a merged pull request that enough people approve of.
 
     Args:
@@ -202,39 +202,41 @@ def by_commits(
         members: who is in the rule's teams.
         unplanned: what would be installed, and was in no plan that was approved: versions that came out since.
     """
-    open_ = unaccounted(rule, changes, members)
+    open_ = unapproved_changes(rule, changes, members)
     if not open_ and changes and unplanned:
         names = _some([_name(one) for one in unplanned])
         words = f"{names} came out after what was approved: propose any change of a document, which then is planned with it"
-        return Result(policy, rule.kind, "False", "NotPlanned", words)
+        return RuleResult(policy, rule.kind, "False", "NotPlanned", words)
     if not open_:
-        return Result(policy, rule.kind, "True", "", f"all changes are approved by {any_of(rule.approvers)}")
+        return RuleResult(policy, rule.kind, "True", "", f"all changes are approved by {any_of(rule.approvers)}")
     who = any_of(rule.approvers)
     out = f"revert it on main, and propose it in a pull request that {rule.min_approvals} of {who} approve of before it is merged"
-    return Result(policy, rule.kind, "False", "PendingApproval", f"{_some(open_)}; {out}")
+    return RuleResult(policy, rule.kind, "False", "PendingApproval", f"{_some(open_)}; {out}")
 
 
-def by_proposal(policy: str, rule: PullRequestRule, proposal: Proposal, members: frozenset[str]) -> Result:
+def evaluate_pull_request(
+    policy: str, rule: PullRequestRule, proposal: ReviewedPullRequest, members: frozenset[str]
+) -> RuleResult:
     """Whether an open pull request has its approvals."""
-    if words := lacking(rule, proposal, members, again=True):
-        return Result(policy, rule.kind, "False", "PendingApproval", words)
-    return Result(policy, rule.kind, "True", "", f"approved by {any_of(rule.approvers)}")
+    if words := missing_approvals(rule, proposal, members, again=True):
+        return RuleResult(policy, rule.kind, "False", "PendingApproval", words)
+    return RuleResult(policy, rule.kind, "True", "", f"approved by {any_of(rule.approvers)}")
 
 
-def by_draft(policy: str, rule: PullRequestRule) -> Result:
+def evaluate_draft(policy: str, rule: PullRequestRule) -> RuleResult:
     """What people must do about a change that nobody has proposed yet."""
     words = f"{rule.min_approvals} of {any_of(rule.approvers)} must approve its pull request"
-    return Result(policy, rule.kind, "False", "PendingApproval", words)
+    return RuleResult(policy, rule.kind, "False", "PendingApproval", words)
 
 
-def beside(main: Admission, found: Admission) -> tuple[Result, ...]:
+def inherited_holds(main: Admission, found: Admission) -> tuple[RuleResult, ...]:
     """What people must do about `main` already, which holds whatever is merged into it too, but for what holds that itself.
 
     The other rules were asked of both together: all that is not installed yet is in the plan.
     """
-    same = {(one.policy, one.kind, one.words) for one in found.results}
-    held = (one for one in main.results if one.reason in _PEOPLE and (one.policy, one.kind, one.words) not in same)
-    return tuple(replace(one, words=f"main is held already: {one.words}") for one in held)
+    same = {(one.policy, one.kind, one.message) for one in found.results}
+    held = (one for one in main.results if one.reason in _PEOPLE and (one.policy, one.kind, one.message) not in same)
+    return tuple(replace(one, message=f"main is held already: {one.message}") for one in held)
 
 
 def score_in(description: str) -> float | None:
@@ -257,7 +259,7 @@ def _of_hundred(text: str) -> float | None:
     return number if number <= 100 else None  # noqa: PLR2004 - scores are of a hundred
 
 
-def _soaking(package: Package, one: Soaked, source: str) -> str:
+def _soaking(package: Package, one: SoakTime, source: str) -> str:
     if not one.seen:
         return f"{_name(package)} was never in {source}: it must run there first"
     return f"{_name(package)} is not Ready in {source}, or nobody watches it: its {one.seconds // 60} minutes go on when it is"

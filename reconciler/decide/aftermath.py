@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.decide.blocker import Held, Refused, Unavailable
-from reconciler.decide.comment import listed
+from reconciler.decide.comment import problem_list
 from reconciler.decide.markdown import escape
-from reconciler.decide.plan import steps
+from reconciler.decide.plan import diff_locks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.decide.blocker import Blocker
-    from reconciler.decide.plan import Step
+    from reconciler.decide.plan import ApplicationChange
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
 
@@ -23,12 +23,12 @@ _END: Final = "<!-- catalyst: plan as it was -->"
 MAX_DIFFERENCES: Final = 50
 
 
-def held_up(blocker: Blocker) -> Sequence[str]:
+def not_applied(blocker: Blocker) -> Sequence[str]:
     """The paragraph for one that is merged, and of which nothing is applied: lines of Markdown."""
     match blocker:
         case Refused():
             head = "**Merged, and refused**: nothing of it is applied, and what runs is not touched."
-            return (head, "", *listed(blocker.problems))
+            return (head, "", *problem_list(blocker.problems))
         case Held() | Unavailable():
             why = f"{escape(blocker.reason)}: {escape(blocker.message)}"
             return (f"**Merged, and not applied yet**: {why}. The plan is kept for it.",)
@@ -36,7 +36,7 @@ def held_up(blocker: Blocker) -> Sequence[str]:
             assert_never(blocker)
 
 
-def applied(
+def applied_report(
     planned: EnvironmentLock,
     tree: str,
     lock: EnvironmentLock,
@@ -59,7 +59,7 @@ def applied(
     """
     if tree == resolved:
         return (f"**Merged, and applied as planned**: `resolved` has the tree `{resolved}`.",)
-    differences = steps(planned, lock)
+    differences = diff_locks(planned, lock)
     told = [_difference(step) for step in differences]
     if not told:
         told = ["- every Application is what was planned; the evidence for them, or how they are rendered, is newer"]
@@ -69,10 +69,10 @@ def applied(
         head = f"**Merged, and applied in another way than planned**: {why}, and `resolved` has the tree `{resolved}`."
     else:
         head = f"**Merged, and applied as planned**, beside what else came to `main`: `resolved` has the tree `{resolved}`."
-    return (head, "", *told[:MAX_DIFFERENCES], *more, *listed(warnings))
+    return (head, "", *told[:MAX_DIFFERENCES], *more, *problem_list(warnings))
 
 
-def told_after(comment: str, paragraph: Sequence[str]) -> str:
+def insert_report(comment: str, paragraph: Sequence[str]) -> str:
     """The comment of the plan with this paragraph under its heading, in the place of an earlier one."""
     lines = comment.splitlines()
     if _BEGIN in lines and _END in lines[lines.index(_BEGIN) :]:
@@ -81,10 +81,10 @@ def told_after(comment: str, paragraph: Sequence[str]) -> str:
     return "\n".join([*lines[:3], _BEGIN, *paragraph, "", _END, *lines[3:]]) + "\n"
 
 
-def _difference(step: Step) -> str:
+def _difference(step: ApplicationChange) -> str:
     name = escape(step.package.application)
     if step.before is None:
         return f"- {name} {escape(step.package.version)} was not in the plan"
     if step.after is None:
         return f"- {name} {escape(step.package.version)} was planned, and is not there"
-    return f"- {name}: {escape(step.what)}"
+    return f"- {name}: {escape(step.summary)}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reconciler.decide.marks import Bound
+    from reconciler.decide.marks import PlanFingerprint
     from reconciler.model.policy import PullRequestRule
 
 APPROVED: Final = "APPROVED"
@@ -25,7 +25,7 @@ _SHORT: Final = 10
 
 
 @dataclass(frozen=True)
-class Opinion:
+class ApprovalReview:
     """A review.
 
     Attributes:
@@ -40,11 +40,11 @@ class Opinion:
     approves: bool
     commit: str
     dismissed: bool = False
-    plan: Bound | None = None
+    plan: PlanFingerprint | None = None
 
 
 @dataclass(frozen=True)
-class Proposal:
+class ReviewedPullRequest:
     """A pull request.
 
     Attributes:
@@ -62,7 +62,7 @@ class Proposal:
     number: int
     author: str
     head: str
-    opinions: Sequence[Opinion] = ()
+    opinions: Sequence[ApprovalReview] = ()
     tree: str | None = None
     files: str | None = None
     packages: str | None = None
@@ -78,35 +78,35 @@ class Change:
         commit: its id.
         proposal: the merged pull request that accounts for it; None when none does.
         why_not: why none does, if more is known.
-        idle: whether it changes comments, and how documents are written, alone: that needs nobody.
+        is_cosmetic: whether it changes comments, and how documents are written, alone: that needs nobody.
     """
 
     commit: str
-    proposal: Proposal | None = None
+    proposal: ReviewedPullRequest | None = None
     why_not: str = ""
-    idle: bool = False
+    is_cosmetic: bool = False
 
 
-def approvers(proposal: Proposal, members: frozenset[str]) -> tuple[str, ...]:
+def approvers(proposal: ReviewedPullRequest, members: frozenset[str]) -> tuple[str, ...]:
     """Who of some people approves, sorted."""
     return tuple(one.person for one in _approvals(proposal, members) if _is_of(one, proposal))
 
 
-def _approvals(proposal: Proposal, members: frozenset[str]) -> list[Opinion]:
+def _approvals(proposal: ReviewedPullRequest, members: frozenset[str]) -> list[ApprovalReview]:
     """The last word of each of some people who may approve and does, of whatever the pull request was then."""
     last = {one.person: one for one in proposal.opinions}
     may = members - {proposal.author, *proposal.contributors}
     return [one for person, one in sorted(last.items()) if person in may and one.approves and not one.dismissed]
 
 
-def _is_of(one: Opinion, proposal: Proposal) -> bool:
+def _is_of(one: ApprovalReview, proposal: ReviewedPullRequest) -> bool:
     """Whether an approval is of what the pull request is now."""
     if one.plan is None or one.plan.files != proposal.files:
         return False
     return one.plan.tree == proposal.tree or (one.commit == proposal.head and one.plan.packages == proposal.packages)
 
 
-def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str], *, again: bool) -> str:
+def missing_approvals(rule: PullRequestRule, proposal: ReviewedPullRequest, members: frozenset[str], *, again: bool) -> str:
     """What a pull request still lacks, in words; empty when it has all.
 
     Args:
@@ -129,13 +129,13 @@ def lacking(rule: PullRequestRule, proposal: Proposal, members: frozenset[str], 
     return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{told}"
 
 
-def unaccounted(rule: PullRequestRule, changes: Iterable[Change], members: frozenset[str]) -> tuple[str, ...]:
+def unapproved_changes(rule: PullRequestRule, changes: Iterable[Change], members: frozenset[str]) -> tuple[str, ...]:
     """What each change that lacks approval lacks, in words, the newest first."""
     found = []
-    for change in (one for one in changes if not one.idle):
+    for change in (one for one in changes if not one.is_cosmetic):
         if change.proposal is None:
             found.append(f"{change.commit[:_SHORT]} {change.why_not or 'came with no merged pull request'}")
-        elif words := lacking(rule, change.proposal, members, again=False):
+        elif words := missing_approvals(rule, change.proposal, members, again=False):
             found.append(f"{change.commit[:_SHORT]}: {words}")
     return tuple(found)
 

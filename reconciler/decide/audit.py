@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.helmrelease import mapping, text
-from reconciler.decide.pin import entry_of
-from reconciler.decide.render import CLUSTERS_FOLDER, LOCK_FILE, Surroundings, Tree, render
+from reconciler.decide.helmrelease import mapping, text_field
+from reconciler.decide.pin import entry_digest
+from reconciler.decide.render import CLUSTERS_FOLDER, LOCK_FILE, RenderContext, Tree, render
 from reconciler.model.base import API_VERSION, Metadata
 from reconciler.model.environment import Environment, EnvironmentSpec, Placement
 from reconciler.model.problem import Problem
@@ -24,9 +24,9 @@ from reconciler.model.trust import PREDICATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from reconciler.decide.trust import Policies
-    from reconciler.model.lock import EnvironmentLock, Evidence, Package
-    from reconciler.model.source import Source, Way
+    from reconciler.decide.trust import TrustPolicies
+    from reconciler.model.lock import EnvironmentLock, Package, TrustEvidence
+    from reconciler.model.source import KeyPath, Source
     from reconciler.model.trust import Severity, Signer, TrustPolicy
 
     Read = Callable[[str], Sequence[Source]]  # the documents of a file of the tree; none when there is no such file
@@ -35,16 +35,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Gap:
+class AuditFinding:
     """What is wrong with a package, and where in it; a Problem, once it is known where that stands in the lock."""
 
     code: str
     message: str
-    way: Way
+    way: KeyPath
 
 
 @dataclass(frozen=True)
-class Proof:
+class LockedSignature:
     """One signature or attestation that a lock names.
 
     Attributes:
@@ -58,7 +58,7 @@ class Proof:
     signer: Signer
     manifest: str
     predicate_type: str
-    way: Way
+    way: KeyPath
     most: Severity | None = None
 
 
@@ -67,32 +67,32 @@ _ARTIFACT = re.compile(rf"oci://([A-Za-z0-9.:\[\]-]*[.:][A-Za-z0-9.:\[\]-]*(?:/{
 _FITS = 90  # characters of a value in a message
 
 
-def place_of(package: Package) -> tuple[str, str] | None:
+def parse_artifact(package: Package) -> tuple[str, str] | None:
     """The repository (`host/path`) and the digest of a package's artifact; None when it names no such thing."""
     match = _ARTIFACT.fullmatch(package.artifact)
     return (match[1], match[2]) if match else None
 
 
-def proofs(package: Package, policies: Policies) -> Iterator[Proof]:
+def proofs(package: Package, policies: TrustPolicies) -> Iterator[LockedSignature]:
     """All that cosign has to judge of a package: what its evidence names, by the authorities as the policies at hand have them.
 
-    What names a policy or an authority that is not there is told by `of_lock`, and cannot be judged.
+    What names a policy or an authority that is not there is told by `audit_lock`, and cannot be judged.
     """
     for number, evidence in enumerate(package.evidence):
         policy = policies.named(evidence.policy)
         signers = {a.name: policies.signer(a) for a in policy.spec.authorities} if policy else {}
-        way: Way = ("evidence", number)
+        way: KeyPath = ("evidence", number)
         if evidence.authority in signers:
-            yield Proof(signers[evidence.authority], evidence.signature, PREDICATE, (*way, "signature"))
+            yield LockedSignature(signers[evidence.authority], evidence.signature, PREDICATE, (*way, "signature"))
         most = {a.predicate_type: a.max_severity for a in policy.spec.attestations} if policy else {}
         for index, one in enumerate(evidence.attestations):
             if one.authority in signers:
                 where = (*way, "attestations", index, "signature")
                 limit = most.get(one.predicate_type)
-                yield Proof(signers[one.authority], one.signature, one.predicate_type, where, limit)
+                yield LockedSignature(signers[one.authority], one.signature, one.predicate_type, where, limit)
 
 
-def of_lock(source: Source, lock: EnvironmentLock, policies: Policies) -> Iterator[Finding]:
+def audit_lock(source: Source, lock: EnvironmentLock, policies: TrustPolicies) -> Iterator[Finding]:
     """What of a lock does not fit itself or the policies at hand; signatures are judged elsewhere.
 
     Args:
@@ -103,65 +103,67 @@ def of_lock(source: Source, lock: EnvironmentLock, policies: Policies) -> Iterat
     seen = set[str]()
     for index, package in enumerate(lock.packages):
         if package.application in seen:
-            way: Way = ("packages", index, "application")
+            way: KeyPath = ("packages", index, "application")
             yield package.application, source.problem("Duplicate", f"{package.application} is locked twice", way)
         seen.add(package.application)
         for gap in (*_of_package(package), *_of_policies(package, policies)):
-            yield package.application, problem_of(gap, source, index)
+            yield package.application, finding_problem(gap, source, index)
 
 
-def problem_of(gap: Gap, source: Source, index: int) -> Problem:
+def finding_problem(gap: AuditFinding, source: Source, index: int) -> Problem:
     """A gap in a package as a problem in the lock's file, of which it is the `index`th."""
     return source.problem(gap.code, gap.message, ("packages", index, *gap.way), at_value=True)
 
 
-def _of_package(package: Package) -> Iterator[Gap]:
-    place = place_of(package)
+def _of_package(package: Package) -> Iterator[AuditFinding]:
+    place = parse_artifact(package)
     if place is None:
-        yield Gap("ArtifactDiffers", "this is no artifact: oci://host/path@sha256:<64 digits>", ("artifact",))
+        yield AuditFinding("ArtifactDiffers", "this is no artifact: oci://host/path@sha256:<64 digits>", ("artifact",))
     elif place[0].rpartition("/")[2] != package.blueprint:
-        yield Gap("ArtifactDiffers", f"this is no artifact of {package.blueprint}", ("artifact",))
-    entry = entry_of(package.model_dump())
+        yield AuditFinding("ArtifactDiffers", f"this is no artifact of {package.blueprint}", ("artifact",))
+    entry = entry_digest(package.model_dump())
     if entry != package.entry:
-        yield Gap("EntryDiffers", f"the artifact, values, dependsOn, placements and suspend come to {entry}", ("entry",))
+        yield AuditFinding("EntryDiffers", f"the artifact, values, dependsOn, placements and suspend come to {entry}", ("entry",))
 
 
-def _of_policies(package: Package, policies: Policies) -> Iterator[Gap]:
-    place = place_of(package)
+def _of_policies(package: Package, policies: TrustPolicies) -> Iterator[AuditFinding]:
+    place = parse_artifact(package)
     if place is None:
         return
-    covering = {p.metadata.name: p for p in policies.covering(place[0])}
+    covering = {p.metadata.name: p for p in policies.matching(place[0])}
     if not covering:
-        yield Gap("Untrusted", f"no trust policy at hand covers {place[0]}", ("artifact",))
+        yield AuditFinding("Untrusted", f"no trust policy at hand covers {place[0]}", ("artifact",))
         return
     for number, evidence in enumerate(package.evidence):
         policy = covering.get(evidence.policy)
         if policy is None:
             message = f"no trust policy {evidence.policy} at hand covers {place[0]}"
-            yield Gap("PolicyChanged", message, ("evidence", number, "policy"))
+            yield AuditFinding("PolicyChanged", message, ("evidence", number, "policy"))
         else:
             yield from _of_evidence(evidence, policy, policies, ("evidence", number))
     for name in sorted(covering.keys() - {evidence.policy for evidence in package.evidence}):
-        yield Gap("Untrusted", f"{name} covers the artifact too, and the lock holds no evidence for it", ("evidence",))
+        yield AuditFinding("Untrusted", f"{name} covers the artifact too, and the lock holds no evidence for it", ("evidence",))
 
 
-def _of_evidence(evidence: Evidence, policy: TrustPolicy, policies: Policies, way: Way) -> Iterator[Gap]:
+def _of_evidence(evidence: TrustEvidence, policy: TrustPolicy, policies: TrustPolicies, way: KeyPath) -> Iterator[AuditFinding]:
     name, authorities = policy.metadata.name, {a.name for a in policy.spec.authorities}
     if policies.digest_of(policy) != evidence.policy_digest:
-        yield Gap("PolicyChanged", f"this was locked under another {name} than the one at hand", (*way, "policyDigest"))
+        yield AuditFinding("PolicyChanged", f"this was locked under another {name} than the one at hand", (*way, "policyDigest"))
     if evidence.authority not in authorities:
-        yield Gap("Untrusted", f"{evidence.authority} is no authority of {name}", (*way, "authority"))
+        yield AuditFinding("Untrusted", f"{evidence.authority} is no authority of {name}", (*way, "authority"))
     for index, one in enumerate(evidence.attestations):
         if one.authority not in authorities:
             message = f"{one.authority} is no authority of {name}"
-            yield Gap("Untrusted", message, (*way, "attestations", index, "authority"))
+            yield AuditFinding("Untrusted", message, (*way, "attestations", index, "authority"))
     attested = {one.predicate_type for one in evidence.attestations}
     for wanted in policy.spec.attestations:
         if wanted.predicate_type not in attested:
-            yield Gap("Untrusted", f"{name} wants {wanted.predicate_type} attested, and the lock names no such attestation", way)
+            yield AuditFinding(
+                "Untrusted", f"{name} wants {wanted.predicate_type} attested, and the lock names no such attestation", way
+            )
 
 
-def tree_of(lock: EnvironmentLock, clusters: Iterable[str], read: Read, keys: Mapping[str, str]) -> Tree:
+def expected_tree(lock: EnvironmentLock, clusters: Iterable[str], read: Read, keys: Mapping[str, str]) -> Tree:
     """All files that a lock makes.
 
     Args:
@@ -177,20 +179,20 @@ def tree_of(lock: EnvironmentLock, clusters: Iterable[str], read: Read, keys: Ma
     by_host: dict[str, list[Mapping[str, Any]]] = {}
     for package, repository, _ in objects:
         by_host.setdefault(_host(package), []).append(mapping(repository.get("spec")))
-    around = Surroundings(
-        sovereign=_usual(text(one, "openova.io/sovereign") for one in labels),
+    around = RenderContext(
+        sovereign=_usual(text_field(one, "openova.io/sovereign") for one in labels),
         keys=keys,
         plain_http=frozenset(h for h, some in by_host.items() if _usual("y" if s.get("insecure") is True else "" for s in some)),
         pull_secrets={
-            h: n for h, some in by_host.items() if (n := _usual(text(mapping(s.get("secretRef")), "name") for s in some))
+            h: n for h, some in by_host.items() if (n := _usual(text_field(mapping(s.get("secretRef")), "name") for s in some))
         },
-        interval=_usual(text(one, "interval") for one in specs),
-        timeout=_usual(text(one, "timeout") for one in specs),
+        interval=_usual(text_field(one, "interval") for one in specs),
+        timeout=_usual(text_field(one, "timeout") for one in specs),
     )
     names = sorted({*clusters, *(cluster for package in lock.packages for cluster in package.placements)})
     # What stands in its place is not checked here: it goes nowhere but into what the tree is compared with.
     spec = EnvironmentSpec.model_construct(
-        organization=_usual(text(one, "openova.io/organization") for one in labels),
+        organization=_usual(text_field(one, "openova.io/organization") for one in labels),
         env_type="prod",
         placements=[Placement.model_construct(cluster=name, region="") for name in names],
         flux_namespace=lock.flux_namespace,
@@ -200,12 +202,12 @@ def tree_of(lock: EnvironmentLock, clusters: Iterable[str], read: Read, keys: Ma
     return {path: documents for path, documents in render(lock, environment, around).items() if path != LOCK_FILE}
 
 
-def of_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], read: Read, write: Write) -> Iterator[Finding]:
+def audit_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], read: Read, write: Write) -> Iterator[Finding]:
     """How the files of a commit differ from what its lock makes.
 
     Args:
         lock: what is locked.
-        tree: all that it makes (`tree_of`).
+        tree: all that it makes (`expected_tree`).
         files: all that is there.
         read: reads them.
         write: writes documents as the reconciler does.
@@ -226,7 +228,7 @@ def of_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], read:
 def _objects(package: Package, read: Read) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """A package's OCIRepository and HelmRelease on each cluster, where both are there."""
     for cluster in package.placements:
-        documents = {text(mapping(one.data), "kind"): mapping(one.data) for one in read(_file(cluster, package))}
+        documents = {text_field(mapping(one.data), "kind"): mapping(one.data) for one in read(_file(cluster, package))}
         if {"OCIRepository", "HelmRelease"} <= documents.keys():
             yield documents["OCIRepository"], documents["HelmRelease"]
 
@@ -262,7 +264,7 @@ def _difference(path: str, expected: Sequence[Mapping[str, Any]], found: Sequenc
     return Problem(code="TreeDiffers", message=message, file=path, hint=hint)
 
 
-def _way(wanted: Any, found: Any) -> Way | None:
+def _way(wanted: Any, found: Any) -> KeyPath | None:
     """The way to the first part that differs; None when none does."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         for key in (*wanted, *(key for key in found if key not in wanted)):
@@ -277,7 +279,7 @@ def _way(wanted: Any, found: Any) -> Way | None:
     return None if type(wanted) is type(found) and wanted == found else ()
 
 
-def _value(data: Any, way: Way) -> str:
+def _value(data: Any, way: KeyPath) -> str:
     """What stands at the end of a way, as a message may show it."""
     for step in way:
         if isinstance(data, dict) and step not in data:

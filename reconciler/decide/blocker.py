@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reconciler.model.faults import Fault
+    from reconciler.model.faults import ReconcilerError
     from reconciler.model.problem import Problem
 
 Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
@@ -85,7 +85,7 @@ def refused(stage: Literal["Valid", "Resolved", "Trusted"], problems: Sequence[P
     return Refused(stage, tuple(problem for problem in problems if problem.severity == "error"))
 
 
-def unavailable(stage: Stage, error: Fault) -> Unavailable:
+def unavailable(stage: Stage, error: ReconcilerError) -> Unavailable:
     """The blocker after an outside call failed."""
     return Unavailable(stage, error.reason, str(error))
 

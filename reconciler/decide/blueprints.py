@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from reconciler.decide.configure import schema_fault
-from reconciler.decide.expressions import check
-from reconciler.decide.interpolation import check_values
+from reconciler.decide.configure import config_schema_problem
+from reconciler.decide.expressions import expression_problem
+from reconciler.decide.interpolation import check_templates
 from reconciler.decide.versions import is_range, is_version
 from reconciler.model.blueprint import blueprint_name
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.blueprint import Blueprint
 
 
-def faults(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> tuple[str, ...]:
+def blueprint_defects(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> tuple[str, ...]:
     """All that stands against using a Blueprint, in sentences.
 
     Args:
@@ -51,21 +51,21 @@ def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
     for dependency in blueprint.spec.depends:
         if not is_range(dependency.version):
             yield f"its dependency {dependency.name} has {dependency.version!r}, which is not a version range"
-        if dependency.when is not None and (fault := check(dependency.when)) is not None:
+        if dependency.when is not None and (fault := expression_problem(dependency.when)) is not None:
             yield f"its dependency {dependency.name} has a `when` that cannot be used: {fault}"
-        if dependency.values is not None and (fault := check_values(dependency.values)) is not None:
+        if dependency.values is not None and (fault := check_templates(dependency.values)) is not None:
             yield f"its dependency {dependency.name} has values that cannot be used: {fault}"
     for blocked in blueprint.spec.upgrades.blocks:
         if not is_range(blocked):  # it would silently block nothing
             yield f"its upgrades.blocks has {blocked!r}, which is not a version range"
     yield from _doubles(blueprint)
-    if (fault := schema_fault(blueprint)) is not None:
+    if (fault := config_schema_problem(blueprint)) is not None:
         yield fault
 
 
 def _doubles(blueprint: Blueprint) -> Iterable[str]:
     depends = blueprint.spec.depends
-    for key in _repeated(d.key for d in depends):
+    for key in _repeated(d.bind_key for d in depends):
         yield f"two of its dependencies are called {key}; give each an alias of its own"
     for name in _repeated(d.name for d in depends if d.values is not None):
         yield f"it needs two Applications of {name} for itself; they would have one name"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from reconciler.model.status import ApplicationStatus, EnvironmentStatus, PlacementStatus
 
 
-def only_looks(now: EnvironmentStatus, before: EnvironmentStatus) -> bool:
+def is_routine_recheck(now: EnvironmentStatus, before: EnvironmentStatus) -> bool:
     """Whether all that is new is that Flux looks once more at something that was ready and is still the same.
 
     It does so at every interval, mostly for some tenths of a second in which the release says Reconciling (row 21).

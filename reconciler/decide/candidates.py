@@ -13,15 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.catalog import Catalog, PassedOver, Verified
+from reconciler.decide.catalog import Catalog, ExcludedVersion, VerifiedBlueprint
 from reconciler.decide.expressions import ExpressionError
-from reconciler.decide.needs import Choice, Need, Needs
-from reconciler.decide.versions import fits, is_version, newest_first, older
+from reconciler.decide.needs import Candidate, DependencyReader, Requirement
+from reconciler.decide.versions import is_older, is_version, newest_first, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from reconciler.decide.validate import Wish
+    from reconciler.decide.validate import ValidatedInput
     from reconciler.model.lock import Package
 
 
@@ -30,7 +30,7 @@ _REFUSED = {"Untrusted", "InvalidBlueprint"}  # by the catalog, after it looked
 
 
 @dataclass(frozen=True)
-class Search:
+class SearchConstraints:
     """What one search may choose of, besides what every search may: to see whether a better answer exists.
 
     Attributes:
@@ -50,16 +50,16 @@ class Search:
         exactly, least, above = (m.get(application) for m in (self.exactly, self.at_least, self.above))
         return (
             (exactly is None or version == exactly)
-            and (least is None or not older(version, least))
-            and (above is None or older(above, version))
+            and (least is None or not is_older(version, least))
+            and (above is None or is_older(above, version))
             and (application, version) not in self.without
         )
 
 
-ANY: Final = Search()
+UNCONSTRAINED: Final = SearchConstraints()
 
 
-class Candidates:
+class CandidateFinder:
     """The candidates of a wish.
 
     Args:
@@ -73,10 +73,10 @@ class Candidates:
 
     def __init__(
         self,
-        wish: Wish,
+        wish: ValidatedInput,
         prior: Mapping[str, Package],
         catalog: Catalog,
-        needs: Needs,
+        needs: DependencyReader,
         free: Collection[str] = (),
         installed: Mapping[str, Package] | None = None,
     ) -> None:
@@ -88,15 +88,17 @@ class Candidates:
         self._free = free
         self._fitting: dict[tuple[str, str | None, str | None, frozenset[str]], tuple[tuple[str, str], ...]] = {}
 
-    def of(self, needs: Sequence[Need], search: Search = ANY) -> Iterator[Choice]:
+    def of(self, needs: Sequence[Requirement], search: SearchConstraints = UNCONSTRAINED) -> Iterator[Candidate]:
         """The choices that meet all of some Application's needs, the best first; each is looked at only when it is asked for."""
-        return (one for one in self.tried(needs, search) if isinstance(one, Choice))
+        return (one for one in self.evaluate(needs, search) if isinstance(one, Candidate))
 
-    def tried(self, needs: Sequence[Need], search: Search = ANY) -> Iterator[Choice | PassedOver]:
+    def evaluate(
+        self, needs: Sequence[Requirement], search: SearchConstraints = UNCONSTRAINED
+    ) -> Iterator[Candidate | ExcludedVersion]:
         """As `of`, and what was passed over on the way."""
-        first = nearest(needs)
+        first = closest_requirement(needs)
         catalogs = {n.catalog for n in needs if n.catalog is not None}
-        if any(n.blueprint != first.blueprint or n.endless for n in needs) or len(catalogs) > 1:
+        if any(n.blueprint != first.blueprint or n.is_recursive for n in needs) or len(catalogs) > 1:
             return
         wanted = next(iter(catalogs), None)
         locked = self._locked(first, needs)
@@ -105,7 +107,7 @@ class Candidates:
             here = self._of_lock(first, locked)
             if search.allows(first.application, locked.version):
                 yield here
-            if here.lost:
+            if here.exclusion:
                 return
         refused = 0
         for home, version in self._in_range(first.blueprint, wanted, locked, frozenset(n.range for n in needs)):
@@ -114,14 +116,14 @@ class Candidates:
             if locked is None or (home, version) != (home_of(locked), locked.version):
                 one = self._tried(first, home, version)
                 yield one
-                refused += isinstance(one, PassedOver) and one.code in _REFUSED
+                refused += isinstance(one, ExcludedVersion) and one.code in _REFUSED
                 if refused == MOST_REFUSED:
                     return
             elif not stays:
                 here = self._of_lock(first, locked)
-                yield here.lost or here
+                yield here.exclusion or here
 
-    def listed(self, need: Need) -> Mapping[str, Sequence[str]]:
+    def listed(self, need: Requirement) -> Mapping[str, Sequence[str]]:
         """The catalogs that have what is needed, and its versions there, newest first."""
         found = self._catalog.find(need.blueprint)
         return {home: newest_first(found[home]) for home in found if need.catalog in {None, home}}
@@ -134,61 +136,61 @@ class Candidates:
         """Whether any catalog has a Blueprint."""
         return bool(self._catalog.find(blueprint))
 
-    def steps(self, need: Need, blocked: Collection[str]) -> Iterator[str]:
+    def upgrade_path(self, need: Requirement, blocked: Collection[str]) -> Iterator[str]:
         """The versions on the way to those that cannot be reached from the locked one, the newest first; no pre-releases."""
-        past = self._past(need)
+        past = self._locked_before(need)
         if past is None:
             return
         refused = 0
         for home, version in self._listed(need.blueprint, need.catalog, None):
-            if refused == MOST_REFUSED or not older(past.version, version):
+            if refused == MOST_REFUSED or not is_older(past.version, version):
                 return
-            if version in blocked or not fits(version, "*"):
+            if version in blocked or not satisfies(version, "*"):
                 continue
             here = self._catalog.get(home, need.blueprint, version, None)
-            if isinstance(here, PassedOver):
+            if isinstance(here, ExcludedVersion):
                 refused += 1
             elif _blocking(here, past.version) is None and self._leads(home, need, version, blocked):
                 yield version
 
-    def _leads(self, home: str, need: Need, version: str, blocked: Collection[str]) -> bool:
+    def _leads(self, home: str, need: Requirement, version: str, blocked: Collection[str]) -> bool:
         """Whether one can come from a version to one of those that cannot be reached from the locked one."""
-        beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked if older(version, one))
-        return any(isinstance(one, Verified) and _blocking(one, version) is None for one in beyond)
+        beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked if is_older(version, one))
+        return any(isinstance(one, VerifiedBlueprint) and _blocking(one, version) is None for one in beyond)
 
-    def _locked(self, first: Need, needs: Sequence[Need]) -> Package | None:
+    def _locked(self, first: Requirement, needs: Sequence[Requirement]) -> Package | None:
         """What is to stay of an Application, if it still meets all needs: what was reviewed, or else what is installed."""
         wanted = {n.catalog for n in needs} - {None}
         for one in (self.prior.get(first.application), self.installed.get(first.application)):
             if one is None or one.blueprint != first.blueprint or not wanted <= {home_of(one)}:
                 continue
-            if all(fits(one.version, n.range) for n in needs) and self._is_reached(first, one):
+            if all(satisfies(one.version, n.range) for n in needs) and self._is_reached(first, one):
                 return one
         return None
 
-    def _is_reached(self, first: Need, one: Package) -> bool:
+    def _is_reached(self, first: Requirement, one: Package) -> bool:
         """Whether one can come to a package from what is installed, as far as the catalog tells."""
-        past = self._past(first)
+        past = self._locked_before(first)
         if past is None or past.version == one.version:
             return True
-        if older(one.version, past.version) and not self._asked_to_go_back(first, past):
+        if is_older(one.version, past.version) and not self._asked_to_go_back(first, past):
             return False
         found = self._catalog.get(*_where(one), one.digest)
-        return isinstance(found, PassedOver) or _blocking(found, past.version) is None
+        return isinstance(found, ExcludedVersion) or _blocking(found, past.version) is None
 
-    def _of_lock(self, first: Need, locked: Package) -> Choice:
+    def _of_lock(self, first: Requirement, locked: Package) -> Candidate:
         """The locked version, or the same one published anew when it is gone.
 
         One that may not be used any more is chosen to be refused by name: a loss must not move what runs (trust.md, law 5).
         """
         found = self._catalog.get(*_where(locked), locked.digest)
-        if isinstance(found, PassedOver) and found.code == "Gone":
+        if isinstance(found, ExcludedVersion) and found.code == "Gone":
             again = self._catalog.get(*_where(locked), None)
-            found = found if isinstance(again, PassedOver) else again
+            found = found if isinstance(again, ExcludedVersion) else again
         checked = self._checked(first, found, None)
-        return checked if isinstance(checked, Choice) else _choice(first, locked.artifact, checked, locked.version)
+        return checked if isinstance(checked, Candidate) else _choice(first, locked.artifact, checked, locked.version)
 
-    def _past(self, first: Need) -> Package | None:
+    def _locked_before(self, first: Requirement) -> Package | None:
         """The last lock's package of an Application, if it was of the same Blueprint."""
         past = self.installed.get(first.application)
         return past if past is not None and past.blueprint == first.blueprint else None
@@ -200,7 +202,7 @@ class Candidates:
         key = (blueprint, wanted, locked.artifact if locked else None, ranges)
         if key not in self._fitting:
             listed = self._listed(blueprint, wanted, locked)
-            self._fitting[key] = tuple(one for one in listed if all(fits(one[1], range_) for range_ in ranges))
+            self._fitting[key] = tuple(one for one in listed if all(satisfies(one[1], range_) for range_ in ranges))
         return self._fitting[key]
 
     def _listed(self, blueprint: str, wanted: str | None, locked: Package | None) -> Iterator[tuple[str, str]]:
@@ -214,31 +216,35 @@ class Candidates:
         for version in newest_first(listed):
             yield listed[version], version
 
-    def _tried(self, first: Need, home: str, version: str) -> Choice | PassedOver:
-        past = self._past(first)
-        if past is not None and older(version, past.version) and not self._asked_to_go_back(first, past):
-            return PassedOver(version, "Downgrade", f"it is older than the locked {past.version}, and nobody asked to go back")
+    def _tried(self, first: Requirement, home: str, version: str) -> Candidate | ExcludedVersion:
+        past = self._locked_before(first)
+        if past is not None and is_older(version, past.version) and not self._asked_to_go_back(first, past):
+            return ExcludedVersion(
+                version, "Downgrade", f"it is older than the locked {past.version}, and nobody asked to go back"
+            )
         return self._checked(first, self._catalog.get(home, first.blueprint, version, None), past)
 
-    def _asked_to_go_back(self, first: Need, past: Package) -> bool:
+    def _asked_to_go_back(self, first: Requirement, past: Package) -> bool:
         """Only a person's own range can ask for that: what a Blueprint needs may come with an upgrade of it."""
         declared = self._wish.declared.get(first.application)
-        return declared is not None and not fits(past.version, declared.application.spec.blueprint.version)
+        return declared is not None and not satisfies(past.version, declared.application.spec.blueprint.version)
 
-    def _checked(self, first: Need, found: Verified | PassedOver, past: Package | None) -> Choice | PassedOver:
-        if isinstance(found, PassedOver):
+    def _checked(
+        self, first: Requirement, found: VerifiedBlueprint | ExcludedVersion, past: Package | None
+    ) -> Candidate | ExcludedVersion:
+        if isinstance(found, ExcludedVersion):
             return found
         blueprint = found.blueprint
         if past is not None and past.version != blueprint.version:
             blocking = _blocking(found, past.version)
             if blocking is not None:
                 reason = f"its upgrades.blocks forbids to come from {blocking}, and {past.version} is locked"
-                return PassedOver(blueprint.version, "UpgradeBlocked", reason)
+                return ExcludedVersion(blueprint.version, "UpgradeBlocked", reason)
         choice = _choice(first, found.artifact, found, blueprint.version)
         try:
             self.needs.of(choice)
         except ExpressionError as error:
-            return PassedOver(blueprint.version, "InvalidExpression", str(error))
+            return ExcludedVersion(blueprint.version, "InvalidExpression", str(error))
         return choice
 
 
@@ -247,13 +253,13 @@ def _sound(packages: Mapping[str, Package]) -> Mapping[str, Package]:
     return {name: p for name, p in packages.items() if home_of(p) and p.digest.startswith("sha256:") and is_version(p.version)}
 
 
-def nearest(needs: Sequence[Need]) -> Need:
+def closest_requirement(needs: Sequence[Requirement]) -> Requirement:
     """The need that is nearest to a declared Application: by it the Application is told of."""
     return needs[0] if len(needs) == 1 else min(needs, key=lambda n: (len(n.chain), n.chain))
 
 
-def _choice(first: Need, artifact: str, found: Verified | PassedOver, version: str) -> Choice:
-    return Choice(
+def _choice(first: Requirement, artifact: str, found: VerifiedBlueprint | ExcludedVersion, version: str) -> Candidate:
+    return Candidate(
         application=first.application,
         artifact=artifact,
         found=found,
@@ -270,9 +276,9 @@ def home_of(package: Package) -> str:
     return package.artifact.removeprefix("oci://").rpartition("/")[0]
 
 
-def _blocking(found: Verified, version: str) -> str | None:
+def _blocking(found: VerifiedBlueprint, version: str) -> str | None:
     """The range by which a Blueprint's `upgrades.blocks` forbids to come to it from a version."""
-    return next((r for r in found.blueprint.spec.upgrades.blocks if fits(version, r)), None)
+    return next((r for r in found.blueprint.spec.upgrades.blocks if satisfies(version, r)), None)
 
 
 def _where(package: Package) -> tuple[str, str, str]:

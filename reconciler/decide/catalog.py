@@ -1,7 +1,7 @@
 """The Catalog: the one seam through which decisions learn what can be installed.
 
 It hands out Blueprints by digest, and only those whose signature held under the Sovereign's trust policies. Whoever
-implements it may raise a `model.faults.Fault` for "I cannot tell now"; that ends the pass without a decision.
+implements it may raise a `model.faults.ReconcilerError` for "I cannot tell now"; that ends the pass without a decision.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.decide.charts import Chart
+    from reconciler.decide.charts import HelmChart
     from reconciler.model.blueprint import Blueprint
-    from reconciler.model.lock import ChartPin, Evidence
+    from reconciler.model.lock import ChartPin, TrustEvidence
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedBlueprint:
     """A Blueprint whose signature held.
 
     Attributes:
@@ -27,19 +27,19 @@ class Verified:
         chart: the chart's layer.
         evidence: why it was trusted, by each policy that covers it.
         warnings: what was odd about it, in sentences.
-        checks: its chart with values and schema, when it or a chart inside says what values it takes; None otherwise.
+        values_chart: its chart with values and schema, when it or a chart inside says what values it takes; None otherwise.
     """
 
     blueprint: Blueprint
     artifact: str
     chart: ChartPin
-    evidence: list[Evidence]
+    evidence: list[TrustEvidence]
     warnings: tuple[str, ...] = ()
-    checks: Chart | None = None
+    values_chart: HelmChart | None = None
 
 
 @dataclass(frozen=True)
-class PassedOver:
+class ExcludedVersion:
     """A version that exists and may not be used.
 
     Attributes:
@@ -59,7 +59,7 @@ class Catalog(Protocol):
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
         """The catalogs (by their prefix) that have a Blueprint, and its versions there, in any order."""
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         """One version of a Blueprint.
 
         Args:

@@ -9,41 +9,43 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.versions import fits
+from reconciler.decide.versions import satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reconciler.decide.candidates import Candidates, Search
-    from reconciler.decide.needs import Choice, Need
+    from reconciler.decide.candidates import CandidateFinder, SearchConstraints
+    from reconciler.decide.needs import Candidate, Requirement
 
 MAX_LOOKS: Final = 20_000
 """Times that an Application is looked at; what is not found until then is not found."""
 
 
-def clash(roots: Iterable[Need], candidates: Candidates, within: Search) -> tuple[Need, ...]:
+def forced_conflict(
+    roots: Iterable[Requirement], candidates: CandidateFinder, within: SearchConstraints
+) -> tuple[Requirement, ...]:
     """The needs on one Application that cannot be met together whatever else is chosen; empty when none were found."""
-    sure = _Sure(candidates, within)
+    sure = _Propagation(candidates, within)
     for root in roots:
         if found := sure.restrict([root]):
             return found
-    return sure.settle()
+    return sure.propagate()
 
 
-class _Sure:
-    def __init__(self, candidates: Candidates, within: Search) -> None:
+class _Propagation:
+    def __init__(self, candidates: CandidateFinder, within: SearchConstraints) -> None:
         self._candidates = candidates
         self._within = within
-        self._left: dict[str, list[Choice]] = {}  # what may still be chosen of those that are surely there
-        self._by: dict[str, dict[str, Sequence[Need]]] = {}  # who restricts whom, and how
+        self._left: dict[str, list[Candidate]] = {}  # what may still be chosen of those that are surely there
+        self._by: dict[str, dict[str, Sequence[Requirement]]] = {}  # who restricts whom, and how
         self._due: dict[str, None] = {}  # in the order they came, each once
 
-    def restrict(self, needs: Sequence[Need]) -> tuple[Need, ...]:
+    def restrict(self, needs: Sequence[Requirement]) -> tuple[Requirement, ...]:
         """One requirer's needs on an Application, any of which may come true; returns a clash."""
         name, requirer = needs[0].application, needs[0].requirer
         if name not in self._left:
             all_ = dict.fromkeys(choice for need in needs for choice in self._candidates.of([need], self._within))
-            if any(choice.lost for choice in all_):
+            if any(choice.exclusion for choice in all_):
                 return ()  # it holds back alone who does not ask to move away: with further needs there may be others
             self._left[name] = list(all_)
             self._due[name] = None
@@ -54,7 +56,7 @@ class _Sure:
             self._due |= dict.fromkeys((name, *self._by[name]))
         return () if left else tuple(needs[0] for needs in self._by[name].values())
 
-    def settle(self) -> tuple[Need, ...]:
+    def propagate(self) -> tuple[Requirement, ...]:
         for _ in range(MAX_LOOKS):
             if not self._due:
                 break
@@ -64,7 +66,7 @@ class _Sure:
                 return found
         return ()
 
-    def _look(self, name: str) -> tuple[Need, ...]:
+    def _look(self, name: str) -> tuple[Requirement, ...]:
         of = {choice: self._candidates.needs.of(choice) for choice in self._left[name]}
         alive = [choice for choice, needs in of.items() if all(self._could_be(need) for need in needs)]
         if not alive:
@@ -80,10 +82,10 @@ class _Sure:
                 return found
         return ()
 
-    def _could_be(self, need: Need) -> bool:
+    def _could_be(self, need: Requirement) -> bool:
         left = self._left.get(need.application)
         return left is None or any(_meets(choice, need) for choice in left)
 
 
-def _meets(choice: Choice, need: Need) -> bool:
-    return choice.blueprint == need.blueprint and fits(choice.version, need.range)
+def _meets(choice: Candidate, need: Requirement) -> bool:
+    return choice.blueprint == need.blueprint and satisfies(choice.version, need.range)

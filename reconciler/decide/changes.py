@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock, Package
 
 
-def changes(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, ...]:
+def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, ...]:
     """One line for each Application that is added, changed or removed, sorted by name."""
     before = {p.application: p for p in prior.packages} if prior else {}
     after = {p.application: p for p in lock.packages}
     return tuple(line for name in sorted(before | after) for line in _change(name, before.get(name), after.get(name)))
 
 
-def message(name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str, input_: str) -> str:
+def resolved_commit_message(
+    name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str, input_: str
+) -> str:
     """The commit message of a resolved commit, with the trailers that documents.md asks for.
 
     Args:
@@ -28,14 +30,14 @@ def message(name: str, main: str, prior: EnvironmentLock | None, lock: Environme
         digest: the lock file's digest.
         input_: a digest of what people wrote.
     """
-    lines = changes(prior, lock)
+    lines = change_lines(prior, lock)
     total = len(lock.packages)
-    summary = counted(len(lines), total) if lines else f"{total} Applications, {_why_anew(prior, lock)}"
+    summary = change_count(len(lines), total) if lines else f"{total} Applications, {_why_anew(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
     return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nInput-Digest: {input_}\nLock-Digest: {digest}\n"
 
 
-def counted(changing: int, total: int) -> str:
+def change_count(changing: int, total: int) -> str:
     """How many Applications change, of how many there will be; those that are removed are not among the latter."""
     return f"{changing} of {total} Applications change" if changing <= total else f"{changing} Applications change"
 

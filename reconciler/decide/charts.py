@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.decide.conform import Complaint, complaints
+from reconciler.decide.conform import SchemaViolation, violations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.model.source import Way
+    from reconciler.model.source import KeyPath
 
 GLOBAL: Final = "global"
 # Helm reads a chart's values as YAML 1.1, where these are booleans; we read them as 1.2, where they are words.
@@ -25,7 +25,7 @@ _ELSEWHERE_BOOLEAN: Final = frozenset({"y", "yes", "on", "n", "no", "off"})
 
 
 @dataclass(frozen=True)
-class Chart:
+class HelmChart:
     """A chart, as far as it is looked at.
 
     Attributes:
@@ -34,7 +34,7 @@ class Chart:
         renders: whether a template or CustomResourceDefinition of its own could come to something.
         values: its own values.
         schema: its usable values.schema.json; None when there is none.
-        inside: the charts that it carries, by the dependencies it declares and their own names.
+        subcharts: the charts that it carries, by the dependencies it declares and their own names.
         missing: the dependencies that it declares and does not carry.
         condition: the ways in the outermost values of which the first boolean turns it on or off.
         tags: what turns it on or off under `tags` in the outermost values.
@@ -45,7 +45,7 @@ class Chart:
     renders: bool = True
     values: Mapping[str, Any] = field(default_factory=dict)
     schema: Mapping[str, Any] | None = None
-    inside: tuple[Chart, ...] = ()
+    subcharts: tuple[HelmChart, ...] = ()
     missing: tuple[str, ...] = ()
     condition: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
@@ -53,51 +53,51 @@ class Chart:
     @property
     def installs(self) -> bool:
         """Whether anything could come of it."""
-        return not self.library and (self.renders or any(one.installs for one in self.inside))
+        return not self.library and (self.renders or any(one.installs for one in self.subcharts))
 
     @property
     def has_schema(self) -> bool:
         """Whether it or a chart inside says what values it takes."""
-        return self.schema is not None or any(one.has_schema for one in self.inside)
+        return self.schema is not None or any(one.has_schema for one in self.subcharts)
 
 
-def hollow(chart: Chart) -> Iterator[str]:
+def chart_defects(chart: HelmChart) -> Iterator[str]:
     """Why a chart would install nothing, or not all, in sentences. Of a library chart itself nothing is said."""
     if chart.missing:
         names = ", ".join(chart.missing)
         yield f"its chart is hollow: it declares {names} and does not carry it (`helm dependency build` was not run)"
     elif not chart.library and not chart.installs:
-        what = "carries library charts only" if chart.inside else "carries no chart that has one"
+        what = "carries library charts only" if chart.subcharts else "carries no chart that has one"
         yield f"its chart installs nothing: it has no template that could render anything, and {what}"
 
 
-def rejected(chart: Chart, given: Mapping[str, Any]) -> Iterator[Complaint]:
+def values_violations(chart: HelmChart, given: Mapping[str, Any]) -> Iterator[SchemaViolation]:
     """What a chart and the charts inside have against an Application's values; ways start at the Application's values."""
     on = _switched(chart, _coalesced(chart, given), ())
     yield from _rejections(on, _coalesced(on, given), given, ())
 
 
-def _rejections(chart: Chart, values: Mapping[str, Any], given: Any, way: Way) -> Iterator[Complaint]:
+def _rejections(chart: HelmChart, values: Mapping[str, Any], given: Any, way: KeyPath) -> Iterator[SchemaViolation]:
     who = f"the chart {chart.name}"
-    for one in complaints(chart.schema, values, default="7", who=who) if chart.schema is not None else ():
+    for one in violations(chart.schema, values, default="7", who=who) if chart.schema is not None else ():
         value = _at(values, one.way)
         own = value is not None and _at(given, one.way) is None
         if own and isinstance(value, str) and value.lower() in _ELSEWHERE_BOOLEAN:
             continue
         words = one.words if one.at_key else f"{one.words}, says {who}{' of its own value' if own else ''}"
         yield replace(one, way=(*way, *one.way), words=words)
-    for inner in chart.inside:
+    for inner in chart.subcharts:
         theirs = values.get(inner.name)
         if isinstance(theirs, dict):
             yield from _rejections(inner, theirs, _at(given, (inner.name,)), (*way, inner.name))
         else:
-            yield Complaint((*way, inner.name), f"must be a mapping, says {who}: it holds the values of a chart inside")
+            yield SchemaViolation((*way, inner.name), f"must be a mapping, says {who}: it holds the values of a chart inside")
 
 
-def _coalesced(chart: Chart, given: Mapping[str, Any]) -> dict[str, Any]:
+def _coalesced(chart: HelmChart, given: Mapping[str, Any]) -> dict[str, Any]:
     values = copy.deepcopy(dict(given))
     _lay_under(values, chart.values)
-    for inner in chart.inside:
+    for inner in chart.subcharts:
         theirs = values.setdefault(inner.name, {})
         if isinstance(theirs, dict):
             values[inner.name] = _coalesced(inner, _with_globals(theirs, values.get(GLOBAL, {})))
@@ -125,13 +125,13 @@ def _with_globals(values: dict[str, Any], outer: Any) -> dict[str, Any]:
     return {**values, GLOBAL: both}
 
 
-def _switched(chart: Chart, root: Mapping[str, Any], way: tuple[str, ...]) -> Chart:
+def _switched(chart: HelmChart, root: Mapping[str, Any], way: tuple[str, ...]) -> HelmChart:
     """The chart without what the outermost values turn off."""
-    on = [inner for inner in chart.inside if _is_on(inner, root, way)]
-    return replace(chart, inside=tuple(_switched(inner, root, (*way, inner.name)) for inner in on))
+    on = [inner for inner in chart.subcharts if _is_on(inner, root, way)]
+    return replace(chart, subcharts=tuple(_switched(inner, root, (*way, inner.name)) for inner in on))
 
 
-def _is_on(chart: Chart, root: Mapping[str, Any], way: tuple[str, ...]) -> bool:
+def _is_on(chart: HelmChart, root: Mapping[str, Any], way: tuple[str, ...]) -> bool:
     for condition in chart.condition:
         value = _at(root, (*way, *condition.split(".")))
         if isinstance(value, bool):
@@ -140,7 +140,7 @@ def _is_on(chart: Chart, root: Mapping[str, Any], way: tuple[str, ...]) -> bool:
     return any(told) or not told
 
 
-def _at(data: Any, way: Way) -> Any:
+def _at(data: Any, way: KeyPath) -> Any:
     """What stands somewhere in data; None when nothing does."""
     for step in way:
         there = isinstance(data, Mapping) and step in data

@@ -8,27 +8,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.decide.blocker import Held, Refused, Unavailable
-from reconciler.decide.changes import counted
+from reconciler.decide.changes import change_count
 from reconciler.decide.markdown import escape, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reconciler.decide.blocker import Blocker
-    from reconciler.decide.plan import Step
+    from reconciler.decide.plan import ApplicationChange
     from reconciler.model.problem import Problem
 
 # By this the comment is found again; whose it is counts as well, since anybody can write it.
 MARKER: Final = "<!-- catalyst: plan -->"
-MAX_ROWS: Final = 200
-MAX_PROBLEMS: Final = 50
-MAX_NAMES: Final = 10  # in a cell
+MAX_COMMENT_ROWS: Final = 200
+MAX_COMMENT_PROBLEMS: Final = 50
+MAX_CELL_NAMES: Final = 10  # in a cell
 _SHORT: Final = 12
 
 
-def comment(
+def render_plan_comment(
     environment: str,
-    steps: Sequence[Step],
+    steps: Sequence[ApplicationChange],
     total: int,
     tree: str | None,
     *,
@@ -53,11 +53,11 @@ def comment(
     if blocker is not None:
         lines += _blocked(blocker)
     elif steps:
-        lines += [f"**{counted(len(steps), total)}** once this is merged.", "", *_steps(steps)]
+        lines += [f"**{change_count(len(steps), total)}** once this is merged.", "", *_steps(steps)]
     else:
         lines += ["**Nothing changes** of what runs.", ""]
     if warnings:
-        lines += ["", "Warnings:", "", *listed(warnings)]
+        lines += ["", "Warnings:", "", *problem_list(warnings)]
     if tree is not None:
         difference = f"; [each Flux object that changes](/:root/{compare})" if compare and steps else ""
         lines += ["", f"`resolved` will have the tree `{tree}`{difference}."]
@@ -70,48 +70,48 @@ def _blocked(blocker: Blocker) -> Iterable[str]:
         case Refused():
             yield "**Refused**: merged like this, nothing of it would be applied, and what runs would not be touched."
             yield ""
-            yield from listed(blocker.problems)
+            yield from problem_list(blocker.problems)
         case Held() | Unavailable():
             yield f"**Not determined yet**: {escape(blocker.reason)}: {escape(blocker.message)}. It is tried again."
         case _:
             assert_never(blocker)
 
 
-def listed(problems: Sequence[Problem]) -> Iterable[str]:
+def problem_list(problems: Sequence[Problem]) -> Iterable[str]:
     """Problems as a list, each with its place and what to do."""
-    for one in problems[:MAX_PROBLEMS]:
+    for one in problems[:MAX_COMMENT_PROBLEMS]:
         place = f"{escape(one.place)}: " if one.place else ""
         hint = f" ({escape(one.hint)})" if one.hint else ""
         yield f"- {place}{escape(one.message)}{hint}"
-    if len(problems) > MAX_PROBLEMS:
-        yield f"- and {len(problems) - MAX_PROBLEMS} more"
+    if len(problems) > MAX_COMMENT_PROBLEMS:
+        yield f"- and {len(problems) - MAX_COMMENT_PROBLEMS} more"
 
 
-def _steps(steps: Sequence[Step]) -> Iterable[str]:
-    shown = steps[:MAX_ROWS]
+def _steps(steps: Sequence[ApplicationChange]) -> Iterable[str]:
+    shown = steps[:MAX_COMMENT_ROWS]
     yield from table(("Application", "What", "Blueprint", "Needed by", "Waits for it"), (_row(step) for step in shown))
-    if len(steps) > MAX_ROWS:
+    if len(steps) > MAX_COMMENT_ROWS:
         yield ""
-        yield f"And {len(steps) - MAX_ROWS} more."
+        yield f"And {len(steps) - MAX_COMMENT_ROWS} more."
     yield from ("", "<details><summary>Digests, and who signed them</summary>", "")
     yield from table(("Application", "Digest", "Signed for"), (_evidence(step) for step in shown if step.after is not None))
     yield from ("", "</details>")
 
 
-def _row(step: Step) -> Sequence[str]:
+def _row(step: ApplicationChange) -> Sequence[str]:
     package = step.package
     needed_by = sorted({one.application for one in package.required_by} - {package.application})
-    what = step.what if step.before is not None else "added"
+    what = step.summary if step.before is not None else "added"
     return (
         escape(package.application),
         escape(what),
         escape(f"{package.blueprint} {package.version}"),
         _some(needed_by),
-        _some(step.waiting),
+        _some(step.affected_dependents),
     )
 
 
-def _evidence(step: Step) -> Sequence[str]:
+def _evidence(step: ApplicationChange) -> Sequence[str]:
     package = step.package
     before = f"`{_short(step.before.digest)}` -> " if step.before is not None and step.before.digest != package.digest else ""
     signed = [f"{one.policy} by {one.authority}" for one in package.evidence]
@@ -120,8 +120,8 @@ def _evidence(step: Step) -> Sequence[str]:
 
 def _some(names: Sequence[str]) -> str:
     """Names as a cell, not so many that the table could grow without bounds."""
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return escape(", ".join(names[:MAX_NAMES]) + more)
+    more = f" and {len(names) - MAX_CELL_NAMES} more" if len(names) > MAX_CELL_NAMES else ""
+    return escape(", ".join(names[:MAX_CELL_NAMES]) + more)
 
 
 def _short(digest: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.blocker import Held, Refused, problems_of
-from reconciler.decide.standing import Standing
+from reconciler.decide.standing import LockTrust
 from reconciler.model.status import Condition
 
 if TYPE_CHECKING:
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 MAX_LOST: Final = 8
 
-STANDS: Final = Standing()
+TRUSTED: Final = LockTrust()
 _STAGES: Final[tuple[Stage, ...]] = ("Valid", "Resolved", "Trusted", "Committed")
 NO_POLICY: Final = Condition(type="Admitted", status="True", reason="NoPolicy", message="no EnvironmentPolicy applies")
 
 
 def conditions(
-    lock: EnvironmentLock | None, blocker: Blocker | None, standing: Standing, admitted: Condition
+    lock: EnvironmentLock | None, blocker: Blocker | None, standing: LockTrust, admitted: Condition
 ) -> Iterable[Condition]:
     """Valid, Admitted, Resolved, Trusted, Committed, in this order.
 
@@ -74,13 +74,13 @@ def _not_reached(type_: str, first: Stage) -> Condition:
     return Condition(type=type_, status="Unknown", reason="NotReached", message=f"not looked at: {first} comes first")
 
 
-def _trust(standing: Standing) -> Condition | None:
+def _trust(standing: LockTrust) -> Condition | None:
     """What is to be said of what is locked; None when all of it is still trusted."""
-    if standing.lost:
-        message = f"{_listed(standing.lost)}; what runs is left running"
+    if standing.untrusted:
+        message = f"{_listed(standing.untrusted)}; what runs is left running"
         return Condition(type="Trusted", status="False", reason="Untrusted", message=message)
-    if standing.unclear:
-        return Condition(type="Trusted", status="Unknown", reason="Damaged", message=_listed(standing.unclear))
+    if standing.unverifiable:
+        return Condition(type="Trusted", status="Unknown", reason="Damaged", message=_listed(standing.unverifiable))
     if standing.fault is not None:
         message = f"cannot be checked again: {standing.fault.message}"
         return Condition(type="Trusted", status="Unknown", reason=standing.fault.reason, message=message)

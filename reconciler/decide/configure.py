@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.conform import complaints, schema_problem
-from reconciler.decide.defaults import TooMuch, defaults, fill_forms, merge
+from reconciler.decide.conform import schema_problem, violations
+from reconciler.decide.defaults import CostLimitExceeded, apply_one_of_defaults, defaults, merge_defaults
 from reconciler.decide.shape import did_you_mean
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.decide.conform import Complaint
-    from reconciler.decide.validate import Declared
+    from reconciler.decide.conform import SchemaViolation
+    from reconciler.decide.validate import DeclaredApplication
     from reconciler.model.blueprint import Blueprint
-    from reconciler.model.source import Source, Way
+    from reconciler.model.source import KeyPath, Source
 
-CONFIG: Way = ("spec", "config")
+CONFIG: KeyPath = ("spec", "config")
 
 
-def schema_fault(blueprint: Blueprint) -> str | None:
+def config_schema_problem(blueprint: Blueprint) -> str | None:
     """Why a Blueprint's configSchema cannot be used, in one sentence; None when it can."""
     schema = blueprint.spec.config_schema
     if schema is None:
@@ -33,13 +33,13 @@ def schema_fault(blueprint: Blueprint) -> str | None:
     if found is None:
         try:
             defaults(schema)
-        except TooMuch as error:
+        except CostLimitExceeded as error:
             found = str(error)
     return f"its configSchema cannot be used: {found}" if found else None
 
 
-def values_of(
-    blueprint: Blueprint, declared: Declared | None, given: Iterable[Mapping[str, Any]]
+def application_values(
+    blueprint: Blueprint, declared: DeclaredApplication | None, given: Iterable[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The values for the chart.
 
@@ -51,31 +51,36 @@ def values_of(
     Returns:
         The values, and the problems of the person's config (at its file's lines).
     """
-    values = unchecked_values(blueprint, declared, given)
+    values = merge_values(blueprint, declared, given)
     schema, problems = blueprint.spec.config_schema, list[Problem]()
     if declared is not None and (problem := _size_problem(blueprint, declared)) is not None:
         problems.append(problem)
     if schema is not None:
-        problems.extend(problem_of(one, declared.source if declared else None) for one in complaints(schema, values))
+        problems.extend(as_problem(one, declared.source if declared else None) for one in violations(schema, values))
     return values, tuple(problems)
 
 
-def unchecked_values(blueprint: Blueprint, declared: Declared | None, given: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The values alone, unchecked; a size that the Blueprint does not have adds nothing. Arguments as for `values_of`."""
+def merge_values(
+    blueprint: Blueprint, declared: DeclaredApplication | None, given: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The values alone, unchecked; a size that the Blueprint does not have adds nothing.
+
+    Arguments as for `application_values`.
+    """
     schema = blueprint.spec.config_schema
     values = defaults(schema) if schema is not None else {}
     if declared is not None and declared.application.spec.size is not None:
-        merge(values, blueprint.spec.overlays.get(declared.application.spec.size, {}))
+        merge_defaults(values, blueprint.spec.overlays.get(declared.application.spec.size, {}))
     for one in given:
-        merge(values, one)
+        merge_defaults(values, one)
     if declared is not None:
-        merge(values, declared.application.spec.config)
+        merge_defaults(values, declared.application.spec.config)
     if schema is not None:
-        fill_forms(schema, values)
+        apply_one_of_defaults(schema, values)
     return values
 
 
-def problem_of(one: Complaint, source: Source | None) -> Problem:
+def as_problem(one: SchemaViolation, source: Source | None) -> Problem:
     """A complaint about values, at the line of the config that it is about; at none where nobody's file is to blame."""
     message = f"{'.'.join(str(step) for step in ('config', *one.way))}: {one.words}"
     if source is None:
@@ -83,7 +88,7 @@ def problem_of(one: Complaint, source: Source | None) -> Problem:
     return source.problem("InvalidConfig", message, (*CONFIG, *one.way), hint=one.hint, at_value=not one.at_key)
 
 
-def _size_problem(blueprint: Blueprint, declared: Declared) -> Problem | None:
+def _size_problem(blueprint: Blueprint, declared: DeclaredApplication) -> Problem | None:
     size = declared.application.spec.size
     if size is None or size in blueprint.spec.overlays:
         return None

@@ -6,12 +6,12 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.candidates import Candidates, nearest
-from reconciler.decide.catalog import PassedOver
-from reconciler.decide.repairs import Repairs
-from reconciler.decide.search import Circular, Impossible, possible, search
+from reconciler.decide.candidates import CandidateFinder, closest_requirement
+from reconciler.decide.catalog import ExcludedVersion
+from reconciler.decide.repairs import FixFinder
+from reconciler.decide.search import CyclicSolution, NoSolution, is_solvable, solve
 from reconciler.decide.shape import did_you_mean
-from reconciler.decide.versions import fits, newest_first
+from reconciler.decide.versions import newest_first, satisfies
 from reconciler.model.blueprint import blueprint_name, short_name
 from reconciler.model.problem import Problem, Related
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.needs import Choice, Need
-    from reconciler.decide.validate import Wish
+    from reconciler.decide.needs import Candidate, Requirement
+    from reconciler.decide.validate import ValidatedInput
 
-MAX_STEPS: Final = 200_000
-MAX_SHOWN: Final = 8
+MAX_CONFLICT_STEPS: Final = 200_000
+MAX_REPORTED: Final = 8
 _VERSION = ("spec", "blueprint", "version")
 
 
-class Conflict:
+class ConflictReporter:
     """What to say of a wish that cannot be met.
 
     Args:
@@ -36,47 +36,47 @@ class Conflict:
         catalog: what can be installed.
     """
 
-    def __init__(self, wish: Wish, candidates: Candidates, catalog: Catalog) -> None:
+    def __init__(self, wish: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
         self._wish = wish
         self._candidates = candidates
-        self._repairs = Repairs(wish, candidates, catalog)
+        self._repairs = FixFinder(wish, candidates, catalog)
 
-    def hopeless(self, need: Need) -> Problem | None:
+    def unsatisfiable(self, need: Requirement) -> Problem | None:
         """The problem of a demand that no version at all can meet."""
         if next(self._candidates.of([need]), None) is not None:
             return None
         return self._no_candidate([need])
 
-    def told(self, roots: Sequence[Need], impossible: Impossible) -> tuple[Problem, ...]:
+    def report(self, roots: Sequence[Requirement], impossible: NoSolution) -> tuple[Problem, ...]:
         """The problem of demands that cannot be met together."""
-        if isinstance(impossible, Circular):
+        if isinstance(impossible, CyclicSolution):
             return (self._circle(impossible),)
         if not impossible.causes:
             source = min(self._wish.declared.items())[1].source
             hint = "narrow the ranges, or split the Environment"
             return (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
-        core = self._core(roots, impossible.causes)
+        core = self._minimal_conflict_set(roots, impossible.causes)
         needs = self._contested(core, impossible.causes)
         alone = next((n for n in needs if next(self._candidates.of([n]), None) is None), None)
         problem = self._no_candidate([alone]) if alone is not None else self._clash(core, needs)
-        repair = self._repairs.first(roots, core, needs)
+        repair = self._repairs.first_fix(roots, core, needs)
         hint = "; ".join(filter(None, (repair, problem.hint))) or "to ask for another version of one of these alone does not help"
-        return (Problem.model_validate({**dict(problem), "hint": hint, "related": self._asked(core[:MAX_SHOWN])}),)
+        return (Problem.model_validate({**dict(problem), "hint": hint, "related": self._asked(core[:MAX_REPORTED])}),)
 
-    def lost(self, choice: Choice) -> Problem:
+    def excluded_pin(self, choice: Candidate) -> Problem:
         """The problem of a locked version that may not be used any more, and that nothing asks to move away from."""
-        why = choice.lost
+        why = choice.exclusion
         code, reason = (why.code, why.reason) if why else ("Untrusted", "")
         via = f" (through {' -> '.join(choice.chain[:-1])})" if len(choice.chain) > 1 else ""
         where = f"{choice.application}{via} is locked to {choice.blueprint} {choice.version}"
         way = ("spec", "blueprint", "name") if via else _VERSION
         source = self._wish.declared[choice.chain[0]].source
         listed = self._candidates.versions(choice.blueprint)
-        asking = self._repairs.asking(choice, (v for v in listed if v != choice.version))
+        asking = self._repairs.version_request(choice, (v for v in listed if v != choice.version))
         hint = f"what runs is left running; {f'to move away, {asking}' if asking else 'no other version of it alone would do'}"
         return source.problem(code, f"{where}, which may no longer be used: {reason}", way, at_value=True, hint=hint)
 
-    def _circle(self, circular: Circular) -> Problem:
+    def _circle(self, circular: CyclicSolution) -> Problem:
         """A circle, named whole: Flux would wait for ever on it."""
         links, found = [], circular.found
         for requirer, name in pairwise(circular.circle):
@@ -88,7 +88,7 @@ class Conflict:
             "Cycle", message, ("spec", "blueprint"), hint="bind one of these dependencies to an Application of its own"
         )
 
-    def _core(self, roots: Sequence[Need], causes: Iterable[Need]) -> list[Need]:
+    def _minimal_conflict_set(self, roots: Sequence[Requirement], causes: Iterable[Requirement]) -> list[Requirement]:
         """A least set of the declared Applications that cannot be had together."""
         near = {cause.chain[0] for cause in causes}
         core = [root for root in roots if root.application in near]
@@ -104,26 +104,26 @@ class Conflict:
                 core, size = less, min(size, max(1, len(less) // 2))
         return core
 
-    def _possible(self, roots: Sequence[Need]) -> bool:
-        return possible(roots, self._candidates, steps=MAX_STEPS)
+    def _possible(self, roots: Sequence[Requirement]) -> bool:
+        return is_solvable(roots, self._candidates, steps=MAX_CONFLICT_STEPS)
 
-    def _contested(self, core: Sequence[Need], causes: Sequence[Need]) -> list[Need]:
+    def _contested(self, core: Sequence[Requirement], causes: Sequence[Requirement]) -> list[Requirement]:
         """The needs on the one Application over which the core clashes, sorted."""
         try:
-            search(core, self._candidates, steps=MAX_STEPS)
-        except Impossible as impossible:
+            solve(core, self._candidates, steps=MAX_CONFLICT_STEPS)
+        except NoSolution as impossible:
             causes = impossible.causes or causes
-        by_name: dict[str, list[Need]] = {}
+        by_name: dict[str, list[Requirement]] = {}
         for cause in causes:
             by_name.setdefault(cause.application, []).append(cause)
         contested = min(by_name.values(), key=lambda ns: (-len({n.requirer for n in ns}), ns[0].application))
         return sorted(dict.fromkeys(contested), key=lambda n: (not n.declared, n.chain, n.written, n.range))
 
-    def _clash(self, core: Sequence[Need], needs: Sequence[Need]) -> Problem:
-        first = nearest(needs)
+    def _clash(self, core: Sequence[Requirement], needs: Sequence[Requirement]) -> Problem:
+        first = closest_requirement(needs)
         demands = _demands(needs)
-        shown = "; ".join(demands[:MAX_SHOWN])
-        more = f"; and {len(demands) - MAX_SHOWN} more" if len(demands) > MAX_SHOWN else ""
+        shown = "; ".join(demands[:MAX_REPORTED])
+        more = f"; and {len(demands) - MAX_REPORTED} more" if len(demands) > MAX_REPORTED else ""
         if all(n.blueprint == first.blueprint for n in needs):
             message = f"no one version of {first.application} suits all who need it: {shown}{more}; {self._funnel(needs)}"
         else:
@@ -131,7 +131,7 @@ class Conflict:
         newest = next((r for r in core if r.application not in self._candidates.prior), core[0])
         return self._wish.declared[newest.application].source.problem("Conflict", message, _VERSION, at_value=True)
 
-    def _asked(self, core: Sequence[Need]) -> tuple[Related, ...]:
+    def _asked(self, core: Sequence[Requirement]) -> tuple[Related, ...]:
         """What each of the core asks for, at its line."""
         found = []
         for root in core:
@@ -140,22 +140,22 @@ class Conflict:
             found.append(Related(message=message, file=at.file, line=at.line, column=at.column))
         return tuple(found)
 
-    def _funnel(self, needs: Sequence[Need]) -> str:
+    def _funnel(self, needs: Sequence[Requirement]) -> str:
         """How many versions there are, how many of them are in range, and how many of these can be used."""
         versions = {v for n in needs for listed in self._candidates.listed(n).values() for v in listed}
-        in_range = [v for v in versions if all(fits(v, n.range) for n in needs)]
+        in_range = [v for v in versions if all(satisfies(v, n.range) for n in needs)]
         if not in_range:
             return f"found {len(versions)}, in all these ranges 0"
-        looked_at = {one.version: one for one in self._candidates.tried(needs)}
-        over = [one for one in looked_at.values() if isinstance(one, PassedOver)]
+        looked_at = {one.version: one for one in self._candidates.evaluate(needs)}
+        over = [one for one in looked_at.values() if isinstance(one, ExcludedVersion)]
         word = "signed" if over and all(one.code == "Untrusted" for one in over) else "usable"
         of = f" of the {len(looked_at)} newest" if len(looked_at) < len(in_range) else ""
         return f"found {len(versions)}, in range {len(in_range)}, {word} {len(looked_at) - len(over)}{of}"
 
-    def _no_candidate(self, needs: Sequence[Need]) -> Problem:
+    def _no_candidate(self, needs: Sequence[Requirement]) -> Problem:
         """Why no version of one Application will do, whatever else is chosen."""
-        need = nearest(needs)
-        if need.endless:
+        need = closest_requirement(needs)
+        if need.is_recursive:
             circle = " -> ".join((*need.lineage[need.lineage.index(need.blueprint) :], need.blueprint))
             return self._at(need, "Cycle", f"these Blueprints each bring along the next, without end: {circle}")
         listed = self._candidates.listed(need)
@@ -168,14 +168,14 @@ class Conflict:
             return self._at(
                 need, "UnknownBlueprint", f"{_says(need)}, which is not in {where}", hint=self._alike(need), at_name=True
             )
-        over = [one for one in self._candidates.tried(needs) if isinstance(one, PassedOver)]
+        over = [one for one in self._candidates.evaluate(needs) if isinstance(one, ExcludedVersion)]
         if not over:
             message = f"{_says(need)}; found {len(versions)} versions, in range 0"
             return self._at(need, "NoVersion", message, hint=_newest(versions, need.range))
         reasons = "; ".join(f"{one.version}: {one.reason}" for one in over[:3])
         return self._at(need, over[0].code, f"{_says(need)}; {self._funnel(needs)}: {reasons}", hint=self._way_out(need, over))
 
-    def _alike(self, need: Need) -> str:
+    def _alike(self, need: Requirement) -> str:
         """A Blueprint of nearly that name which this Environment knows to exist."""
         if not need.declared:
             return ""
@@ -184,29 +184,29 @@ class Conflict:
         hint = did_you_mean(short_name(need.blueprint), {short_name(name) for name in known})
         return hint if hint.startswith("did you mean") else ""
 
-    def _way_out(self, need: Need, over: Sequence[PassedOver]) -> str:
+    def _way_out(self, need: Requirement, over: Sequence[ExcludedVersion]) -> str:
         """What a person can do who wants one of the versions that were passed over."""
         match over[0].code:
             case "Downgrade":
-                asking = self._repairs.asking(need, (one.version for one in over if one.code == "Downgrade"))
+                asking = self._repairs.version_request(need, (one.version for one in over if one.code == "Downgrade"))
                 return f"to go back on purpose, {asking}" if asking else ""
             case "UpgradeBlocked":
-                steps = self._candidates.steps(need, [one.version for one in over if one.code == "UpgradeBlocked"])
+                steps = self._candidates.upgrade_path(need, [one.version for one in over if one.code == "UpgradeBlocked"])
                 step = next((v for v in steps if not need.declared or self._possible([replace(need, range=v)])), None)
                 return f"go to {step} first" if step else "see the Blueprint's notes on how to get there"
             case _:
                 return ""
 
-    def _at(self, need: Need, code: str, message: str, *, hint: str = "", at_name: bool = False) -> Problem:
+    def _at(self, need: Requirement, code: str, message: str, *, hint: str = "", at_name: bool = False) -> Problem:
         """A problem at the place in a person's file where the chain begins."""
         source = self._wish.declared[need.chain[0]].source
         way = ("spec", "blueprint", "version" if need.declared and not at_name else "name")
         return source.problem(code, message, way, at_value=True, hint=hint)
 
 
-def _demands(needs: Iterable[Need]) -> list[str]:
+def _demands(needs: Iterable[Requirement]) -> list[str]:
     """Who needs which range through whom; versions of a Blueprint that say the same are told in one."""
-    alike: dict[tuple[tuple[str, ...], str], list[Need]] = {}
+    alike: dict[tuple[tuple[str, ...], str], list[Requirement]] = {}
     for need in needs:
         alike.setdefault((need.chain, need.range), []).append(need)
     found = []
@@ -219,12 +219,12 @@ def _demands(needs: Iterable[Need]) -> list[str]:
 
 
 def _newest(versions: Sequence[str], range_: str) -> str:
-    early = next((v for v in versions if not fits(v, "*") and fits(v.partition("-")[0], range_)), None)
+    early = next((v for v in versions if not satisfies(v, "*") and satisfies(v.partition("-")[0], range_)), None)
     if early is not None:
         return f"{early} is a pre-release, which only a range that names one takes, such as ^{early}"
     return f"the newest are {', '.join(versions[:3])}"
 
 
-def _says(need: Need) -> str:
+def _says(need: Requirement) -> str:
     via = "" if need.declared else f" (through {' -> '.join(need.chain)}, in {need.written})"
     return f"{need.requirer} needs {need.blueprint} {need.range}{via}"

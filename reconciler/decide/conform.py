@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
-from reconciler.decide.schema_work import is_too_much
+from reconciler.decide.schema_work import exceeds_cost_limit
 from reconciler.decide.shape import did_you_mean, nearest
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from jsonschema_rs import ValidationError
 
-    from reconciler.model.source import Way
+    from reconciler.model.source import KeyPath
 
 MAX_LISTED: Final = 12  # allowed values that are listed; more do not fit a line
-MAX_WORD: Final = 80
+MAX_SHOWN_WORD: Final = 80
 _REQUIRED: Final = "is required"
 MAX_COMPLAINTS: Final = 200  # more than anybody reads; to look for the nearest known key costs time
 TOO_MUCH: Final = "would take too long to check: references and forms multiply"
@@ -57,7 +57,7 @@ _OTHERS: Final = {
 
 
 @dataclass(frozen=True)
-class Complaint:
+class SchemaViolation:
     """One thing wrong with values.
 
     Attributes:
@@ -68,7 +68,7 @@ class Complaint:
         meant: the known key of which this one is a misspelling; may be empty.
     """
 
-    way: Way
+    way: KeyPath
     words: str
     hint: str = ""
     at_key: bool = False
@@ -77,7 +77,7 @@ class Complaint:
 
 def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
     """Why a schema cannot be used, in a few words; None when it can. What a schema says is no secret."""
-    if is_too_much(schema, {}):
+    if exceeds_cost_limit(schema, {}):
         return TOO_MUCH
     try:
         _validator(schema, default, mask=None)
@@ -88,9 +88,9 @@ def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> st
     return None
 
 
-def complaints(
+def violations(
     schema: Mapping[str, Any], values: Any, *, default: str = "2020-12", who: str = "the Blueprint"
-) -> Iterator[Complaint]:
+) -> Iterator[SchemaViolation]:
     """All that is wrong with values, or the first MAX_COMPLAINTS things.
 
     Args:
@@ -99,8 +99,8 @@ def complaints(
         default: the draft that counts when the schema names none: `2020-12` or `7`.
         who: whose schema it is, for the words about unknown keys.
     """
-    if is_too_much(schema, values):
-        yield Complaint((), TOO_MUCH, "nest less")
+    if exceeds_cost_limit(schema, values):
+        yield SchemaViolation((), TOO_MUCH, "nest less")
         return
     errors = _validator(schema, default).iter_errors(values)
     said = list(islice((one for error in errors for one in _said(error, schema, values, who)), MAX_COMPLAINTS))
@@ -108,9 +108,9 @@ def complaints(
     yield from (one for one in said if one.words != _REQUIRED or one.way not in meant)  # it is there, only misspelt
 
 
-def fits(schema: Mapping[str, Any], values: Any) -> bool:
+def is_valid(schema: Mapping[str, Any], values: Any) -> bool:
     """Whether values are as a usable schema says; draft 2020-12 when it names none. What is too much to check does not fit."""
-    return not is_too_much(schema, values) and bool(_validator(schema, "2020-12").is_valid(values))
+    return not exceeds_cost_limit(schema, values) and bool(_validator(schema, "2020-12").is_valid(values))
 
 
 def _never(uri: str) -> Any:
@@ -130,7 +130,7 @@ def _validator(schema: Mapping[str, Any], default: str, mask: str | None = "the 
     )
 
 
-def _said(error: ValidationError, schema: Mapping[str, Any], values: Any, who: str) -> Iterator[Complaint]:
+def _said(error: ValidationError, schema: Mapping[str, Any], values: Any, who: str) -> Iterator[SchemaViolation]:
     way, kind = _way(error.instance_path, values), error.kind
     match kind:
         case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
@@ -138,23 +138,23 @@ def _said(error: ValidationError, schema: Mapping[str, Any], values: Any, who: s
         case Kind.FalseSchema() if error.schema_path[-1:] == ["additionalProperties"]:  # where no key at all is known
             yield from _unknown(way, _at(values, way), (), who)
         case Kind.Required():
-            yield Complaint((*way, kind.property), _REQUIRED)
+            yield SchemaViolation((*way, kind.property), _REQUIRED)
         case Kind.Enum():
             yield _one_of(way, kind.options, _at(values, way))
         case Kind.AnyOf() | Kind.OneOfNotValid():
             yield from _forms(way, kind.context, schema, values, who)
         case Kind.PropertyNames():
             inner = next(_said(kind.error, schema, values, who), None)
-            yield Complaint(way, f"has a key that is not allowed: it {inner.words if inner else 'is invalid'}")
+            yield SchemaViolation(way, f"has a key that is not allowed: it {inner.words if inner else 'is invalid'}")
         case _:
-            yield Complaint(way, _words(kind))
+            yield SchemaViolation(way, _words(kind))
 
 
-def _unknown(way: Way, keys: Iterable[str], known: Iterable[str], who: str) -> Iterator[Complaint]:
+def _unknown(way: KeyPath, keys: Iterable[str], known: Iterable[str], who: str) -> Iterator[SchemaViolation]:
     names = sorted(known)
     for key in keys:
         meant = nearest(key, names)
-        yield Complaint((*way, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, meant=meant)
+        yield SchemaViolation((*way, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, meant=meant)
 
 
 def _words(kind: Any) -> str:
@@ -176,8 +176,8 @@ def _types(types: Iterable[str]) -> str:
 
 
 def _forms(
-    way: Way, context: list[list[ValidationError]], schema: Mapping[str, Any], values: Any, who: str
-) -> Iterator[Complaint]:
+    way: KeyPath, context: list[list[ValidationError]], schema: Mapping[str, Any], values: Any, who: str
+) -> Iterator[SchemaViolation]:
     """Why values have none of several forms: the only one that they can be meant to have speaks, else all in one sentence."""
     flat = [error for errors in context for error in errors]
     if flat and all(isinstance(e.kind, Kind.Constant | Kind.Enum) and _way(e.instance_path, values) == way for e in flat):
@@ -189,22 +189,22 @@ def _forms(
         for error in meant[0]:
             yield from _said(error, schema, values, who)
     elif not meant and all(len(errors) == 1 and isinstance(errors[0].kind, Kind.Type) for errors in context):
-        yield Complaint(way, _types(t for e in flat for t in e.kind.value))
+        yield SchemaViolation(way, _types(t for e in flat for t in e.kind.value))
     elif not meant and (told := list(dict.fromkeys(_discriminators(flat, way, values)))):
         for place in dict.fromkeys(place for place, _ in told):
             yield _one_of(place, [json.loads(option) for where, option in told if where == place], _at(values, place))
     else:
-        yield Complaint(way, f"has none of the {len(context)} forms that it may have")
+        yield SchemaViolation(way, f"has none of the {len(context)} forms that it may have")
 
 
-def _rules_out(error: ValidationError, way: Way, values: Any) -> bool:
+def _rules_out(error: ValidationError, way: KeyPath, values: Any) -> bool:
     """Whether an error says that another form is meant: a wrong type of the whole, or another word where forms are told apart."""
     if isinstance(error.kind, Kind.Type):
         return _way(error.instance_path, values) == way
     return isinstance(error.kind, Kind.Constant | Kind.Enum)
 
 
-def _discriminators(errors: Iterable[ValidationError], way: Way, values: Any) -> Iterator[tuple[Way, str]]:
+def _discriminators(errors: Iterable[ValidationError], way: KeyPath, values: Any) -> Iterator[tuple[KeyPath, str]]:
     """The words by which forms are told apart (one key below the whole), each with its place, as JSON."""
     for error in errors:
         place = _way(error.instance_path, values)
@@ -213,25 +213,25 @@ def _discriminators(errors: Iterable[ValidationError], way: Way, values: Any) ->
                 yield place, json.dumps(option)
 
 
-def _one_of(way: Way, options: list[Any], value: Any) -> Complaint:
+def _one_of(way: KeyPath, options: list[Any], value: Any) -> SchemaViolation:
     shown = list(dict.fromkeys(_shown(option) for option in options))
     if len(shown) > MAX_LISTED:
         words = f"must be one of {', '.join(shown[:MAX_LISTED])} and {len(shown) - MAX_LISTED} more"
     else:
         words = f"must be one of {', '.join(shown)}" if len(shown) > 1 else f"must be {', '.join(shown)}"
     near = nearest(value, [o for o in options if isinstance(o, str)]) if isinstance(value, str) else ""
-    return Complaint(way, words, f"did you mean {near}?" if near else "")
+    return SchemaViolation(way, words, f"did you mean {near}?" if near else "")
 
 
 def _shown(option: Any) -> str:
     """A word of the schema's own, which is no secret."""
     text = option if isinstance(option, str) and option.strip() else json.dumps(option, default=str)
-    return text if len(text) <= MAX_WORD else text[: MAX_WORD - 3] + "..."
+    return text if len(text) <= MAX_SHOWN_WORD else text[: MAX_SHOWN_WORD - 3] + "..."
 
 
-def _way(path: Iterable[str | int], values: Any) -> Way:
+def _way(path: Iterable[str | int], values: Any) -> KeyPath:
     """The validator's path; it takes keys of digits alone for indexes."""
-    way: Way = ()
+    way: KeyPath = ()
     for step in path:
         is_key = isinstance(values, dict)
         way = (*way, str(step) if is_key else step)
@@ -239,7 +239,7 @@ def _way(path: Iterable[str | int], values: Any) -> Way:
     return way
 
 
-def _at(values: Any, way: Way) -> Any:
+def _at(values: Any, way: KeyPath) -> Any:
     for step in way:
         values = values[step]
     return values

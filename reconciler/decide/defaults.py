@@ -13,16 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.decide.conform import fits, schema_problem
+from reconciler.decide.conform import is_valid, schema_problem
 
-MAX_DEPTH: Final = 64  # of a schema that speaks of itself; no document is nested deeper
-MAX_STEPS: Final = 100_000  # parts of a schema that are looked at: parts that speak of each other have ways without number
+MAX_SCHEMA_DEPTH: Final = 64  # of a schema that speaks of itself; no document is nested deeper
+MAX_SCHEMA_STEPS: Final = 100_000  # parts of a schema that are looked at: parts that speak of each other have ways without number
 MAX_NESTED: Final = 128
 _FORM_STEPS: Final = 1_000  # what it costs to try a form
 _SHARED: Final = ("$defs", "definitions")
 
 
-class TooMuch(ValueError):  # noqa: N818 - it is what it says
+class CostLimitExceeded(ValueError):  # noqa: N818 - it is what it says
     """To collect the defaults of a schema would take too long."""
 
 
@@ -31,21 +31,23 @@ class _Root:
     """A whole schema, and how much of it may still be looked at."""
 
     schema: Mapping[str, Any]
-    left: int = MAX_STEPS
+    left: int = MAX_SCHEMA_STEPS
 
     def spend(self, steps: int, depth: int = 0) -> None:
-        """Go on, or raise TooMuch."""
+        """Go on, or raise CostLimitExceeded."""
         self.left -= steps
         if self.left < 0 or depth > MAX_NESTED:
-            raise TooMuch(f"it takes more than {MAX_STEPS} steps, or {MAX_NESTED} into each other, to collect its defaults")
+            raise CostLimitExceeded(
+                f"it takes more than {MAX_SCHEMA_STEPS} steps, or {MAX_NESTED} into each other, to collect its defaults"
+            )
 
 
-def merge(into: dict[str, Any], new: Mapping[str, Any]) -> None:
+def merge_defaults(into: dict[str, Any], new: Mapping[str, Any]) -> None:
     """Lay new values over old ones in place: mappings key by key, everything else replaced whole (as Helm does)."""
     for key, value in new.items():
         old = into.get(key)
         if isinstance(old, dict) and isinstance(value, dict):
-            merge(old, value)
+            merge_defaults(old, value)
         else:
             into[key] = copy.deepcopy(value)
 
@@ -54,31 +56,31 @@ def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What holds whatever the values are; a property without any default is left out.
 
     Raises:
-        TooMuch: there are too many.
+        CostLimitExceeded: there are too many.
     """
     return _of(schema, _Root(schema))
 
 
-def fill_forms(schema: Mapping[str, Any], values: dict[str, Any]) -> None:
+def apply_one_of_defaults(schema: Mapping[str, Any], values: dict[str, Any]) -> None:
     """Fill in, in place, the defaults of the forms that the values have, where nothing stands yet; at most MAX_STEPS far."""
-    with contextlib.suppress(TooMuch):
+    with contextlib.suppress(CostLimitExceeded):
         _fill(schema, _Root(schema), values, 0)
 
 
 def _of(schema: Any, root: _Root, followed: tuple[str, ...] = (), depth: int = 0) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    if not isinstance(schema, Mapping) or len(followed) > MAX_DEPTH:
+    if not isinstance(schema, Mapping) or len(followed) > MAX_SCHEMA_DEPTH:
         return values
     root.spend(1, depth)
     reference = schema.get("$ref")
     if isinstance(reference, str) and reference not in followed:
-        merge(values, _of(_behind(reference, root.schema), root, (*followed, reference), depth + 1))
+        merge_defaults(values, _of(_behind(reference, root.schema), root, (*followed, reference), depth + 1))
     for part in _list(schema, "allOf"):
-        merge(values, _of(part, root, followed, depth + 1))
+        merge_defaults(values, _of(part, root, followed, depth + 1))
     for key, part in _properties(schema).items():
         found = _default(part, root, followed, depth + 1)
         if found is not None:
-            merge(values, {key: found[0]})
+            merge_defaults(values, {key: found[0]})
     return values
 
 
@@ -103,7 +105,7 @@ def _parts(data: Any) -> int:
 
 
 def _fill(schema: Any, root: _Root, values: dict[str, Any], depth: int) -> None:
-    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
+    if not isinstance(schema, Mapping) or depth > MAX_SCHEMA_DEPTH:
         return
     root.spend(1)
     for word in ("oneOf", "anyOf"):
@@ -128,9 +130,9 @@ def _filled(form: Any, root: _Root, values: Mapping[str, Any]) -> dict[str, Any]
         return None
     root.spend(_FORM_STEPS)
     filled = _of(form, root)
-    merge(filled, values)
+    merge_defaults(filled, values)
     alone = {**{word: root.schema[word] for word in _SHARED if word in root.schema}, **form}  # where its references lead
-    return filled if schema_problem(alone) is None and fits(alone, filled) else None
+    return filled if schema_problem(alone) is None and is_valid(alone, filled) else None
 
 
 def _behind(reference: str, root: Mapping[str, Any]) -> Any:

@@ -26,7 +26,7 @@ class _Body(BaseModel):
     context: str = ""
 
 
-def repository_of(event: str, body: bytes) -> str | None:
+def changed_repository(event: str, body: bytes) -> str | None:
     """The repository (owner/name, in small letters: to Gitea they are the same) that a delivery calls to look at.
 
     None when nothing of interest happened there: what the reconciler writes makes no work, nor does any check but the one that

@@ -62,7 +62,7 @@ def scope(config: Mapping[str, Any], *, application: str, blueprint: str, versio
     }
 
 
-def check(text: str) -> str | None:
+def expression_problem(text: str) -> str | None:
     """Why an expression cannot be used, in one sentence for its author; None when it can.
 
     Args:
@@ -83,23 +83,23 @@ def check(text: str) -> str | None:
     return None
 
 
-def holds(text: str, scope: Scope) -> bool:
+def evaluate_condition(text: str, scope: Scope) -> bool:
     """Whether a condition (`when`) is true.
 
     Args:
-        text: as for `check`.
+        text: as for `expression_problem`.
         scope: see `scope`.
 
     Raises:
         ExpressionError: it cannot be used, or cannot be evaluated with these values, or gives neither true nor false.
     """
-    found = value(text, scope)
+    found = evaluate(text, scope)
     if isinstance(found, bool):
         return found
     raise ExpressionError(f"`{_bare(text)}` gives {kind(found)}, not true or false")
 
 
-def value(text: str, scope: Scope) -> Any:
+def evaluate(text: str, scope: Scope) -> Any:
     """What an expression gives: plain data as JSON has it, mappings in the order of their keys.
 
     Raises:
@@ -107,7 +107,7 @@ def value(text: str, scope: Scope) -> Any:
     """
     text = _bare(text)
     program = _program(text)
-    if (fault := check(text)) is not None or isinstance(program, str):
+    if (fault := expression_problem(text)) is not None or isinstance(program, str):
         raise ExpressionError(fault)
     # `.config` is CEL's own spelling of "config, whatever stands around it", and a variable of that name to the library.
     read = {name: scope[name.removeprefix(".")] for name in program.variables()}
@@ -122,7 +122,7 @@ def value(text: str, scope: Scope) -> Any:
     return found
 
 
-def parses(text: str) -> bool:
+def is_expression(text: str) -> bool:
     """Whether the text is CEL at all, and not too long."""
     return not isinstance(_program(_bare(text)), str)
 

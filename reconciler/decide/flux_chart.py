@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.decide.flux_kit import warning
-from reconciler.decide.flux_values import placeholders
-from reconciler.decide.helmrelease import mapping, text
+from reconciler.decide.flux_values import placeholder_problems
+from reconciler.decide.helmrelease import mapping, text_field
 from reconciler.decide.shape import kind_of
 from reconciler.decide.versions import is_range, is_version
 from reconciler.model.blueprint import PREFIX, blueprint_name
@@ -16,11 +16,11 @@ from reconciler.model.blueprint import PREFIX, blueprint_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.decide.flux_kit import Kit, Release
+    from reconciler.decide.flux_kit import FluxManifests, ImportedRelease
     from reconciler.model.problem import Problem
-    from reconciler.model.source import Source, Way
+    from reconciler.model.source import KeyPath, Source
 
-ANY: Final = "*"
+ANY_VERSION: Final = "*"
 _OCI: Final = "oci://"
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]*")
 _MAX_NAME: Final = 64
@@ -28,7 +28,7 @@ _OPERATOR_GAP: Final = re.compile(r"(~>|[<>=^~]+)\s*v?(?=[0-9x*])", re.IGNORECAS
 
 
 @dataclass(frozen=True)
-class Chart:
+class ImportedChart:
     """What a HelmRelease installs.
 
     Attributes:
@@ -43,18 +43,18 @@ class Chart:
 
 
 @dataclass(frozen=True)
-class _Said:
+class _ChartRef:
     """A chart's name, version and origin as they are written, and where."""
 
     source: Source
     name: Any
-    name_way: Way
+    name_way: KeyPath
     version: Any
-    version_way: Way
+    version_way: KeyPath
     url: str
 
 
-def chart_of(release: Release, kit: Kit) -> tuple[Chart | None, tuple[Problem, ...]]:
+def imported_chart(release: ImportedRelease, kit: FluxManifests) -> tuple[ImportedChart | None, tuple[Problem, ...]]:
     """The chart of a HelmRelease, or None when no Application can be made of it; and what is wrong or lost."""
     problems: list[Problem] = []
     said = _said(release, kit, problems)
@@ -64,7 +64,7 @@ def chart_of(release: Release, kit: Kit) -> tuple[Chart | None, tuple[Problem, .
     name = said.name.rstrip("/").rpartition("/")[2] if isinstance(said.name, str) else ""
     blueprint = blueprint_name(name)
     if not name or not _NAME.fullmatch(blueprint) or len(blueprint) > _MAX_NAME:
-        asked = tuple(placeholders(source, str(said.name), said.name_way))
+        asked = tuple(placeholder_problems(source, str(said.name), said.name_way))
         message = f"{release.name} has the chart {said.name!r}, which cannot be a Blueprint's name"
         problems.extend(asked or [source.problem("NoBlueprint", message, said.name_way, at_value=True)])
         return None, tuple(problems)
@@ -80,10 +80,10 @@ def chart_of(release: Release, kit: Kit) -> tuple[Chart | None, tuple[Problem, .
         message = f"the chart {name}{where} is taken for the Blueprint {blueprint}, which a catalog must have"
         hint = "write a blueprint.yaml for it and run `reconciler publish`"
         problems.append(warning(source.problem("NotABlueprint", message, said.name_way, at_value=True, hint=hint)))
-    return Chart(blueprint, version, catalog), tuple(problems)
+    return ImportedChart(blueprint, version, catalog), tuple(problems)
 
 
-def _said(release: Release, kit: Kit, problems: list[Problem]) -> _Said | None:
+def _said(release: ImportedRelease, kit: FluxManifests, problems: list[Problem]) -> _ChartRef | None:
     """`spec.chart.spec`, or what `spec.chartRef` leads to."""
     reference = mapping(release.spec.get("chartRef"))
     if not reference:
@@ -93,7 +93,7 @@ def _said(release: Release, kit: Kit, problems: list[Problem]) -> _Said | None:
             problems.append(release.source.problem("MissingField", message, ("spec",)))
             return None
         return _of_chart(release.source, chart, ("spec", "chart", "spec"), release.namespace, kit, problems)
-    way: Way = ("spec", "chartRef")
+    way: KeyPath = ("spec", "chartRef")
     origin = _origin(kit, reference, release.namespace)
     if origin is None:
         message = f"{release.name} takes its chart from {_called(reference)}, which is not in the kit"
@@ -101,50 +101,52 @@ def _said(release: Release, kit: Kit, problems: list[Problem]) -> _Said | None:
         return None
     spec = mapping(mapping(origin.data).get("spec"))
     if kind_of(origin) == "HelmChart":
-        return _of_chart(origin, spec, ("spec",), text(reference, "namespace") or release.namespace, kit, problems)
+        return _of_chart(origin, spec, ("spec",), text_field(reference, "namespace") or release.namespace, kit, problems)
     ref = mapping(spec.get("ref"))
     field = "semver" if "semver" in ref else "tag"
     if "digest" in ref:
         message = f"the digest of {_called(reference)} is left out: the reconciler pins what it resolves and checked"
         problems.append(warning(origin.problem("LeftOut", message, ("spec", "ref", "digest"), at_value=True)))
-    url = text(spec, "url")
-    return _Said(origin, _without_user(url), ("spec", "url"), ref.get(field), ("spec", "ref", field), _without_user(url))
+    url = text_field(spec, "url")
+    return _ChartRef(origin, _without_user(url), ("spec", "url"), ref.get(field), ("spec", "ref", field), _without_user(url))
 
 
-def _of_chart(source: Source, chart: Mapping[str, Any], way: Way, namespace: str, kit: Kit, problems: list[Problem]) -> _Said:
+def _of_chart(
+    source: Source, chart: Mapping[str, Any], way: KeyPath, namespace: str, kit: FluxManifests, problems: list[Problem]
+) -> _ChartRef:
     reference = mapping(chart.get("sourceRef"))
     origin = _origin(kit, reference, namespace)
     if origin is None:
         message = f"{_called(reference)} is not in the kit: which catalog it means is unknown"
         problems.append(warning(source.problem("NotInKit", message, (*way, "sourceRef"))))
-    url = text(mapping(mapping(origin.data).get("spec")), "url") if origin else ""
-    return _Said(source, chart.get("chart"), (*way, "chart"), chart.get("version"), (*way, "version"), _without_user(url))
+    url = text_field(mapping(mapping(origin.data).get("spec")), "url") if origin else ""
+    return _ChartRef(source, chart.get("chart"), (*way, "chart"), chart.get("version"), (*way, "version"), _without_user(url))
 
 
-def _origin(kit: Kit, reference: Mapping[str, Any], namespace: str) -> Source | None:
-    kind, name = text(reference, "kind"), text(reference, "name")
-    wanted = text(reference, "namespace") or namespace
-    loose = [one for (k, ns, n), one in kit.origins.items() if (k, n) == (kind, name) and "" in {ns, wanted}]
-    return kit.origins.get((kind, wanted, name)) or (loose[0] if len(loose) == 1 else None)
+def _origin(kit: FluxManifests, reference: Mapping[str, Any], namespace: str) -> Source | None:
+    kind, name = text_field(reference, "kind"), text_field(reference, "name")
+    wanted = text_field(reference, "namespace") or namespace
+    loose = [one for (k, ns, n), one in kit.sources.items() if (k, n) == (kind, name) and "" in {ns, wanted}]
+    return kit.sources.get((kind, wanted, name)) or (loose[0] if len(loose) == 1 else None)
 
 
 def _called(reference: Mapping[str, Any]) -> str:
-    return f"{text(reference, 'kind') or 'a source'} {text(reference, 'name')}".rstrip()
+    return f"{text_field(reference, 'kind') or 'a source'} {text_field(reference, 'name')}".rstrip()
 
 
-def _version(said: _Said, blueprint: str, problems: list[Problem]) -> str | None:
+def _version(said: _ChartRef, blueprint: str, problems: list[Problem]) -> str | None:
     """The version or range in npm's words; None when it cannot be said in them."""
     source, way = said.source, said.version_way
-    written = ANY if said.version is None else said.version
+    written = ANY_VERSION if said.version is None else said.version
     if not isinstance(written, str):
         message = f"the version of {blueprint} is the number {written}, which may have lost a zero"
         problems.append(source.problem("InvalidRange", message, way, at_value=True, hint="quote it"))
         return None
     version = as_npm_range(written)
     if kind_of(source) == "OCIRepository" and not is_version(version) and way[-1] == "tag":
-        version = ANY  # a tag such as `latest`
+        version = ANY_VERSION  # a tag such as `latest`
     if not is_range(version):
-        left = tuple(placeholders(source, written, way))
+        left = tuple(placeholder_problems(source, written, way))
         message = f"{written!r} is not a version range that the reconciler reads"
         problems.extend(left or [source.problem("InvalidRange", message, way, at_value=True)])
         return None
@@ -159,7 +161,7 @@ def as_npm_range(written: str) -> str:
     """A range in the words of Helm's library, as npm has it: `>= 1.0, < 2` is `>=1.0 <2`, `v1.2.3` is `1.2.3`."""
     words = " ".join(written.replace(",", " ").split())
     words = _OPERATOR_GAP.sub(lambda found: found[1].replace("~>", "~").replace("==", "="), words)
-    return re.sub(r"^=?v?(?=[0-9])", "", words) or ANY
+    return re.sub(r"^=?v?(?=[0-9])", "", words) or ANY_VERSION
 
 
 def _without_user(url: str) -> str:

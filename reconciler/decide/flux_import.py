@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.decide.configure import CONFIG
-from reconciler.decide.flux_chart import Chart, chart_of
-from reconciler.decide.flux_kit import Kit, Release, read_kit, warning
-from reconciler.decide.flux_loss import lost
-from reconciler.decide.flux_values import doubts, placeholders, unescaped
-from reconciler.decide.scaffold import CLUSTER_HINT, NOWHERE, environment_of, everywhere
-from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, is_reserved, validate
+from reconciler.decide.flux_chart import ImportedChart, imported_chart
+from reconciler.decide.flux_kit import FluxManifests, ImportedRelease, collect, warning
+from reconciler.decide.flux_loss import unsupported_fields
+from reconciler.decide.flux_values import ambiguous_values, placeholder_problems, unescaped
+from reconciler.decide.scaffold import CLUSTER_HINT, NO_LOCATION, environment_of, uniform_locations
+from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, is_reserved, sort_problems, validate
 from reconciler.model.base import API_VERSION
 from reconciler.model.blueprint import PREFIX, short_name
 from reconciler.model.problem import Problem
-from reconciler.model.source import Source, Way
+from reconciler.model.source import KeyPath, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _APPLICATION: Final = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 _MAX_NAME: Final = 53  # `model.base.ApplicationName`
-VALUES: Final[Way] = ("spec", "values")
+VALUES: Final[KeyPath] = ("spec", "values")
 
 
 @dataclass(frozen=True)
-class Made:
+class ImportedApplication:
     """One Application and the HelmRelease that it was.
 
     Attributes:
@@ -42,8 +42,8 @@ class Made:
     """
 
     name: str
-    release: Release
-    chart: Chart
+    release: ImportedRelease
+    chart: ImportedChart
 
     @property
     def file(self) -> str:
@@ -65,7 +65,7 @@ class Imported:
     """
 
     documents: Mapping[str, Mapping[str, Any]]
-    applications: tuple[Made, ...]
+    applications: tuple[ImportedApplication, ...]
     left: tuple[str, ...]
     graph: Mapping[str, tuple[str, ...]]
     catalogs: tuple[str, ...]
@@ -80,20 +80,20 @@ def import_flux(sources: Iterable[Source], clusters: Sequence[str] = ()) -> Impo
         clusters: where the Environment is placed: names of clusters, which say its Organization, type and regions as well.
             None of them gives no environment.yaml.
     """
-    kit = read_kit(sources)
+    kit = collect(sources)
     problems = list(kit.problems)
-    made: dict[str, Made] = {}  # by the HelmRelease's key
+    made: dict[str, ImportedApplication] = {}  # by the HelmRelease's key
     taken: set[str] = set()
     catalogs: set[str] = set()
     for release in kit.releases:
-        chart, found = chart_of(release, kit)
+        chart, found = imported_chart(release, kit)
         problems.extend(found)
         name = _name(release, taken, problems) if chart else None
         if chart and name:
             taken.add(name)
             catalogs.add(chart.catalog)
-            one = Made(name, release, chart)
-            problems.extend(lost(release, name))
+            one = ImportedApplication(name, release, chart)
+            problems.extend(unsupported_fields(release, name))
             if _is_valid(one, problems):
                 made[release.key] = one
     documents: dict[str, Mapping[str, Any]] = {}
@@ -107,17 +107,17 @@ def import_flux(sources: Iterable[Source], clusters: Sequence[str] = ()) -> Impo
         left=tuple(one.key for one in kit.releases if one.key not in made),
         graph=kit.graph,
         catalogs=tuple(sorted(catalogs - {""})),
-        problems=in_order(problems),
+        problems=sort_problems(problems),
     )
 
 
-def _is_valid(one: Made, problems: list[Problem]) -> bool:
+def _is_valid(one: ImportedApplication, problems: list[Problem]) -> bool:
     """Whether `validate` lets the document pass; what it finds is told where it stands in the kit."""
     source = one.release.source
-    told = tuple(doubts(source, one.release.spec.get("values"), VALUES))
+    told = tuple(ambiguous_values(source, one.release.spec.get("values"), VALUES))
     document = _application(one, {})
-    places = dict(everywhere(document, source.places.get(("spec",), NOWHERE)))
-    places |= {(*CONFIG, *way[len(VALUES) :]): place for way, place in source.places.items() if way[: len(VALUES)] == VALUES}
+    places = dict(uniform_locations(document, source.locations.get(("spec",), NO_LOCATION)))
+    places |= {(*CONFIG, *way[len(VALUES) :]): place for way, place in source.locations.items() if way[: len(VALUES)] == VALUES}
     found = validate({one.file: Source(one.file, document, places)})[1]
     placed = [p.model_copy(update={"file": source.file}) for p in found if p.file == one.file]  # no environment.yaml is here
     known = {(p.code, p.place) for p in told}
@@ -125,7 +125,7 @@ def _is_valid(one: Made, problems: list[Problem]) -> bool:
     return not has_errors(placed)
 
 
-def _name(release: Release, taken: set[str], problems: list[Problem]) -> str | None:
+def _name(release: ImportedRelease, taken: set[str], problems: list[Problem]) -> str | None:
     """The first good name that is free; None when there is none."""
     source, way = release.source, ("metadata", "name")
     short = short_name(release.name)
@@ -136,14 +136,14 @@ def _name(release: Release, taken: set[str], problems: list[Problem]) -> str | N
                 message = f"{release.name} becomes the Application {name}: {why}"
                 problems.append(warning(source.problem("NameChanged", message, way, at_value=True)))
             return name
-    left = tuple(placeholders(source, release.name, way))
+    left = tuple(placeholder_problems(source, release.name, way))
     message = f"no Application comes of {release.name}: {why}"
     hint = "rename it: an Application's name is a DNS label of at most 53 characters that begins with a letter"
     problems.extend(left or [source.problem("InvalidName", message, way, at_value=True, hint=hint)])
     return None
 
 
-def _application(one: Made, bind: Mapping[str, str]) -> dict[str, Any]:
+def _application(one: ImportedApplication, bind: Mapping[str, str]) -> dict[str, Any]:
     spec: dict[str, Any] = {"blueprint": {"name": one.chart.blueprint, "version": one.chart.version}}
     if values := one.release.spec.get("values"):
         spec["config"] = unescaped(values)
@@ -154,12 +154,14 @@ def _application(one: Made, bind: Mapping[str, str]) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "Application", "metadata": {"name": one.name}, "spec": spec}
 
 
-def _bind(one: Made, kit: Kit, made: Mapping[str, Made], problems: list[Problem]) -> dict[str, str]:
+def _bind(
+    one: ImportedApplication, kit: FluxManifests, made: Mapping[str, ImportedApplication], problems: list[Problem]
+) -> dict[str, str]:
     """Which Application each dependency is, where it is not the one that is called like its Blueprint."""
     bind: dict[str, str] = {}
     plain: list[str] = []
     release = one.release
-    for target in kit.waits[release.key]:
+    for target in kit.dependencies[release.key]:
         other = made.get(target.key)
         if other is None or other is one:
             continue

@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.decide.helmrelease import mapping, text
+from reconciler.decide.helmrelease import mapping, text_field
 from reconciler.decide.shape import kind_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _REPOSITORY_FIELDS: Final = frozenset({"url", "type", "interval", "timeout", "re
 
 
 @dataclass(frozen=True)
-class Release:
+class ImportedRelease:
     """One HelmRelease.
 
     Attributes:
@@ -47,32 +47,32 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Kit:
+class FluxManifests:
     """All that was read.
 
     Attributes:
         releases: in the order of files and documents.
-        origins: HelmRepositories, OCIRepositories and the like by (kind, namespace, name).
+        sources: HelmRepositories, OCIRepositories and the like by (kind, namespace, name).
         graph: the names that each HelmRelease waits for, sorted; those that the kit does not hold stand as they are written.
-        waits: the same as HelmReleases, by key, in the order written, without those that the kit does not hold.
+        dependencies: the same as HelmReleases, by key, in the order written, without those that the kit does not hold.
         problems: of the kit as a whole: what was not read, doubles, unknown dependencies, circles.
     """
 
-    releases: tuple[Release, ...]
-    origins: Mapping[tuple[str, str, str], Source]
+    releases: tuple[ImportedRelease, ...]
+    sources: Mapping[tuple[str, str, str], Source]
     graph: Mapping[str, tuple[str, ...]]
-    waits: Mapping[str, tuple[Release, ...]]
+    dependencies: Mapping[str, tuple[ImportedRelease, ...]]
     problems: tuple[Problem, ...]
 
 
-def read_kit(sources: Iterable[Source]) -> Kit:
+def collect(sources: Iterable[Source]) -> FluxManifests:
     """Sort a kit's documents. Nothing in them raises: what makes no sense is a problem."""
     problems: list[Problem] = []
     found: list[Source] = []
     origins: dict[tuple[str, str, str], Source] = {}
     kustomizations: list[Source] = []
     for source in sources:
-        kind, group = kind_of(source), text(mapping(source.data), "apiVersion").partition("/")[0]
+        kind, group = kind_of(source), text_field(mapping(source.data), "apiVersion").partition("/")[0]
         if source.problems:
             problems.extend(source.problems)
         elif (kind, group) == ("HelmRelease", _HELM):
@@ -88,11 +88,11 @@ def read_kit(sources: Iterable[Source]) -> Kit:
     for kustomization in kustomizations:
         problems.extend(_lost_of_kustomization(kustomization, releases))
     graph: dict[str, tuple[str, ...]] = {}
-    waits: dict[str, tuple[Release, ...]] = {}
+    waits: dict[str, tuple[ImportedRelease, ...]] = {}
     for release in releases:
         graph[release.key], waits[release.key] = _dependencies(release, releases, problems)
     problems.extend(_circle(releases, graph))
-    return Kit(releases, origins, dict(sorted(graph.items())), waits, tuple(problems))
+    return FluxManifests(releases, origins, dict(sorted(graph.items())), waits, tuple(problems))
 
 
 def warning(problem: Problem) -> Problem:
@@ -101,7 +101,7 @@ def warning(problem: Problem) -> Problem:
 
 
 def _meta(source: Source, field: str) -> str:
-    return text(mapping(mapping(source.data).get("metadata")), field)
+    return text_field(mapping(mapping(source.data).get("metadata")), field)
 
 
 def _left_out(source: Source, kind: str) -> Problem:
@@ -121,7 +121,7 @@ def _lost_of_origin(source: Source) -> Iterable[Problem]:
             yield warning(source.problem("LeftOut", message, ("spec", field), hint=hint))
 
 
-def _lost_of_kustomization(source: Source, releases: Iterable[Release]) -> Iterable[Problem]:
+def _lost_of_kustomization(source: Source, releases: Iterable[ImportedRelease]) -> Iterable[Problem]:
     """Kustomize would change what the files say, or leave some of them out."""
     data = mapping(source.data)
     for field in sorted(data.keys() - _ENVELOPE):
@@ -136,7 +136,7 @@ def _lost_of_kustomization(source: Source, releases: Iterable[Release]) -> Itera
             yield warning(release.source.problem("NotListed", message))
 
 
-def _releases(found: Iterable[Source], problems: list[Problem]) -> tuple[Release, ...]:
+def _releases(found: Iterable[Source], problems: list[Problem]) -> tuple[ImportedRelease, ...]:
     known: dict[tuple[str, str], Source] = {}
     for source in found:
         identity = _meta(source, "namespace"), _meta(source, "name")
@@ -151,20 +151,20 @@ def _releases(found: Iterable[Source], problems: list[Problem]) -> tuple[Release
             known[identity] = source
     count = Counter(name for _, name in known)
     return tuple(
-        Release(source, name, namespace, name if count[name] == 1 else f"{namespace}/{name}")
+        ImportedRelease(source, name, namespace, name if count[name] == 1 else f"{namespace}/{name}")
         for (namespace, name), source in known.items()
     )
 
 
 def _dependencies(
-    release: Release, releases: Iterable[Release], problems: list[Problem]
-) -> tuple[tuple[str, ...], tuple[Release, ...]]:
+    release: ImportedRelease, releases: Iterable[ImportedRelease], problems: list[Problem]
+) -> tuple[tuple[str, ...], tuple[ImportedRelease, ...]]:
     written = release.spec.get("dependsOn")
     names: set[str] = set()
-    waits: dict[str, Release] = {}
+    waits: dict[str, ImportedRelease] = {}
     for index, one in enumerate(written if isinstance(written, list) else []):
         way = ("spec", "dependsOn", index)
-        name, namespace = text(mapping(one), "name"), text(mapping(one), "namespace") or release.namespace
+        name, namespace = text_field(mapping(one), "name"), text_field(mapping(one), "namespace") or release.namespace
         if not name:
             problems.append(release.source.problem("MissingField", f"dependsOn.{index} of {release.name} names nothing", way))
             continue
@@ -179,7 +179,7 @@ def _dependencies(
     return tuple(sorted(names)), tuple(waits.values())
 
 
-def _find(releases: Iterable[Release], namespace: str, name: str) -> Release | None:
+def _find(releases: Iterable[ImportedRelease], namespace: str, name: str) -> ImportedRelease | None:
     """The HelmRelease that is meant; where a document does not say its Namespace, the name alone must do."""
     called = [one for one in releases if one.name == name]
     exact = [one for one in called if one.namespace == namespace]
@@ -187,7 +187,7 @@ def _find(releases: Iterable[Release], namespace: str, name: str) -> Release | N
     return exact[0] if exact else loose[0] if len(loose) == 1 else None
 
 
-def _circle(releases: Iterable[Release], graph: Mapping[str, tuple[str, ...]]) -> Iterable[Problem]:
+def _circle(releases: Iterable[ImportedRelease], graph: Mapping[str, tuple[str, ...]]) -> Iterable[Problem]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:

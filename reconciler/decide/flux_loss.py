@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.decide.flux_kit import warning
-from reconciler.decide.helmrelease import mapping, text
+from reconciler.decide.helmrelease import mapping, text_field
 from reconciler.decide.render import REMEDIATION_RETRIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.decide.flux_kit import Release
+    from reconciler.decide.flux_kit import ImportedRelease
     from reconciler.model.problem import Problem
-    from reconciler.model.source import Way
+    from reconciler.model.source import KeyPath
 
 # Carried over, or looked at by others; `interval` is how often Flux looks, which changes nothing that runs.
 _KNOWN: Final = frozenset(
@@ -21,7 +21,7 @@ _KNOWN: Final = frozenset(
 )
 _KNOWN_OF_CHART: Final = frozenset({"chart", "version", "sourceRef", "interval"})
 # Without these something else would run.
-_GRAVE: Final = {
+_CHANGES_WHAT_RUNS: Final = {
     "postRenderers": "change the chart instead",
     "kubeConfig": "import this HelmRelease into the Environment of that cluster",
     "valuesFiles": "write their values into spec.config",
@@ -30,13 +30,13 @@ _GRAVE: Final = {
 _OWN_RETRIES: Final = {"retries": REMEDIATION_RETRIES}  # what the reconciler writes itself
 
 
-def lost(release: Release, application: str) -> Iterable[Problem]:
+def unsupported_fields(release: ImportedRelease, application: str) -> Iterable[Problem]:
     """Everything that the Application will not have, each at its place."""
     yield from _values_from(release)
     yield from _moves(release, application)
-    light: list[tuple[str, Way]] = []
+    light: list[tuple[str, KeyPath]] = []
     for name, way in _others(release):
-        hint = _GRAVE.get(str(way[-1]))
+        hint = _CHANGES_WHAT_RUNS.get(str(way[-1]))
         if hint is None:
             light.append((name, way))
             continue
@@ -49,7 +49,7 @@ def lost(release: Release, application: str) -> Iterable[Problem]:
         yield warning(release.source.problem("LeftOut", f"{names} of {release.name}: left out", light[0][1], hint=hint))
 
 
-def _others(release: Release) -> Iterable[tuple[str, Way]]:
+def _others(release: ImportedRelease) -> Iterable[tuple[str, KeyPath]]:
     """Every field that is not carried over: those of `install` and the like one by one, since they differ in weight."""
     metadata = mapping(mapping(release.source.data).get("metadata"))
     for field in ("labels", "annotations"):
@@ -69,21 +69,22 @@ def _others(release: Release) -> Iterable[tuple[str, Way]]:
                 yield f"{field}.{key}", ("spec", field, key)
 
 
-def _values_from(release: Release) -> Iterable[Problem]:
+def _values_from(release: ImportedRelease) -> Iterable[Problem]:
     given = release.spec.get("valuesFrom")
     for index, one in enumerate(given if isinstance(given, list) else []):
         entry = mapping(one)
-        key = f" (key {text(entry, 'valuesKey')})" if text(entry, "valuesKey") else ""
-        message = f"{release.name} has values from {text(entry, 'kind')} {text(entry, 'name')}{key}, which an Application cannot"
+        key = f" (key {text_field(entry, 'valuesKey')})" if text_field(entry, "valuesKey") else ""
+        source = f"{text_field(entry, 'kind')} {text_field(entry, 'name')}{key}"
+        message = f"{release.name} has values from {source}, which an Application cannot"
         hint = "write them into spec.config; a secret belongs into a Secret that the chart refers to"
         yield release.source.problem("LeftOut", message, ("spec", "valuesFrom", index), hint=hint)
 
 
-def _moves(release: Release, application: str) -> Iterable[Problem]:
+def _moves(release: ImportedRelease, application: str) -> Iterable[Problem]:
     """A Helm release is taken over only where its name and Namespace stay."""
-    target = text(release.spec, "targetNamespace")
+    target = text_field(release.spec, "targetNamespace")
     prefix = f"{target}-" if target else ""  # helm-controller's default
-    name = text(release.spec, "releaseName") or prefix + release.name
+    name = text_field(release.spec, "releaseName") or prefix + release.name
     where = target or release.namespace
     if (name, where) != (application, application):
         there = f"{name} in {where}" if where else name

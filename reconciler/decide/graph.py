@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from reconciler.model.lock import EnvironmentLock, Package, Requirer
 
-MAX_ROWS: Final = 10_000
+MAX_GRAPH_ROWS: Final = 10_000
 """Rows of one drawing: a graph in which much is shared has more ways through it than anyone reads."""
 
 
 @dataclass(frozen=True)
-class Row:
+class GraphRow:
     """A line of a tree.
 
     Attributes:
@@ -36,18 +36,18 @@ def is_declared(package: Package) -> bool:
     return any(one.application == package.application for one in package.required_by)
 
 
-def tree(lock: EnvironmentLock) -> list[Row]:
+def tree(lock: EnvironmentLock) -> list[GraphRow]:
     """What nobody else needs, each with all that it needs; what is below one that stands there twice is shown once."""
     packages = {p.application: p for p in lock.packages}
     needed = {name for p in lock.packages for name in p.depends_on}
     roots = [p for p in lock.packages if p.application not in needed]
-    return _rows([Row(0, root) for root in roots], lambda row: _below(row, packages))
+    return _rows([GraphRow(0, root) for root in roots], lambda row: _dependencies(row, packages))
 
 
-def why(lock: EnvironmentLock, application: str) -> list[Row]:
+def why(lock: EnvironmentLock, application: str) -> list[GraphRow]:
     """An Application, and below it whoever needs it, up to what people declared. Raises KeyError when it is not there."""
     packages = {p.application: p for p in lock.packages}
-    return _rows([Row(0, packages[application])], lambda row: _above(row, packages))
+    return _rows([GraphRow(0, packages[application])], lambda row: _dependents(row, packages))
 
 
 def mermaid(lock: EnvironmentLock) -> str:
@@ -61,12 +61,12 @@ def mermaid(lock: EnvironmentLock) -> str:
     return "\n".join(["flowchart LR", *nodes, *edges, ""])
 
 
-def _rows(first: Sequence[Row], following: Callable[[Row], Sequence[Row]]) -> list[Row]:
+def _rows(first: Sequence[GraphRow], following: Callable[[GraphRow], Sequence[GraphRow]]) -> list[GraphRow]:
     """Rows, each followed by those that hang on it; where one stands again, they are left out."""
-    found: list[Row] = []
+    found: list[GraphRow] = []
     seen: set[str] = set()
     waiting = list(reversed(first))  # not by recursion: a chain may be longer than that can be deep
-    while waiting and len(found) < MAX_ROWS:
+    while waiting and len(found) < MAX_GRAPH_ROWS:
         row = waiting.pop()
         more = following(row)
         again = bool(more) and row.package.application in seen
@@ -77,16 +77,16 @@ def _rows(first: Sequence[Row], following: Callable[[Row], Sequence[Row]]) -> li
     return found
 
 
-def _below(row: Row, packages: Mapping[str, Package]) -> list[Row]:
+def _dependencies(row: GraphRow, packages: Mapping[str, Package]) -> list[GraphRow]:
     found = []
     for name in row.package.depends_on:
         if (package := packages.get(name)) is not None:
             requirer = next((r for r in package.required_by if r.application == row.package.application), None)
-            found.append(Row(row.depth + 1, package, requirer))
+            found.append(GraphRow(row.depth + 1, package, requirer))
     return found
 
 
-def _above(row: Row, packages: Mapping[str, Package]) -> list[Row]:
+def _dependents(row: GraphRow, packages: Mapping[str, Package]) -> list[GraphRow]:
     name = row.package.application
     by = [one for one in row.package.required_by if one.application != name]
-    return [Row(row.depth + 1, packages[one.application], one) for one in by if one.application in packages]
+    return [GraphRow(row.depth + 1, packages[one.application], one) for one in by if one.application in packages]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.decide.render import ENTRY_ANNOTATION, MANAGED_BY
-from reconciler.model.canonical import runs_of
+from reconciler.model.canonical import release_spec_digest
 
-Condition = Mapping[str, Any]
+FluxCondition = Mapping[str, Any]
 
 _STATUSES: Final = frozenset({"True", "False", "Unknown"})
 _OURS: Final = tuple(MANAGED_BY.items())
@@ -17,7 +17,7 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class HelmReleaseFacts:
     """What a HelmRelease says.
 
     Attributes:
@@ -28,11 +28,11 @@ class Facts:
         suspended: Flux does nothing for it.
         generation: of its spec; None when it does not say.
         observed: the generation that helm-controller acted on; None when it does not say.
-        sound: its conditions are conditions, and each type stands once.
+        well_formed: its conditions are conditions, and each type stands once.
         conditions: by type; of a doubled type the last.
         newest: the newest entry of its history; None when there is no history, empty when that entry is none.
         runs: digest over what its spec makes run (`model.canonical.runs_of`).
-        attempted: digest of the values last attempted.
+        last_attempted_config: digest of the values last attempted.
         attempted_chart: version of the chart last attempted.
         attempted_artifact: digest of the artifact last attempted.
     """
@@ -44,43 +44,43 @@ class Facts:
     suspended: bool
     generation: int | None
     observed: int | None
-    sound: bool
-    conditions: Mapping[str, Condition]
+    well_formed: bool
+    conditions: Mapping[str, FluxCondition]
     newest: Mapping[str, Any] | None
     runs: str
-    attempted: str | None
+    last_attempted_config: str | None
     attempted_chart: str | None
     attempted_artifact: str | None
 
 
-def facts_of(release: Mapping[str, Any]) -> Facts:
+def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
     """Read a HelmRelease as the Kubernetes API gives it, or as little of it as `world.cluster` keeps: then `runs` is there."""
     metadata, status = mapping(release.get("metadata")), mapping(release.get("status"))
     labels, annotations = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
     given = status.get("conditions") or ()
-    conditions: dict[str, Condition] = {}
+    conditions: dict[str, FluxCondition] = {}
     for one in given if isinstance(given, list) else ():
-        kind = text(mapping(one), "type")
-        if kind and text(one, "status") in _STATUSES:
+        kind = text_field(mapping(one), "type")
+        if kind and text_field(one, "status") in _STATUSES:
             conditions[kind] = one
     history = status.get("history")
     newest = mapping(history[0]) if isinstance(history, list) and history else None
     entry = annotations.get(ENTRY_ANNOTATION)
-    return Facts(
+    return HelmReleaseFacts(
         ours=entry is not None and all(labels.get(k) == v for k, v in _OURS),
         entry=entry if isinstance(entry, str) else None,
-        uid=text(metadata, "uid") or None,
+        uid=text_field(metadata, "uid") or None,
         deleted=bool(metadata.get("deletionTimestamp")),
         suspended=bool(mapping(release.get("spec")).get("suspend")),
         generation=_whole(metadata.get("generation")),
         observed=_whole(status.get("observedGeneration")),
-        sound=(isinstance(given, list) or not given) and len(conditions) == len(given),
+        well_formed=(isinstance(given, list) or not given) and len(conditions) == len(given),
         conditions=conditions,
         newest=newest,
-        runs=text(release, "runs") or runs_of(mapping(release.get("spec"))),
-        attempted=text(status, "lastAttemptedConfigDigest") or None,
-        attempted_chart=text(status, "lastAttemptedRevision") or None,
-        attempted_artifact=text(status, "lastAttemptedRevisionDigest") or None,
+        runs=text_field(release, "runs") or release_spec_digest(mapping(release.get("spec"))),
+        last_attempted_config=text_field(status, "lastAttemptedConfigDigest") or None,
+        attempted_chart=text_field(status, "lastAttemptedRevision") or None,
+        attempted_artifact=text_field(status, "lastAttemptedRevisionDigest") or None,
     )
 
 
@@ -89,7 +89,7 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
 
 
-def text(part: Mapping[str, Any], key: str) -> str:
+def text_field(part: Mapping[str, Any], key: str) -> str:
     """The string at a key, or an empty one."""
     value = part.get(key)
     return value if isinstance(value, str) else ""

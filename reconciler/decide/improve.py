@@ -8,48 +8,50 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.candidates import Candidates, Search
-from reconciler.decide.search import Impossible, TooDeep, search
-from reconciler.decide.versions import fits
+from reconciler.decide.candidates import CandidateFinder, SearchConstraints
+from reconciler.decide.search import NoSolution, SearchLimitExceeded, solve
+from reconciler.decide.versions import satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reconciler.decide.needs import Choice, Need
+    from reconciler.decide.needs import Candidate, Requirement
 
-MAX_TRIES: Final = 100
+MAX_OPTIMIZER_TRIES: Final = 100
 """Searches for something better; what is found until then is consistent in any case."""
-MAX_STEPS: Final = 500_000
+MAX_OPTIMIZER_STEPS: Final = 500_000
 
 
-def keep(
-    found: Mapping[str, Choice], roots: Sequence[Need], candidates: Candidates, free: Collection[str]
-) -> Mapping[str, Choice]:
+def minimize_changes(
+    found: Mapping[str, Candidate], roots: Sequence[Requirement], candidates: CandidateFinder, free: Collection[str]
+) -> Mapping[str, Candidate]:
     """A choice that leaves a greatest set of Applications in their locked versions."""
-    for name in _moved(found, roots, candidates, free)[:MAX_TRIES]:
+    for name in _moved(found, roots, candidates, free)[:MAX_OPTIMIZER_TRIES]:
         kept = _kept(found, candidates, free)
         if name in kept or name not in found:
             continue
         try:
-            better = _try(roots, candidates, Search(exactly=kept | {name: candidates.prior[name].version}))
-        except TooDeep:  # so would be the next tries
+            better = _try(roots, candidates, SearchConstraints(exactly=kept | {name: candidates.prior[name].version}))
+        except SearchLimitExceeded:  # so would be the next tries
             break
         if better is not None and (kept | {name: ""}).keys() <= _kept(better, candidates, free).keys():
             found = better
     return found
 
 
-def raise_(
-    found: Mapping[str, Choice], roots: Sequence[Need], candidates: Candidates, free: Collection[str]
-) -> Mapping[str, Choice]:
+def maximize_versions(
+    found: Mapping[str, Candidate], roots: Sequence[Requirement], candidates: CandidateFinder, free: Collection[str]
+) -> Mapping[str, Candidate]:
     """A choice in which no Application could be newer without another one being older."""
-    for name in sorted(found)[:MAX_TRIES]:
+    for name in sorted(found)[:MAX_OPTIMIZER_TRIES]:
         kept = _kept(found, candidates, free)
         while name in found and name not in kept:
             least = {other: choice.version for other, choice in found.items() if other not in kept and other != name}
             try:
-                better = _try(roots, candidates, Search(exactly=kept, at_least=least, above={name: found[name].version}))
-            except TooDeep:  # so would be the next tries
+                better = _try(
+                    roots, candidates, SearchConstraints(exactly=kept, at_least=least, above={name: found[name].version})
+                )
+            except SearchLimitExceeded:  # so would be the next tries
                 return found
             if better is None or better.keys() != found.keys():
                 break
@@ -57,17 +59,17 @@ def raise_(
     return found
 
 
-def _try(roots: Sequence[Need], candidates: Candidates, within: Search) -> Mapping[str, Choice] | None:
+def _try(roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints) -> Mapping[str, Candidate] | None:
     try:
-        better = search(roots, candidates, within, steps=MAX_STEPS)
-    except TooDeep:
+        better = solve(roots, candidates, within, steps=MAX_OPTIMIZER_STEPS)
+    except SearchLimitExceeded:
         raise
-    except Impossible:
+    except NoSolution:
         return None
-    return None if any(choice.lost for choice in better.values()) else better
+    return None if any(choice.exclusion for choice in better.values()) else better
 
 
-def _kept(found: Mapping[str, Choice], candidates: Candidates, free: Collection[str]) -> dict[str, str]:
+def _kept(found: Mapping[str, Candidate], candidates: CandidateFinder, free: Collection[str]) -> dict[str, str]:
     """The Applications that are in their locked versions."""
     prior = candidates.prior
     return {
@@ -79,7 +81,9 @@ def _kept(found: Mapping[str, Choice], candidates: Candidates, free: Collection[
     }
 
 
-def _moved(found: Mapping[str, Choice], roots: Sequence[Need], candidates: Candidates, free: Collection[str]) -> list[str]:
+def _moved(
+    found: Mapping[str, Candidate], roots: Sequence[Requirement], candidates: CandidateFinder, free: Collection[str]
+) -> list[str]:
     """The Applications that moved, and that no person asked to move."""
     asked = {root.application: root for root in roots}
     return [
@@ -89,10 +93,12 @@ def _moved(found: Mapping[str, Choice], roots: Sequence[Need], candidates: Candi
         and name not in free
         and past.blueprint == choice.blueprint
         and past.version != choice.version
-        and (name not in asked or fits(past.version, asked[name].range))
+        and (name not in asked or satisfies(past.version, asked[name].range))
     ]
 
 
-def went_back(found: Mapping[str, Choice], candidates: Candidates, needs: Mapping[str, Sequence[Need]]) -> bool:
+def has_backtracked(
+    found: Mapping[str, Candidate], candidates: CandidateFinder, needs: Mapping[str, Sequence[Requirement]]
+) -> bool:
     """Whether any Application is not in the first candidate that its needs allow."""
     return any(next(candidates.of(list(needs[name])), None) != choice for name, choice in found.items())

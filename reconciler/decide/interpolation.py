@@ -11,13 +11,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.decide.expressions import MAX_LENGTH, MAX_WEIGHT, ExpressionError, check, kind, number_text, parses, value, weight
+from reconciler.decide.expressions import (
+    MAX_LENGTH,
+    MAX_WEIGHT,
+    ExpressionError,
+    evaluate,
+    expression_problem,
+    is_expression,
+    kind,
+    number_text,
+    weight,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from reconciler.decide.expressions import Scope
-    from reconciler.model.source import Way
+    from reconciler.model.source import KeyPath
 
 MAX_EXPRESSIONS: Final = 50  # in one dependency's values: each may take a moment
 _CLOSING: Final = re.compile(r"(?=\}\})")  # of `}}}`, both
@@ -28,7 +38,7 @@ class _Expression:
     text: str
 
 
-def check_values(values: Mapping[str, Any]) -> str | None:
+def check_templates(values: Mapping[str, Any]) -> str | None:
     """Why values cannot be filled in, in one sentence for their author, which says where; None when they can."""
     count = 0
     for way, text in _texts(values, ()):
@@ -39,14 +49,14 @@ def check_values(values: Mapping[str, Any]) -> str | None:
                 count += 1
                 if count > MAX_EXPRESSIONS:
                     return f"there are more than {MAX_EXPRESSIONS} expressions in them"
-                if (fault := check(piece.text)) is not None:
+                if (fault := expression_problem(piece.text)) is not None:
                     return _at(way, fault)
         except ExpressionError as error:
             return _at(way, str(error))
     return None
 
 
-def filled(values: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+def interpolate(values: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     """The values with their expressions evaluated; they share nothing with what was given.
 
     Args:
@@ -56,11 +66,11 @@ def filled(values: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
     Raises:
         ExpressionError: an expression cannot be used or evaluated, or they all give too much; the message says where.
     """
-    if (fault := check_values(values)) is not None:
+    if (fault := check_templates(values)) is not None:
         raise ExpressionError(fault)
     room = MAX_WEIGHT
 
-    def fill(part: Any, way: Way) -> Any:
+    def fill(part: Any, way: KeyPath) -> Any:
         nonlocal room
         if isinstance(part, dict):
             return {key: fill(inner, (*way, key)) for key, inner in part.items()}
@@ -83,12 +93,12 @@ def filled(values: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
 def _filled_text(text: str, scope: Scope) -> Any:
     pieces = list(_pieces(text))
     if len(pieces) == 1 and isinstance(pieces[0], _Expression):
-        return value(pieces[0].text, scope)
+        return evaluate(pieces[0].text, scope)
     return "".join(_as_text(piece.text, scope) if isinstance(piece, _Expression) else piece for piece in pieces)
 
 
 def _as_text(expression: str, scope: Scope) -> str:
-    found = value(expression, scope)
+    found = evaluate(expression, scope)
     match found:
         case str():
             return found
@@ -100,7 +110,7 @@ def _as_text(expression: str, scope: Scope) -> str:
             raise ExpressionError(f"`{expression}` gives {kind(found)}, which cannot stand among other text")
 
 
-def _texts(part: Any, way: Way) -> Iterator[tuple[Way, str]]:
+def _texts(part: Any, way: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(part, str):
         yield way, part
     elif isinstance(part, dict):
@@ -128,8 +138,8 @@ def _closing(text: str, start: int) -> int:
     ends = [start + found.start() for found in _CLOSING.finditer(text[start : start + MAX_LENGTH + 2])]
     if not ends:
         raise ExpressionError(f"its {{{{ is not closed by }}}} within {MAX_LENGTH} characters")
-    return next((end for end in ends if parses(text[start:end])), ends[0])
+    return next((end for end in ends if is_expression(text[start:end])), ends[0])
 
 
-def _at(way: Way, words: str) -> str:
+def _at(way: KeyPath, words: str) -> str:
     return f"{'.'.join(str(step) for step in way)}: {words}"

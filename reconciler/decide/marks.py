@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, assert_never
 
 from reconciler.decide.blocker import Held, Refused, Unavailable
-from reconciler.decide.changes import counted
+from reconciler.decide.changes import change_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from reconciler.decide.admission import Admission
     from reconciler.decide.blocker import Blocker
-    from reconciler.decide.plan import Step
+    from reconciler.decide.plan import ApplicationChange
     from reconciler.decide.policies import EnvironmentPolicies
     from reconciler.model.status import EnvironmentStatus
 
@@ -34,7 +34,7 @@ _RED: Final = frozenset({"Failed", "Degraded"})
 
 
 @dataclass(frozen=True)
-class Mark:
+class CommitStatus:
     """A commit status: its state in the forge's words, and one line for people."""
 
     state: Literal["pending", "success", "failure"]
@@ -42,7 +42,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Bound:
+class PlanFingerprint:
     """What approvals of a plan are bound to.
 
     Attributes:
@@ -56,84 +56,86 @@ class Bound:
     packages: str
 
 
-def marks(status: EnvironmentStatus) -> Mapping[str, Mark]:
+def main_statuses(status: EnvironmentStatus) -> Mapping[str, CommitStatus]:
     """The marks of the commit that a status looked at, by context."""
     resolved = _resolved(status)
     return {RESOLVED_CONTEXT: _short(resolved), READY_CONTEXT: _short(_ready(status, resolved))}
 
 
-def plan_mark(steps: Sequence[Step], total: int, bound: Bound | None, blocker: Blocker | None) -> Mark:
+def plan_status(
+    steps: Sequence[ApplicationChange], total: int, bound: PlanFingerprint | None, blocker: Blocker | None
+) -> CommitStatus:
     """The mark of a pull request's head, under `PLAN_CONTEXT`: what merging it would do."""
     match blocker:
         case Refused():
-            return _short(Mark("failure", f"{blocker.reason}: {blocker.message}"))
+            return _short(CommitStatus("failure", f"{blocker.reason}: {blocker.message}"))
         case Held() | Unavailable():
-            return _short(Mark("pending", f"{blocker.reason}: {blocker.message}"))
+            return _short(CommitStatus("pending", f"{blocker.reason}: {blocker.message}"))
         case None:
             pass
         case _:
             assert_never(blocker)
-    words = counted(len(steps), total) if steps else "nothing changes of what runs"
-    return _short(Mark("success", f"{words}; diff {bound.files}-{bound.packages}; tree {bound.tree}" if bound else words))
+    words = change_count(len(steps), total) if steps else "nothing changes of what runs"
+    return _short(CommitStatus("success", f"{words}; diff {bound.files}-{bound.packages}; tree {bound.tree}" if bound else words))
 
 
-def bound_in(description: str) -> Bound | None:
+def parse_fingerprint(description: str) -> PlanFingerprint | None:
     """What a plan's mark binds approvals to."""
     found = _BOUND.search(description)
-    return Bound(found[3], found[1], found[2]) if found and found.end() == len(description) else None
+    return PlanFingerprint(found[3], found[1], found[2]) if found and found.end() == len(description) else None
 
 
-def policy_mark(admission: Admission, *, planned: bool = True) -> Mark:
+def policy_status(admission: Admission, *, planned: bool = True) -> CommitStatus:
     """The mark of a pull request's head, under `POLICY_CONTEXT`: what would happen if it were merged now.
 
     Without a plan it cannot be told, and is not green: what the pull request brings is not known.
     """
     if admission.reason == "PolicyBroken":
-        return _short(Mark("failure", admission.message))
+        return _short(CommitStatus("failure", admission.message))
     if not planned:
-        return Mark("pending", "there is no plan that could be held against the rules")
-    if admission.holds == "True":
-        return _short(Mark("success", f"merged now, it would be applied at once: {admission.message}"))
+        return CommitStatus("pending", "there is no plan that could be held against the rules")
+    if admission.status == "True":
+        return _short(CommitStatus("success", f"merged now, it would be applied at once: {admission.message}"))
     if admission.waits_only_for_windows:
-        return _short(Mark("success", f"merged now, it would wait: {admission.message}"))
-    return _short(Mark("pending", admission.message))
+        return _short(CommitStatus("success", f"merged now, it would wait: {admission.message}"))
+    return _short(CommitStatus("pending", admission.message))
 
 
-def policies_mark(policies: EnvironmentPolicies) -> Mark:
+def policies_status(policies: EnvironmentPolicies) -> CommitStatus:
     """The mark of the system repository's head, under `POLICY_CONTEXT`: whether its policies can be used."""
     problems = [problem for one in policies.broken for problem in one.problems]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return _short(Mark("failure", f"{problems[0]}{more}"))
-    return Mark("success", f"{len(policies.policies)} EnvironmentPolicy documents can be used")
+        return _short(CommitStatus("failure", f"{problems[0]}{more}"))
+    return CommitStatus("success", f"{len(policies.policies)} EnvironmentPolicy documents can be used")
 
 
-def _resolved(status: EnvironmentStatus) -> Mark:
+def _resolved(status: EnvironmentStatus) -> CommitStatus:
     if status.refused:
         first = status.problems[0] if status.problems else None
         words = f"{first.place}: {first.message}" if first and first.place else first.message if first else "refused"
-        return Mark("failure", words)
+        return CommitStatus("failure", words)
     for condition in status.conditions:
         if condition.type != "Ready" and condition.status != "True" and condition.reason != "NotReached":
-            return Mark("pending", f"{condition.reason}: {condition.message}")
-    return Mark("success", "resolved, signatures checked, and committed for Flux")
+            return CommitStatus("pending", f"{condition.reason}: {condition.message}")
+    return CommitStatus("success", "resolved, signatures checked, and committed for Flux")
 
 
-def _ready(status: EnvironmentStatus, resolved: Mark) -> Mark:
+def _ready(status: EnvironmentStatus, resolved: CommitStatus) -> CommitStatus:
     ready = status.condition("Ready")
     if resolved.state == "failure":
-        return Mark("failure", "this commit is refused; what runs is of an earlier one")
+        return CommitStatus("failure", "this commit is refused; what runs is of an earlier one")
     if resolved.state == "pending" and status.condition("Committed").status != "True":
-        return Mark("pending", "this commit is not resolved yet; what runs is of an earlier one")
+        return CommitStatus("pending", "this commit is not resolved yet; what runs is of an earlier one")
     if ready.status == "True":
-        return Mark("success", "every Application is ready on all its placements")
+        return CommitStatus("success", "every Application is ready on all its placements")
     if ready.status == "False" and ready.reason in _RED:
         bad = next(p for state in ("Failed", "Degraded") for a in status.applications for p in a.placements if p.state == state)
         name = next(a.name for a in status.applications if bad in a.placements)
-        return Mark("failure", f"{name}: {bad.reason} on {bad.cluster}: {bad.message}")
-    return Mark("pending", ready.reason)
+        return CommitStatus("failure", f"{name}: {bad.reason} on {bad.cluster}: {bad.message}")
+    return CommitStatus("pending", ready.reason)
 
 
-def _short(mark: Mark) -> Mark:
+def _short(mark: CommitStatus) -> CommitStatus:
     words = mark.description
-    return mark if len(words) <= MAX_DESCRIPTION else Mark(mark.state, words[: MAX_DESCRIPTION - 3] + "...")
+    return mark if len(words) <= MAX_DESCRIPTION else CommitStatus(mark.state, words[: MAX_DESCRIPTION - 3] + "...")

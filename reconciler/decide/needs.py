@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.decide import expressions
-from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.configure import unchecked_values
-from reconciler.decide.interpolation import filled
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.decide.configure import merge_values
+from reconciler.decide.interpolation import interpolate
 from reconciler.model.blueprint import Dependency, blueprint_name, short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reconciler.decide.validate import Declared, Wish
+    from reconciler.decide.validate import DeclaredApplication, ValidatedInput
     from reconciler.model.lock import Package
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Requirement:
     """Someone's demand on an Application.
 
     Attributes:
@@ -54,13 +54,13 @@ class Need:
         return self.requirer == self.application
 
     @property
-    def endless(self) -> bool:
+    def is_recursive(self) -> bool:
         """Whether it would go on for ever: a Blueprint brings along its own, which brings along its own, and so on."""
         return self.blueprint in self.lineage
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Candidate:
     """One version of a Blueprint for one Application.
 
     Attributes:
@@ -76,7 +76,7 @@ class Choice:
 
     application: str
     artifact: str
-    found: Verified | PassedOver = field(compare=False)
+    found: VerifiedBlueprint | ExcludedVersion = field(compare=False)
     version: str = field(compare=False)
     blueprint: str = field(compare=False)
     chain: tuple[str, ...] = field(compare=False)
@@ -84,22 +84,22 @@ class Choice:
     given: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
-    def lost(self) -> PassedOver | None:
+    def exclusion(self) -> ExcludedVersion | None:
         """Why it may not be used any more; None when it may."""
-        return self.found if isinstance(self.found, PassedOver) else None
+        return self.found if isinstance(self.found, ExcludedVersion) else None
 
     @property
-    def verified(self) -> Verified:
+    def verified(self) -> VerifiedBlueprint:
         """The Blueprint. Raises ValueError when it is lost."""
-        if isinstance(self.found, PassedOver):
+        if isinstance(self.found, ExcludedVersion):
             raise ValueError(f"{self.blueprint} {self.version} may not be used")  # noqa: TRY004 - no type is at fault
         return self.found
 
 
-def declared_need(one: Declared, *, range_: str | None = None) -> Need:
+def root_requirement(one: DeclaredApplication, *, range_: str | None = None) -> Requirement:
     """A person's demand; with another range than they wrote, to try whether that would help."""
     wanted = one.application.spec.blueprint
-    return Need(
+    return Requirement(
         application=one.name,
         blueprint=blueprint_name(wanted.name),
         range=range_ or wanted.version,
@@ -110,7 +110,7 @@ def declared_need(one: Declared, *, range_: str | None = None) -> Need:
     )
 
 
-class Needs:
+class DependencyReader:
     """The needs of choices, each computed once. Expressions see the wish's Environment.
 
     Args:
@@ -119,33 +119,35 @@ class Needs:
         binds: further `bind`s by Application, laid over people's own, to try whether they would help.
     """
 
-    def __init__(self, wish: Wish, prior: Mapping[str, Package], binds: Mapping[str, Mapping[str, str]] | None = None) -> None:
+    def __init__(
+        self, wish: ValidatedInput, prior: Mapping[str, Package], binds: Mapping[str, Mapping[str, str]] | None = None
+    ) -> None:
         self._wish = wish
         self._prior = prior
         self._binds = binds or {}
-        self._known: dict[tuple[Choice, tuple[str, ...]], tuple[Need, ...]] = {}
+        self._known: dict[tuple[Candidate, tuple[str, ...]], tuple[Requirement, ...]] = {}
 
-    def of(self, choice: Choice) -> tuple[Need, ...]:
+    def of(self, choice: Candidate) -> tuple[Requirement, ...]:
         """What a choice needs in turn. Raises ExpressionError when one of its expressions has no answer."""
         key = (choice, choice.chain)
-        if key not in self._known and choice.lost:
+        if key not in self._known and choice.exclusion:
             self._known[key] = tuple(self._as_locked(choice))
         if key not in self._known:
             scope = self._scope(choice) if _has_expressions(choice) else {}
             depends = choice.verified.blueprint.spec.depends
-            wanted = [d for d in depends if d.when is None or expressions.holds(d.when, scope)]
+            wanted = [d for d in depends if d.when is None or expressions.evaluate_condition(d.when, scope)]
             self._known[key] = tuple(self._need(choice, d, scope) for d in wanted)
         return self._known[key]
 
-    def _as_locked(self, choice: Choice) -> Iterator[Need]:
+    def _as_locked(self, choice: Candidate) -> Iterator[Requirement]:
         for name in self._prior[choice.application].depends_on:
             if name in self._prior:
                 blueprint = self._prior[name].blueprint
-                yield Need(name, blueprint, "*", choice.application, f"{choice.blueprint}@{choice.version}", choice.chain)
+                yield Requirement(name, blueprint, "*", choice.application, f"{choice.blueprint}@{choice.version}", choice.chain)
 
-    def _scope(self, choice: Choice) -> Mapping[str, Any]:
+    def _scope(self, choice: Candidate) -> Mapping[str, Any]:
         declared = self._wish.declared.get(choice.application)
-        values = unchecked_values(choice.verified.blueprint, declared, [choice.given] if choice.given else [])
+        values = merge_values(choice.verified.blueprint, declared, [choice.given] if choice.given else [])
         return expressions.scope(
             values,
             application=choice.application,
@@ -154,18 +156,18 @@ class Needs:
             environment=self._wish.environment,
         )
 
-    def _need(self, choice: Choice, dependency: Dependency, scope: Mapping[str, Any]) -> Need:
+    def _need(self, choice: Candidate, dependency: Dependency, scope: Mapping[str, Any]) -> Requirement:
         target = self._target(choice.application, dependency)
         dedicated = target not in self._wish.declared and dependency.values is not None
         values = dependency.values
-        return Need(
+        return Requirement(
             application=target,
             blueprint=dependency.name,
             range=dependency.version,
             requirer=choice.application,
             written=f"{choice.blueprint}@{choice.version}",
             chain=choice.chain,
-            values=filled(values, scope) if values is not None and scope else values,
+            values=interpolate(values, scope) if values is not None and scope else values,
             lineage=(*choice.lineage, choice.blueprint) if dedicated else (),
         )
 
@@ -173,19 +175,21 @@ class Needs:
         declared = self._wish.declared.get(application)
         bound = dict(declared.application.spec.bind) if declared else {}
         bound |= self._binds.get(application, {})
-        if dependency.key in bound:
-            return bound[dependency.key]
+        if dependency.bind_key in bound:
+            return bound[dependency.bind_key]
         short = short_name(dependency.name)
         return short if dependency.values is None else f"{application}-{short}"
 
 
-def unknown_binds(wish: Wish, found: Mapping[str, Choice]) -> Iterator[tuple[Declared, str, Verified]]:
+def unknown_binds(
+    wish: ValidatedInput, found: Mapping[str, Candidate]
+) -> Iterator[tuple[DeclaredApplication, str, VerifiedBlueprint]]:
     """Each key of people's `bind`s that the version chosen for their Application has no dependency of, with that version."""
     for name, one in sorted(wish.declared.items()):
         verified = found[name].verified
-        keys = {dependency.key for dependency in verified.blueprint.spec.depends}
+        keys = {dependency.bind_key for dependency in verified.blueprint.spec.depends}
         yield from ((one, key, verified) for key in one.application.spec.bind if key not in keys)
 
 
-def _has_expressions(choice: Choice) -> bool:
+def _has_expressions(choice: Candidate) -> bool:
     return any(d.when is not None or "{{" in str(d.values) for d in choice.verified.blueprint.spec.depends)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.markdown import escape, table
 from reconciler.decide.render import LOCK_FILE
-from reconciler.decide.report import subject
+from reconciler.decide.report import status_subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -21,14 +21,14 @@ _ICONS: Final[Mapping[str, str]] = {"True": "✅", "False": "❌", "Unknown": "�
 _SHORT: Final = 10  # characters of a commit or digest that people read
 
 
-def page(status: EnvironmentStatus, repository: str | None = None) -> str:
+def status_page(status: EnvironmentStatus, repository: str | None = None) -> str:
     """The status as Markdown: what is refused, every Application on every placement, the conditions, where to look further.
 
     Args:
         status: what to show.
         repository: owner/name on Gitea, for links; None for a repository that is elsewhere.
     """
-    lines = [f"# {escape(status.metadata.name)}", "", escape(subject(status)), ""]
+    lines = [f"# {escape(status.metadata.name)}", "", escape(status_subject(status)), ""]
     runs = (
         f"what runs is of {_commit(status.resolved, repository)} on `resolved`" if status.resolved else "nothing is resolved yet"
     )

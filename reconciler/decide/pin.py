@@ -6,8 +6,8 @@ import re
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.charts import rejected
-from reconciler.decide.configure import problem_of, values_of
+from reconciler.decide.charts import values_violations
+from reconciler.decide.configure import application_values, as_problem
 from reconciler.decide.shape import did_you_mean
 from reconciler.decide.validate import is_reserved
 from reconciler.model.canonical import digest_of
@@ -16,9 +16,9 @@ from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requir
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.decide.needs import Choice
+    from reconciler.decide.needs import Candidate
     from reconciler.decide.resolve import Resolution
-    from reconciler.decide.validate import Declared, Wish
+    from reconciler.decide.validate import DeclaredApplication, ValidatedInput
     from reconciler.model.problem import Problem
 
 MAX_NAME = 53  # a Helm release's name
@@ -26,7 +26,7 @@ MODES = ("single-region", "active-active", "active-hotstandby")  # where a Bluep
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
-def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
+def build_lock(wish: ValidatedInput, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
     """Make the lock, or say all that stands against it."""
     problems: list[Problem] = []
     placements = _placements(wish, resolution, problems)
@@ -34,9 +34,9 @@ def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tup
     for name, choice in resolution.choices.items():
         declared = wish.declared.get(name)
         given = [need.values for need in resolution.needs[name] if need.values]
-        values, found = values_of(choice.verified.blueprint, declared, given)
+        values, found = application_values(choice.verified.blueprint, declared, given)
         found = found or _rejected(choice, declared, values)
-        problems.extend(problem if problem.file else _blamed(wish, choice, problem) for problem in found)
+        problems.extend(problem if problem.file else _at_declaring_file(wish, choice, problem) for problem in found)
         unnameable = _name_problem(wish, name, choice)
         if unnameable is not None:
             problems.append(unnameable)
@@ -52,21 +52,21 @@ def pin(wish: Wish, resolution: Resolution) -> tuple[EnvironmentLock | None, tup
     ), ()
 
 
-def _rejected(choice: Choice, declared: Declared | None, values: Mapping[str, Any]) -> tuple[Problem, ...]:
+def _rejected(choice: Candidate, declared: DeclaredApplication | None, values: Mapping[str, Any]) -> tuple[Problem, ...]:
     """What the chart itself has against the values."""
-    chart = choice.verified.checks
-    found = rejected(chart, values) if chart is not None else ()
-    return tuple(problem_of(one, declared.source if declared else None) for one in found)
+    chart = choice.verified.values_chart
+    found = values_violations(chart, values) if chart is not None else ()
+    return tuple(as_problem(one, declared.source if declared else None) for one in found)
 
 
-def _blamed(wish: Wish, choice: Choice, problem: Problem) -> Problem:
+def _at_declaring_file(wish: ValidatedInput, choice: Candidate, problem: Problem) -> Problem:
     """A problem with the values of an Application that nobody declared, in the file from which the need for it came."""
     source = wish.declared[choice.chain[0]].source
     message = f"the dependency {choice.application}, of {choice.blueprint} {choice.version}: {problem.message}"
     return source.problem(problem.code, message, ("spec", "blueprint"), hint=problem.hint)
 
 
-def _name_problem(wish: Wish, name: str, choice: Choice) -> Problem | None:
+def _name_problem(wish: ValidatedInput, name: str, choice: Candidate) -> Problem | None:
     """What is wrong with the name of an Application that other Blueprints need: it was made of theirs, and nobody chose it."""
     source = wish.declared[choice.chain[0]].source
     if len(name) > MAX_NAME:
@@ -82,18 +82,18 @@ def _name_problem(wish: Wish, name: str, choice: Choice) -> Problem | None:
     return None
 
 
-def entry_of(package: Mapping[str, Any]) -> str:
+def entry_digest(package: Mapping[str, Any]) -> str:
     """The digest over what a cluster is to run of a package: not evidence, not who requires it."""
     return digest_of({k: package[k] for k in ("artifact", "values", "depends_on", "placements", "suspend")})
 
 
 def _package(
     name: str,
-    choice: Choice,
+    choice: Candidate,
     resolution: Resolution,
     values: dict[str, Any],
     placements: list[str],
-    declared: Declared | None,
+    declared: DeclaredApplication | None,
 ) -> Package:
     verified = choice.verified
     runs: dict[str, Any] = {
@@ -110,12 +110,12 @@ def _package(
         chart=verified.chart,
         required_by=[Requirer(application=n.requirer, range=n.range, in_=n.written) for n in resolution.needs[name]],
         evidence=verified.evidence,
-        entry=entry_of(runs),
+        entry=entry_digest(runs),
         **runs,
     )
 
 
-def _placements(wish: Wish, resolution: Resolution, problems: list[Problem]) -> dict[str, list[str]]:
+def _placements(wish: ValidatedInput, resolution: Resolution, problems: list[Problem]) -> dict[str, list[str]]:
     """The clusters of every Application; one that nobody declared runs wherever someone needs it."""
     placed = {name: _declared_clusters(wish, one, resolution.choices[name], problems) for name, one in wish.declared.items()}
     requirers = {name: sorted({n.requirer for n in needs} - {name}) for name, needs in sorted(resolution.needs.items())}
@@ -136,7 +136,7 @@ def _placements(wish: Wish, resolution: Resolution, problems: list[Problem]) -> 
     return placed
 
 
-def _declared_clusters(wish: Wish, one: Declared, choice: Choice, problems: list[Problem]) -> list[str]:
+def _declared_clusters(wish: ValidatedInput, one: DeclaredApplication, choice: Candidate, problems: list[Problem]) -> list[str]:
     asked = one.application.spec.placement
     rule = choice.verified.blueprint.spec.placement_schema
     blueprint = choice.verified.blueprint.name

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.model.problem import Problem
-    from reconciler.model.source import Source, Way
+    from reconciler.model.source import KeyPath, Source
 
 # As shells, envsubst and Flux write them, with or without a default, which may be a secret and is not shown.
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,60})(?:\}|[:?=+-])")
 _HINT: Final = "write the value itself: nothing replaces it later"
 
 
-def placeholders(source: Source) -> Iterator[Problem]:
+def find_placeholders(source: Source) -> Iterator[Problem]:
     """Every placeholder in a document, keys included, each at its place."""
     for way, text, at_value in _texts(source.data, ()):
         for name in dict.fromkeys(_PLACEHOLDER.findall(text)):
@@ -24,7 +24,7 @@ def placeholders(source: Source) -> Iterator[Problem]:
             yield source.problem("UnresolvedPlaceholder", message, way, at_value=at_value, hint=_HINT)
 
 
-def _texts(data: Any, way: Way) -> Iterator[tuple[Way, str, bool]]:
+def _texts(data: Any, way: KeyPath) -> Iterator[tuple[KeyPath, str, bool]]:
     """All texts of a document with their ways; the last says whether it is a value (and not a key)."""
     if isinstance(data, str):
         yield way, data, True

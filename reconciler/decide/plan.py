@@ -12,24 +12,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Step:
+class ApplicationChange:
     """One Application that is added, changed or removed.
 
     Attributes:
         package: as it would be, or was.
         before: as it is locked; None for one that is added.
         after: as it would be; None for one that is removed.
-        waiting: the Applications that depend on it, directly or through others, and run already: Flux looks at them again,
-            and they wait while it is not ready. Sorted.
+        affected_dependents: the Applications that depend on it, directly or through others, and run already: Flux looks at them
+            again, and they wait while it is not ready. Sorted.
     """
 
     package: Package
     before: Package | None
     after: Package | None
-    waiting: tuple[str, ...] = ()
+    affected_dependents: tuple[str, ...] = ()
 
     @property
-    def what(self) -> str:
+    def summary(self) -> str:
         """What happens to it, in a few words."""
         if self.before is None:
             return "added"
@@ -40,7 +40,7 @@ class Step:
         return ", ".join(_differences(self.before, self.after))
 
 
-def steps(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Step, ...]:
+def diff_locks(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[ApplicationChange, ...]:
     """All that changes of what runs: first what runs already, then what is added, each sorted by name.
 
     Only what decides what runs counts (`Package.entry`): new evidence for the same content is no step.
@@ -54,7 +54,7 @@ def steps(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Step, .
         package = new or old
         if package is not None and (old is None or new is None or old.entry != new.entry):
             waiting = tuple(sorted(_all_above(name, needed_by) & before.keys()))
-            found.append(Step(package, old, new, waiting))
+            found.append(ApplicationChange(package, old, new, waiting))
     return tuple(sorted(found, key=lambda step: (step.before is None, step.package.application)))
 
 

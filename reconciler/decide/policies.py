@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from reconciler.decide.shape import shape
-from reconciler.decide.windows import fault_of
+from reconciler.decide.shape import parse_document
+from reconciler.decide.windows import window_problem
 from reconciler.model.canonical import digest_of
 from reconciler.model.policy import EnvironmentPolicy, WindowRule
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Broken:
+class InvalidPolicy:
     """A policy that cannot be used.
 
     Attributes:
@@ -39,7 +39,7 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class Ruling:
+class AppliedRule:
     """A rule, with the name of the policy that it is of."""
 
     policy: str
@@ -56,12 +56,12 @@ class EnvironmentPolicies:
     """
 
     policies: tuple[EnvironmentPolicy, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[InvalidPolicy, ...] = ()
 
-    def rulings(self, environment: str) -> tuple[Ruling, ...]:
+    def rules_for(self, environment: str) -> tuple[AppliedRule, ...]:
         """All rules of all policies that apply to an Environment; every one must hold."""
         applying = (p for p in self.policies if _names(p.spec.applies_to.environments, environment))
-        return tuple(Ruling(p.metadata.name, rule) for p in applying for rule in p.spec.rules)
+        return tuple(AppliedRule(p.metadata.name, rule) for p in applying for rule in p.spec.rules)
 
     def problems(self, environment: str) -> tuple[Problem, ...]:
         """What is wrong with those that apply to an Environment, or may."""
@@ -82,11 +82,11 @@ class EnvironmentPolicies:
 def environment_policies(sources: Iterable[Source]) -> EnvironmentPolicies:
     """Read policies out of parsed documents."""
     good: list[tuple[Source, EnvironmentPolicy]] = []
-    broken: list[Broken] = []
+    broken: list[InvalidPolicy] = []
     for source in sources:
         policy, problems = environment_policy(source)
         if policy is None:
-            broken.append(Broken(problems, _environments(source)))
+            broken.append(InvalidPolicy(problems, _environments(source)))
         else:
             good.append((source, policy))
     count = Counter(policy.metadata.name for _, policy in good)
@@ -94,13 +94,13 @@ def environment_policies(sources: Iterable[Source]) -> EnvironmentPolicies:
         if count[policy.metadata.name] > 1:
             message = f"there are two policies {policy.metadata.name}"
             problem = source.problem("Duplicate", message, ("metadata", "name"), at_value=True, hint="give each its own name")
-            broken.append(Broken((problem,), _environments(source)))
+            broken.append(InvalidPolicy((problem,), _environments(source)))
     return EnvironmentPolicies(tuple(policy for _, policy in good if count[policy.metadata.name] == 1), tuple(broken))
 
 
 def environment_policy(source: Source) -> tuple[EnvironmentPolicy | None, tuple[Problem, ...]]:
     """One parsed document as a policy; None, and why, when it cannot be used."""
-    policy, problems = shape(source, EnvironmentPolicy)
+    policy, problems = parse_document(source, EnvironmentPolicy)
     if policy is not None and (never := tuple(_windows(source, policy))):
         return None, never
     return policy, problems
@@ -109,7 +109,7 @@ def environment_policy(source: Source) -> tuple[EnvironmentPolicy | None, tuple[
 def _windows(source: Source, policy: EnvironmentPolicy) -> Iterator[Problem]:
     """Windows that could never open."""
     for index, rule in enumerate(policy.spec.rules):
-        if isinstance(rule, WindowRule) and (fault := fault_of(rule.cron, rule.time_zone)) is not None:
+        if isinstance(rule, WindowRule) and (fault := window_problem(rule.cron, rule.time_zone)) is not None:
             field, words = fault
             way = ("spec", "rules", index, field)
             yield source.problem("InvalidValue", f"{'.'.join(map(str, way))}: {words}", way, at_value=True)

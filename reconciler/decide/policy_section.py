@@ -9,7 +9,7 @@ from reconciler.decide.markdown import escape
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.decide.admission import Admission, Result
+    from reconciler.decide.admission import Admission, RuleResult
 
 
 def section(admission: Admission, *, planned: bool = True) -> Iterable[str]:
@@ -20,21 +20,21 @@ def section(admission: Admission, *, planned: bool = True) -> Iterable[str]:
     if not admission.results or not (planned or admission.reason == "PolicyBroken"):
         return
     yield ""
-    yield f"#### Policy: {whole(admission)}"
+    yield f"#### Policy: {admission_summary(admission)}"
     yield ""
     yield from (_line(one) for one in admission.results)
 
 
-def whole(admission: Admission) -> str:
+def admission_summary(admission: Admission) -> str:
     """What would happen, in a few words."""
-    if admission.holds == "True":
+    if admission.status == "True":
         return "merged now, it is applied at once"
     if admission.waits_only_for_windows:
         return "merged now, it waits for a change window"
     return "merged now, it is held"
 
 
-def _line(one: Result) -> str:
-    mark = {"True": "✅", "False": "⏳", "Unknown": "❔"}[one.holds]
+def _line(one: RuleResult) -> str:
+    mark = {"True": "✅", "False": "⏳", "Unknown": "❔"}[one.status]
     policy = f" ({escape(one.policy)})" if one.policy else ""
-    return f"- {mark} **{escape(one.kind)}**{policy}: {escape(one.words)}"
+    return f"- {mark} **{escape(one.kind)}**{policy}: {escape(one.message)}"

@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.graph import is_declared
-from reconciler.decide.versions import fits
+from reconciler.decide.versions import satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from reconciler.decide.validate import Declared
+    from reconciler.decide.validate import DeclaredApplication
     from reconciler.model.lock import EnvironmentLock, Package
-    from reconciler.model.source import Place, Way
+    from reconciler.model.source import KeyPath, Location
     from reconciler.model.status import ApplicationStatus, EnvironmentStatus
 
-VERSION: Final[Way] = ("spec", "blueprint", "version")
+VERSION_PATH: Final[KeyPath] = ("spec", "blueprint", "version")
 
 
 @dataclass(frozen=True)
-class Pin:
+class PromotedPin:
     """One Application to be pinned.
 
     Attributes:
@@ -35,7 +35,7 @@ class Pin:
     """
 
     package: Package
-    declared: Declared
+    declared: DeclaredApplication
     running: str
     since: str
 
@@ -56,7 +56,7 @@ class Pin:
 
 
 @dataclass(frozen=True)
-class Left:
+class SkippedApplication:
     """An Application that is not promoted, and why; `refused` when it was to be and may not."""
 
     application: str
@@ -65,7 +65,7 @@ class Left:
 
 
 @dataclass(frozen=True)
-class Ready:
+class PromotionSource:
     """What runs in the Environment that is promoted from.
 
     Attributes:
@@ -81,9 +81,9 @@ class Ready:
     status: EnvironmentStatus | None
 
 
-def promote(
-    source: Ready, declared: Mapping[str, Declared], running: EnvironmentLock | None, names: Collection[str]
-) -> tuple[tuple[Pin, ...], tuple[Left, ...]]:
+def select(
+    source: PromotionSource, declared: Mapping[str, DeclaredApplication], running: EnvironmentLock | None, names: Collection[str]
+) -> tuple[tuple[PromotedPin, ...], tuple[SkippedApplication, ...]]:
     """What can be pinned, and what cannot be; each sorted by name.
 
     Args:
@@ -94,23 +94,23 @@ def promote(
     """
     packages = {p.application: p for p in source.lock.packages}
     versions = {p.application: p.version for p in running.packages} if running else {}
-    found: list[Pin] = []
-    left: list[Left] = []
+    found: list[PromotedPin] = []
+    left: list[SkippedApplication] = []
     for name in sorted(set(names) or packages.keys() & declared.keys()):
         package, one = packages.get(name), declared.get(name)
         why = _why_not(source, package, one)
         if package is None or one is None or why:
-            left.append(Left(name, why, refused=True))
+            left.append(SkippedApplication(name, why, refused=True))
         else:
-            found.append(Pin(package, one, versions.get(name, ""), _since(_told(source, name))))
+            found.append(PromotedPin(package, one, versions.get(name, ""), _since(_told(source, name))))
     if not names:  # dependencies follow from Blueprints, nobody need declare them
         asked = {p.application for p in source.lock.packages if is_declared(p)}
         why = f"it is not declared there: its config may differ, so write its file by hand to bring it from {source.name}"
-        left.extend(Left(name, why, refused=False) for name in sorted(asked - declared.keys()))
+        left.extend(SkippedApplication(name, why, refused=False) for name in sorted(asked - declared.keys()))
     return tuple(found), tuple(left)
 
 
-def edited(text: str, place: Place, before: str, version: str) -> str | None:
+def replace_version(text: str, place: Location, before: str, version: str) -> str | None:
     """A file's text with another version in its place, and nothing else changed; None where it is not written plainly.
 
     Args:
@@ -128,7 +128,7 @@ def edited(text: str, place: Place, before: str, version: str) -> str | None:
     return None
 
 
-def _why_not(source: Ready, package: Package | None, declared: Declared | None) -> str:
+def _why_not(source: PromotionSource, package: Package | None, declared: DeclaredApplication | None) -> str:
     """Why an Application cannot be pinned; empty when it can."""
     if package is None:
         return f"{source.name} has no such Application"
@@ -137,12 +137,12 @@ def _why_not(source: Ready, package: Package | None, declared: Declared | None) 
     wish = declared.application.spec.blueprint
     if wish.name != package.blueprint:
         return f"it is of {package.blueprint} in {source.name}, and of {wish.name} there"
-    if not fits(package.version, package.version):
+    if not satisfies(package.version, package.version):
         return f"its version {package.version} cannot be written as one"
     return _why_not_ready(source, package)
 
 
-def _why_not_ready(source: Ready, package: Package) -> str:
+def _why_not_ready(source: PromotionSource, package: Package) -> str:
     if source.status is None:
         return f"nobody knows what runs in {source.name}: its status is missing, or was not confirmed for long"
     if source.status.resolved != source.resolved:
@@ -157,7 +157,7 @@ def _why_not_ready(source: Ready, package: Package) -> str:
     return f"it is {told.state} in {source.name}, not ready{where}"
 
 
-def _told(source: Ready, name: str) -> ApplicationStatus | None:
+def _told(source: PromotionSource, name: str) -> ApplicationStatus | None:
     applications: Iterable[ApplicationStatus] = source.status.applications if source.status else ()
     return next((one for one in applications if one.name == name), None)
 

@@ -13,34 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.decide.blocker import Blocker
-    from reconciler.decide.plan import Step
-    from reconciler.decide.promote import Left, Pin, Ready
+    from reconciler.decide.plan import ApplicationChange
+    from reconciler.decide.promote import PromotedPin, PromotionSource, SkippedApplication
 
 MAX_ROWS: Final = 200
 _MOST_NAMED: Final = 3
 _SHORT: Final = 12
 
 
-def title(source: Ready, pins: Sequence[Pin]) -> str:
+def title(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
     """One line: what moves, and from where."""
     named = ", ".join(f"{pin.name} {pin.package.version}" for pin in pins[:_MOST_NAMED])
     more = f" and {len(pins) - _MOST_NAMED} more" if len(pins) > _MOST_NAMED else ""
     return f"Promote {named}{more} from {source.name}"
 
 
-def message(source: Ready, pins: Sequence[Pin]) -> str:
+def message(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
     """What the commit says; equal promotions say the same."""
     lines = "".join(f"~ {pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}\n" for pin in pins)
     return f"{title(source, pins)}\n\n{lines}\nPromoted-From: {source.name} {source.resolved}\n"
 
 
 def text(
-    source: Ready,
+    source: PromotionSource,
     target: str,
-    pins: Sequence[Pin],
+    pins: Sequence[PromotedPin],
     soaked: Mapping[str, int],
-    left: Sequence[Left],
-    steps: Sequence[Step],
+    left: Sequence[SkippedApplication],
+    steps: Sequence[ApplicationChange],
     blocker: Blocker | None,
 ) -> str:
     """What the pull request says, as Markdown.
@@ -67,7 +67,7 @@ def text(
     return "\n".join([*lines, "", f"Of the commit `{source.resolved[:_SHORT]}` on `resolved` of {escape(source.name)}."]) + "\n"
 
 
-def _row(pin: Pin, soaked: int) -> Sequence[str]:
+def _row(pin: PromotedPin, soaked: int) -> Sequence[str]:
     runs = f" ({pin.running} runs)" if pin.running and pin.running != pin.before else ""
     return (
         escape(pin.name),
@@ -86,7 +86,9 @@ def _span(seconds: int) -> str:
     return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
 
 
-def _followers(source: Ready, pins: Sequence[Pin], steps: Sequence[Step], blocker: Blocker | None) -> Iterable[str]:
+def _followers(
+    source: PromotionSource, pins: Sequence[PromotedPin], steps: Sequence[ApplicationChange], blocker: Blocker | None
+) -> Iterable[str]:
     """What changes beside the Applications that are pinned: dependencies follow from Blueprints, and no file pins them."""
     if blocker is not None:
         yield ""
@@ -97,7 +99,7 @@ def _followers(source: Ready, pins: Sequence[Pin], steps: Sequence[Step], blocke
     rows = [
         (
             escape(step.package.application),
-            escape(step.what if step.before else f"added, {step.package.version}"),
+            escape(step.summary if step.before else f"added, {step.package.version}"),
             escape(versions.get(step.package.application, "does not run")),
         )
         for step in steps

@@ -20,7 +20,7 @@ from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Rule = Mapping[str, Any]
+ProtectionRule = Mapping[str, Any]
 
 # The commit statuses that the reconciler sets on each pull request, without which it cannot be merged.
 CHECKS: Final = (PLAN_CONTEXT, POLICY_CONTEXT)
@@ -37,7 +37,7 @@ _NOT_COPIED: Final = frozenset({"rule_name", "branch_name", "created_at", "updat
 
 
 @dataclass(frozen=True)
-class Protect:
+class ProtectionChange:
     """What is to be done about one rule.
 
     Attributes:
@@ -53,7 +53,7 @@ class Protect:
     changed: tuple[str, ...] = ()
 
 
-def protections(there: Sequence[Rule], user: str) -> tuple[Protect, ...]:
+def required_changes(there: Sequence[ProtectionRule], user: str) -> tuple[ProtectionChange, ...]:
     """What is to be done, one for each rule there ought to be.
 
     Args:
@@ -64,7 +64,7 @@ def protections(there: Sequence[Rule], user: str) -> tuple[Protect, ...]:
     return (_protect_main(there), *ours)
 
 
-def _of(user: str, *, force: bool) -> Rule:
+def _of(user: str, *, force: bool) -> ProtectionRule:
     """A rule for a branch that only this user pushes; nothing in it may hold up the user."""
     return {
         "enable_push": True,
@@ -86,10 +86,10 @@ def _of(user: str, *, force: bool) -> Rule:
     }
 
 
-def _protect_main(there: Sequence[Rule]) -> Protect:
+def _protect_main(there: Sequence[ProtectionRule]) -> ProtectionChange:
     counts = _first(there, _MAIN)
     if counts is None:
-        return Protect(
+        return ProtectionChange(
             _MAIN, {"enable_push": False, "enable_status_check": True, "status_check_contexts": list(CHECKS)}, new=True
         )
     wanted = {"enable_status_check": True, "status_check_contexts": _contexts(counts)}
@@ -98,7 +98,7 @@ def _protect_main(there: Sequence[Rule]) -> Protect:
     return _protect(there, _MAIN, _MAIN, wanted)
 
 
-def _contexts(rule: Rule) -> list[str]:
+def _contexts(rule: ProtectionRule) -> list[str]:
     """The checks that a rule demands, and ours. No check by name means to Gitea: all that there are."""
     if not rule.get("enable_status_check"):
         return list(CHECKS)
@@ -106,7 +106,7 @@ def _contexts(rule: Rule) -> list[str]:
     return [*named, *(check for check in CHECKS if check not in named)]
 
 
-def _protect(there: Sequence[Rule], rule: str, branch: str, wanted: Rule) -> Protect:
+def _protect(there: Sequence[ProtectionRule], rule: str, branch: str, wanted: ProtectionRule) -> ProtectionChange:
     """Have a rule say this, and count for the branch."""
     known = next((one for one in there if _is_named(one, rule)), None)
     counts = _first(there, branch)
@@ -114,11 +114,11 @@ def _protect(there: Sequence[Rule], rule: str, branch: str, wanted: Rule) -> Pro
         before = int(counts["priority"]) - 1
         wanted = {**wanted, "priority": before if before or known else -1}  # a new rule with 0 comes after all others
     if known is None:
-        return Protect(rule, wanted, new=True)
+        return ProtectionChange(rule, wanted, new=True)
     missing = {key: value for key, value in wanted.items() if _plain(known.get(key)) != _plain(value)}
     # Gitea reads what belongs to a switch only together with the switch.
     switches = {key: value for key, value in wanted.items() if key.startswith("enable_")} if missing else {}
-    return Protect(str(known["rule_name"]), missing | switches, new=False, changed=tuple(missing))
+    return ProtectionChange(str(known["rule_name"]), missing | switches, new=False, changed=tuple(missing))
 
 
 def _plain(value: Any) -> Any:
@@ -126,11 +126,11 @@ def _plain(value: Any) -> Any:
     return (sorted(str(one).casefold() for one in value) if isinstance(value, list) else value) or None
 
 
-def _is_named(rule: Rule, name: str) -> bool:
+def _is_named(rule: ProtectionRule, name: str) -> bool:
     return str(rule["rule_name"]).casefold() == name.casefold()
 
 
-def _first(there: Sequence[Rule], branch: str) -> Rule | None:
+def _first(there: Sequence[ProtectionRule], branch: str) -> ProtectionRule | None:
     """The rule that counts for a branch."""
     return next((rule for rule in there if _matches(str(rule["rule_name"]), branch)), None)
 

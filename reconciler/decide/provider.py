@@ -7,29 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 from resolvelib import AbstractProvider, ResolutionTooDeep
 
-from reconciler.decide.needs import Choice, Need
+from reconciler.decide.needs import Candidate, Requirement
 from reconciler.decide.straight import MAX_CHOICES
-from reconciler.decide.versions import fits
+from reconciler.decide.versions import satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from reconciler.decide.candidates import Candidates, Search
+    from reconciler.decide.candidates import CandidateFinder, SearchConstraints
 
 CHOICE_STEPS = 10  # that to make a choice takes
 MAX_STEPS = 5_000_000  # of comparing a need with a choice: what a round costs grows with the number of Applications
 
 
-class Provider(AbstractProvider[Need, Choice, str]):
+class Provider(AbstractProvider[Requirement, Candidate, str]):
     """What resolvelib asks of us; it remembers nothing itself, the Catalog does."""
 
-    def __init__(self, candidates: Candidates, search: Search, max_steps: int = MAX_STEPS) -> None:
+    def __init__(self, candidates: CandidateFinder, search: SearchConstraints, max_steps: int = MAX_STEPS) -> None:
         self._candidates = candidates
         self._search = search
         self._left = max_steps
-        self._any: dict[str, Need] = {}
+        self._any: dict[str, Requirement] = {}
 
-    def identify(self, requirement_or_candidate: Need | Choice) -> str:
+    def identify(self, requirement_or_candidate: Requirement | Candidate) -> str:
         """The Application: there is one version of each."""
         return requirement_or_candidate.application
 
@@ -50,8 +50,8 @@ class Provider(AbstractProvider[Need, Choice, str]):
     def find_matches(
         self,
         identifier: str,
-        requirements: Mapping[str, Iterator[Need]],
-        incompatibilities: Mapping[str, Iterator[Choice]],
+        requirements: Mapping[str, Iterator[Requirement]],
+        incompatibilities: Mapping[str, Iterator[Candidate]],
     ) -> Any:
         """The choices that meet all needs of an Application, asked for one by one as resolvelib tries them.
 
@@ -67,7 +67,7 @@ class Provider(AbstractProvider[Need, Choice, str]):
         excluded = {choice.artifact for choice in incompatibilities[identifier]}
         return lambda: self._choices(needs, excluded)
 
-    def _choices(self, needs: Sequence[Need], excluded: Collection[str]) -> Iterator[Choice]:
+    def _choices(self, needs: Sequence[Requirement], excluded: Collection[str]) -> Iterator[Candidate]:
         for choice in self._candidates.of(needs, self._search):
             self._spend(CHOICE_STEPS)
             if choice.artifact not in excluded:
@@ -78,11 +78,11 @@ class Provider(AbstractProvider[Need, Choice, str]):
         if self._left < 0:
             raise ResolutionTooDeep(0)
 
-    def is_satisfied_by(self, requirement: Need, candidate: Choice) -> bool:
+    def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:
         """Whether a choice meets a need; raises ResolutionTooDeep when there was too much to compare."""
         self._spend(1)
-        return requirement.blueprint == candidate.blueprint and fits(candidate.version, requirement.range)
+        return requirement.blueprint == candidate.blueprint and satisfies(candidate.version, requirement.range)
 
-    def get_dependencies(self, candidate: Choice) -> Iterable[Need]:
+    def get_dependencies(self, candidate: Candidate) -> Iterable[Requirement]:
         """What a choice needs in turn."""
         return self._candidates.needs.of(candidate)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.decide.helmrelease import Condition, Facts, facts_of, text
-from reconciler.model.canonical import runs_of
+from reconciler.decide.helmrelease import FluxCondition, HelmReleaseFacts, read_helm_release, text_field
+from reconciler.model.canonical import release_spec_digest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ _NOT_YET: Final = frozenset({"SourceNotReady", "ArtifactNotReady"})
 # Row 22: a condition and the status in which it speaks against readiness, whatever Ready says.
 _AGAINST: Final = (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True"))
 # readiness.md's rows, in its words: what was observed.
-RULES: Final = {
+ASSESSMENT_RULES: Final = {
     1: "no kubeconfig for the placement",
     2: "the kubeconfig cannot be used, or the watch could not start",
     3: "the API server refuses us",
@@ -68,11 +68,11 @@ RULES: Final = {
 _SETTLING: Final = frozenset({"Installing", "Updating"})
 
 
-NOTHING_RUNS: Final = runs_of({})
+NOTHING_RUNS: Final = release_spec_digest({})
 
 
 @dataclass(frozen=True)
-class Entry:
+class ExpectedRelease:
     """What a cluster is to run of one package, and the limits within which to judge it.
 
     Attributes:
@@ -82,7 +82,8 @@ class Entry:
         version: the Blueprint's, which is the chart's.
         digest: the artifact's manifest digest.
         entry: the lock's digest over all that is to run.
-        runs: digest over what the HelmRelease's spec is to make run (`model.canonical.runs_of`); that of nothing by default.
+        spec_digest: digest over what the HelmRelease's spec is to make run (`model.canonical.runs_of`); that of nothing by
+            default.
         was_there: a HelmRelease with this entry was observed before.
         committed: when the resolved commit was made, seconds since the epoch; 0 when no deadline applies.
         stale_after: seconds after which an observation no longer counts.
@@ -95,7 +96,7 @@ class Entry:
     version: str
     digest: str
     entry: str
-    runs: str = NOTHING_RUNS
+    spec_digest: str = NOTHING_RUNS
     was_there: bool = False
     committed: float = 0.0
     stale_after: float = 60.0
@@ -103,7 +104,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class ObservedRelease:
     """What a verdict rests on: the facts of the HelmRelease, and whose they are; `facts` is None when it was absent.
 
     `entry` is the entry that was seen on the cluster, now or, for one that was removed, before.
@@ -111,7 +112,7 @@ class Evidence:
 
     release: str
     entry: str | None
-    facts: Facts | None = None
+    facts: HelmReleaseFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +134,11 @@ class Verdict:
     reason: str
     message: str
     row: int
-    evidence: Evidence | None = None
+    evidence: ObservedRelease | None = None
     waiting_for: tuple[str, ...] = ()
 
 
-def assess(entry: Entry, observation: Observation, now: float) -> Verdict:
+def assess(entry: ExpectedRelease, observation: Observation, now: float) -> Verdict:
     """Judge one package on one cluster.
 
     Args:
@@ -148,7 +149,7 @@ def assess(entry: Entry, observation: Observation, now: float) -> Verdict:
     Returns:
         The verdict of the first row of readiness.md that applies.
     """
-    found, evidence = _judged(entry, observation)
+    found, evidence = _first_matching_row(entry, observation)
     state, reason, message = found.state, found.reason, found.message
     late = entry.committed and now - entry.committed > entry.progress_deadline
     if late and found.ready == "False" and state in _SETTLING:
@@ -159,23 +160,23 @@ def assess(entry: Entry, observation: Observation, now: float) -> Verdict:
     )
 
 
-def _judged(entry: Entry, observation: Observation) -> tuple[Verdict, Evidence | None]:
+def _first_matching_row(entry: ExpectedRelease, observation: Observation) -> tuple[Verdict, ObservedRelease | None]:
     unseen = _unseen(entry, observation)
     if unseen is not None:
         return unseen, None
     name = f"{entry.namespace}/{entry.application}"
     if observation.release is None:
         # What was there is remembered in the status itself, by the entry in the evidence.
-        return _absent(entry, name), Evidence(name, entry.entry) if entry.was_there else None
-    facts = facts_of(observation.release)
+        return _absent(entry, name), ObservedRelease(name, entry.entry) if entry.was_there else None
+    facts = read_helm_release(observation.release)
     verdict = _by_ownership(entry, facts, name) or _by_conditions(entry, facts, name) or _by_history(entry, facts)
     if verdict is None:  # row 27
         ready = facts.conditions["Ready"]
-        verdict = Verdict("True", "Running", text(ready, "reason") or "Ready", text(ready, "message"), 27)
-    return verdict, Evidence(name, facts.entry, facts)
+        verdict = Verdict("True", "Running", text_field(ready, "reason") or "Ready", text_field(ready, "message"), 27)
+    return verdict, ObservedRelease(name, facts.entry, facts)
 
 
-def _unseen(entry: Entry, observation: Observation) -> Verdict | None:
+def _unseen(entry: ExpectedRelease, observation: Observation) -> Verdict | None:
     failure = observation.failure
     if failure is not None:  # rows 1 to 4
         row, remedy = _REMEDIES[failure.reason]
@@ -192,7 +193,7 @@ def _unseen(entry: Entry, observation: Observation) -> Verdict | None:
     return None
 
 
-def _absent(entry: Entry, name: str) -> Verdict:
+def _absent(entry: ExpectedRelease, name: str) -> Verdict:
     where = f"the HelmRelease {name} is not on {entry.cluster}"
     if not entry.was_there:  # row 7
         message = f"{where}; Flux has not applied the resolved commit yet"
@@ -201,7 +202,7 @@ def _absent(entry: Entry, name: str) -> Verdict:
     return Verdict("False", "Degraded", "Removed", message, 8)
 
 
-def _by_ownership(entry: Entry, facts: Facts, name: str) -> Verdict | None:
+def _by_ownership(entry: ExpectedRelease, facts: HelmReleaseFacts, name: str) -> Verdict | None:
     if not facts.ours:
         message = f"a HelmRelease {name} exists that the reconciler did not write; rename or remove it"
         return Verdict("False", "Failed", "NotOwned", message, 9)
@@ -215,21 +216,21 @@ def _by_ownership(entry: Entry, facts: Facts, name: str) -> Verdict | None:
     if facts.entry != entry.entry:
         message = "Flux has not applied the resolved commit yet: the HelmRelease on the cluster is of another one"
         return Verdict("False", "Updating", "AwaitingApply", message, 12)
-    if facts.runs != entry.runs:
+    if facts.runs != entry.spec_digest:
         # Flux lets others' fields stand beside ours: a value or a valuesFrom that somebody added stays until it is removed.
         message = f"somebody changed what the HelmRelease {name} runs (values, chart or target): remove that, or push it to main"
         return Verdict("False", "Degraded", "NotAsResolved", message, 12)
     return None
 
 
-def _by_conditions(entry: Entry, facts: Facts, name: str) -> Verdict | None:
-    if not facts.sound:
+def _by_conditions(entry: ExpectedRelease, facts: HelmReleaseFacts, name: str) -> Verdict | None:
+    if not facts.well_formed:
         message = f"the conditions of the HelmRelease {name} contradict each other or are none; look at who else writes them"
         return Verdict("False", "Unknown", "MalformedStatus", message, 14)
     conditions = facts.conditions
     ready, stalled = conditions.get("Ready"), conditions.get("Stalled")
     if stalled is not None and stalled["status"] == "True" and stalled.get("observedGeneration") in (None, facts.generation):
-        return Verdict("False", "Failed", text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
+        return Verdict("False", "Failed", text_field(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
     if ready is None:
         message = "helm-controller has not said yet whether it is ready; wait for it"
         return Verdict("False", "Installing", "NoReadyCondition", message, 16)
@@ -239,19 +240,19 @@ def _by_conditions(entry: Entry, facts: Facts, name: str) -> Verdict | None:
     if ready["status"] == "False":
         return _not_ready(entry, facts, ready)
     if ready["status"] == "Unknown":
-        return Verdict("False", _going(facts), text(ready, "reason") or "Progressing", text(ready, "message"), 20)
+        return Verdict("False", _going(facts), text_field(ready, "reason") or "Progressing", text_field(ready, "message"), 20)
     if (
         stalled is not None and stalled["status"] == "True"
     ):  # an older stall says nothing of what goes on, but speaks against ready
-        return Verdict("False", "Failed", text(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
+        return Verdict("False", "Failed", text_field(stalled, "reason") or "Stalled", _with_cause(stalled, conditions), 15)
     return _by_generation(facts) or _against(conditions)
 
 
-def _going(facts: Facts) -> State:
+def _going(facts: HelmReleaseFacts) -> State:
     return "Updating" if facts.newest is not None else "Installing"
 
 
-def _by_generation(facts: Facts) -> Verdict | None:
+def _by_generation(facts: HelmReleaseFacts) -> Verdict | None:
     """Row 13, which stands after row 20.
 
     helm-controller writes this generation only when a reconciliation has ended. Before it rows 15 to 20, none of which is ready,
@@ -263,44 +264,46 @@ def _by_generation(facts: Facts) -> Verdict | None:
     return Verdict("False", "Updating", "NotReconciled", message, 13)
 
 
-def _against(conditions: Mapping[str, Condition]) -> Verdict | None:
+def _against(conditions: Mapping[str, FluxCondition]) -> Verdict | None:
     """Rows 21 and 22: what speaks against a Ready that is True."""
     reconciling = conditions.get("Reconciling")
     if reconciling is not None and reconciling["status"] == "True":
-        return Verdict("False", "Updating", "Reconciling", text(reconciling, "message"), 21)
+        return Verdict("False", "Updating", "Reconciling", text_field(reconciling, "message"), 21)
     for kind, bad in _AGAINST:
         condition = conditions.get(kind)
         if condition is not None and condition["status"] == bad:
-            return Verdict("False", "Degraded", text(condition, "reason") or kind, text(condition, "message"), 22)
+            return Verdict("False", "Degraded", text_field(condition, "reason") or kind, text_field(condition, "message"), 22)
     return None
 
 
-def _with_cause(said: Condition, conditions: Mapping[str, Condition]) -> str:
+def _with_cause(said: FluxCondition, conditions: Mapping[str, FluxCondition]) -> str:
     """What a condition says ("failed after 4 attempts"), and what Helm said of the last of them, which is what people need."""
-    messages = [text(said, "message")]
+    messages = [text_field(said, "message")]
     for kind in ("Released", "Ready"):
         condition = conditions.get(kind, {})
-        cause = text(condition, "message")
+        cause = text_field(condition, "message")
         if condition.get("status") == "False" and cause and cause not in messages:
             messages.append(cause)
             break
     return ": ".join(messages)
 
 
-def _not_ready(entry: Entry, facts: Facts, ready: Condition) -> Verdict:
-    reason, message = text(ready, "reason") or "NotReady", text(ready, "message")
+def _not_ready(entry: ExpectedRelease, facts: HelmReleaseFacts, ready: FluxCondition) -> Verdict:
+    reason, message = text_field(ready, "reason") or "NotReady", text_field(ready, "message")
     if reason == "DependencyNotReady":  # the root blocker is named once the Environment is seen whole
         blocker = _dependency(message, entry.namespace)
         return Verdict("False", "Installing", reason, message, 18, waiting_for=(blocker,) if blocker else ())
     if reason in _NOT_YET:
         return Verdict("False", _going(facts), reason, message, 19)
     released = facts.conditions.get("Released", {})
-    failed = reason in _FAILED_REASONS or (released.get("status") == "False" and text(released, "reason") in _FAILED_REASONS)
+    failed = reason in _FAILED_REASONS or (
+        released.get("status") == "False" and text_field(released, "reason") in _FAILED_REASONS
+    )
     state: State = "Failed" if failed else "Degraded"
     return Verdict("False", state, reason, _with_cause(ready, facts.conditions), 19)
 
 
-def _by_history(entry: Entry, facts: Facts) -> Verdict | None:
+def _by_history(entry: ExpectedRelease, facts: HelmReleaseFacts) -> Verdict | None:
     newest = facts.newest
     if newest is None or newest.get("status") != "deployed":
         word = newest.get("status") if newest else "absent"
@@ -310,22 +313,22 @@ def _by_history(entry: Entry, facts: Facts) -> Verdict | None:
     if newest.get("ociDigest") != entry.digest and not _rolled_back_to(entry, facts, newest):
         message = f"what is installed is the artifact {newest.get('ociDigest')}, the lock says {entry.digest}; Flux will follow"
         return Verdict("False", "Updating", "WrongArtifact", message, 24)
-    installed = text(newest, "chartVersion").partition("+")[0]
+    installed = text_field(newest, "chartVersion").partition("+")[0]
     if installed != entry.version.partition("+")[0]:
         message = f"version {installed} is installed, the lock says {entry.version}; Flux will follow"
         return Verdict("False", "Updating", "WrongVersion", message, 25)
-    if facts.attempted is None or facts.attempted != newest.get("configDigest"):
+    if facts.last_attempted_config is None or facts.last_attempted_config != newest.get("configDigest"):
         return Verdict("False", "Updating", "ConfigPending", "the newest values have not been installed yet; wait for Helm", 26)
     return None
 
 
-def _rolled_back_to(entry: Entry, facts: Facts, newest: Mapping[str, Any]) -> bool:
+def _rolled_back_to(entry: ExpectedRelease, facts: HelmReleaseFacts, newest: Mapping[str, Any]) -> bool:
     """Whether the newest release is the lock's artifact although it names none.
 
     Helm's roll-back writes a release without the artifact's digest. What then stands for it: the release's chart is the one last
     attempted, that attempt was of the lock's artifact, and the chart's version carries the beginning of its digest.
     """
-    chart = text(newest, "chartVersion")
+    chart = text_field(newest, "chartVersion")
     return (
         newest.get("ociDigest") is None
         and chart == facts.attempted_chart

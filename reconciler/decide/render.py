@@ -28,7 +28,7 @@ Tree = Mapping[str, tuple[Mapping[str, Any], ...]]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RenderContext:
     """What of the Sovereign the rendered objects need to know.
 
     Attributes:
@@ -48,7 +48,7 @@ class Surroundings:
     timeout: str = "5m"
 
 
-def render(lock: EnvironmentLock, environment: Environment, around: Surroundings) -> Tree:
+def render(lock: EnvironmentLock, environment: Environment, around: RenderContext) -> Tree:
     """All files of the `resolved` branch, by path."""
     files: dict[str, tuple[Mapping[str, Any], ...]] = {LOCK_FILE: (lock.model_dump(mode="json", by_alias=True),)}
     for placement in environment.spec.placements:
@@ -57,7 +57,7 @@ def render(lock: EnvironmentLock, environment: Environment, around: Surroundings
     return files
 
 
-def doubles(tree: Tree) -> Iterator[tuple[str, str]]:
+def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
     """Objects that stand twice among a cluster's files: Flux would lay one over the other for ever.
 
     Yields:
@@ -77,13 +77,13 @@ def doubles(tree: Tree) -> Iterator[tuple[str, str]]:
             seen[place] = owner
 
 
-def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, around: Surroundings) -> Tree:
+def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, around: RenderContext) -> Tree:
     folder = f"{CLUSTERS_FOLDER}/{cluster}"
     namespace = environment.spec.flux_namespace
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for package in packages:
         files[f"{package.application}.yaml"] = _objects(package, environment, around)
-        authority = _checked_by_flux(package, around)
+        authority = _flux_authority(package, around)
         if authority is not None:
             files[f"trust/{authority}.yaml"] = (_trust(authority, around.keys[authority], namespace),)
     kustomization = {
@@ -94,7 +94,7 @@ def _cluster(cluster: str, packages: Iterable[Package], environment: Environment
     return {f"{folder}/{name}": documents for name, documents in {**files, "kustomization.yaml": (kustomization,)}.items()}
 
 
-def _checked_by_flux(package: Package, around: Surroundings) -> str | None:
+def _flux_authority(package: Package, around: RenderContext) -> str | None:
     """The authority whose key Flux checks the artifact by once more, where one signed with a key."""
     return next((one.authority for one in package.evidence if one.authority in around.keys), None)
 
@@ -112,7 +112,7 @@ def _trust_name(authority: str) -> str:
     return f"catalyst-trust-{authority}"
 
 
-def _objects(package: Package, environment: Environment, around: Surroundings) -> tuple[Mapping[str, Any], ...]:
+def _objects(package: Package, environment: Environment, around: RenderContext) -> tuple[Mapping[str, Any], ...]:
     metadata = {
         "labels": _labels(package, environment, around.sovereign),
         "annotations": {ENTRY_ANNOTATION: package.entry},
@@ -153,7 +153,7 @@ def label_value(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_LABEL].strip("._-")
 
 
-def _source(package: Package, around: Surroundings) -> dict[str, Any]:
+def _source(package: Package, around: RenderContext) -> dict[str, Any]:
     repository = package.artifact.rpartition("@")[0]
     host = repository.removeprefix("oci://").partition("/")[0]
     spec: dict[str, Any] = {
@@ -166,14 +166,14 @@ def _source(package: Package, around: Surroundings) -> dict[str, Any]:
         spec["insecure"] = True
     if around.pull_secrets and host in around.pull_secrets:
         spec["secretRef"] = {"name": around.pull_secrets[host]}
-    authority = _checked_by_flux(package, around)
+    authority = _flux_authority(package, around)
     if authority is not None:
         spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_name(authority)}}
     return spec
 
 
-def _release(package: Package, around: Surroundings) -> dict[str, Any]:
-    where = package.running
+def _release(package: Package, around: RenderContext) -> dict[str, Any]:
+    where = package.release_spec
     values = where.pop("values")  # for people's sake they stand last
     spec: dict[str, Any] = {
         "interval": around.interval,

@@ -6,25 +6,25 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.candidates import Candidates
-from reconciler.decide.needs import Need, Needs, declared_need, unknown_binds
+from reconciler.decide.candidates import CandidateFinder
+from reconciler.decide.needs import DependencyReader, Requirement, root_requirement, unknown_binds
 from reconciler.decide.pin import MAX_NAME
-from reconciler.decide.search import Impossible, search
-from reconciler.decide.validate import Declared, Wish, is_reserved
-from reconciler.model.application import ApplicationMetadata, ApplicationSpec, BlueprintWish
+from reconciler.decide.search import NoSolution, solve
+from reconciler.decide.validate import DeclaredApplication, ValidatedInput, is_reserved
+from reconciler.model.application import ApplicationMetadata, ApplicationSpec, BlueprintRef
 from reconciler.model.blueprint import short_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.needs import Choice
+    from reconciler.decide.needs import Candidate
 
-MAX_TRIES: Final = 20
-MAX_STEPS: Final = 200_000
+MAX_FIX_TRIES: Final = 20
+MAX_FIX_STEPS: Final = 200_000
 
 
-class Repairs:
+class FixFinder:
     """Changes that would make a wish possible.
 
     Args:
@@ -33,12 +33,12 @@ class Repairs:
         catalog: what can be installed.
     """
 
-    def __init__(self, wish: Wish, candidates: Candidates, catalog: Catalog) -> None:
+    def __init__(self, wish: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
         self._wish = wish
         self._candidates = candidates
         self._catalog = catalog
 
-    def first(self, roots: Sequence[Need], core: Sequence[Need], contested: Sequence[Need]) -> str:
+    def first_fix(self, roots: Sequence[Requirement], core: Sequence[Requirement], contested: Sequence[Requirement]) -> str:
         """The first change that helps, in a sentence; empty when no single one of those that were tried does.
 
         Args:
@@ -47,11 +47,11 @@ class Repairs:
             contested: the needs on the Application over which they clash.
         """
         # Who came last gives way first: what runs already was possible before.
-        order = sorted(core, key=lambda r: (r.application in self._candidates.prior, r.application))[:MAX_TRIES]
+        order = sorted(core, key=lambda r: (r.application in self._candidates.prior, r.application))[:MAX_FIX_TRIES]
         sentences = (*self._other_versions(roots, order), *self._own_dependencies(roots, contested))
         return next((one for one in sentences if one), "")
 
-    def asking(self, one: Need | Choice, versions: Iterable[str]) -> str:
+    def version_request(self, one: Requirement | Candidate, versions: Iterable[str]) -> str:
         """The first of some versions that would do if a person asked for it alone, in a few words; empty when none does.
 
         Args:
@@ -60,18 +60,23 @@ class Repairs:
         """
         if one.lineage or is_reserved(one.application):
             return ""
-        for version in islice(versions, MAX_TRIES):
+        for version in islice(versions, MAX_FIX_TRIES):
             wish = self._asked(one, version)
             prior, installed = self._candidates.prior, self._candidates.installed
-            roots = [declared_need(d) for _, d in sorted(wish.declared.items())]
-            if self._found(roots, Candidates(wish, prior, self._catalog, Needs(wish, prior), installed=installed)) is not None:
+            roots = [root_requirement(d) for _, d in sorted(wish.declared.items())]
+            if (
+                self._found(
+                    roots, CandidateFinder(wish, prior, self._catalog, DependencyReader(wish, prior), installed=installed)
+                )
+                is not None
+            ):
                 file = f"applications/{one.application}.yaml"
                 if one.application in self._wish.declared:
                     return f"ask for {one.blueprint} {version} in {file}"
                 return f"declare it: {file} with {one.blueprint} {version}"
         return ""
 
-    def _asked(self, one: Need | Choice, version: str) -> Wish:
+    def _asked(self, one: Requirement | Candidate, version: str) -> ValidatedInput:
         """The wish, with one Application declared in exactly one version."""
         declared = self._wish.declared.get(one.application, self._wish.declared[one.chain[0]])
         application = declared.application
@@ -79,13 +84,15 @@ class Repairs:
             wanted = application.spec.blueprint.model_copy(update={"version": version})
             changed = application.model_copy(update={"spec": application.spec.model_copy(update={"blueprint": wanted})})
         else:
-            spec = ApplicationSpec(blueprint=BlueprintWish(name=one.blueprint, version=version))
+            spec = ApplicationSpec(blueprint=BlueprintRef(name=one.blueprint, version=version))
             changed = application.model_copy(update={"metadata": ApplicationMetadata(name=one.application), "spec": spec})
-        return replace(self._wish, declared={**self._wish.declared, one.application: Declared(changed, declared.source)})
+        return replace(
+            self._wish, declared={**self._wish.declared, one.application: DeclaredApplication(changed, declared.source)}
+        )
 
-    def _other_versions(self, roots: Sequence[Need], order: Iterable[Need]) -> Iterator[str]:
+    def _other_versions(self, roots: Sequence[Requirement], order: Iterable[Requirement]) -> Iterator[str]:
         for root in order:
-            widened = declared_need(self._wish.declared[root.application], range_="*")
+            widened = root_requirement(self._wish.declared[root.application], range_="*")
             found = self._found([widened if one is root else one for one in roots], self._candidates)
             if found is None:
                 continue
@@ -94,8 +101,8 @@ class Repairs:
             version = found[root.application].version
             yield f"{root.blueprint} {version} for {root.application} would do, instead of {root.range} at {place}"
 
-    def _own_dependencies(self, roots: Sequence[Need], contested: Sequence[Need]) -> Iterator[str]:
-        for need in contested[:MAX_TRIES]:
+    def _own_dependencies(self, roots: Sequence[Requirement], contested: Sequence[Requirement]) -> Iterator[str]:
+        for need in contested[:MAX_FIX_TRIES]:
             declared = self._wish.declared.get(need.requirer)
             if need.declared or declared is None:
                 continue
@@ -105,29 +112,29 @@ class Repairs:
             if len(name) > MAX_NAME or is_reserved(name):
                 continue
             prior, installed = self._candidates.prior, self._candidates.installed
-            needs = Needs(self._wish, prior, {need.requirer: {key: name}})
-            candidates = Candidates(self._wish, prior, self._catalog, needs, installed=installed)
-            own = Need(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
+            needs = DependencyReader(self._wish, prior, {need.requirer: {key: name}})
+            candidates = CandidateFinder(self._wish, prior, self._catalog, needs, installed=installed)
+            own = Requirement(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
             found = self._found([*roots, own], candidates)
-            if found is None or all(d.key != key for d in found[need.requirer].verified.blueprint.spec.depends):
+            if found is None or all(d.bind_key != key for d in found[need.requirer].verified.blueprint.spec.depends):
                 continue
             yield (
                 f"give {need.requirer} its own: declare {name} of {need.blueprint} {need.range}, "
                 f"and set spec.bind.{key} to {name} in {declared.source.file}"
             )
 
-    def _found(self, roots: Sequence[Need], candidates: Candidates) -> Mapping[str, Choice] | None:
+    def _found(self, roots: Sequence[Requirement], candidates: CandidateFinder) -> Mapping[str, Candidate] | None:
         """A choice that would not be refused for something else; None when there is none, or none was found soon."""
         try:
-            found = search(roots, candidates, steps=MAX_STEPS)
-        except Impossible:
+            found = solve(roots, candidates, steps=MAX_FIX_STEPS)
+        except NoSolution:
             return None
-        refused = any(choice.lost for choice in found.values()) or any(unknown_binds(self._wish, found))
+        refused = any(choice.exclusion for choice in found.values()) or any(unknown_binds(self._wish, found))
         return None if refused else found
 
-    def _key(self, need: Need) -> str | None:
+    def _key(self, need: Requirement) -> str | None:
         """The word by which the requirer's `bind` speaks of a dependency."""
         declared = self._wish.declared[need.requirer]
-        first = next(self._candidates.of([declared_need(declared)]), None)
-        depends = first.verified.blueprint.spec.depends if first is not None and not first.lost else []
-        return next((d.key for d in depends if d.name == need.blueprint), None)
+        first = next(self._candidates.of([root_requirement(declared)]), None)
+        depends = first.verified.blueprint.spec.depends if first is not None and not first.exclusion else []
+        return next((d.bind_key for d in depends if d.name == need.blueprint), None)

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.blocker import Refused, problems_of
-from reconciler.decide.conditions import NO_POLICY, STANDS, conditions
-from reconciler.decide.helmrelease import text
+from reconciler.decide.conditions import NO_POLICY, TRUSTED, conditions
+from reconciler.decide.helmrelease import text_field
 from reconciler.model.status import (
     ApplicationStatus,
     Condition,
     EnvironmentStatus,
-    Evidence,
+    ObservedEvidence,
     PlacementStatus,
     ProblemLine,
     ReadyEvidence,
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.decide.blocker import Blocker
-    from reconciler.decide.readiness import Evidence as Found
+    from reconciler.decide.readiness import ObservedRelease as Found
     from reconciler.decide.readiness import Verdict
-    from reconciler.decide.standing import Standing
+    from reconciler.decide.standing import LockTrust
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.status import State, Truth
 
-MAX_PROBLEMS: Final = 50
+MAX_STATUS_PROBLEMS: Final = 50
 MAX_EVIDENCE: Final = 128
 # From the most to the least urgent: what an Application's state is when its placements differ.
 _URGENCY: Final[tuple[State, ...]] = (
@@ -42,14 +42,14 @@ _PROGRESS: Final = frozenset({"Installing", "Updating"})
 Verdicts = Mapping[tuple[str, str], "Verdict"]
 
 
-def report(
+def build_status(
     name: str,
     main: str,
     resolved: str | None,
     lock: EnvironmentLock | None,
     verdicts: Verdicts,
     blocker: Blocker | None,
-    standing: Standing = STANDS,
+    standing: LockTrust = TRUSTED,
     admitted: Condition = NO_POLICY,
 ) -> EnvironmentStatus:
     """Put together the status.
@@ -64,9 +64,9 @@ def report(
         standing: whether what is locked is still trusted.
         admitted: what EnvironmentPolicies say of that commit.
     """
-    settled = name_blockers(verdicts)
+    settled = resolve_root_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
-    problems = problems_of(blocker)[:MAX_PROBLEMS]
+    problems = problems_of(blocker)[:MAX_STATUS_PROBLEMS]
     return EnvironmentStatus(
         metadata=StatusMetadata(name=name),
         input=main,
@@ -78,7 +78,7 @@ def report(
     )
 
 
-def subject(status: EnvironmentStatus) -> str:
+def status_subject(status: EnvironmentStatus) -> str:
     """The commit subject of a status: `acme-prod: Progressing 9/12 (waiting: cnpg)`."""
     ready = status.condition("Ready")
     total = len(status.applications)
@@ -98,7 +98,7 @@ def subject(status: EnvironmentStatus) -> str:
     return f"{name}: {summary}" if stuck is None or not total else f"{name}: {summary}, {stuck.reason}"
 
 
-def name_blockers(verdicts: Verdicts) -> Verdicts:
+def resolve_root_blockers(verdicts: Verdicts) -> Verdicts:
     """Say of every victim of a dependency chain which Application at its root it waits for."""
     settled = dict(verdicts)
     for (name, cluster), verdict in verdicts.items():
@@ -140,14 +140,14 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
     )
 
 
-def _evidence(found: Found) -> Evidence:
+def _evidence(found: Found) -> ObservedEvidence:
     """A verdict's evidence as the status shows it."""
     facts = found.facts
     if facts is None:
-        return Evidence(helm_release=found.release, entry=found.entry)
+        return ObservedEvidence(helm_release=found.release, entry=found.entry)
     ready, newest = facts.conditions.get("Ready"), facts.newest or {}
     generation = ready.get("observedGeneration") if ready else None
-    return Evidence(
+    return ObservedEvidence(
         helm_release=found.release,
         uid=facts.uid,
         generation=facts.generation,
@@ -167,7 +167,7 @@ def _evidence(found: Found) -> Evidence:
 
 def _short(part: Mapping[str, object], key: str) -> str:
     """A string of the cluster's, bounded: whoever writes the object decides how long it is."""
-    return text(part, key)[:MAX_EVIDENCE]
+    return text_field(part, key)[:MAX_EVIDENCE]
 
 
 def _all(answers: Iterable[Truth]) -> Truth:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Brought:
+class ReviewedPackage:
     """A package that a plan brings.
 
     Attributes:
@@ -29,7 +29,9 @@ def packages_of(lock: EnvironmentLock | None) -> Mapping[str, Package]:
     return {p.application: p for p in lock.packages} if lock else {}
 
 
-def brought(prior: EnvironmentLock | None, main: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Brought, ...]:
+def reviewed_by_plan(
+    prior: EnvironmentLock | None, main: EnvironmentLock | None, lock: EnvironmentLock
+) -> tuple[ReviewedPackage, ...]:
     """What a plan brings: other artifacts than there are without it, whatever else differs.
 
     An Application that `main` moves without it is none of that, in whatever version: `main` may take it back.
@@ -44,18 +46,18 @@ def brought(prior: EnvironmentLock | None, main: EnvironmentLock | None, lock: E
     for one in lock.packages:
         old, moved = _digest(before, one.application), _digest(beside, one.application)
         if one.digest != old and moved in {old, None}:
-            found.append(Brought(one, old))
+            found.append(ReviewedPackage(one, old))
     return tuple(found)
 
 
-def all_of(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Brought, ...]:
+def whole_lock(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[ReviewedPackage, ...]:
     """All packages of a lock, each in the place of what is installed."""
     before = packages_of(prior)
-    return tuple(Brought(one, _digest(before, one.application)) for one in lock.packages)
+    return tuple(ReviewedPackage(one, _digest(before, one.application)) for one in lock.packages)
 
 
-def keeping(
-    prior: EnvironmentLock | None, reviewed: Iterable[Brought], held: EnvironmentLock | None = None
+def version_preferences(
+    prior: EnvironmentLock | None, reviewed: Iterable[ReviewedPackage], pending: EnvironmentLock | None = None
 ) -> Mapping[str, Package] | None:
     """What is to stay, by Application: what is installed, and what people reviewed to take its place; None without any of that.
 
@@ -65,11 +67,11 @@ def keeping(
     Args:
         prior: what is installed.
         reviewed: what people reviewed; of two for one Application the later one.
-        held: what the same came to before, and waits; it stays where nothing else was reviewed.
+        pending: what the same came to before, and waits; it stays where nothing else was reviewed.
     """
     installed = packages_of(prior)
     fitting = (one.package for one in reviewed if _digest(installed, one.package.application) == one.before)
-    kept = {**installed, **packages_of(held), **{one.application: one for one in fitting}}
+    kept = {**installed, **packages_of(pending), **{one.application: one for one in fitting}}
     return None if kept == installed else kept
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.decide.validate import ENVIRONMENT_FILE, validate
 from reconciler.model.base import API_VERSION, ENV_TYPES
 from reconciler.model.problem import Problem
-from reconciler.model.source import Place, Source, Way
+from reconciler.model.source import KeyPath, Location, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 README_FILE: Final = "README.md"
 CLUSTER_HINT: Final = "a cluster is named provider-region-block-envType-organization, such as hz-fsn-rtz-prod-acme"
-NOWHERE: Final = Place(0, 0, 0, 0)
+NO_LOCATION: Final = Location(0, 0, 0, 0)
 _CLUSTER_PARTS: Final = 5
 
 EXAMPLE: Final = """\
@@ -85,15 +85,15 @@ def environment_of(clusters: Sequence[str]) -> tuple[dict[str, Any] | None, tupl
         "metadata": {"name": f"{organization}-{env_type}"},
         "spec": {"organization": organization, "envType": env_type, "placements": placements},
     }
-    places = dict(everywhere(document, NOWHERE))
+    places = dict(uniform_locations(document, NO_LOCATION))
     refused = validate({ENVIRONMENT_FILE: Source(ENVIRONMENT_FILE, document, places)})[1]
     # they stand in no file yet
     return (None if refused else document), tuple(p.model_copy(update={"file": ""}) for p in refused)
 
 
-def everywhere(data: Any, place: Place, way: Way = ()) -> Iterable[tuple[Way, Place]]:
+def uniform_locations(data: Any, place: Location, way: KeyPath = ()) -> Iterable[tuple[KeyPath, Location]]:
     """One place for every part of a document that stands in no file: problems name a part only where it has a place."""
     yield way, place
     parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for step, part in parts:
-        yield from everywhere(part, place, (*way, step))
+        yield from uniform_locations(part, place, (*way, step))

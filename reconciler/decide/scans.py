@@ -38,7 +38,7 @@ _WORDS: Final[Mapping[str, Severity]] = {
 }
 
 
-class UnreadableScan(ValueError):  # noqa: N818 - what it is says it all
+class InvalidScanReport(ValueError):  # noqa: N818 - what it is says it all
     """A predicate that is no vulnerability scan, or one of an unknown kind; the text says what is missing."""
 
 
@@ -70,7 +70,7 @@ def read_scan(predicate: object) -> Scan:
     """Read a predicate of type `model.trust.VULNERABILITIES`.
 
     Raises:
-        UnreadableScan: it cannot be told when it ended or what it found.
+        InvalidScanReport: it cannot be told when it ended or what it found.
     """
     table = _table(predicate, "the predicate")
     report = _table(_table(table.get("scanner"), "scanner").get("result"), "scanner.result")
@@ -87,7 +87,7 @@ def read_scan(predicate: object) -> Scan:
                 if isinstance(word, str)
                 else "a severity is missing or no word"
             )
-            raise UnreadableScan(shown)
+            raise InvalidScanReport(shown)
         severity = _WORDS[said]
         counted[severity] += 1
         unrated += said == "unknown"
@@ -103,7 +103,7 @@ def newest(scans: Iterable[Scan]) -> Scan | None:
     return max(scans, key=lambda scan: (scan.finished, SEVERITIES.index(scan.worst)), default=None)
 
 
-def too_bad(scan: Scan, most: Severity) -> str | None:
+def severity_violation(scan: Scan, most: Severity) -> str | None:
     """Why a scan found too much, in a sentence; None when its worst is at most `most`."""
     if SEVERITIES.index(scan.worst) <= SEVERITIES.index(most):
         return None
@@ -117,13 +117,13 @@ def too_bad(scan: Scan, most: Severity) -> str | None:
 def _findings(report: Mapping[str, Any]) -> tuple[str, Iterator[tuple[object, object]]]:
     """The scanner, and each vulnerability's name and severity. What a scanner was told to ignore is not among them."""
     if ("matches" in report) == ("SchemaVersion" in report):
-        raise UnreadableScan("its report is neither Trivy's nor Grype's JSON")
+        raise InvalidScanReport("its report is neither Trivy's nor Grype's JSON")
     if "matches" in report:
         if _table(report.get("descriptor"), "descriptor").get("name") != "grype":
-            raise UnreadableScan("its report has matches, but its descriptor does not name grype")
+            raise InvalidScanReport("its report has matches, but its descriptor does not name grype")
         return "grype", _of_grype(_list(report["matches"], "matches"))
     if report["SchemaVersion"] != _TRIVY_SCHEMA:
-        raise UnreadableScan(f"its report is of another SchemaVersion of Trivy's than {_TRIVY_SCHEMA}")
+        raise InvalidScanReport(f"its report is of another SchemaVersion of Trivy's than {_TRIVY_SCHEMA}")
     return "trivy", _of_trivy(_list(report.get("Results") or [], "Results"))
 
 
@@ -131,7 +131,7 @@ def _of_trivy(results: list[Any]) -> Iterator[tuple[object, object]]:
     tables = [_table(result, "a result") for result in results]
     # Trivy leaves Results out when it knew no package, and what looks for secrets or misconfigurations alone has other classes.
     if not any(table.get("Class") in _PACKAGES or table.get("Vulnerabilities") is not None for table in tables):
-        raise UnreadableScan("Trivy's report has no Results for packages, so it says nothing of vulnerabilities")
+        raise InvalidScanReport("Trivy's report has no Results for packages, so it says nothing of vulnerabilities")
     for table in tables:
         found = table.get("Vulnerabilities")
         for one in _list(found, "Vulnerabilities") if found is not None else ():
@@ -147,13 +147,13 @@ def _of_grype(matches: list[Any]) -> Iterator[tuple[object, object]]:
 
 def _table(value: object, what: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise UnreadableScan(f"{what} is missing or no object")
+        raise InvalidScanReport(f"{what} is missing or no object")
     return value
 
 
 def _list(value: object, what: str) -> list[Any]:
     if not isinstance(value, list):
-        raise UnreadableScan(f"{what} is missing or no list")
+        raise InvalidScanReport(f"{what} is missing or no list")
     return value
 
 
@@ -161,9 +161,9 @@ def _time(value: object) -> datetime:
     """A time as Go writes it (RFC 3339, down to nanoseconds, of which microseconds are kept)."""
     match = _TIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
-        raise UnreadableScan("metadata.scanFinishedOn is missing or no time")
+        raise InvalidScanReport("metadata.scanFinishedOn is missing or no time")
     day, fraction, zone = match.groups()
     try:
         return datetime.fromisoformat(f"{day}.{(fraction or '0')[:6]:0<6}{zone}")
     except ValueError:
-        raise UnreadableScan("metadata.scanFinishedOn is no time") from None
+        raise InvalidScanReport("metadata.scanFinishedOn is no time") from None

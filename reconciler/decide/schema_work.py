@@ -25,7 +25,7 @@ _OF_EVERY_PART: Final = frozenset(
 )
 
 
-def is_too_much(schema: Mapping[str, Any], values: Any) -> bool:
+def exceeds_cost_limit(schema: Mapping[str, Any], values: Any) -> bool:
     """Whether to check some values is more than MAX_WORK. Counted is rather too much than too little."""
     try:
         _Work(schema).hold(schema, values)

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final
 from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Resolution
 
-from reconciler.decide.candidates import ANY, Candidates, Search
-from reconciler.decide.certain import clash
+from reconciler.decide.candidates import UNCONSTRAINED, CandidateFinder, SearchConstraints
+from reconciler.decide.certain import forced_conflict
 from reconciler.decide.provider import MAX_STEPS, Provider
-from reconciler.decide.straight import TooMany, straight
+from reconciler.decide.straight import TooManyApplications, solve_greedily
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.decide.needs import Choice, Need
+    from reconciler.decide.needs import Candidate, Requirement
 
 MAX_ROUNDS: Final = 20_000
 QUICK_STEPS: Final = 100_000
@@ -26,23 +26,23 @@ MAX_DETOURS: Final = 64
 """Searches for a choice without a circle."""
 
 
-class Impossible(Exception):  # noqa: N818 - it is an answer
+class NoSolution(Exception):  # noqa: N818 - it is an answer
     """There is no consistent choice.
 
     Attributes:
         causes: the needs that clashed last; a subclass may have none.
     """
 
-    def __init__(self, causes: Sequence[Need] = ()) -> None:
+    def __init__(self, causes: Sequence[Requirement] = ()) -> None:
         super().__init__()
         self.causes = tuple(causes)
 
 
-class TooDeep(Impossible):
+class SearchLimitExceeded(NoSolution):
     """None was found in as much as may be compared."""
 
 
-class Circular(Impossible):
+class CyclicSolution(NoSolution):
     """The only choices that were found have Applications that need each other in a circle.
 
     Attributes:
@@ -50,15 +50,19 @@ class Circular(Impossible):
         circle: its circle, each needing the next, the first again at the end.
     """
 
-    def __init__(self, found: Mapping[str, Choice], circle: Sequence[str]) -> None:
+    def __init__(self, found: Mapping[str, Candidate], circle: Sequence[str]) -> None:
         super().__init__()
         self.found = found
         self.circle = tuple(circle)
 
 
-def search(
-    roots: Sequence[Need], candidates: Candidates, within: Search = ANY, *, steps: int = MAX_STEPS
-) -> Mapping[str, Choice]:
+def solve(
+    roots: Sequence[Requirement],
+    candidates: CandidateFinder,
+    within: SearchConstraints = UNCONSTRAINED,
+    *,
+    steps: int = MAX_STEPS,
+) -> Mapping[str, Candidate]:
     """Choose a version of everything that the roots need.
 
     Args:
@@ -70,7 +74,7 @@ def search(
     Raises:
         Impossible: there is no such choice, or none was found in so many steps; see its subclasses, too.
     """
-    first: Circular | None = None
+    first: CyclicSolution | None = None
     detours = deque([within])
     for _ in range(MAX_DETOURS):
         if not detours:
@@ -78,57 +82,67 @@ def search(
         now = detours.popleft()
         try:
             found = _consistent(roots, candidates, now, steps)
-        except Impossible as impossible:
+        except NoSolution as impossible:
             if first is None:
                 raise
-            if isinstance(impossible, TooDeep):
+            if isinstance(impossible, SearchLimitExceeded):
                 break
             continue
         circle = _circle(found, candidates)
         if not circle:
             return found
         # Without the circle, at least one of those in it is in another version.
-        first = first or Circular(found, circle)
+        first = first or CyclicSolution(found, circle)
         for name in dict.fromkeys(circle):
             detours.append(replace(now, without=now.without | {(name, found[name].version)}))
-    raise first or TooDeep
+    raise first or SearchLimitExceeded
 
 
-def possible(roots: Sequence[Need], candidates: Candidates, within: Search = ANY, *, steps: int = MAX_STEPS) -> bool:
+def is_solvable(
+    roots: Sequence[Requirement],
+    candidates: CandidateFinder,
+    within: SearchConstraints = UNCONSTRAINED,
+    *,
+    steps: int = MAX_STEPS,
+) -> bool:
     """Whether there is a consistent choice; False also when none was found in so many steps."""
     try:
-        search(roots, candidates, within, steps=steps)
-    except Impossible:
+        solve(roots, candidates, within, steps=steps)
+    except NoSolution:
         return False
     return True
 
 
-def _consistent(roots: Sequence[Need], candidates: Candidates, within: Search, steps: int) -> Mapping[str, Choice]:
+def _consistent(
+    roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints, steps: int
+) -> Mapping[str, Candidate]:
     try:
-        plain = straight(roots, candidates, within)
-    except TooMany:
-        raise TooDeep from None
+        plain = solve_greedily(roots, candidates, within)
+    except TooManyApplications:
+        raise SearchLimitExceeded from None
     if plain is not None:
         return plain
     found = _resolvelib(roots, candidates, within, min(steps, QUICK_STEPS))
     if found is None:  # before long searches, what can be seen without any
-        if causes := clash(roots, candidates, within):
-            raise Impossible(causes)
+        if causes := forced_conflict(roots, candidates, within):
+            raise NoSolution(causes)
         found = _resolvelib(roots, candidates, within, steps)
     if found is None:
-        raise TooDeep
+        raise SearchLimitExceeded
     # Once more in these versions, so that every choice is told of by who needs it now, and not by who did on the way.
-    fixed = Search(exactly={name: choice.version for name, choice in found.items()})
-    return straight(roots, candidates, fixed) or dict(sorted(found.items()))
+    fixed = SearchConstraints(exactly={name: choice.version for name, choice in found.items()})
+    return solve_greedily(roots, candidates, fixed) or dict(sorted(found.items()))
 
 
-def _resolvelib(roots: Sequence[Need], candidates: Candidates, within: Search, steps: int) -> Mapping[str, Choice] | None:
+def _resolvelib(
+    roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints, steps: int
+) -> Mapping[str, Candidate] | None:
     """What resolvelib finds; None when it was too much. Raises Impossible."""
     try:
         # Not by its Resolver, which never comes back from a circle when it looks what is connected.
         found = Resolution(Provider(candidates, within, steps), BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS).mapping
     except ResolutionImpossible as impossible:
-        raise Impossible([cause.requirement for cause in impossible.causes]) from None
+        raise NoSolution([cause.requirement for cause in impossible.causes]) from None
     except ResolutionTooDeep:
         return None
     reached, level = set[str](), {root.application for root in roots}
@@ -138,7 +152,7 @@ def _resolvelib(roots: Sequence[Need], candidates: Candidates, within: Search, s
     return {name: found[name] for name in reached}
 
 
-def _circle(found: Mapping[str, Choice], candidates: Candidates) -> list[str]:
+def _circle(found: Mapping[str, Candidate], candidates: CandidateFinder) -> list[str]:
     """Applications of which each needs the next, the first again at the end; empty when there are none."""
     needed = {name: sorted({n.application for n in candidates.needs.of(choice)}) for name, choice in found.items()}
     try:

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.model.problem import Problem
-    from reconciler.model.source import Source, Way
+    from reconciler.model.source import KeyPath, Source
 
-_CONFIG: Final[Way] = ("spec", "config")
+_CONFIG: Final[KeyPath] = ("spec", "config")
 _HINT: Final = (
     "keep it in a Secret (an ExternalSecret can bring it) and let config name that; what was pushed stays in git: replace it "
     "where it counts"
@@ -24,7 +24,7 @@ _HINT: Final = (
 _UNSURE: Final = "what looks like a secret"
 
 # Secrets wherever they stand. Every repetition is bounded, so that no text makes the search slow.
-_LOUD: Final = {
+_TOKEN_PATTERNS: Final = {
     "a private key": re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|AGE-SECRET-KEY-1[A-Z0-9]{20}"),
     "a token of a well-known service": re.compile(
         r"""(?<![A-Za-z0-9])(?:
@@ -75,7 +75,7 @@ _NAME: Final = re.compile(r"[a-z]+(?:[.-][a-z0-9]+)+|[a-z]+(?:[._-][a-z]+)+")  #
 _LONG_WORD: Final = 4  # letters and digits mixed in more than that are no word: `s3`, `eu1` are
 
 
-def secrets(source: Source) -> Iterator[Problem]:
+def find_plaintext_secrets(source: Source) -> Iterator[Problem]:
     """Every text in an Application's `config` that looks like a secret, at its place."""
     spec = source.data.get("spec") if isinstance(source.data, dict) else None
     config = spec.get("config") if isinstance(spec, dict) else None
@@ -84,7 +84,7 @@ def secrets(source: Source) -> Iterator[Problem]:
         yield source.problem("PlaintextSecret", f"{name} holds {what} in plain text", (*_CONFIG, *way), hint=_HINT)
 
 
-def _found(data: Any, way: Way, key: str) -> Iterator[tuple[Way, str]]:
+def _found(data: Any, way: KeyPath, key: str) -> Iterator[tuple[KeyPath, str]]:
     """Where secrets stand, and what they are; `key` is the one that says what the data is, a list's for its entries."""
     if isinstance(data, dict):
         named = data.get("name", data.get("key"))
@@ -122,7 +122,7 @@ def _what(value: Any, words: list[str]) -> str | None:
 
 def _loud(text: str) -> str | None:
     """What a text is, should it be a secret wherever it stands."""
-    for what, pattern in _LOUD.items():
+    for what, pattern in _TOKEN_PATTERNS.items():
         if pattern.search(text):
             return what
     parts = (part for pattern in _PARTS for part in pattern.findall(text))

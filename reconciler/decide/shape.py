@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from reconciler.model.problem import Problem
-    from reconciler.model.source import Source, Way
+    from reconciler.model.source import KeyPath, Source
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -41,7 +41,7 @@ _FALSE: Final = frozenset({"false", "no", "off"})
 _FITS: Final = 60  # characters of a value in a message
 
 
-def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M | None, tuple[Problem, ...]]:
+def parse_document(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M | None, tuple[Problem, ...]]:
     """Check a parsed file against a model.
 
     Args:
@@ -58,18 +58,18 @@ def shape(source: Source, model: type[M], *, lenient: bool = False) -> tuple[M |
         return model.model_validate(source.data, by_alias=True, by_name=False), ()
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=True)
-        problems = problems_of(error, source, model)
+        problems = problems_from_validation(error, source, model)
     unknown = [d for d in details if d["type"] == "extra_forbidden"]
     if not lenient or len(unknown) < len(details):
         return None, problems
     data = copy.deepcopy(source.data)
     for detail in unknown:
         _remove(data, _way(detail, source))
-    document, deeper = shape(replace(source, data=data), model)  # rules over several fields are checked only now
+    document, deeper = parse_document(replace(source, data=data), model)  # rules over several fields are checked only now
     return document, (*(p.model_copy(update={"severity": "warning"}) for p in problems), *deeper)
 
 
-def problems_of(error: ValidationError, source: Source, model: type[BaseModel]) -> tuple[Problem, ...]:
+def problems_from_validation(error: ValidationError, source: Source, model: type[BaseModel]) -> tuple[Problem, ...]:
     """What pydantic found wrong (the first MAX_TOLD things), in our words and with places.
 
     A field that is only misspelt is not told as missing too.
@@ -97,23 +97,23 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return next(iter(difflib.get_close_matches(word, words, n=1, cutoff=0.6)), "")
 
 
-def _remove(data: Any, way: Way) -> None:
+def _remove(data: Any, way: KeyPath) -> None:
     for step in way[:-1]:
         data = data[step]
     del data[way[-1]]
 
 
-def _way(detail: ErrorDetails, source: Source) -> Way:
+def _way(detail: ErrorDetails, source: Source) -> KeyPath:
     """The error's location without the steps that pydantic adds for unions and the like."""
-    way: Way = ()
+    way: KeyPath = ()
     last = len(detail["loc"]) - 1
     for index, step in enumerate(detail["loc"]):
-        if (*way, step) in source.places or (detail["type"] == "missing" and index == last):
+        if (*way, step) in source.locations or (detail["type"] == "missing" and index == last):
             way = (*way, step)
     return way
 
 
-def _ways(details: Iterable[ErrorDetails], source: Source, kind: str) -> Iterable[Way]:
+def _ways(details: Iterable[ErrorDetails], source: Source, kind: str) -> Iterable[KeyPath]:
     return (_way(detail, source) for detail in details if detail["type"] == kind)
 
 
@@ -222,7 +222,7 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "a mapping")
 
 
-def _fields(model: type[BaseModel], way: Way) -> set[str]:
+def _fields(model: type[BaseModel], way: KeyPath) -> set[str]:
     """The names of the fields that may stand at `way` of a model's document."""
     models: set[type[BaseModel]] = {model}
     for step in way:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedStatus:
     """A status, as it was committed.
 
     Attributes:
@@ -33,7 +33,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Soaked:
+class SoakTime:
     """What was seen of a package.
 
     Attributes:
@@ -49,15 +49,15 @@ class Soaked:
     seen: bool
 
 
-def seen(status: EnvironmentStatus | None, at: int, unwatched_since: int | None = None) -> Seen:
+def seen(status: EnvironmentStatus | None, at: int, unwatched_since: int | None = None) -> ObservedStatus:
     """What a status says of artifacts; one that cannot be read (None) says nothing good of any."""
     ready: dict[str, bool] = {}
     for one in status.applications if status else ():
         ready[one.digest] = ready.get(one.digest, True) and one.ready == "True" and bool(one.placements)
-    return Seen(at, ready, unwatched_since)
+    return ObservedStatus(at, ready, unwatched_since)
 
 
-def soaked(history: Sequence[Seen], digests: Iterable[str], *, until: int, now: int) -> tuple[Soaked, ...]:
+def soaked(history: Sequence[ObservedStatus], digests: Iterable[str], *, until: int, now: int) -> tuple[SoakTime, ...]:
     """Add up for how long each package was Ready.
 
     Args:
@@ -69,7 +69,7 @@ def soaked(history: Sequence[Seen], digests: Iterable[str], *, until: int, now: 
     spans = _spans(history, min(until, now))
     watched = until >= now
     return tuple(
-        Soaked(
+        SoakTime(
             digest,
             sum(seconds for seconds, one in spans if one.ready.get(digest, False)),
             watched and bool(history) and history[-1].ready.get(digest, False),
@@ -79,15 +79,15 @@ def soaked(history: Sequence[Seen], digests: Iterable[str], *, until: int, now: 
     )
 
 
-def fresh(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Package, ...]:
+def new_packages(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Package, ...]:
     """The packages that must have soaked: those that are new, or of another artifact than before. One for each artifact."""
     before = {(p.application, p.digest) for p in prior.packages} if prior else set()
     return tuple({p.digest: p for p in lock.packages if (p.application, p.digest) not in before}.values())
 
 
-def _spans(history: Sequence[Seen], end: int) -> list[tuple[int, Seen]]:
+def _spans(history: Sequence[ObservedStatus], end: int) -> list[tuple[int, ObservedStatus]]:
     """For how many seconds each status was the newest, was watched, and was not overtaken by one that was made before it."""
-    found: list[tuple[int, Seen]] = []
+    found: list[tuple[int, ObservedStatus]] = []
     unwatched: list[tuple[int, int]] = []
     for one in reversed(history):
         found.append((_without(one.at, end, sorted(unwatched)), one))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +17,7 @@ MAX_NAMES: Final = 8
 
 
 @dataclass(frozen=True)
-class Standing:
+class LockTrust:
     """What the catalog says now of what is locked.
 
     Attributes:
@@ -26,33 +26,37 @@ class Standing:
         fault: why not all of it could be told.
     """
 
-    answers: Mapping[str, Verified | PassedOver] = field(default_factory=dict)
+    answers: Mapping[str, VerifiedBlueprint | ExcludedVersion] = field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     fault: Unavailable | None = None
 
     @property
-    def lost(self) -> tuple[str, ...]:
+    def untrusted(self) -> tuple[str, ...]:
         """Who lost their trust and why, a few words for each, by the names of the Applications."""
-        return self._told(one for one in self.answers.items() if isinstance(one[1], PassedOver) and one[1].code == "Untrusted")
+        return self._told(
+            one for one in self.answers.items() if isinstance(one[1], ExcludedVersion) and one[1].code == "Untrusted"
+        )
 
     @property
-    def unclear(self) -> tuple[str, ...]:
+    def unverifiable(self) -> tuple[str, ...]:
         """What is damaged or gone, so that nothing can be checked of it, told in the same way."""
-        return self._told(one for one in self.answers.items() if isinstance(one[1], PassedOver) and one[1].code != "Untrusted")
+        return self._told(
+            one for one in self.answers.items() if isinstance(one[1], ExcludedVersion) and one[1].code != "Untrusted"
+        )
 
-    def _told(self, some: Iterable[tuple[str, Verified | PassedOver]]) -> tuple[str, ...]:
-        found = [(self.names.get(artifact, ()), one) for artifact, one in some if isinstance(one, PassedOver)]
+    def _told(self, some: Iterable[tuple[str, VerifiedBlueprint | ExcludedVersion]]) -> tuple[str, ...]:
+        found = [(self.names.get(artifact, ()), one) for artifact, one in some if isinstance(one, ExcludedVersion)]
         return tuple(f"{_listed(names)}: {one.reason}" for names, one in sorted(found, key=lambda pair: pair[0]))
 
-    def of(self, artifacts: Collection[str]) -> Standing:
+    def of(self, artifacts: Collection[str]) -> LockTrust:
         """The same, of some artifacts alone."""
         return replace(self, answers={artifact: one for artifact, one in self.answers.items() if artifact in artifacts})
 
-    def differs(self, before: Standing) -> bool:
+    def needs_new_decision(self, before: LockTrust) -> bool:
         """Whether it asks for another decision than `before`: an answer changed, or something new is lost already."""
         known = before.answers
         return any(
-            isinstance(one, PassedOver) if artifact not in known else _said(one) != _said(known[artifact])
+            isinstance(one, ExcludedVersion) if artifact not in known else _said(one) != _said(known[artifact])
             for artifact, one in self.answers.items()
         )
 
@@ -62,5 +66,5 @@ def _listed(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:MAX_NAMES])}{more}"
 
 
-def _said(one: Verified | PassedOver) -> object:
-    return one.reason if isinstance(one, PassedOver) else one.evidence
+def _said(one: VerifiedBlueprint | ExcludedVersion) -> object:
+    return one.reason if isinstance(one, ExcludedVersion) else one.evidence

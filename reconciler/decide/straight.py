@@ -9,25 +9,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.decide.candidates import Candidates, Search
-    from reconciler.decide.needs import Choice, Need
+    from reconciler.decide.candidates import CandidateFinder, SearchConstraints
+    from reconciler.decide.needs import Candidate, Requirement
 
 MAX_CHOICES = 5_000  # those that bring along their own, which bring along their own, are soon without number
-MAX_CHANGES = 50  # of one Application's mind: those who go round in circles are left to the search
+MAX_REVISIONS = 50  # of one Application's mind: those who go round in circles are left to the search
 
 
-class TooMany(Exception):  # noqa: N818 - it is an answer
+class TooManyApplications(Exception):  # noqa: N818 - it is an answer
     """More than MAX_CHOICES Applications are needed."""
 
 
-def straight(roots: Iterable[Need], candidates: Candidates, search: Search) -> Mapping[str, Choice] | None:
+def solve_greedily(
+    roots: Iterable[Requirement], candidates: CandidateFinder, search: SearchConstraints
+) -> Mapping[str, Candidate] | None:
     """Choose every Application's first candidate under all needs on it, until nothing changes any more.
 
     Returns:
         The choices, which meet all needs; or None when it is not that simple.
 
     Raises:
-        TooMany: there is no end of them.
+        TooManyApplications: there is no end of them.
     """
     found = _Choices(candidates, search)
     for root in roots:
@@ -36,16 +38,16 @@ def straight(roots: Iterable[Need], candidates: Candidates, search: Search) -> M
 
 
 class _Choices:
-    def __init__(self, candidates: Candidates, search: Search) -> None:
+    def __init__(self, candidates: CandidateFinder, search: SearchConstraints) -> None:
         self._candidates = candidates
         self._search = search
-        self._chosen: dict[str, Choice] = {}
-        self._needs: dict[str, dict[Need, None]] = {}  # in the order they came
+        self._chosen: dict[str, Candidate] = {}
+        self._needs: dict[str, dict[Requirement, None]] = {}  # in the order they came
         self._roots: list[str] = []
         self._due: list[tuple[int, str]] = []
         self._changes: Counter[str] = Counter()
 
-    def add(self, root: Need) -> None:
+    def add(self, root: Requirement) -> None:
         self._roots.append(root.application)
         self._demand([root])
 
@@ -60,7 +62,7 @@ class _Choices:
             if old == new:
                 continue
             self._changes[name] += 1
-            if self._changes[name] > MAX_CHANGES:
+            if self._changes[name] > MAX_REVISIONS:
                 return False
             self._withdraw(old)
             if new is None:
@@ -68,19 +70,19 @@ class _Choices:
             else:
                 self._chosen[name] = new
                 if len(self._chosen) > MAX_CHOICES:
-                    raise TooMany
+                    raise TooManyApplications
                 self._demand(self._candidates.needs.of(new))
         return len(self._reached()) == len(self._chosen)  # else some need each other, and nobody needs them
 
-    def choices(self) -> Mapping[str, Choice]:
+    def choices(self) -> Mapping[str, Candidate]:
         return dict(sorted(self._chosen.items()))
 
-    def _demand(self, needs: Iterable[Need]) -> None:
+    def _demand(self, needs: Iterable[Requirement]) -> None:
         for need in needs:
             self._needs.setdefault(need.application, {})[need] = None
             heappush(self._due, (len(need.chain), need.application))
 
-    def _withdraw(self, old: Choice | None) -> None:
+    def _withdraw(self, old: Candidate | None) -> None:
         for need in self._candidates.needs.of(old) if old else ():
             self._needs[need.application].pop(need, None)
             heappush(self._due, (len(need.chain), need.application))

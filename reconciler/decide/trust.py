@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Policies:
+class TrustPolicies:
     """All trust policies as they stand.
 
     Attributes:
@@ -28,7 +28,7 @@ class Policies:
     policies: tuple[TrustPolicy, ...]
     roots: Mapping[str, str] = field(default_factory=dict)
 
-    def covering(self, repository: str) -> tuple[TrustPolicy, ...]:
+    def matching(self, repository: str) -> tuple[TrustPolicy, ...]:
         """The policies whose patterns match `host/repository`; all of them must hold."""
         return tuple(p for p in self.policies if any(fnmatch.fnmatchcase(repository, a) for a in p.spec.artifacts))
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.placeholders import placeholders
-from reconciler.decide.secrets import secrets
-from reconciler.decide.shape import did_you_mean, shape
+from reconciler.decide.placeholders import find_placeholders
+from reconciler.decide.secrets import find_plaintext_secrets
+from reconciler.decide.shape import did_you_mean, parse_document
 from reconciler.decide.versions import is_range
 from reconciler.model.application import Application
 from reconciler.model.base import ENV_TYPES
@@ -33,7 +33,7 @@ RESERVED_APPLICATIONS: Final = frozenset({"default", "flux-system", "kustomizati
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredApplication:
     """An Application that a person declared, with its file, so that later problems can point into it."""
 
     application: Application
@@ -46,14 +46,14 @@ class Declared:
 
 
 @dataclass(frozen=True)
-class Wish:
+class ValidatedInput:
     """What an Environment's people want, in one piece: valid on its own, not yet resolved."""
 
     environment: Environment
-    declared: Mapping[str, Declared]
+    declared: Mapping[str, DeclaredApplication]
 
 
-def validate(sources: Mapping[str, Source]) -> tuple[Wish | None, tuple[Problem, ...]]:
+def validate(sources: Mapping[str, Source]) -> tuple[ValidatedInput | None, tuple[Problem, ...]]:
     """Check an Environment's files.
 
     Args:
@@ -67,11 +67,11 @@ def validate(sources: Mapping[str, Source]) -> tuple[Wish | None, tuple[Problem,
     declared = _declared(sources, problems)
     if environment is not None:
         _some(problems, (p for one in declared.values() for p in _in_environment(one, environment, declared)))
-    _some(problems, (p for _, one in sorted(sources.items()) for p in (*secrets(one), *placeholders(one))))
-    ordered = in_order(problems)
+    _some(problems, (p for _, one in sorted(sources.items()) for p in (*find_plaintext_secrets(one), *find_placeholders(one))))
+    ordered = sort_problems(problems)
     if environment is None or has_errors(ordered):
         return None, ordered
-    return Wish(environment, declared), ordered
+    return ValidatedInput(environment, declared), ordered
 
 
 def _some(problems: list[Problem], more: Iterable[Problem]) -> None:
@@ -84,7 +84,7 @@ def has_errors(problems: Iterable[Problem]) -> bool:
     return any(p.severity == "error" for p in problems)
 
 
-def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Problems by file, line and column, each once."""
     return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.message)))
 
@@ -101,7 +101,7 @@ def _environment(sources: Mapping[str, Source], problems: list[Problem]) -> Envi
             )
         )
         return None
-    environment, found = shape(source, Environment)
+    environment, found = parse_document(source, Environment)
     problems.extend(found)
     if environment is not None:
         problems.extend(_environment_rules(environment, source))
@@ -143,12 +143,12 @@ def _environment_rules(environment: Environment, source: Source) -> Iterable[Pro
             )
 
 
-def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[str, Declared]:
-    declared: dict[str, Declared] = {}
+def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[str, DeclaredApplication]:
+    declared: dict[str, DeclaredApplication] = {}
     for file, source in sorted(sources.items()):
         if file == ENVIRONMENT_FILE:
             continue
-        application, found = shape(source, Application)
+        application, found = parse_document(source, Application)
         problems.extend(found)
         if application is None:
             continue
@@ -165,7 +165,7 @@ def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[st
                 )
             )
             continue
-        declared[name] = Declared(application, source)
+        declared[name] = DeclaredApplication(application, source)
     if len(declared) > MAX_APPLICATIONS:
         message = f"{len(declared)} Applications; an Environment holds at most {MAX_APPLICATIONS}"
         problems.append(next(iter(declared.values())).source.problem("TooMany", message))
@@ -204,7 +204,9 @@ def is_reserved(name: str) -> bool:
     return name in RESERVED_APPLICATIONS or name.startswith("kube-")
 
 
-def _in_environment(one: Declared, environment: Environment, declared: Mapping[str, Declared]) -> Iterable[Problem]:
+def _in_environment(
+    one: DeclaredApplication, environment: Environment, declared: Mapping[str, DeclaredApplication]
+) -> Iterable[Problem]:
     if one.name == environment.spec.flux_namespace and not is_reserved(one.name):
         message = f"an Application cannot be called {one.name}: that is the Environment's fluxNamespace, and its Namespace"
         yield one.source.problem("ReservedName", message, ("metadata", "name"), at_value=True)

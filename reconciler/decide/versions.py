@@ -39,7 +39,7 @@ def is_range(text: str) -> bool:
 
 
 @lru_cache(maxsize=65536)
-def fits(version: str, range_: str) -> bool:
+def satisfies(version: str, range_: str) -> bool:
     """Whether a version is in a range; a text that is no version, or no range, fits nothing."""
     parsed, within = _parsed_version(version), _parsed_range(range_)
     return parsed is not None and within is not None and bool(within.test(parsed))
@@ -50,7 +50,7 @@ def newest_first(versions: Iterable[str]) -> tuple[str, ...]:
     return _newest_first(tuple(versions))
 
 
-def older(version: str, than: str) -> bool:
+def is_older(version: str, than: str) -> bool:
     """Whether a version comes before another one; builds of one version are as old as each other. Both must be versions."""
     return bool(_precedence(version) < _precedence(than))
 

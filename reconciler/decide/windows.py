@@ -45,7 +45,7 @@ class Window:
     until: datetime | None
 
 
-def fault_of(cron: str, zone: str) -> tuple[str, str] | None:
+def window_problem(cron: str, zone: str) -> tuple[str, str] | None:
     """Why a window could never open: which field is at fault, `cron` or `timeZone`, and what is wrong; None when all is well."""
     if len(cron.split()) != _FIELDS:
         return "cron", "a cron expression has five fields: minute, hour, day of month, month, day of week"
@@ -64,11 +64,11 @@ def fault_of(cron: str, zone: str) -> tuple[str, str] | None:
     return None
 
 
-def window(rule: WindowRule, now: datetime) -> Window:
+def window_at(rule: WindowRule, now: datetime) -> Window:
     """Whether a rule's window is open.
 
     Args:
-        rule: of a policy that was accepted (`fault_of` finds nothing).
+        rule: of a policy that was accepted (`window_problem` finds nothing).
         now: with a zone, any.
     """
     cron, zone, lasts = rule.cron, ZoneInfo(rule.time_zone), timedelta(seconds=seconds_of(rule.duration))
@@ -128,14 +128,14 @@ def _instants(cron: str, zone: ZoneInfo, shown: datetime) -> Iterator[datetime]:
     first, second = (shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if _clock(zone, first) != shown:  # it was skipped: the first reading is after that, the second before it
         if not runs_on:
-            yield _change(zone, second, first)
+            yield _transition(zone, second, first)
         return
     yield first
     if runs_on and second > first:
         yield second
 
 
-def _change(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
+def _transition(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
     """The minute at which clocks were set, between two moments."""
     low, high = 0, int((after - before) / _MINUTE)
     changed = after.astimezone(zone).utcoffset()

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from reconciler.decide.marks import POLICY_CONTEXT, policies_mark
-from reconciler.loop.notices import Notices
-from reconciler.loop.policies import PolicyRepository
-from reconciler.model.faults import Fault
+from reconciler.decide.marks import POLICY_CONTEXT, policies_status
+from reconciler.loop.notices import CommitStatusPublisher
+from reconciler.loop.policies import GitPolicySource
+from reconciler.model.faults import ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.decide.policies import EnvironmentPolicies
-    from reconciler.loop.notices import Forge
+    from reconciler.loop.notices import CommitStatusForge
 
 
 log = structlog.get_logger()
 
 
-class Announcements:
+class PolicyStatusPublisher:
     """Posts whether the EnvironmentPolicies can be used. Safe for use by several threads.
 
     Args:
@@ -31,19 +31,24 @@ class Announcements:
         policies: the source of the policies.
     """
 
-    def __init__(self, forge: Forge | None, repository: str | None, policies: Callable[[], EnvironmentPolicies]) -> None:
+    def __init__(
+        self, forge: CommitStatusForge | None, repository: str | None, policies: Callable[[], EnvironmentPolicies]
+    ) -> None:
         self._policies = policies
-        self._notices = Notices(forge, repository) if forge is not None and repository is not None else None
+        self._notices = CommitStatusPublisher(forge, repository) if forge is not None and repository is not None else None
         self._lock = threading.Lock()
 
     def publish(self) -> None:
-        """Post a commit status on the head of the system repository, if it does not show it yet. Never raises a Fault."""
-        if self._notices is None or not isinstance(self._policies, PolicyRepository) or not self._lock.acquire(blocking=False):
+        """Post a commit status on the head of the system repository, if it does not show it yet.
+
+        Never raises a ReconcilerError.
+        """
+        if self._notices is None or not isinstance(self._policies, GitPolicySource) or not self._lock.acquire(blocking=False):
             return
         try:
             policies = self._policies()  # which may read them anew: only then is its head the commit they are of
-            self._notices.post(self._policies.head, {POLICY_CONTEXT: policies_mark(policies)})
-        except Fault as fault:
+            self._notices.publish(self._policies.head, {POLICY_CONTEXT: policies_status(policies)})
+        except ReconcilerError as fault:
             log.debug("policies not read, so their commit status is not posted", why=str(fault))
         finally:
             self._lock.release()

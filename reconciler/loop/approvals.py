@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from reconciler.decide.admission import SCORE_CONTEXT, Score
-from reconciler.decide.approvals import APPROVED, REJECTED, Change, Opinion, Proposal
-from reconciler.decide.marks import PLAN_CONTEXT, Bound, bound_in
+from reconciler.decide.approvals import APPROVED, REJECTED, ApprovalReview, Change, ReviewedPullRequest
+from reconciler.decide.marks import PLAN_CONTEXT, PlanFingerprint, parse_fingerprint
 from reconciler.loop.change_history import ChangeHistory, MergeForge
-from reconciler.model.faults import Missing
-from reconciler.world.gitea import Past
+from reconciler.model.faults import NotFoundError
+from reconciler.world.gitea import PullRequestHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.world.git import Repository
-    from reconciler.world.gitea import Merged, Review, SetBy
+    from reconciler.world.gitea import CommitStatusRecord, MergedPullRequest, Review
 
-MOST_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
+MAX_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
 SHORTLY: Final = 30  # seconds for which somebody may look at a page that shows an older plan
 
 
@@ -27,18 +27,18 @@ class ReviewForge(MergeForge, Protocol):
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         """The reviews of a pull request, the oldest first."""
 
-    def past(self, repository: str, number: int) -> Past:
+    def past(self, repository: str, number: int) -> PullRequestHistory:
         """When a pull request was last made one for another branch, and who pushed to it."""
 
     def members(self, team: str) -> frozenset[str] | None:
         """Who is in a team (organization/name) now; None when there is no such team."""
 
-    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
+    def statuses_by(self, repository: str, commit: str) -> Sequence[CommitStatusRecord]:
         """All statuses of a commit, the oldest first."""
 
 
-class Approvals:
-    """Approvals in one repository. Raises Faults as the forge and the clone do.
+class ApprovalReader:
+    """Approvals in one repository. Raises ReconcilerErrors as the forge and the clone do.
 
     Args:
         forge: where they are.
@@ -52,25 +52,25 @@ class Approvals:
 
     def __init__(self, forge: ReviewForge, user: str, repository: str, clone: Repository) -> None:
         self._forge, self._user, self._repository, self._clone = forge, user.lower(), repository, clone
-        self._pasts: dict[int, Past] = {}
+        self._pasts: dict[int, PullRequestHistory] = {}
         self.change_history = ChangeHistory(forge, repository, clone, self.merged)
 
     def members(self, teams: Sequence[str]) -> frozenset[str]:
         """Who is in any of some teams now.
 
         Raises:
-            Missing: there is no such team.
+            NotFoundError: there is no such team.
         """
         found: set[str] = set()
         for team in teams:
             full = team if "/" in team else f"{self._repository.partition('/')[0]}/{team}"
             some = self._forge.members(full)
             if some is None:
-                raise Missing(f"there is no team {full} on the forge", "make it, or mend the policy")
+                raise NotFoundError(f"there is no team {full} on the forge", "make it, or mend the policy")
             found |= some
         return frozenset(found)
 
-    def proposal(self, number: int, author: str, head: str, plan: Bound | None) -> Proposal:
+    def proposal(self, number: int, author: str, head: str, plan: PlanFingerprint | None) -> ReviewedPullRequest:
         """An open pull request with what people say of it.
 
         Args:
@@ -81,38 +81,42 @@ class Approvals:
         """
         opinions, contributors, _ = self._opinions(number, head, ended=False)
         if plan is None:
-            return Proposal(number, author, head, opinions, contributors=contributors)
-        return Proposal(number, author, head, opinions, plan.tree, plan.files, plan.packages, contributors)
+            return ReviewedPullRequest(number, author, head, opinions, contributors=contributors)
+        return ReviewedPullRequest(number, author, head, opinions, plan.tree, plan.files, plan.packages, contributors)
 
-    def merged(self, merged: Merged, head: str, files: str) -> Proposal:
+    def merged(self, merged: MergedPullRequest, head: str, files: str) -> ReviewedPullRequest:
         """A merged pull request with what people say of it: its plan stands for what it did only if that changed the same."""
         opinions, contributors, plans = self._opinions(merged.number, head, ended=True)
-        plan = _stood(plans, merged.at)
+        plan = _plan_at(plans, merged.at)
         if plan is None or plan.files != files:
-            return Proposal(merged.number, merged.author, head, opinions, files=files, contributors=contributors)
+            return ReviewedPullRequest(merged.number, merged.author, head, opinions, files=files, contributors=contributors)
         trees = _trees(plans, plan)
-        return Proposal(merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, contributors, trees)
+        return ReviewedPullRequest(
+            merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, contributors, trees
+        )
 
-    def _opinions(self, number: int, head: str, *, ended: bool) -> tuple[tuple[Opinion, ...], frozenset[str], Sequence[SetBy]]:
+    def _opinions(
+        self, number: int, head: str, *, ended: bool
+    ) -> tuple[tuple[ApprovalReview, ...], frozenset[str], Sequence[CommitStatusRecord]]:
         """The reviews of a pull request, each with the plan that it is of, whose it is in part, and the plans of its head."""
         reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
         approved = [one for one in reviews if one.state == APPROVED]
-        past = self._past(number, ended=ended) if approved else Past()
-        commits = list(dict.fromkeys((head, *(one.commit for one in reversed(approved)))))[: MOST_PLANS + 1] if approved else []
+        past = self._past(number, ended=ended) if approved else PullRequestHistory()
+        commits = list(dict.fromkeys((head, *(one.commit for one in reversed(approved)))))[: MAX_PLANS + 1] if approved else []
         plans = {commit: self._plans(commit) for commit in commits}
         opinions = tuple(
-            Opinion(
+            ApprovalReview(
                 one.person,
                 one.state == APPROVED,
                 one.commit,
                 one.dismissed or (past.moved is not None and one.at <= past.moved),
-                _read(plans.get(one.commit, ()), one.at),
+                _plan_reviewed_at(plans.get(one.commit, ()), one.at),
             )
             for one in reviews
         )
         return opinions, past.contributors, plans.get(head, ())
 
-    def _past(self, number: int, *, ended: bool) -> Past:
+    def _past(self, number: int, *, ended: bool) -> PullRequestHistory:
         """What became of a pull request. One that is merged is asked about once: nothing more becomes of it."""
         if not ended:
             return self._forge.past(self._repository, number)
@@ -135,7 +139,7 @@ class Approvals:
         whole = self.score(people, main)
         if whole.state:
             return (whole,)
-        return tuple(self._score_of(people, change) for change in changes() if not change.idle)
+        return tuple(self._score_of(people, change) for change in changes() if not change.is_cosmetic)
 
     def _score_of(self, people: Sequence[str], change: Change) -> Score:
         """A change's score: that of its pull request's head only if that came to the same when it was planned."""
@@ -146,31 +150,31 @@ class Approvals:
 
     def score_of_head(self, people: Sequence[str], head: str, files: str) -> Score | None:
         """The score of a pull request's head, if that came to the same (by the digest of files) when it was planned first."""
-        plan = next((bound for one in self._plans(head) if (bound := bound_in(one.description)) is not None), None)
+        plan = next((bound for one in self._plans(head) if (bound := parse_fingerprint(one.description)) is not None), None)
         return self.score(people, head) if plan is not None and plan.files == files else None
 
-    def _plans(self, commit: str) -> Sequence[SetBy]:
+    def _plans(self, commit: str) -> Sequence[CommitStatusRecord]:
         """What we said of plans of a commit, the oldest first."""
         said = self._forge.statuses_by(self._repository, commit)
         return [one for one in said if one.context == PLAN_CONTEXT and one.person == self._user]
 
 
-def _stood(plans: Sequence[SetBy], at: int) -> Bound | None:
+def _plan_at(plans: Sequence[CommitStatusRecord], at: int) -> PlanFingerprint | None:
     """The plan that was told last at a moment, which is not what was planned later of the same commit."""
     before = [one for one in plans if one.at <= at and one.state == "success"]
-    return bound_in(before[-1].description) if before else None
+    return parse_fingerprint(before[-1].description) if before else None
 
 
-def _trees(plans: Sequence[SetBy], plan: Bound) -> frozenset[str]:
+def _trees(plans: Sequence[CommitStatusRecord], plan: PlanFingerprint) -> frozenset[str]:
     """The trees of all plans that came to the same: one may have been told a moment after it was merged."""
-    every = (bound_in(one.description) for one in plans if one.state == "success")
+    every = (parse_fingerprint(one.description) for one in plans if one.state == "success")
     return frozenset(b.tree for b in every if b is not None and (b.files, b.packages) == (plan.files, plan.packages))
 
 
-def _read(plans: Sequence[SetBy], at: int) -> Bound | None:
+def _plan_reviewed_at(plans: Sequence[CommitStatusRecord], at: int) -> PlanFingerprint | None:
     """The plan that stood at a moment, unless one that changes something else stood a little before: which was read, then?"""
-    stood = _stood(plans, at)
+    stood = _plan_at(plans, at)
     older = [one for one in plans if one.at <= at - SHORTLY and one.state == "success"][-1:]
     recent = [one for one in plans if at - SHORTLY < one.at <= at and one.state == "success"]
-    found = {bound.files for one in (*older, *recent) if (bound := bound_in(one.description)) is not None}
+    found = {bound.files for one in (*older, *recent) if (bound := parse_fingerprint(one.description)) is not None}
     return stood if len(found) == 1 else None

@@ -14,50 +14,59 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from reconciler.decide.audit import Gap, Proof, of_lock, of_tree, place_of, problem_of, proofs, tree_of
+from reconciler.decide.audit import (
+    AuditFinding,
+    LockedSignature,
+    audit_lock,
+    audit_tree,
+    expected_tree,
+    finding_problem,
+    parse_artifact,
+    proofs,
+)
 from reconciler.decide.render import CLUSTERS_FOLDER, LOCK_FILE
-from reconciler.decide.scans import too_bad
-from reconciler.decide.shape import shape
+from reconciler.decide.scans import severity_violation
+from reconciler.decide.shape import parse_document
 from reconciler.loop.branches import RESOLVED
-from reconciler.loop.evidence import Judge, candidate, held
+from reconciler.loop.evidence import SignatureVerifier, as_candidate, eligible_layers
 from reconciler.loop.vouch import scan_of
-from reconciler.model.faults import Corrupt, Fault, Misconfigured, Missing, Untrusted
+from reconciler.model.faults import ConfigurationError, IntegrityError, NotFoundError, ReconcilerError, UntrustedError
 from reconciler.model.lock import ChartPin, EnvironmentLock, Package
 from reconciler.model.problem import Problem
 from reconciler.model.trust import PREDICATE
 from reconciler.world.documents import MAX_OWN_PARTS, dump, load, load_all
-from reconciler.world.git import Limits, Snapshot
+from reconciler.world.git import Snapshot, SnapshotLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from reconciler.decide.trust import Policies
-    from reconciler.loop.kept import Store
+    from reconciler.decide.trust import TrustPolicies
+    from reconciler.loop.kept import EvidenceStore
     from reconciler.model.source import Source
     from reconciler.world.git import Repository
 
-LIMITS = Limits(file=32 << 20, total=256 << 20, entries=100_000)  # for 1,000 Applications on tens of clusters
+LIMITS = SnapshotLimits(file=32 << 20, total=256 << 20, entries=100_000)  # for 1,000 Applications on tens of clusters
 
 
 @dataclass(frozen=True)
-class Row:
+class PackageAudit:
     """One package, audited.
 
     Attributes:
         package: as it is locked.
         problems: all that is wrong with it, on its clusters too.
         bundles: digests of the signatures and attestations themselves, when they hold, by those of their manifests.
-        judged: whether the signature could be looked at; False after a fault of the store or of cosign.
+        verified: whether the signature could be looked at; False after a fault of the store or of cosign.
     """
 
     package: Package
     problems: tuple[Problem, ...]
     bundles: Mapping[str, str]
-    judged: bool
+    verified: bool
 
 
 @dataclass(frozen=True)
-class Audit:
+class AuditReport:
     """What an audit came to.
 
     Attributes:
@@ -70,9 +79,9 @@ class Audit:
 
     environment: str
     commit: str
-    rows: tuple[Row, ...]
+    rows: tuple[PackageAudit, ...]
     problems: tuple[Problem, ...]
-    fault: Fault | None = None
+    fault: ReconcilerError | None = None
 
     @property
     def gaps(self) -> tuple[Problem, ...]:
@@ -84,11 +93,11 @@ class Audit:
 class _Judgement:
     """What is wrong with a package's evidence, and the digests of what holds, by those of their manifests."""
 
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[AuditFinding, ...] = ()
     bundles: Mapping[str, str] = field(default_factory=dict)
 
 
-def in_folder(folder: Path) -> Snapshot:
+def snapshot_of_resolved(folder: Path) -> Snapshot:
     """The files of a checked-out `resolved` as they lie there, but git's own; links are not followed. Raises Misconfigured."""
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
@@ -103,38 +112,38 @@ def in_folder(folder: Path) -> Snapshot:
             try:
                 files[path] = file.read_bytes()
             except OSError as error:
-                raise Misconfigured(f"{file} cannot be read: {error.strerror}") from None
+                raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
     return Snapshot("", files, tuple(problems))
 
 
-def in_repository(repository: Repository) -> Snapshot:
-    """The files at the head of `resolved`. Raises Missing when there is no such branch, or another Fault."""
+def snapshot_of_branch(repository: Repository) -> Snapshot:
+    """The files at the head of `resolved`. Raises Missing when there is no such branch, or another ReconcilerError."""
     head = repository.heads().get(RESOLVED)
     if head is None:
         hint = "where nothing is resolved yet there is nothing to audit; in a clone, run `git checkout resolved` first"
-        raise Missing(f"the repository has no branch {RESOLVED}", hint)
+        raise NotFoundError(f"the repository has no branch {RESOLVED}", hint)
     repository.fetch({RESOLVED: head})
     return repository.read(head, limits=LIMITS)
 
 
-def audit(snapshot: Snapshot, policies: Policies, store: Store, cosign: Judge) -> Audit:
+def audit(snapshot: Snapshot, policies: TrustPolicies, store: EvidenceStore, cosign: SignatureVerifier) -> AuditReport:
     """Check a commit of `resolved` against itself, the policies, and the evidence that its lock names.
 
-    Never raises a Fault: what keeps it from its end is told with what was found until then.
+    Never raises a ReconcilerError: what keeps it from its end is told with what was found until then.
     """
     text = snapshot.files.get(LOCK_FILE)
     if text is None:
         problem = Problem(code="Unreadable", message="is not there, or no plain file", file=LOCK_FILE)
-        return Audit("", snapshot.commit, (), (problem, *snapshot.problems))
+        return AuditReport("", snapshot.commit, (), (problem, *snapshot.problems))
     source = load(text, LOCK_FILE, max_bytes=LIMITS.file, max_parts=MAX_OWN_PARTS)
-    lock, found = shape(source, EnvironmentLock)
+    lock, found = parse_document(source, EnvironmentLock)
     if lock is None:
-        return Audit("", snapshot.commit, (), (*found, *snapshot.problems))
+        return AuditReport("", snapshot.commit, (), (*found, *snapshot.problems))
     problems: dict[str, list[Problem]] = {}
-    for application, problem in (*of_lock(source, lock, policies), *_of_tree(snapshot, lock, policies)):
+    for application, problem in (*audit_lock(source, lock, policies), *_of_tree(snapshot, lock, policies)):
         problems.setdefault(application, []).append(problem)
     rows, fault = _rows(source, lock, policies, functools.cache(functools.partial(_judge, store, cosign)))
-    return Audit(
+    return AuditReport(
         environment=lock.metadata.name,
         commit=snapshot.commit,
         rows=tuple(_with(row, problems.get(row.package.application, ())) for row in rows),
@@ -143,55 +152,57 @@ def audit(snapshot: Snapshot, policies: Policies, store: Store, cosign: Judge) -
     )
 
 
-def _of_tree(snapshot: Snapshot, lock: EnvironmentLock, policies: Policies) -> Iterator[tuple[str, Problem]]:
+def _of_tree(snapshot: Snapshot, lock: EnvironmentLock, policies: TrustPolicies) -> Iterator[tuple[str, Problem]]:
     @functools.cache
     def read(path: str) -> tuple[Source, ...]:
         return load_all(snapshot.files[path], path) if path in snapshot.files else ()
 
     ways = (path.split("/") for path in snapshot.files)
     clusters = {way[1] for way in ways if way[0] == CLUSTERS_FOLDER and way[2:] == ["kustomization.yaml"]}
-    return of_tree(lock, tree_of(lock, clusters, read, policies.keys), snapshot.files, read, dump)
+    return audit_tree(lock, expected_tree(lock, clusters, read, policies.keys), snapshot.files, read, dump)
 
 
 def _rows(
     source: Source,
     lock: EnvironmentLock,
-    policies: Policies,
-    judge: Callable[[tuple[str, str], ChartPin, tuple[Proof, ...]], _Judgement],
-) -> tuple[list[Row], Fault | None]:
+    policies: TrustPolicies,
+    judge: Callable[[tuple[str, str], ChartPin, tuple[LockedSignature, ...]], _Judgement],
+) -> tuple[list[PackageAudit], ReconcilerError | None]:
     """A row for each package, with what is wrong with its evidence alone; nobody is asked any more after a fault."""
-    rows: list[Row] = []
+    rows: list[PackageAudit] = []
     fault = None
     for index, package in enumerate(lock.packages):
-        place, named = place_of(package), tuple(proofs(package, policies))
+        place, named = parse_artifact(package), tuple(proofs(package, policies))
         judgement = None
         if place is not None and named and fault is None:
             try:
                 judgement = judge(place, package.chart, named)
-            except Fault as error:
+            except ReconcilerError as error:
                 fault = error
         told = judgement or _Judgement()
-        found = tuple(problem_of(gap, source, index) for gap in told.gaps)
+        found = tuple(finding_problem(gap, source, index) for gap in told.gaps)
         # without an artifact or an authority there is nothing to judge, and that is told elsewhere
-        rows.append(Row(package, found, told.bundles, judged=judgement is not None or place is None or not named))
+        rows.append(PackageAudit(package, found, told.bundles, verified=judgement is not None or place is None or not named))
     return rows, fault
 
 
-def _with(row: Row, problems: Sequence[Problem]) -> Row:
-    return Row(row.package, (*problems, *row.problems), row.bundles, row.judged)
+def _with(row: PackageAudit, problems: Sequence[Problem]) -> PackageAudit:
+    return PackageAudit(row.package, (*problems, *row.problems), row.bundles, row.verified)
 
 
-def _judge(store: Store, cosign: Judge, place: tuple[str, str], chart: ChartPin, named: tuple[Proof, ...]) -> _Judgement:
-    """Look at all the evidence of one package. Raises Faults other than Missing, Corrupt and Untrusted."""
+def _judge(
+    store: EvidenceStore, cosign: SignatureVerifier, place: tuple[str, str], chart: ChartPin, named: tuple[LockedSignature, ...]
+) -> _Judgement:
+    """Look at all the evidence of one package. Raises ReconcilerErrors other than Missing, Corrupt and Untrusted."""
     repository, digest = place
-    gaps: list[Gap] = []
+    gaps: list[AuditFinding] = []
     bundles: dict[str, str] = {}
     try:
         layers = {(layer.digest, layer.media_type) for layer in store.manifest(repository, digest).layers}
         if (chart.digest, chart.media_type) not in layers:
-            gaps.append(Gap("ArtifactDiffers", "the artifact has no such chart", ("chart", "digest")))
-    except (Missing, Corrupt) as error:
-        gaps.append(Gap("ArtifactDiffers", error.message, ("artifact",)))
+            gaps.append(AuditFinding("ArtifactDiffers", "the artifact has no such chart", ("chart", "digest")))
+    except (NotFoundError, IntegrityError) as error:
+        gaps.append(AuditFinding("ArtifactDiffers", error.message, ("artifact",)))
     for proof in named:
         try:
             bundle = _holding(store, cosign, place, proof)
@@ -199,26 +210,26 @@ def _judge(store: Store, cosign: Judge, place: tuple[str, str], chart: ChartPin,
                 bundles[proof.manifest] = bundle
             else:
                 what = "signature" if proof.predicate_type == PREDICATE else f"attestation of {proof.predicate_type}"
-                gaps.append(Gap("Untrusted", f"this is no {what} of {digest} by {proof.signer.name}", proof.way))
-        except (Missing, Corrupt) as error:
-            gaps.append(Gap("SignatureGone", f"the signature cannot be had: {error.message}", proof.way))
-        except Untrusted as error:
-            gaps.append(Gap("Untrusted", error.message, proof.way))
+                gaps.append(AuditFinding("Untrusted", f"this is no {what} of {digest} by {proof.signer.name}", proof.way))
+        except (NotFoundError, IntegrityError) as error:
+            gaps.append(AuditFinding("SignatureGone", f"the signature cannot be had: {error.message}", proof.way))
+        except UntrustedError as error:
+            gaps.append(AuditFinding("Untrusted", error.message, proof.way))
     return _Judgement(tuple(gaps), bundles)
 
 
-def _holding(store: Store, cosign: Judge, place: tuple[str, str], proof: Proof) -> str | None:
+def _holding(store: EvidenceStore, cosign: SignatureVerifier, place: tuple[str, str], proof: LockedSignature) -> str | None:
     """The digest of the content in a manifest that is what a lock names it for; None when nothing is.
 
     Raises Untrusted for a vulnerability scan that holds and found too much.
     """
     repository, digest = place
-    for layer in held(store.manifest(repository, proof.manifest), proof.predicate_type):
-        one = candidate(proof.manifest, layer, store.blob(repository, layer, limit=layer.size))
-        if one.holds(cosign, digest, proof.signer, proof.predicate_type):
-            words = too_bad(scan_of(one, proof.predicate_type), proof.most) if proof.most is not None else None
+    for layer in eligible_layers(store.manifest(repository, proof.manifest), proof.predicate_type):
+        one = as_candidate(proof.manifest, layer, store.blob(repository, layer, limit=layer.size))
+        if one.is_valid(cosign, digest, proof.signer, proof.predicate_type):
+            words = severity_violation(scan_of(one, proof.predicate_type), proof.most) if proof.most is not None else None
             if words is not None:
-                raise Untrusted(words)
+                raise UntrustedError(words)
             return layer.digest
     return None
 
@@ -227,7 +238,7 @@ def _walk(folder: Path) -> Iterator[Path]:
     """Everything below a folder that is no folder itself, in order."""
 
     def stop(error: OSError) -> NoReturn:
-        raise Misconfigured(f"{error.filename} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}") from None
 
     for top, folders, files in os.walk(folder, onerror=stop):
         here = Path(top)

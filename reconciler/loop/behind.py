@@ -5,39 +5,42 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from reconciler.decide.sources import complaints, quoting
-from reconciler.model.faults import Fault
+from reconciler.decide.sources import failing_conditions, with_flux_message
+from reconciler.model.faults import ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.decide.readiness import Verdict
 
-PATIENCE: Final = 20.0
+GRACE: Final = 20.0
 """Seconds after a commit in which nobody wonders yet."""
 INTERVAL: Final = 60.0
 """Seconds for which an answer is taken as it is."""
 MAX_ASKED: Final = 8
 """Applications on one cluster that are asked about: what keeps more than that from coming is what they share."""
 
-_WONDERED_AT: Final = frozenset({"AwaitingApply", "SourceNotReady", "ArtifactNotReady", "ProgressDeadlineExceeded"})
+_EXPLAINED_REASONS: Final = frozenset({"AwaitingApply", "SourceNotReady", "ArtifactNotReady", "ProgressDeadlineExceeded"})
 
 
 class SourceView(Protocol):
     """What is needed of clusters; `world.cluster.Clusters` in earnest."""
 
-    def sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
-        """The Flux objects behind an Application's HelmRelease, by name; None for one that is not there. Raises a Fault."""
+    def flux_sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
+        """The Flux objects behind an Application's HelmRelease, by name; None for one that is not there.
+
+        Raises a ReconcilerError.
+        """
 
 
-class Behind:
+class FluxDiagnostics:
     """What stands behind the releases of one Environment."""
 
     def __init__(self, view: SourceView) -> None:
         self._view = view
         self._known: dict[tuple[str, str], tuple[float, str]] = {}
 
-    def quoted(
+    def with_diagnostics(
         self, verdicts: Mapping[tuple[str, str], Verdict], namespace: str, *, age: float
     ) -> dict[tuple[str, str], Verdict]:
         """The same verdicts; those at which people will wonder quote what Flux says of what stands behind them.
@@ -48,8 +51,8 @@ class Behind:
             age: seconds since the resolved commit was made.
         """
         settled = dict(verdicts)
-        wondered_at = sorted((c, a) for (a, c), verdict in verdicts.items() if verdict.reason in _WONDERED_AT)
-        if age < PATIENCE or not wondered_at:
+        wondered_at = sorted((c, a) for (a, c), verdict in verdicts.items() if verdict.reason in _EXPLAINED_REASONS)
+        if age < GRACE or not wondered_at:
             self._known.clear()
             return settled
         asked: dict[str, int] = {}
@@ -57,7 +60,7 @@ class Behind:
             asked[cluster] = asked.get(cluster, 0) + 1
             if asked[cluster] <= MAX_ASKED:
                 words = self._words(cluster, namespace, application)
-                settled[application, cluster] = quoting(verdicts[application, cluster], words)
+                settled[application, cluster] = with_flux_message(verdicts[application, cluster], words)
         return settled
 
     def _words(self, cluster: str, namespace: str, application: str) -> str:
@@ -65,8 +68,8 @@ class Behind:
         at, words = self._known.get((cluster, application), (0.0, ""))
         if (cluster, application) not in self._known or now - at > INTERVAL:
             try:
-                words = complaints(self._view.sources(cluster, namespace, application))
-            except Fault:  # it explains, it is not needed
+                words = failing_conditions(self._view.flux_sources(cluster, namespace, application))
+            except ReconcilerError:  # it explains, it is not needed
                 words = ""
             self._known[cluster, application] = now, words
         return words

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from reconciler.world.cache import Cache
+    from reconciler.world.cache import BlobCache
     from reconciler.world.manifest import Descriptor
 
 
 class Blobs(Protocol):
-    """How content is had: `Registry.blob`, or `CachedBlobs`. Raises Faults."""
+    """How content is had: `Registry.blob`, or `CachedBlobs`. Raises ReconcilerErrors."""
 
     def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         """The content with this digest and size, of at most `limit` bytes."""
@@ -22,7 +22,7 @@ class CachedBlobs:
     """Content that is fetched once, as long as the cache has room for it."""
 
     fetch: Blobs
-    cache: Cache
+    cache: BlobCache
 
     def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         """As the registry gives it."""

@@ -10,19 +10,19 @@ from pydantic import BaseModel
 
 from reconciler.decide.confirmation import confirmed_at
 from reconciler.decide.render import LOCK_FILE
-from reconciler.decide.shape import shape
+from reconciler.decide.shape import parse_document
 from reconciler.loop.desire import WANTED
-from reconciler.loop.planned import INPUT_DIGEST, message_of, planned_in, trailers
-from reconciler.model.faults import Moved, Rejected
+from reconciler.loop.planned import INPUT_DIGEST, decode, encode, trailers
+from reconciler.model.faults import ConcurrentUpdateError, RejectedError
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world import documents
-from reconciler.world.git import Limits
+from reconciler.world.git import SnapshotLimits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.loop.planned import Planned
+    from reconciler.loop.planned import PlanCommit
     from reconciler.world.git import Commit, Repository, Snapshot
 
 MAIN: Final = "main"
@@ -39,10 +39,10 @@ _A_PLAN: Final = re.compile(rf"{PLAN}\d+")
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 _FETCHED: Final = {MAIN, RESOLVED, STATUS}
 _INPUT: Final = "Input-Commit: "
-UNWATCHED: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
+UNOBSERVED_SINCE: Final = "Unwatched-Since: "  # a status's trailer: nobody looked between then and its commit
 _LOOKS: Final = 3
 # What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
-OURS: Final = Limits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
+OWN_LIMITS: Final = SnapshotLimits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,8 +58,10 @@ def ref_of(name: str) -> str:
     return name if number_of(name) is None else f"refs/{name}/head"
 
 
-class Branches:
-    """Heads as last seen, with what stands there remembered; forgetting costs only time. Raises Faults as Repository does.
+class EnvironmentBranches:
+    """The branches of one Environment at their last known heads, with what they hold; forgetting costs only time.
+
+    Raises ReconcilerErrors as Repository does.
 
     Attributes:
         pulled: whether there ever was a pull request, as far as the server tells.
@@ -70,18 +72,18 @@ class Branches:
         self.pulled = False
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
-        self._plans: dict[int, tuple[str, Planned | None]] = {}
+        self._plans: dict[int, tuple[str, PlanCommit | None]] = {}
         self._confirmation: Commit | None = None
         self._commits: dict[str, Commit] = {}
         self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
         self._status: tuple[str | None, EnvironmentStatus | None] = (None, None)
 
     @property
-    def known(self) -> bool:
+    def is_fresh(self) -> bool:
         """Whether there was a look since the last `forget`."""
         return bool(self._heads)
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Ask the server for the branches, and fetch what is not here yet, or not any more.
 
         Raises Moved when one moves in between again and again.
@@ -96,7 +98,7 @@ class Branches:
             try:
                 self._repository.fetch(heads)
                 self._confirmation = self._repository.fetch_also(CONFIRMED, confirmation) if confirmation else None
-            except Moved:
+            except ConcurrentUpdateError:
                 if not left:
                     raise
             else:
@@ -135,7 +137,7 @@ class Branches:
         commit = self._commit(RESOLVED)
         return next(reversed(trailers(commit, name)), None) if commit else None
 
-    def wanted_files(self) -> Snapshot:
+    def input_snapshot(self) -> Snapshot:
         """What people wrote: environment.yaml and the Applications at the head of `main`."""
         return self._repository.read(self._heads[MAIN], WANTED)
 
@@ -155,7 +157,7 @@ class Branches:
             self._status = (head, found if whole else None)
         return self._status[1]
 
-    def confirmed(self) -> int:
+    def last_confirmed(self) -> int:
         """When the status was last known to stand, seconds since the epoch: its own time, or that of its confirmation."""
         status = self._commit(STATUS)
         return confirmed_at(status, self._confirmation, time.time()) if status is not None else 0
@@ -175,16 +177,16 @@ class Branches:
         numbers = {name: name.removeprefix(PLAN) for name in self._heads if name.startswith(PLAN)}
         return {int(number): name for name, number in numbers.items() if number.isdecimal()}
 
-    def plan(self, number: int) -> Planned | None:
+    def plan(self, number: int) -> PlanCommit | None:
         """The plan of a pull request; None when there is none that can be read."""
         if (commit := self._commit(f"{PLAN}{number}")) is None:
             return None
         if number not in self._plans or self._plans[number][0] != commit.id:
             lock = self._read(commit.id, LOCK_FILE, EnvironmentLock)
-            self._plans[number] = commit.id, planned_in(commit, lock) if lock else None
+            self._plans[number] = commit.id, decode(commit, lock) if lock else None
         return self._plans[number][1]
 
-    def push_plan(self, number: int, planned: Planned, files: Mapping[str, bytes], summary: str) -> bool:
+    def push_plan(self, number: int, planned: PlanCommit, files: Mapping[str, bytes], summary: str) -> bool:
         """Commit files on top of what a plan was made upon, as that of a pull request; false when it stands there already.
 
         Args:
@@ -193,21 +195,21 @@ class Branches:
             files: all of the plan's tree.
             summary: for the commit message.
         """
-        branch, upon, words = f"{PLAN}{number}", planned.upon, message_of(planned, summary)
+        branch, upon, words = f"{PLAN}{number}", planned.base, encode(planned, summary)
         there, wanted = self._commit(branch), (planned.tree, (upon,) if upon else (), words)
         if there is not None and (there.tree, there.parents, there.message) == wanted:
             return False
         self._plans[number] = self._push(branch, files, words, upon), planned
         return True
 
-    def drop_plan(self, number: int) -> None:
+    def delete_plan(self, number: int) -> None:
         """Delete the branch with the plan of a pull request, if there is one; or let it say that there is none."""
         branch = f"{PLAN}{number}"
         if (head := self._heads.get(branch)) is None:
             return
         try:
             self._repository.remove(branch, expect=head)
-        except Rejected:
+        except RejectedError:
             self._withdrawn[branch] = self._withdrawal()
             self._repository.push(self._withdrawn[branch], branch, expect=head)
         del self._heads[branch]
@@ -248,7 +250,7 @@ class Branches:
     def _read(self, head: str | None, file: str, model: type[M]) -> M | None:
         if head is None:
             return None
-        text = self._repository.read(head, (file,), limits=OURS).files.get(file)
+        text = self._repository.read(head, (file,), limits=OWN_LIMITS).files.get(file)
         if text is None:
             return None
-        return shape(documents.load(text, file, max_bytes=OURS.file, max_parts=documents.MAX_OWN_PARTS), model)[0]
+        return parse_document(documents.load(text, file, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS), model)[0]

@@ -8,14 +8,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.blueprints import faults
-from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.charts import hollow
-from reconciler.decide.shape import shape
-from reconciler.loop.charts import chart_of
+from reconciler.decide.blueprints import blueprint_defects
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.decide.charts import chart_defects
+from reconciler.decide.shape import parse_document
+from reconciler.loop.charts import read_chart
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.faults import Corrupt, Denied, Missing, Unavailable, Untrusted
+from reconciler.model.faults import AccessDeniedError, IntegrityError, NotFoundError, UnavailableError, UntrustedError
 from reconciler.model.lock import ChartPin
 from reconciler.world import charts
 from reconciler.world.documents import load
@@ -23,12 +23,12 @@ from reconciler.world.documents import load
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.decide.trust import Policies
+    from reconciler.decide.trust import TrustPolicies
     from reconciler.loop.blobs import Blobs
-    from reconciler.loop.vouch import Vouch, Vouched
+    from reconciler.loop.vouch import ArtifactVerifier, VerifiedArtifact
     from reconciler.model.source import Source
     from reconciler.world.manifest import Manifest
-    from reconciler.world.mirrors import Mirrored
+    from reconciler.world.mirrors import MirroredRegistry
 
 MAX_CHART = 32 * 1024 * 1024
 MAX_BLUEPRINT = 1024 * 1024
@@ -46,12 +46,12 @@ class Listing:
 class _Answer:
     """What was found of an artifact, from when on it is looked at anew, and until when it stands without (monotonic clock)."""
 
-    found: Verified | PassedOver
+    found: VerifiedBlueprint | ExcludedVersion
     due: float
     until: float
 
 
-class TrustedCatalog:
+class VerifiedCatalog:
     """Implements `decide.catalog.Catalog` for all threads of a process.
 
     Args:
@@ -67,111 +67,113 @@ class TrustedCatalog:
     def __init__(
         self,
         prefixes: Sequence[str],
-        policies: Callable[[], Policies],
-        registry: Mirrored,
-        vouch: Vouch,
+        policies: Callable[[], TrustPolicies],
+        registry: MirroredRegistry,
+        vouch: ArtifactVerifier,
         blobs: Blobs,
         *,
-        fresh: float = 60.0,
-        reverify: float = 3600.0,
+        tag_ttl: float = 60.0,
+        reverify_interval: float = 3600.0,
     ) -> None:
         self._prefixes = tuple(prefixes)
         self._policies = policies
         self._registry = registry
         self._vouch = vouch
         self._blobs = blobs
-        self._fresh = fresh
-        self._reverify = reverify
+        self._tag_ttl = tag_ttl
+        self._reverify_interval = reverify_interval
         self._lock = threading.Lock()
         self._listings: dict[str, Listing] = {}
         self._digests: dict[tuple[str, str], tuple[str, float]] = {}
-        self._answers: dict[tuple[str, str, str], _Answer] = {}
-        self._under = ""  # the digest of the policies under which `_answers` were found
+        self._cache: dict[tuple[str, str, str], _Answer] = {}
+        self._policy_digest = ""  # the digest of the policies under which `_cache` were found
 
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
         """The catalogs that have a Blueprint, and its versions there; remembered for a short while."""
         with self._lock:
             listing = self._listings.get(name)
-        if listing is None or time.monotonic() - listing.at > self._fresh:
+        if listing is None or time.monotonic() - listing.at > self._tag_ttl:
             listing = Listing(self._list(name), time.monotonic())
             with self._lock:
                 # people choose the names: those that nobody asks for any more must not pile up
-                oldest = listing.at - self._fresh
+                oldest = listing.at - self._tag_ttl
                 self._listings = {n: one for n, one in self._listings.items() if one.at >= oldest} | {name: listing}
         return listing.found
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         """One version, held against the policies now or not long ago.
 
         While the registry or cosign give no answer, an earlier one stands for as long again as it would have stood.
         """
         if catalog not in self._prefixes:
-            return PassedOver(version, "Untrusted", f"{catalog} is not a catalog of this Sovereign")
+            return ExcludedVersion(version, "Untrusted", f"{catalog} is not a catalog of this Sovereign")
         repository = f"{catalog}/{name}"
         if digest is not None:
             return self._looked_up((repository, digest, version), name)
         try:
             found = self._looked_up((repository, self._resolve(repository, version), version), name)
-        except (Corrupt, Missing) as fault:
-            return PassedOver(version, "InvalidBlueprint", fault.message)
+        except (IntegrityError, NotFoundError) as fault:
+            return ExcludedVersion(version, "InvalidBlueprint", fault.message)
         # a tag that names nothing is no loss of something
-        return replace(found, code="InvalidBlueprint") if isinstance(found, PassedOver) and found.code == "Gone" else found
+        return replace(found, code="InvalidBlueprint") if isinstance(found, ExcludedVersion) and found.code == "Gone" else found
 
-    def _looked_up(self, key: tuple[str, str, str], name: str) -> Verified | PassedOver:
+    def _looked_up(self, key: tuple[str, str, str], name: str) -> VerifiedBlueprint | ExcludedVersion:
         policies = self._policies()
         with self._lock:
-            known = self._answers.get(key) if policies.digest == self._under else None
+            known = self._cache.get(key) if policies.digest == self._policy_digest else None
         if known is not None and time.monotonic() < known.due:
             return known.found
         try:
-            found = self._judged(key, name, policies, known)
-        except (Unavailable, Denied):
+            found = self._verify(key, name, policies, known)
+        except (UnavailableError, AccessDeniedError):
             now = time.monotonic()
             if known is None or now > known.until:
                 raise
             with self._lock:  # not asked again at once: each question may take a whole time-out
-                if self._under == policies.digest:
-                    self._answers[key] = replace(known, due=now + self._fresh)
+                if self._policy_digest == policies.digest:
+                    self._cache[key] = replace(known, due=now + self._tag_ttl)
             return known.found
         if self._policies().digest == policies.digest:
             self._remember(key, found, policies.digest)
         return found
 
-    def _judged(self, key: tuple[str, str, str], name: str, policies: Policies, known: _Answer | None) -> Verified | PassedOver:
+    def _verify(
+        self, key: tuple[str, str, str], name: str, policies: TrustPolicies, known: _Answer | None
+    ) -> VerifiedBlueprint | ExcludedVersion:
         repository, digest, version = key
         try:
-            before = known.found.evidence if known is not None and isinstance(known.found, Verified) else []
+            before = known.found.evidence if known is not None and isinstance(known.found, VerifiedBlueprint) else []
             vouched = self._vouch(repository, digest, policies, before)
-            if known is not None and isinstance(known.found, Verified):  # a digest's content does not change
+            if known is not None and isinstance(known.found, VerifiedBlueprint):  # a digest's content does not change
                 return replace(known.found, evidence=vouched.evidence)
             return self._read(repository, name, version, vouched)
-        except Untrusted as fault:
-            return PassedOver(version, "Untrusted", fault.message)
-        except Missing as fault:
-            return PassedOver(version, "Gone", fault.message)
-        except Corrupt as fault:
-            return PassedOver(version, "InvalidBlueprint", fault.message)
+        except UntrustedError as fault:
+            return ExcludedVersion(version, "Untrusted", fault.message)
+        except NotFoundError as fault:
+            return ExcludedVersion(version, "Gone", fault.message)
+        except IntegrityError as fault:
+            return ExcludedVersion(version, "InvalidBlueprint", fault.message)
 
-    def _remember(self, key: tuple[str, str, str], found: Verified | PassedOver, under: str) -> None:
+    def _remember(self, key: tuple[str, str, str], found: VerifiedBlueprint | ExcludedVersion, under: str) -> None:
         now = time.monotonic()
         # spread, so that not all that was found at the start is due at once
-        stands = self._reverify * random.uniform(0.8, 1.0) if isinstance(found, Verified) else self._fresh  # noqa: S311
+        stands = self._reverify_interval * random.uniform(0.8, 1.0) if isinstance(found, VerifiedBlueprint) else self._tag_ttl  # noqa: S311
         with self._lock:
-            if under != self._under:
-                self._answers, self._under = {}, under
-            if key not in self._answers:  # what nobody asks for any more must not pile up
-                self._answers = {k: one for k, one in self._answers.items() if one.until > now}
-            self._answers[key] = _Answer(found, now + stands, now + 2 * stands)
+            if under != self._policy_digest:
+                self._cache, self._policy_digest = {}, under
+            if key not in self._cache:  # what nobody asks for any more must not pile up
+                self._cache = {k: one for k, one in self._cache.items() if one.until > now}
+            self._cache[key] = _Answer(found, now + stands, now + 2 * stands)
 
     def _resolve(self, repository: str, version: str) -> str:
         """What a version's tag points at, or did a short while ago: all of one decision speaks of the same."""
         now, key = time.monotonic(), (repository, version)
         with self._lock:
             digest, at = self._digests.get(key, ("", 0.0))
-        if not digest or now - at > self._fresh:
+        if not digest or now - at > self._tag_ttl:
             digest = self._registry.resolve(repository, _tag(version))
             with self._lock:
-                self._digests = {k: one for k, one in self._digests.items() if now - one[1] <= self._fresh}
+                self._digests = {k: one for k, one in self._digests.items() if now - one[1] <= self._tag_ttl}
                 self._digests[key] = (digest, now)
         return digest
 
@@ -180,33 +182,33 @@ class TrustedCatalog:
         for prefix in self._prefixes:
             try:
                 tags = self._registry.tags(f"{prefix}/{name}")
-            except Missing:
+            except NotFoundError:
                 continue
             if versions := tuple(tag.replace("_", "+") for tag in tags):
                 found[prefix] = versions
         return found
 
-    def _read(self, repository: str, name: str, version: str, vouched: Vouched) -> Verified:
+    def _read(self, repository: str, name: str, version: str, vouched: VerifiedArtifact) -> VerifiedBlueprint:
         manifest = vouched.manifest
         artifact = f"{repository}@{manifest.digest}"
         chart_layer = _only(manifest, CHART_TYPE, artifact)
         if chart_layer is None:
-            raise Corrupt("it holds no Helm chart")
-        archive = charts.read(self._blobs(repository, chart_layer, limit=MAX_CHART))
+            raise IntegrityError("it holds no Helm chart")
+        archive = charts.read_archive(self._blobs(repository, chart_layer, limit=MAX_CHART))
         blueprint, warnings = _blueprint(self._blueprint_source(repository, manifest, archive))
         metadata = load(archive.get("Chart.yaml", b""), "Chart.yaml")
         if metadata.problems or not isinstance(metadata.data, dict):
-            raise Corrupt(f"its Chart.yaml cannot be read: {next(iter(metadata.problems), 'not a mapping')}")
-        chart, notes = chart_of(archive, metadata.data)
-        if against := (*faults(blueprint, metadata.data, name, version), *hollow(chart)):
-            raise Corrupt("; ".join(against))
-        return Verified(
+            raise IntegrityError(f"its Chart.yaml cannot be read: {next(iter(metadata.problems), 'not a mapping')}")
+        chart, notes = read_chart(archive, metadata.data)
+        if against := (*blueprint_defects(blueprint, metadata.data, name, version), *chart_defects(chart)):
+            raise IntegrityError("; ".join(against))
+        return VerifiedBlueprint(
             blueprint=blueprint,
             artifact=f"oci://{artifact}",
             chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type),
             evidence=vouched.evidence,
             warnings=(*warnings, *notes),
-            checks=chart if chart.has_schema else None,
+            values_chart=chart if chart.has_schema else None,
         )
 
     def _blueprint_source(self, repository: str, manifest: Manifest, archive: Mapping[str, bytes]) -> Source:
@@ -216,20 +218,20 @@ class TrustedCatalog:
             return load(self._blobs(repository, layer, limit=MAX_BLUEPRINT), "blueprint.yaml")
         if "blueprint.yaml" in archive:
             return load(archive["blueprint.yaml"], "blueprint.yaml")
-        raise Corrupt("it holds no blueprint.yaml, neither as a layer nor in its chart")
+        raise IntegrityError("it holds no blueprint.yaml, neither as a layer nor in its chart")
 
 
 def _only(manifest: Manifest, media_type: str, what: str) -> Any:
     layers = [layer for layer in manifest.layers if layer.media_type == media_type]
     if len(layers) > 1:
-        raise Corrupt(f"{what} holds {len(layers)} layers of type {media_type}; there must be one")
+        raise IntegrityError(f"{what} holds {len(layers)} layers of type {media_type}; there must be one")
     return layers[0] if layers else None
 
 
 def _blueprint(source: Source) -> tuple[Blueprint, tuple[str, ...]]:
-    blueprint, problems = shape(source, Blueprint, lenient=True)
+    blueprint, problems = parse_document(source, Blueprint, lenient=True)
     if blueprint is None:
-        raise Corrupt(f"its blueprint.yaml is not valid: {'; '.join(str(p) for p in problems[:3])}")
+        raise IntegrityError(f"its blueprint.yaml is not valid: {'; '.join(str(p) for p in problems[:3])}")
     return blueprint, tuple(str(p) for p in problems)
 
 

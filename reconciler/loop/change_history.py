@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final, Protocol
 from reconciler.decide.approvals import Change
 from reconciler.decide.validate import APPLICATIONS_FOLDER
 from reconciler.loop.branches import MAIN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, diff_of, input_of
+from reconciler.loop.desire import WANTED, change_digest, input_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from reconciler.decide.approvals import Proposal
-    from reconciler.loop.branches import Branches
+    from reconciler.decide.approvals import ReviewedPullRequest
+    from reconciler.loop.branches import EnvironmentBranches
     from reconciler.world.git import Commit, Repository
-    from reconciler.world.gitea import Merged
+    from reconciler.world.gitea import MergedPullRequest
 
 MAX_COMMITS: Final = 500  # that are walked back
 MAX_CHANGES: Final = 200  # that are accounted for at once
@@ -33,12 +33,12 @@ _EMPTY: Final = hashlib.sha256().hexdigest()  # the fingerprint of a commit with
 class MergeForge(Protocol):
     """The calls to a forge that the walk needs."""
 
-    def merged_as(self, repository: str, commit: str) -> Merged | None:
+    def pull_request_of_merge(self, repository: str, commit: str) -> MergedPullRequest | None:
         """The pull request whose merge made a commit."""
 
 
 class ChangeHistory:
-    """The changes of one repository's `main`. Raises Faults as the forge and the clone do.
+    """The changes of one repository's `main`. Raises ReconcilerErrors as the forge and the clone do.
 
     Args:
         forge: where its pull requests are.
@@ -48,11 +48,15 @@ class ChangeHistory:
     """
 
     def __init__(
-        self, forge: MergeForge, repository: str, clone: Repository, reviewed: Callable[[Merged, str, str], Proposal]
+        self,
+        forge: MergeForge,
+        repository: str,
+        clone: Repository,
+        reviewed: Callable[[MergedPullRequest, str, str], ReviewedPullRequest],
     ) -> None:
         self._forge, self._repository, self._clone, self._reviewed = forge, repository, clone, reviewed
 
-    def changes(self, branches: Branches) -> tuple[Change, ...]:
+    def changes(self, branches: EnvironmentBranches) -> tuple[Change, ...]:
         """The commits of `main` that change what people ask for, back to what is resolved, each with what accounts for it.
 
         Commits that one pull request brought are one change, named by the newest.
@@ -60,9 +64,9 @@ class ChangeHistory:
         main = branches.head(MAIN) or ""
         heads = self._clone.heads()
         self._clone.fetch({MAIN: main})
-        line = self._clone.line(main, most=MAX_COMMITS)
-        prints = self._clone.prints(line, WANTED)
-        end = self._end(line, prints, branches)
+        line = self._clone.first_parent_history(main, limit=MAX_COMMITS)
+        prints = self._clone.fingerprints(line, WANTED)
+        end = self._last_admitted(line, prints, branches)
         changes: list[Change] = []
         at = 0
         while at < end:
@@ -78,7 +82,7 @@ class ChangeHistory:
             if at + 1 == len(prints) and prints[at] == _EMPTY:
                 break
             change, upto = self._accounted(line, prints, at, end, heads)
-            changes.append(replace(change, idle=self._is_idle(line, at, upto)))
+            changes.append(replace(change, is_cosmetic=self._is_idle(line, at, upto)))
             at = upto
         if end == len(line) and line[-1].parents:
             changes.append(
@@ -86,18 +90,18 @@ class ChangeHistory:
             )
         return tuple(changes)
 
-    def _end(self, line: Sequence[Commit], prints: Sequence[str], branches: Branches) -> int:
+    def _last_admitted(self, line: Sequence[Commit], prints: Sequence[str], branches: EnvironmentBranches) -> int:
         """Where the walk ends: at a commit that holds what was admitted; without one, where nothing was installed."""
         since, digest = branches.input_of_resolved(), branches.digest_of_resolved()
         known = [index for index, commit in enumerate(line) if commit.id == since]
         if known:
             return next(index for index, print_ in enumerate(prints) if print_ == prints[known[0]])
         if digest is not None:  # `main` was rewritten
-            same = (i for i, commit in enumerate(line) if input_of(self._clone.read(commit.id, WANTED)) == digest)
+            same = (i for i, commit in enumerate(line) if input_digest(self._clone.read(commit.id, WANTED)) == digest)
             return next(same, len(line))
         if branches.head(RESOLVED) is not None:
             return len(line)
-        installed = self._clone.prints(line, (f"{APPLICATIONS_FOLDER}/*.yaml",))
+        installed = self._clone.fingerprints(line, (f"{APPLICATIONS_FOLDER}/*.yaml",))
         return next((index for index, print_ in enumerate(installed) if print_ == _EMPTY), len(line))
 
     def _accounted(
@@ -118,12 +122,12 @@ class ChangeHistory:
         if upto >= len(line):
             return False
         before, after = (self._clone.read(line[i].id, WANTED) for i in (upto, at))
-        return not (before.problems or after.problems) and diff_of(before, after) == diff_of(before, before)
+        return not (before.problems or after.problems) and change_digest(before, after) == change_digest(before, before)
 
     def _account(self, line: Sequence[Commit], at: int, end: int, heads: Mapping[str, str]) -> tuple[Change, int]:
         """What accounts for a commit, and for how many from there on."""
         commit = line[at]
-        merged = self._forge.merged_as(self._repository, commit.id)
+        merged = self._forge.pull_request_of_merge(self._repository, commit.id)
         if merged is None or merged.base != MAIN:
             return Change(commit.id), 1
         ref = ref_of(f"pull/{merged.number}")
@@ -145,7 +149,7 @@ class ChangeHistory:
         return count
 
     def _brought(self, head: str, fork: str) -> Iterator[Commit]:
-        for commit in self._clone.line(head, most=MAX_REBASED_COMMITS):
+        for commit in self._clone.first_parent_history(head, limit=MAX_REBASED_COMMITS):
             if commit.id == fork:
                 return
             if commit.id != head:
@@ -154,6 +158,6 @@ class ChangeHistory:
     def _diff(self, commit: str, before: str, head: str) -> str | None:
         """What a commit changes, if it holds what merging a head into one before it gives; None if it does not."""
         merged = self._clone.merge(before, head, WANTED)
-        if merged.problems or input_of(merged) != input_of(self._clone.read(commit, WANTED)):
+        if merged.problems or input_digest(merged) != input_digest(self._clone.read(commit, WANTED)):
             return None
-        return diff_of(self._clone.read(before, WANTED), merged)
+        return change_digest(self._clone.read(before, WANTED), merged)

@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.decide.charts import Chart
+from reconciler.decide.charts import HelmChart
 from reconciler.decide.conform import schema_problem
-from reconciler.world.charts import MAX_NESTED
+from reconciler.world.charts import MAX_CHART_DEPTH
 from reconciler.world.documents import load
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _MAX_PARTS: Final = 200_000  # parts of it: the largest public charts have a qua
 _INSTALLED: Final = re.compile(r"templates/(?!tests/)(?:.+/)?(?![_.])[^/]+|crds/(?:.+/)?[^/]+\.(?:ya?ml|json)")
 
 
-def chart_of(files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> tuple[Chart, tuple[str, ...]]:
+def read_chart(files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> tuple[HelmChart, tuple[str, ...]]:
     """A chart and those inside, and what of them is not checked, in sentences.
 
     Args:
@@ -29,10 +29,10 @@ def chart_of(files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> tuple[C
         metadata: its Chart.yaml. Values and schemas are parsed only where any chart of the archive has a schema.
     """
     reader = _Reader(any(path.rpartition("/")[2] == SCHEMA_FILE for path in files))
-    chart = reader.chart(files, metadata, MAX_NESTED)
+    chart = reader.chart(files, metadata, MAX_CHART_DEPTH)
     if reader.unread:  # which values the charts around it see is not known either
         note = f"no {SCHEMA_FILE} is checked: the values.yaml of the chart {reader.unread[0]}"
-        return _Reader(False).chart(files, metadata, MAX_NESTED), (note,)  # noqa: FBT003 - as above
+        return _Reader(False).chart(files, metadata, MAX_CHART_DEPTH), (note,)  # noqa: FBT003 - as above
     return chart, tuple(reader.notes)
 
 
@@ -42,26 +42,26 @@ class _Reader:
         self.notes: list[str] = []
         self.unread: list[str] = []
 
-    def chart(self, files: Mapping[str, bytes], metadata: Mapping[str, Any], depth: int) -> Chart:
+    def chart(self, files: Mapping[str, bytes], metadata: Mapping[str, Any], depth: int) -> HelmChart:
         """One chart, and those inside down to a depth."""
         carried = {
             one.name: one
-            for folder, inner in (_inside(files) if depth else {}).items()
+            for folder, inner in (_subcharts(files) if depth else {}).items()
             for one in [self.chart(inner, _mapping(inner["Chart.yaml"]) or {"name": folder}, depth - 1)]
         }
         declared = _declared(files, metadata)
         names = [str(one["name"]) for one in declared]
         inside = [_as_declared(carried[name], one) for name, one in zip(names, declared, strict=True) if name in carried]
-        chart = Chart(
+        chart = HelmChart(
             name=str(metadata.get("name")),
             library=metadata.get("type") == "library",
-            renders=any(_is_installed(path, text) for path, text in files.items()),
-            inside=(*inside, *(one for name, one in carried.items() if name not in names)),
+            renders=any(_renders_something(path, text) for path, text in files.items()),
+            subcharts=(*inside, *(one for name, one in carried.items() if name not in names)),
             missing=tuple(sorted(set(names) - set(carried))),
         )
         return self._with_checks(chart, files, any("import-values" in one for one in declared)) if self._with_values else chart
 
-    def _with_checks(self, chart: Chart, files: Mapping[str, bytes], imports: bool) -> Chart:  # noqa: FBT001 - private
+    def _with_checks(self, chart: HelmChart, files: Mapping[str, bytes], imports: bool) -> HelmChart:  # noqa: FBT001 - private
         values = load(files.get("values.yaml") or b"{}", "values.yaml", max_bytes=_MAX_VALUES, max_parts=_MAX_PARTS)
         if values.problems:
             self.unread.append(f"{chart.name} cannot be read: {values.problems[0]}")
@@ -77,7 +77,7 @@ class _Reader:
         return replace(chart, schema=schema)
 
 
-def _as_declared(chart: Chart, dependency: Mapping[str, Any]) -> Chart:
+def _as_declared(chart: HelmChart, dependency: Mapping[str, Any]) -> HelmChart:
     condition, tags = dependency.get("condition"), dependency.get("tags")
     return replace(
         chart,
@@ -93,7 +93,7 @@ def _declared(files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> list[M
     return [one for one in found if isinstance(one, dict) and one.get("name")] if isinstance(found, list) else []
 
 
-def _inside(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+def _subcharts(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
     """The files of each chart below `charts/`, by folder."""
     found: dict[str, dict[str, bytes]] = {}
     for path, text in files.items():
@@ -120,7 +120,7 @@ def _mapping(text: bytes) -> Mapping[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _is_installed(path: str, text: bytes) -> bool:
+def _renders_something(path: str, text: bytes) -> bool:
     """Whether a file is one of which something could be installed, and more than comments and empty lines."""
     if not _INSTALLED.fullmatch(path) or path.endswith("NOTES.txt"):
         return False

@@ -6,18 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.decide.blueprints import blueprint_faults, faults
-from reconciler.decide.charts import hollow
-from reconciler.decide.placeholders import placeholders
+from reconciler.decide.blueprints import blueprint_defects, blueprint_faults
+from reconciler.decide.charts import chart_defects
+from reconciler.decide.placeholders import find_placeholders
 from reconciler.decide.policies import environment_policy
-from reconciler.decide.secrets import secrets
-from reconciler.decide.shape import did_you_mean, kind_of, shape
-from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, in_order, validate
-from reconciler.loop.charts import chart_of
+from reconciler.decide.secrets import find_plaintext_secrets
+from reconciler.decide.shape import did_you_mean, kind_of, parse_document
+from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, sort_problems, validate
+from reconciler.loop.charts import read_chart
 from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
-from reconciler.model.faults import Fault
+from reconciler.model.faults import ReconcilerError
 from reconciler.model.policy import EnvironmentPolicy
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
@@ -37,7 +37,7 @@ _MODELS: dict[str, type[BaseModel]] = {
 }
 
 
-def found(path: Path) -> tuple[Path, ...]:
+def discover_folders(path: Path) -> tuple[Path, ...]:
     """What there is to check at a path: itself, or in a folder of folders every Environment's and Blueprint's, in order.
 
     Links are not followed below the path, and hidden folders are left alone.
@@ -52,20 +52,20 @@ def found(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(here)) or (path,)
 
 
-def check(path: Path) -> tuple[Problem, ...]:
+def validate_path(path: Path) -> tuple[Problem, ...]:
     """Everything wrong with an Environment's folder, a Blueprint's folder, or one file of any kind.
 
     Files are named as seen from where the program runs, so that an editor finds them.
     """
     if path.is_dir():
-        return in_order(_folder(path))
+        return sort_problems(_folder(path))
     text = _read(path)
-    return (text,) if isinstance(text, Problem) else check_text(text, str(path))
+    return (text,) if isinstance(text, Problem) else validate_text(text, str(path))
 
 
-def check_text(text: bytes, file: str) -> tuple[Problem, ...]:
+def validate_text(text: bytes, file: str) -> tuple[Problem, ...]:
     """Everything wrong with the documents of one text, which problems call `file`."""
-    return in_order(_documents(text, file))
+    return sort_problems(_documents(text, file))
 
 
 def _read(path: Path) -> bytes | Problem:
@@ -84,7 +84,7 @@ def _load(path: Path) -> Source:
 
 def _folder(path: Path) -> Iterable[Problem]:
     if (path / BLUEPRINT_FILE).exists():
-        return blueprint_folder(path)[1]
+        return load_blueprint_folder(path)[1]
     if (path / ENVIRONMENT_FILE).exists() or (path / APPLICATIONS_FOLDER).is_dir():
         return _environment(path)
     message = f"holds neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}, and no folder in it does"
@@ -105,10 +105,10 @@ def _environment(path: Path) -> Iterable[Problem]:
             yield Problem(code="IgnoredFile", message=message, file=str(other), hint=hint, severity="warning")
 
 
-def blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
+def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
     """A catalog folder's Blueprint, checked against its chart; its problems; and its Chart.yaml, parsed."""
     source = _load(path / BLUEPRINT_FILE)
-    blueprint, problems = shape(source, Blueprint)
+    blueprint, problems = parse_document(source, Blueprint)
     chart_file = path / "chart" / "Chart.yaml"
     chart = _load(chart_file) if chart_file.exists() else Source(str(chart_file), data={})
     if blueprint is None:
@@ -116,7 +116,7 @@ def blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...],
     if chart.problems:
         return None, (*problems, *chart.problems), chart
     fields = chart.data if isinstance(chart.data, dict) else {}
-    against = (*faults(blueprint, fields, blueprint.name, blueprint.version), *_hollow(path / "chart", fields))
+    against = (*blueprint_defects(blueprint, fields, blueprint.name, blueprint.version), *_hollow(path / "chart", fields))
     found = tuple(source.problem("InvalidBlueprint", one, ("spec",)) for one in against)
     return (None if found else blueprint), (*problems, *found), chart
 
@@ -126,8 +126,8 @@ def _hollow(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
     if not folder.is_dir():
         return ()
     try:
-        return tuple(hollow(chart_of(charts.read(charts.pack(folder, "chart")), fields)[0]))
-    except Fault as fault:
+        return tuple(chart_defects(read_chart(charts.read_archive(charts.pack_chart(folder, "chart")), fields)[0]))
+    except ReconcilerError as fault:
         return (fault.message,)
 
 
@@ -143,10 +143,10 @@ def _documents(text: bytes, file: str) -> Iterable[Problem]:
         if model is None:
             yield _unknown_kind(source)
             continue
-        document, problems = environment_policy(source) if model is EnvironmentPolicy else shape(source, model)
+        document, problems = environment_policy(source) if model is EnvironmentPolicy else parse_document(source, model)
         yield from problems
         if model is Application:
-            yield from (*secrets(source), *placeholders(source))
+            yield from (*find_plaintext_secrets(source), *find_placeholders(source))
         if isinstance(document, Blueprint):
             yield from (source.problem("InvalidBlueprint", one, ("spec",)) for one in blueprint_faults(document))
 

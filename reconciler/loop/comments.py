@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.decide.comment import MARKER
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +30,8 @@ class CommentForge(Protocol):
         """Put another text into a comment."""
 
 
-class Comments:
-    """The comments of ours. Raises Faults as the forge does.
+class PlanCommentPublisher:
+    """The comments of ours. Raises ReconcilerErrors as the forge does.
 
     Args:
         forge: where they are.
@@ -43,9 +43,9 @@ class Comments:
         self._forge, self._user, self._repository = forge, user.lower(), repository
         self._known: dict[int, int] = {}  # ids, by the number of their pull request
 
-    def say(self, number: int, text: str) -> None:
+    def upsert(self, number: int, text: str) -> None:
         """Have the comment on a pull request say this."""
-        ours = self.ours(number)
+        ours = self.find(number)
         if ours is None:
             self._known[number] = self._forge.post_comment(self._repository, number, text)
         else:
@@ -56,9 +56,9 @@ class Comments:
         if ours.text != text:
             self._forge.edit_comment(self._repository, ours.id, text)
 
-    def ours(self, number: int) -> Comment | None:
+    def find(self, number: int) -> Comment | None:
         """The comment on a pull request: the first one, should there ever be two. One that is known is asked for alone."""
-        with suppress(Missing):
+        with suppress(NotFoundError):
             if number in self._known:
                 return self._forge.comment(self._repository, self._known[number])
         found = self._forge.comments(self._repository, number)

@@ -7,20 +7,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.decide.blocker import Refused, Unavailable, is_final, keep_first_wording, unavailable
-from reconciler.decide.reviewed import keeping
-from reconciler.loop.branches import RESOLVED, Branches
-from reconciler.loop.desire import Desired, Identity, desire, input_of
-from reconciler.loop.plan import as_planned, reviewed
-from reconciler.loop.standing import Watch
-from reconciler.model.faults import Fault, Rejected
+from reconciler.decide.reviewed import version_preferences
+from reconciler.loop.branches import RESOLVED, EnvironmentBranches
+from reconciler.loop.desire import DesiredState, EnvironmentIdentity, compute_desired_state, input_digest
+from reconciler.loop.plan import exact_plan, reviewed_packages
+from reconciler.loop.standing import LockReverifier
+from reconciler.model.faults import ReconcilerError, RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
-    from reconciler.decide.standing import Standing
-    from reconciler.loop.claims import Claim
-    from reconciler.loop.passes import World
+    from reconciler.decide.standing import LockTrust
+    from reconciler.loop.claims import NamespaceClaim
+    from reconciler.loop.passes import ReconcileContext
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
     from reconciler.world.git import Snapshot
@@ -44,7 +44,7 @@ class Decision:
     """
 
     key: tuple[str, str]
-    standing: Standing
+    standing: LockTrust
     at: float
     input_: str = ""
     base: str | None = None
@@ -55,7 +55,7 @@ class Decision:
     warnings: tuple[Problem, ...] = ()
 
 
-class Decisions:
+class DecisionCache:
     """The decisions on one Environment.
 
     Args:
@@ -71,67 +71,67 @@ class Decisions:
 
     def __init__(
         self,
-        identity: Identity,
-        branches: Branches,
-        world: World,
-        claim: Claim,
+        identity: EnvironmentIdentity,
+        branches: EnvironmentBranches,
+        world: ReconcileContext,
+        claim: NamespaceClaim,
         proposed: Callable[[], AbstractSet[int]],
     ) -> None:
         self._identity, self._branches, self._world, self._claim = identity, branches, world, claim
         self._proposed = proposed
-        self._watch = Watch(world.catalog)
+        self._watch = LockReverifier(world.catalog)
         self._known: Decision | None = None
         self._accepted: tuple[str, str | None] | None = None
         self.last: EnvironmentLock | None = None
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> LockTrust:
         """Whether what was locked at the last look is still trusted."""
         return self._watch.standing
 
-    def of(self, main: str, *, look: bool) -> Decision:
+    def decide(self, main: str, *, fetch: bool) -> Decision:
         """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
         # Should nobody be able to read what is on `resolved`, nothing moves that this process knows the version of.
         prior = self._branches.lock() or self.last
         try:
             policies = self._world.policies()
-        except Fault as fault:
-            self._watch.blind(fault)
+        except ReconcilerError as fault:
+            self._watch.mark_unverifiable(fault)
             return Decision((main, ""), self._watch.standing, time.monotonic(), blocker=unavailable("Valid", fault))
-        if prior is not None and (look or self._watch.due(policies.digest)):
-            self._watch.look(prior, policies.digest)
+        if prior is not None and (fetch or self._watch.policies_changed(policies.digest)):
+            self._watch.reverify(prior, policies.digest)
         key, standing = (main, policies.digest), self._watch.standing
         known = self._known
-        if known is None or known.key != key or standing.differs(known.standing) or self._due(known, look=look):
+        if known is None or known.key != key or standing.needs_new_decision(known.standing) or self._due(known, fetch=fetch):
             self.last = prior
-            written = self._branches.wanted_files()
-            result = desire(
+            written = self._branches.input_snapshot()
+            result = compute_desired_state(
                 written,
                 self._identity,
                 prior,
                 self._world.catalog,
                 self._world.surroundings(policies),
-                self._claim.take,
-                kept=self._kept(written, prior),
+                self._claim.acquire,
+                kept=self._preferences(written, prior),
             )
-            known = self._known = self._remembered(key, standing, result, input_of(written))
+            known = self._known = self._remembered(key, standing, result, input_digest(written))
         elif standing.fault is None:
             known = self._known = replace(known, standing=standing)
         return known
 
-    def _kept(self, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
+    def _preferences(self, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
         """The packages that are to stay: those that people reviewed, and those of what is held already."""
         known = self._known
-        held = known.lock if known is not None and self._holds(known, input_of(written)) else None
-        found = (*as_planned(self._branches, written), *reviewed(self._branches, written, self._proposed))
-        return keeping(prior, found, held)
+        held = known.lock if known is not None and self._holds(known, input_digest(written)) else None
+        found = (*exact_plan(self._branches, written), *reviewed_packages(self._branches, written, self._proposed))
+        return version_preferences(prior, found, held)
 
     def _remembered(
-        self, key: tuple[str, str], standing: Standing, result: Desired | Refused | Unavailable, input_: str
+        self, key: tuple[str, str], standing: LockTrust, result: DesiredState | Refused | Unavailable, input_: str
     ) -> Decision:
         decision = Decision(key, standing, time.monotonic(), input_, self._branches.head(RESOLVED))
         match result:
-            case Desired():
+            case DesiredState():
                 self.last = result.lock
                 tree = self._branches.tree_of(result.files)
                 return replace(decision, lock=result.lock, tree=tree, files=result.files, warnings=result.warnings)
@@ -144,7 +144,7 @@ class Decisions:
             case _:
                 assert_never(result)
 
-    def _due(self, decision: Decision, *, look: bool) -> bool:
+    def _due(self, decision: Decision, *, fetch: bool) -> bool:
         """Whether to decide again: `resolved` is not what it should be, or the blocker may have gone by itself.
 
         What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not. What
@@ -156,7 +156,7 @@ class Decisions:
                 moved = decision.base != self._branches.head(RESOLVED)
                 return old or moved if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
             case Unavailable():
-                return look
+                return fetch
             case Refused():
                 return not is_final(blocker) and old
             case _:
@@ -171,7 +171,7 @@ class Decisions:
         self._accepted = (decision.key[0], self._branches.head(RESOLVED))
         self._drop_files(decision, None)
 
-    def rejected(self, decision: Decision, error: Rejected) -> Unavailable:
+    def rejected(self, decision: Decision, error: RejectedError) -> Unavailable:
         """Remember that the server did not take a decision's commit: it is decided on anew at the next fetch."""
         blocker = unavailable("Committed", error)
         self._drop_files(decision, blocker)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from reconciler.decide.delivery import repository_of
-from reconciler.world.receiver import Answer
-from reconciler.world.recent import Recent
+from reconciler.decide.delivery import changed_repository
+from reconciler.world.receiver import WebhookResponse
+from reconciler.world.recent import LruCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,19 +25,19 @@ SEEN_AT_MOST: Final = 4096
 _SIGNATURE: Final = "X-Gitea-Signature"
 _HEX: Final = 2 * hashlib.sha256().digest_size
 
-DENIED: Final = Answer(401, "denied")
-WRONG_TYPE: Final = Answer(415, "wrong type: a delivery is application/json")
-TOO_LARGE: Final = Answer(413, "too large")
-MALFORMED: Final = Answer(400, "malformed")
-SEEN: Final = Answer(200, "seen")
-IGNORED: Final = Answer(200, "ignored")
-UNKNOWN: Final = Answer(202, "unknown")  # not 404: a webhook of an organization delivers for other repositories too
-WOKEN: Final = Answer(202, "woken")
+DENIED: Final = WebhookResponse(401, "denied")
+WRONG_TYPE: Final = WebhookResponse(415, "wrong type: a delivery is application/json")
+TOO_LARGE: Final = WebhookResponse(413, "too large")
+MALFORMED: Final = WebhookResponse(400, "malformed")
+DUPLICATE: Final = WebhookResponse(200, "seen")
+IGNORED: Final = WebhookResponse(200, "ignored")
+UNKNOWN: Final = WebhookResponse(202, "unknown")  # not 404: a webhook of an organization delivers for other repositories too
+ACCEPTED: Final = WebhookResponse(202, "woken")
 
 log = structlog.get_logger()
 
 
-class Deliveries:
+class WebhookHandler:
     """Takes deliveries.
 
     Args:
@@ -57,9 +57,9 @@ class Deliveries:
         self._clock = clock
         self._secret = secret.encode()
         self._wake, self._count = wake, count
-        self._seen: Recent[float] = Recent(SEEN_AT_MOST)
+        self._seen: LruCache[float] = LruCache(SEEN_AT_MOST)
 
-    def refusal(self, headers: Mapping[str, str]) -> Answer | None:
+    def precheck(self, headers: Mapping[str, str]) -> WebhookResponse | None:
         """What can be refused before the body is read: what nobody signed, and forms."""
         if len(headers.get(_SIGNATURE, "")) != _HEX:
             return self._told(DENIED)
@@ -67,25 +67,25 @@ class Deliveries:
             return self._told(WRONG_TYPE)
         return None
 
-    def take(self, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def handle(self, headers: Mapping[str, str], body: bytes | None) -> WebhookResponse:
         """Take a delivery that was not refused; a body of None is one that was too large to read."""
         return self._told(TOO_LARGE if body is None else self._taken(headers, body))
 
-    def _taken(self, headers: Mapping[str, str], body: bytes) -> Answer:
+    def _taken(self, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
         # Bytes, since characters beyond ASCII would raise; in constant time, so that no guess is told how near it is.
         if not hmac.compare_digest(signature.encode(), headers[_SIGNATURE].encode()):
             return DENIED
         if self._was_seen(headers.get("X-Gitea-Delivery", ""), signature):
-            return SEEN
+            return DUPLICATE
         try:
-            repository = repository_of(headers.get("X-Gitea-Event", ""), body)
+            repository = changed_repository(headers.get("X-Gitea-Event", ""), body)
         except ValueError:
             return MALFORMED
         if repository is None:
             return IGNORED
         log.debug("delivery", repository=repository)
-        return WOKEN if self._wake(repository) else UNKNOWN
+        return ACCEPTED if self._wake(repository) else UNKNOWN
 
     def _was_seen(self, delivery: str, signature: str) -> bool:
         """Whether this very delivery came lately. Its id is not signed: with the body's, a made-up one keeps no other away."""
@@ -94,6 +94,6 @@ class Deliveries:
         self._seen.put(key, now, 1)
         return before is not None and now - before < SEEN_FOR
 
-    def _told(self, answer: Answer) -> Answer:
+    def _told(self, answer: WebhookResponse) -> WebhookResponse:
         self._count(answer.words.partition(":")[0])
         return answer

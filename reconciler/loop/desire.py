@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.decide.blocker import refused, unavailable
-from reconciler.decide.pin import pin
-from reconciler.decide.render import LOCK_FILE, Surroundings, doubles, render
+from reconciler.decide.pin import build_lock
+from reconciler.decide.render import LOCK_FILE, RenderContext, duplicate_objects, render
 from reconciler.decide.resolve import resolve
 from reconciler.decide.reviewed import packages_of
-from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, in_order, validate
+from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, has_errors, sort_problems, validate
 from reconciler.model.canonical import digest_of
-from reconciler.model.faults import Fault
+from reconciler.model.faults import ReconcilerError
 from reconciler.model.problem import Problem
 from reconciler.world import documents
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from reconciler.decide.blocker import Refused, Unavailable
     from reconciler.decide.catalog import Catalog
     from reconciler.decide.resolve import Resolution
-    from reconciler.decide.validate import Wish
-    from reconciler.loop.claims import Place
+    from reconciler.decide.validate import ValidatedInput
+    from reconciler.loop.claims import ClusterNamespace
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.source import Source
     from reconciler.world.git import Snapshot
@@ -37,7 +37,7 @@ _TAKEN_HINT = "give it another name; two repositories of one Environment cannot 
 
 
 @dataclass(frozen=True)
-class Identity:
+class EnvironmentIdentity:
     """Who an Environment must say it is: a repository cannot claim to be another's.
 
     Attributes:
@@ -50,7 +50,7 @@ class Identity:
 
 
 @dataclass(frozen=True)
-class Desired:
+class DesiredState:
     """What a commit of `main` comes to.
 
     Attributes:
@@ -69,91 +69,92 @@ class Desired:
         return "sha256:" + hashlib.sha256(self.files[LOCK_FILE]).hexdigest()
 
 
-def input_of(snapshot: Snapshot) -> str:
+def input_digest(snapshot: Snapshot) -> str:
     """A digest over all that people wrote, by which a plan is known again once it is merged."""
     lines = (f"{hashlib.sha256(text).hexdigest()} {file}\n" for file, text in sorted(snapshot.files.items()))
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def diff_of(before: Snapshot, after: Snapshot) -> str:
+def change_digest(before: Snapshot, after: Snapshot) -> str:
     """A digest over what people change between two commits: which documents, from what to what, and nothing of the others.
 
     Comments, and how a document is written, make no difference.
     """
-    lines = (f"{content_of(name, before)} {new} {name}\n" for name, new in changes_of(before, after).items())
+    lines = (f"{document_digest(name, before)} {new} {name}\n" for name, new in changed_documents(before, after).items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:32]
 
 
-def changes_of(before: Snapshot, after: Snapshot) -> Mapping[str, str]:
-    """The documents that people change between two commits, sorted, each with its new content (as `content_of` has it)."""
+def changed_documents(before: Snapshot, after: Snapshot) -> Mapping[str, str]:
+    """The documents that people change between two commits, sorted, each with its new content (as `document_digest` has it)."""
     names = sorted({*before.files, *after.files})
-    return {name: content_of(name, after) for name in names if content_of(name, before) != content_of(name, after)}
+    return {name: document_digest(name, after) for name in names if document_digest(name, before) != document_digest(name, after)}
 
 
-def content_of(file: str, snapshot: Snapshot) -> str:
+def document_digest(file: str, snapshot: Snapshot) -> str:
     """A digest over what a document says, whatever its comments and its form; `-` when it is not there."""
     if (text := snapshot.files.get(file)) is None:
         return "-"
-    source = documents.recall(text, file)
+    source = documents.load_cached(text, file)
     return hashlib.sha256(text).hexdigest() if source.problems else digest_of(source.data)
 
 
-def desire(
+def compute_desired_state(
     snapshot: Snapshot,
-    identity: Identity,
+    identity: EnvironmentIdentity,
     prior: EnvironmentLock | None,
     catalog: Catalog,
-    around: Surroundings,
-    take: Callable[[EnvironmentLock], Mapping[Place, str]],
+    context: RenderContext,
+    acquire_namespaces: Callable[[EnvironmentLock], Mapping[ClusterNamespace, str]],
     *,
     free: Collection[str] = (),
     kept: Mapping[str, Package] | None = None,
-) -> Desired | Refused | Unavailable:
-    """Compute what a commit of `main` comes to. Never raises a Fault: an outside failure comes back as Unavailable.
+) -> DesiredState | Refused | Unavailable:
+    """Compute what a commit of `main` comes to. Never raises a ReconcilerError: an outside failure comes back as Unavailable.
 
     Args:
         snapshot: what people wrote.
         identity: who the Environment must say it is.
         prior: the last good lock: what is installed.
         catalog: what can be installed.
-        around: what rendering needs to know.
-        take: asks for the Namespaces that a lock needs, and gives those that another Environment holds (`loop.claims`).
+        context: what rendering needs to know.
+        acquire_namespaces: asks for the Namespaces that a lock needs, and gives those that another Environment holds
+            (`loop.claims`).
         free: Applications that somebody asked to move within their ranges.
         kept: the packages that stay where they can, since people reviewed them, by Application; None for the last good lock's.
     """
-    sources = {file: documents.recall(text, file) for file, text in snapshot.files.items()}
+    sources = {file: documents.load_cached(text, file) for file, text in snapshot.files.items()}
     wish, problems = validate(sources)
-    problems = in_order((*problems, *snapshot.problems, *(_identity(wish, identity) if wish else ())))
+    problems = sort_problems((*problems, *snapshot.problems, *(_identity(wish, identity) if wish else ())))
     if wish is None or has_errors(problems):
         return refused("Valid", problems)
     try:
         resolution, found = resolve(wish, packages_of(prior), catalog, free, kept)
-    except Fault as fault:
+    except ReconcilerError as fault:
         return unavailable("Resolved", fault)
     if resolution is None:
-        return refused("Resolved", in_order(found))
-    lock, found = pin(wish, resolution)
+        return refused("Resolved", sort_problems(found))
+    lock, found = build_lock(wish, resolution)
     if lock is None:
-        return refused("Resolved", in_order(found))
-    tree = render(lock, wish.environment, around)
-    found = tuple(_problem(sources, wish, resolution, "Duplicate", one, words) for one, words in doubles(tree))
+        return refused("Resolved", sort_problems(found))
+    tree = render(lock, wish.environment, context)
+    found = tuple(_problem(sources, wish, resolution, "Duplicate", one, words) for one, words in duplicate_objects(tree))
     if found:
-        return refused("Resolved", in_order(found))
+        return refused("Resolved", sort_problems(found))
     try:
-        taken = take(lock)
-    except Fault as fault:
+        taken = acquire_namespaces(lock)
+    except ReconcilerError as fault:
         return unavailable("Resolved", fault)
     if taken:
         told = [
             (place[1], f"the Namespace {place[1]} on {place[0]} is held by {other}") for place, other in sorted(taken.items())
         ]
-        return refused("Resolved", in_order(_problem(sources, wish, resolution, "Taken", *one) for one in told))
+        return refused("Resolved", sort_problems(_problem(sources, wish, resolution, "Taken", *one) for one in told))
     files = {path: documents.dump(*contents) for path, contents in tree.items()}
-    return Desired(lock, files, in_order((*problems, *resolution.warnings)))
+    return DesiredState(lock, files, sort_problems((*problems, *resolution.warnings)))
 
 
 def _problem(
-    sources: Mapping[str, Source], wish: Wish, resolution: Resolution, code: str, application: str, words: str
+    sources: Mapping[str, Source], wish: ValidatedInput, resolution: Resolution, code: str, application: str, words: str
 ) -> Problem:
     """A problem with what an Application would be on a cluster, in the file from which it came."""
     choice = resolution.choices.get(application)
@@ -164,7 +165,7 @@ def _problem(
     return source.problem(code, words, way, at_value=application in wish.declared, hint=_TAKEN_HINT)
 
 
-def _identity(wish: Wish, identity: Identity) -> Iterable[Problem]:
+def _identity(wish: ValidatedInput, identity: EnvironmentIdentity) -> Iterable[Problem]:
     environment = wish.environment
     if environment.metadata.name != identity.name:
         message = f"this repository is the Environment {identity.name}, but environment.yaml says {environment.metadata.name}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reconciler.model.faults import Corrupt, Missing, Untrusted
+from reconciler.model.faults import IntegrityError, NotFoundError, UntrustedError
 from reconciler.model.trust import PREDICATE
 from reconciler.world.old_signatures import SIGNATURE
 
@@ -39,7 +39,7 @@ _LEGACY_PREDICATE = "predicateType"
 _LEGACY_ATTESTATION = re.compile(r"application/vnd\.dsse\.envelope\.v1\+json")
 
 
-class Judge(Protocol):
+class SignatureVerifier(Protocol):
     """Who says whether a signature holds (`world.cosign.Cosign`)."""
 
     def verify_bundle(self, bundle: bytes, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
@@ -55,7 +55,7 @@ class Judge(Protocol):
 
 
 @dataclass(frozen=True)
-class Candidate:
+class SignatureCandidate:
     """One signature or attestation, not yet judged.
 
     Attributes:
@@ -68,7 +68,7 @@ class Candidate:
     content: bytes
     annotations: Mapping[str, str] | None = None
 
-    def holds(self, judge: Judge, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
+    def is_valid(self, judge: SignatureVerifier, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
         """Whether it is a signer's signature of a digest, or an attestation of another predicate type."""
         if self.annotations is None:
             return judge.verify_bundle(self.content, digest, signer, predicate_type)
@@ -87,7 +87,7 @@ class _Claim:
 
 
 @dataclass
-class Signatures:
+class ArtifactSignatures:
     """All that the registry holds to vouch for one artifact.
 
     Attributes:
@@ -106,10 +106,10 @@ class Signatures:
     blobs: Blobs = field(repr=False)
     repository: str
     subject: Manifest
-    candidates: list[Candidate] = field(default_factory=list)
+    candidates: list[SignatureCandidate] = field(default_factory=list)
     attestations: int = 0
     passed_over: int = 0
-    damaged: Corrupt | None = None
+    damaged: IntegrityError | None = None
     unread: int = 0
     _claims: list[_Claim] = field(default_factory=list)
     _filled_old: bool = False
@@ -124,30 +124,31 @@ class Signatures:
         """`host/path@sha256:...`."""
         return f"{self.repository}@{self.digest}"
 
-    def prove(self, judge: Judge, signer: Signer, known: str = "") -> str | None:
+    def find_signature_by(self, judge: SignatureVerifier, signer: Signer, known: str = "") -> str | None:
         """Return the digest of the manifest whose signature is by `signer`, or None when none is.
 
         Whatever the registry's order, the one that was named before, `known`, comes first, then bundles, then old ones, each by
-        the least digest: what holds need not change. Raises Faults as `collect` does: old ones are fetched when they are needed.
+        the least digest: what holds need not change. Raises ReconcilerErrors as `fetch_signatures` does: old ones are fetched
+        when they are needed.
         """
-        return next((one.manifest for one in self._ordered(known) if one.holds(judge, self.digest, signer)), None)
+        return next((one.manifest for one in self._ordered(known) if one.is_valid(judge, self.digest, signer)), None)
 
-    def attested(self, predicate_type: str) -> Iterator[Candidate]:
+    def attestations_of(self, predicate_type: str) -> Iterator[SignatureCandidate]:
         """The attestations that may be of a predicate type; each is fetched only when it is asked for.
 
-        Raises Faults as `collect` does.
+        Raises ReconcilerErrors as `fetch_signatures` does.
         """
         self.unread = 0
         for claim in sorted(self._claims, key=lambda one: one.manifest):
             if claim.predicate_type in {None, predicate_type} and (content := self._content(claim.layer)) is not None:
-                yield Candidate(claim.manifest, content)
+                yield SignatureCandidate(claim.manifest, content)
         for manifest, layer in self._legacy("att", _LEGACY_ATTESTATION):
             claimed = layer.annotations.get(_LEGACY_PREDICATE, predicate_type)
             if claimed == predicate_type and (content := self._content(layer)) is not None:
-                yield Candidate(manifest, content, layer.annotations)
+                yield SignatureCandidate(manifest, content, layer.annotations)
 
-    def refusal(self) -> Untrusted | Corrupt:
-        """Say why nothing here proves anything, after `prove` found nothing for any accepted signer.
+    def why_untrusted(self) -> UntrustedError | IntegrityError:
+        """Say why nothing here proves anything, after `find_signature_by` found nothing for any accepted signer.
 
         Untrusted, or Corrupt when one could not be read: it might have been the one.
         """
@@ -155,23 +156,23 @@ class Signatures:
             return self.damaged
         ignored = f"; {self.passed_over} not usable: too large, compressed, unknown or gone" if self.passed_over else ""
         if self.candidates:
-            return Untrusted(
+            return UntrustedError(
                 f"{self.artifact} is signed, but by no accepted key (signatures: {len(self.candidates)}{ignored})",
                 "have an authority of the trust policy sign it, or let the Sovereign add its signer's key there",
             )
         hint = "sign it with `cosign sign`, or publish it with `reconciler publish --key`"
         if self.attestations:
-            return Untrusted(
+            return UntrustedError(
                 f"{self.artifact} has no signature, only attestations, which are none ({self.attestations}{ignored})", hint
             )
-        return Untrusted(f"{self.artifact} has no signature{ignored}", hint)
+        return UntrustedError(f"{self.artifact} has no signature{ignored}", hint)
 
     def fill(self) -> None:
         """Fetch the bundles."""
         for referrer in self.registry.referrers(self.repository, self.digest):
             self._try(partial(self._add_bundle, referrer.digest))
 
-    def _ordered(self, known: str) -> Iterator[Candidate]:
+    def _ordered(self, known: str) -> Iterator[SignatureCandidate]:
         """The signatures in the order in which they are judged."""
         if known and all(one.manifest != known for one in self.candidates):
             self._fill_old()
@@ -206,7 +207,7 @@ class Signatures:
             self.passed_over += 1
         else:
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
-            self.candidates.append(Candidate(referrer, content))
+            self.candidates.append(SignatureCandidate(referrer, content))
 
     def _add_legacy(self) -> None:
         """Add the signatures under the tag `sha256-<hex>.sig`."""
@@ -215,15 +216,15 @@ class Signatures:
                 self.passed_over += 1
                 continue
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
-            self.candidates.append(Candidate(manifest, content, layer.annotations))
+            self.candidates.append(SignatureCandidate(manifest, content, layer.annotations))
 
     def _try(self, step: Callable[[], None]) -> None:
         """Do one step; what is gone or damaged must not hide the others."""
         try:
             step()
-        except Missing:  # a fallback tag may list what was deleted
+        except NotFoundError:  # a fallback tag may list what was deleted
             self.passed_over += 1
-        except Corrupt as error:
+        except IntegrityError as error:
             self.damaged = error
 
     def _content(self, layer: Descriptor) -> bytes | None:
@@ -231,9 +232,9 @@ class Signatures:
         if layer.size <= ATTESTATION_LIMIT:
             try:
                 return self.blobs(self.repository, layer, limit=ATTESTATION_LIMIT)
-            except Missing:
+            except NotFoundError:
                 pass
-            except Corrupt as error:
+            except IntegrityError as error:
                 self.damaged = error
         self.unread += 1
         return None
@@ -242,7 +243,7 @@ class Signatures:
         """The usable layers under an old tag, each with the digest of the manifest."""
         try:
             tagged = self.registry.resolve(self.repository, f"{self.digest.replace(':', '-')}.{suffix}")
-        except Missing:
+        except NotFoundError:
             return []
         layers = self.registry.manifest(self.repository, tagged).layers
         usable = [layer for layer in layers[:LEGACY_LIMIT] if media_type.fullmatch(layer.media_type)]
@@ -251,7 +252,7 @@ class Signatures:
         return [(tagged, layer) for layer in usable]
 
 
-def collect(registry: Registry, repository: str, digest: str, blobs: Blobs | None = None) -> Signatures:
+def fetch_signatures(registry: Registry, repository: str, digest: str, blobs: Blobs | None = None) -> ArtifactSignatures:
     """Fetch the signatures of an artifact.
 
     Args:
@@ -261,16 +262,16 @@ def collect(registry: Registry, repository: str, digest: str, blobs: Blobs | Non
         blobs: fetches the content that manifests name; the registry itself when there is no other way.
 
     Raises:
-        Missing: there is no such artifact.
+        NotFoundError: there is no such artifact.
         Unavailable, Denied, Corrupt: what a registry may do (`world.registry`).
     """
     subject = registry.manifest(repository, digest)  # an artifact that is not there is not an unsigned one
-    found = Signatures(registry, blobs or registry.blob, repository, subject)
+    found = ArtifactSignatures(registry, blobs or registry.blob, repository, subject)
     found.fill()
     return found
 
 
-def held(manifest: Manifest, predicate_type: str) -> Iterator[Descriptor]:
+def eligible_layers(manifest: Manifest, predicate_type: str) -> Iterator[Descriptor]:
     """The layers of a manifest that a lock names which may hold what it is named for.
 
     What a layer says of its type is not asked, since cosign judges its content, within limits of its own.
@@ -279,7 +280,7 @@ def held(manifest: Manifest, predicate_type: str) -> Iterator[Descriptor]:
     return (layer for layer in manifest.layers[:LEGACY_LIMIT] if layer.size <= limit)
 
 
-def candidate(manifest: str, layer: Descriptor, content: bytes) -> Candidate:
+def as_candidate(manifest: str, layer: Descriptor, content: bytes) -> SignatureCandidate:
     """A layer's content as the signature or attestation that it is."""
     old = SIGNATURE in layer.annotations or _LEGACY_ATTESTATION.fullmatch(layer.media_type)
-    return Candidate(manifest, content, layer.annotations if old else None)
+    return SignatureCandidate(manifest, content, layer.annotations if old else None)

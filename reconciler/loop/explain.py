@@ -9,24 +9,24 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.decide.readiness import RULES, Verdict
-from reconciler.decide.report import name_blockers
+from reconciler.decide.readiness import ASSESSMENT_RULES, Verdict
+from reconciler.decide.report import resolve_root_blockers
 from reconciler.decide.shape import did_you_mean
-from reconciler.decide.sources import MAX_WORDS, said, stands
-from reconciler.loop.branches import MAIN, RESOLVED, Branches
-from reconciler.loop.judge import judge, told
-from reconciler.model.faults import Fault, Missing
+from reconciler.decide.sources import MAX_WORDS, format_condition, summarize
+from reconciler.loop.branches import MAIN, RESOLVED, EnvironmentBranches
+from reconciler.loop.judge import assess_lock, sightings_from_status
+from reconciler.model.faults import NotFoundError, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.loop.judge import ClusterView, Limits
+    from reconciler.loop.judge import AssessmentLimits, ClusterView
     from reconciler.model.lock import EnvironmentLock, Package
-    from reconciler.world.cluster import Clusters
+    from reconciler.world.cluster import ClusterPool
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacementExplanation:
     """An Application on one cluster.
 
     Attributes:
@@ -57,7 +57,8 @@ class Explanation:
         resolved: the head of `resolved`.
         input: the commit of `main` that `resolved` followed from.
         placed: the Application on each of its clusters.
-        needs: the verdict of everything below it in the dependency chain, nearest first: (depth, Application, cluster, verdict).
+        dependencies: the verdict of everything below it in the dependency chain, nearest first: (depth, Application, cluster,
+            verdict).
     """
 
     environment: str
@@ -65,11 +66,13 @@ class Explanation:
     main: str | None
     resolved: str | None
     input: str | None
-    placed: tuple[Placed, ...]
-    needs: tuple[tuple[int, str, str, Verdict], ...]
+    placed: tuple[PlacementExplanation, ...]
+    dependencies: tuple[tuple[int, str, str, Verdict], ...]
 
 
-def explain(branches: Branches, clusters: Clusters, limits: Limits, application: str, *, wait: float) -> Explanation:
+def explain(
+    branches: EnvironmentBranches, clusters: ClusterPool, limits: AssessmentLimits, application: str, *, wait: float
+) -> Explanation:
     """Look at everything now, and explain.
 
     Args:
@@ -80,17 +83,17 @@ def explain(branches: Branches, clusters: Clusters, limits: Limits, application:
         wait: seconds to wait for a cluster's first answer.
 
     Raises:
-        Missing: nothing is resolved yet, or no such Application is.
-        Fault: the repository could not be read.
+        NotFoundError: nothing is resolved yet, or no such Application is.
+        ReconcilerError: the repository could not be read.
     """
-    branches.look()
+    branches.refresh()
     lock = branches.lock()
     if lock is None:
-        raise Missing("nothing is resolved yet", "see `reconciler status`")
+        raise NotFoundError("nothing is resolved yet", "see `reconciler status`")
     package = next((p for p in lock.packages if p.application == application), None)
     if package is None:
         names = [p.application for p in lock.packages]
-        raise Missing(f"{lock.metadata.name} has no Application {application}", did_you_mean(application, names))
+        raise NotFoundError(f"{lock.metadata.name} has no Application {application}", did_you_mean(application, names))
     verdicts = _verdicts(branches, lock, clusters, limits, wait)
     return Explanation(
         environment=lock.metadata.name,
@@ -99,38 +102,42 @@ def explain(branches: Branches, clusters: Clusters, limits: Limits, application:
         resolved=branches.head(RESOLVED),
         input=branches.input_of_resolved(),
         placed=tuple(_placed(lock, package, c, verdicts[application, c], clusters) for c in package.placements),
-        needs=tuple(_needs(lock, package, verdicts)),
+        dependencies=tuple(_needs(lock, package, verdicts)),
     )
 
 
 def _verdicts(
-    branches: Branches, lock: EnvironmentLock, view: ClusterView, limits: Limits, wait: float
+    branches: EnvironmentBranches, lock: EnvironmentLock, view: ClusterView, limits: AssessmentLimits, wait: float
 ) -> dict[tuple[str, str], Verdict]:
     for cluster in sorted({c for p in lock.packages for c in p.placements}):
-        view.ensure(cluster, wait=wait)
-    seen = told(branches.status())
-    return dict(name_blockers(judge(lock, view, limits, committed=branches.time(RESOLVED), now=time.time(), seen=seen)))
+        view.observe_cluster(cluster, wait=wait)
+    seen = sightings_from_status(branches.status())
+    return dict(
+        resolve_root_blockers(assess_lock(lock, view, limits, committed=branches.time(RESOLVED), now=time.time(), seen=seen))
+    )
 
 
-def _placed(lock: EnvironmentLock, package: Package, cluster: str, verdict: Verdict, clusters: Clusters) -> Placed:
+def _placed(
+    lock: EnvironmentLock, package: Package, cluster: str, verdict: Verdict, clusters: ClusterPool
+) -> PlacementExplanation:
     facts = verdict.evidence.facts if verdict.evidence else None
     newest = facts.newest if facts else None
-    return Placed(
+    return PlacementExplanation(
         cluster=cluster,
         verdict=verdict,
-        rule=RULES[verdict.row],
-        conditions=tuple(said(c) for c in facts.conditions.values()) if facts else (),
+        rule=ASSESSMENT_RULES[verdict.row],
+        conditions=tuple(format_condition(c) for c in facts.conditions.values()) if facts else (),
         installed={k: str(v)[:MAX_WORDS] for k, v in (newest or {}).items()},
         flux=_flux(lock.flux_namespace, package.application, cluster, clusters),
     )
 
 
-def _flux(namespace: str, application: str, cluster: str, clusters: Clusters) -> dict[str, str]:
+def _flux(namespace: str, application: str, cluster: str, clusters: ClusterPool) -> dict[str, str]:
     try:
-        sources = clusters.sources(cluster, namespace, application)
-    except Fault as fault:
+        sources = clusters.flux_sources(cluster, namespace, application)
+    except ReconcilerError as fault:
         return {"cannot be asked": fault.message}
-    return {name: stands(one) for name, one in sources.items()}
+    return {name: summarize(one) for name, one in sources.items()}
 
 
 def _needs(

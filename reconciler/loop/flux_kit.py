@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.decide.flux_values import fill_in
-from reconciler.model.faults import Misconfigured
+from reconciler.decide.flux_values import substitute
+from reconciler.model.faults import ConfigurationError
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
 from reconciler.world.documents import dump, load_all
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def read(folder: Path, given: Mapping[str, str]) -> tuple[Source, ...]:
+def read_manifests(folder: Path, given: Mapping[str, str]) -> tuple[Source, ...]:
     """Every document of the *.yaml and *.yml files below a folder, by path; hidden files and folders are passed over.
 
     Args:
@@ -34,11 +34,11 @@ def read(folder: Path, given: Mapping[str, str]) -> tuple[Source, ...]:
             problem = Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=str(file))
             found.append(Source(str(file), problems=(problem,)))
             continue
-        found.extend(load_all(fill_in(text, given).encode(errors="surrogateescape"), str(file)))
+        found.extend(load_all(substitute(text, given).encode(errors="surrogateescape"), str(file)))
     return tuple(found)
 
 
-def write(
+def write_documents(
     documents: Mapping[str, Mapping[str, Any]], folder: Path, *, force: bool
 ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
     """Write documents, all or none: none when a file with other content is in the way and `force` is not given.
@@ -47,12 +47,12 @@ def write(
         The files that were written, those that said the same before left out; and why nothing was.
 
     Raises:
-        Misconfigured: the disk does not let us.
+        ConfigurationError: the disk does not let us.
     """
     try:
         return _write(documents, folder, force=force)
     except OSError as error:
-        raise Misconfigured(f"{error.filename or folder} cannot be written: {error.strerror}") from error
+        raise ConfigurationError(f"{error.filename or folder} cannot be written: {error.strerror}") from error
 
 
 def _write(

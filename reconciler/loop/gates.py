@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.loop.admission import Gate
-from reconciler.loop.approvals import Approvals
-from reconciler.loop.soaks import History
+from reconciler.loop.admission import AdmissionGate
+from reconciler.loop.approvals import ApprovalReader
+from reconciler.loop.soaks import SoakHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
     from reconciler.decide.policies import EnvironmentPolicies
     from reconciler.loop.settings import Settings
-    from reconciler.loop.targets import Target
+    from reconciler.loop.targets import EnvironmentTarget
     from reconciler.world.git import Repository
     from reconciler.world.gitea import Gitea
 
 
-class Gates:
+class AdmissionGateFactory:
     """Builds the Gate of one Environment from the configuration.
 
     Args:
         settings: the configuration.
         gitea: the forge, if there is one.
-        policies: reads all EnvironmentPolicies as they stand; raises a Fault.
+        policies: reads all EnvironmentPolicies as they stand; raises a ReconcilerError.
         clone: makes a clone with history of a repository, in a folder.
     """
 
@@ -35,17 +35,17 @@ class Gates:
         settings: Settings,
         gitea: Gitea | None,
         policies: Callable[[], EnvironmentPolicies],
-        clone: Callable[[Target, Path], Repository],
+        clone: Callable[[EnvironmentTarget, Path], Repository],
     ) -> None:
         self._settings, self._gitea, self._policies, self._clone = settings, gitea, policies, clone
-        self._known: Mapping[str, Target] = {}
-        self._histories: dict[tuple[str, Path], History] = {}
+        self._known: Mapping[str, EnvironmentTarget] = {}
+        self._histories: dict[tuple[str, Path], SoakHistory] = {}
 
-    def expect(self, targets: Mapping[str, Target]) -> None:
+    def set_known_environments(self, targets: Mapping[str, EnvironmentTarget]) -> None:
         """Say which Environments there are."""
         self._known = targets
 
-    def of(self, target: Target, clone: Repository | None, histories: Path) -> Gate:
+    def build(self, target: EnvironmentTarget, clone: Repository | None, histories: Path) -> AdmissionGate:
         """The rules for one.
 
         Args:
@@ -55,21 +55,23 @@ class Gates:
         """
         approvals = None
         if self._gitea is not None and self._settings.gitea is not None and target.repository is not None and clone is not None:
-            approvals = Approvals(self._gitea, self._settings.gitea.username, target.repository, clone)
-        return Gate(target.identity.name, self._policies, approvals, partial(self._history, asker=target, folder=histories))
+            approvals = ApprovalReader(self._gitea, self._settings.gitea.username, target.repository, clone)
+        return AdmissionGate(
+            target.identity.name, self._policies, approvals, partial(self._soak_source, asker=target, folder=histories)
+        )
 
-    def _history(self, name: str, *, asker: Target, folder: Path) -> History | str:
+    def _soak_source(self, name: str, *, asker: EnvironmentTarget, folder: Path) -> SoakHistory | str:
         """The history of an Environment that another one is to follow, or why there is none to be asked.
 
         Anybody can make a repository and call it like an Environment: only one that the configuration names, or one of the same
         owner, is believed.
         """
-        owner = asker.label.partition("/")[0]
+        owner = asker.display_name.partition("/")[0]
         known = self._known.values()
         found = [one for one in known if one.identity.name == name and one.identity.organization in {None, owner}]
         if len(found) != 1:
             many = "more than one Environment is" if found else "no Environment is"
             return f"{many} called {name}, of {owner} or in the configuration: make it, or mend the policy"
         (source,) = found
-        made = History(self._clone(source, folder), self._settings.intervals.confirm)
-        return self._histories.setdefault((source.label, folder), made)
+        made = SoakHistory(self._clone(source, folder), self._settings.intervals.confirm)
+        return self._histories.setdefault((source.display_name, folder), made)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 import structlog
 
 from reconciler.decide.blocker import Held, Refused, Unavailable
-from reconciler.model.faults import Moved
+from reconciler.model.faults import ConcurrentUpdateError
 from reconciler.world.metrics import Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from reconciler.loop.passes import Outcome
+    from reconciler.loop.passes import ReconcileOutcome
     from reconciler.loop.queue import Item
 
 _TRUTHS: Final = ("True", "False", "Unknown")
@@ -27,7 +27,7 @@ log = structlog.get_logger()
 class Run(Protocol):
     """A pass; `EnvironmentPass.run` in production."""
 
-    def __call__(self, *, look: bool) -> Outcome:
+    def __call__(self, *, fetch: bool) -> ReconcileOutcome:
         """Make it."""
 
 
@@ -42,13 +42,13 @@ class Health:
         self._ready: dict[str, str] = {}
         counts = {truth: partial(self._count, truth) for truth in _TRUTHS}
         self.metrics.watch_each("reconciler_environments", "Environments, by their condition Ready.", "ready", counts)
-        self.metrics.watch(
+        self.metrics.gauge(
             "reconciler_look_age_seconds",
             "Since the last good look at a repository: of the Environment that waits for longest.",
             self._age,
         )
 
-    def searched(self, keys: Collection[str]) -> None:
+    def discovered(self, keys: Collection[str]) -> None:
         """Note which Environments there are."""
         with self._lock:
             known, now = set(keys), time.monotonic()
@@ -56,24 +56,24 @@ class Health:
             self._since = {key: self._since.get(key, now) for key in known}
             self._ready = {key: ready for key, ready in self._ready.items() if key in known}
 
-    def watched(self, item: Item, run: Run) -> Outcome:
+    def measured_pass(self, item: Item, run: Run) -> ReconcileOutcome:
         """Make a pass, and note and log what comes of it; what it raises is raised."""
         began = time.monotonic()
         result, outcome = "failed", None
         try:
-            outcome = run(look=item.look)
+            outcome = run(fetch=item.fetch)
             result = _result(outcome)
-        except Moved:
+        except ConcurrentUpdateError:
             result = "moved"
             raise
         finally:
             seconds = time.monotonic() - began
-            self.metrics.passed(result, seconds)
+            self.metrics.record_pass(result, seconds)
             self._note(item, outcome)
         _tell(item.key, outcome, seconds)
         return outcome
 
-    def unready(self) -> list[str]:
+    def readiness_problems(self) -> list[str]:
         """What is missing until each Environment of the first search was looked at, whatever came of it; then nothing, ever."""
         with self._lock:
             if self._first is None:
@@ -81,13 +81,13 @@ class Health:
             waiting = len(self._first)
         return [f"Environments that were not looked at yet: {waiting}"] if waiting else []
 
-    def _note(self, item: Item, outcome: Outcome | None) -> None:
+    def _note(self, item: Item, outcome: ReconcileOutcome | None) -> None:
         with self._lock:
             if self._first is not None:
                 self._first.discard(item.key)
             if outcome is None or item.key not in self._since:
                 return
-            if item.look:
+            if item.fetch:
                 self._since[item.key] = time.monotonic()
             if outcome.status is not None:
                 self._ready[item.key] = outcome.status.condition("Ready").status
@@ -102,7 +102,7 @@ class Health:
             return now - min(self._since.values(), default=now)
 
 
-def _result(outcome: Outcome) -> str:
+def _result(outcome: ReconcileOutcome) -> str:
     match outcome.blocker:
         case Refused():
             return "refused"
@@ -114,7 +114,7 @@ def _result(outcome: Outcome) -> str:
             assert_never(outcome.blocker)
 
 
-def _tell(key: str, outcome: Outcome, seconds: float) -> None:
+def _tell(key: str, outcome: ReconcileOutcome, seconds: float) -> None:
     """One line for a pass that changed something; a quiet pass is quiet."""
     facts = {"environment": key, "main": outcome.main, "pushed": list(outcome.pushed), "seconds": round(seconds, 3)}
     if outcome.blocker is not None:

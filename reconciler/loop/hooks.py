@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from reconciler.loop.branches import MAIN
-from reconciler.model.faults import Denied, Fault
+from reconciler.model.faults import AccessDeniedError, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reconciler.world.gitea import Hook
+    from reconciler.world.gitea import Webhook
 
 # In Gitea's words for asking. `pull_request` would be all of its family: labels and comments too, ours among them.
-ASKED: Final = frozenset({"push", "pull_request_only", "pull_request_sync", "pull_request_review", "status"})
+REQUESTED_EVENTS: Final = frozenset({"push", "pull_request_only", "pull_request_sync", "pull_request_review", "status"})
 # And for what is then set.
-SET: Final = frozenset({"push", "pull_request", "pull_request_sync", "pull_request_review", "status"})
+REPORTED_EVENTS: Final = frozenset({"push", "pull_request", "pull_request_sync", "pull_request_review", "status"})
 
 log = structlog.get_logger()
 
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 class HookForge(Protocol):
     """What is needed of a forge; `world.gitea.Gitea` in earnest."""
 
-    def hooks(self, repository: str) -> Sequence[Hook]:
+    def hooks(self, repository: str) -> Sequence[Webhook]:
         """The webhooks of a repository (owner/name), the oldest first."""
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
@@ -41,7 +41,7 @@ class HookForge(Protocol):
         """Remove one."""
 
 
-class Registration:
+class WebhookRegistrar:
     """Keeps one webhook of ours, known by its url, on each repository it is asked to.
 
     What secret one has cannot be seen and, on Gitea, not be changed either. So one that was not made by this very object, or is
@@ -61,16 +61,20 @@ class Registration:
         self._due: dict[str, float] = {}
         self._made: dict[str, int] = {}
 
-    def keep(self, repository: str) -> None:
-        """Look after the webhook of a repository (owner/name) when it is time to. Never raises a Fault."""
+    def ensure(self, repository: str) -> None:
+        """Look after the webhook of a repository (owner/name) when it is time to. Never raises a ReconcilerError."""
         now = time.monotonic()
         if now < self._due.get(repository, now):
             return
         try:
             done = self._ensure(repository)
-        except Fault as fault:
+        except ReconcilerError as fault:
             self._due[repository] = now + self._retry
-            hint = "the token's user needs admin rights on the repository" if isinstance(fault, Denied) else "it is tried again"
+            hint = (
+                "the token's user needs admin rights on the repository"
+                if isinstance(fault, AccessDeniedError)
+                else "it is tried again"
+            )
             log.warning("webhook cannot be registered", repository=repository, why=fault.message, hint=hint)
             return
         self._due[repository] = now + self._every
@@ -80,15 +84,15 @@ class Registration:
     def _ensure(self, repository: str) -> bool:
         """Have exactly one that is as it should be; whether anything was done for it."""
         ours = [hook for hook in self._forge.hooks(repository) if hook.url == self._url]
-        good = any(hook.id == self._made.get(repository) and fits(hook) for hook in ours)
+        good = any(hook.id == self._made.get(repository) and is_as_configured(hook) for hook in ours)
         if not good:
-            self._made[repository] = self._forge.create_hook(repository, self._url, self._secret, ASKED, MAIN)
+            self._made[repository] = self._forge.create_hook(repository, self._url, self._secret, REQUESTED_EVENTS, MAIN)
         others = [hook for hook in ours if not good or hook.id != self._made[repository]]
         for hook in others:
             self._forge.delete_hook(repository, hook.id)
         return not good or bool(others)
 
 
-def fits(hook: Hook) -> bool:
+def is_as_configured(hook: Webhook) -> bool:
     """Whether a webhook delivers what is needed, as far as it can be seen."""
-    return hook.active and hook.json and hook.events >= SET and hook.branches in {None, MAIN}
+    return hook.active and hook.json and hook.events >= REPORTED_EVENTS and hook.branches in {None, MAIN}

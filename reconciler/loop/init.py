@@ -6,29 +6,29 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
-from reconciler.decide.protections import protections
+from reconciler.decide.protections import required_changes
 from reconciler.decide.scaffold import CLUSTER_HINT, README_FILE, environment_of, readme
 from reconciler.decide.validate import ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN
 from reconciler.loop.desire import WANTED
-from reconciler.loop.hooks import ASKED, fits
-from reconciler.model.faults import Rejected
+from reconciler.loop.hooks import REQUESTED_EVENTS, is_as_configured
+from reconciler.model.faults import RejectedError
 from reconciler.world import documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reconciler.world.git import Repository
-    from reconciler.world.gitea import Hook
+    from reconciler.world.gitea import Webhook
 
-What = Literal["created", "changed", "as it was", "missing"]
+StepResult = Literal["created", "changed", "as it was", "missing"]
 _MAY_NOT_WRITE: Final = frozenset({"none", "read"})
 
 
 class InitForge(Protocol):
     """What preparing needs of a forge; `world.gitea.Gitea` in earnest."""
 
-    def archived(self, repository: str) -> bool | None:
+    def is_archived(self, repository: str) -> bool | None:
         """Whether it is read-only; None when there is none."""
 
     def create_repository(self, repository: str) -> None:
@@ -37,7 +37,7 @@ class InitForge(Protocol):
     def access(self, repository: str, user: str) -> tuple[str, str]:
         """A user's name as the forge writes it, and their right."""
 
-    def let_write(self, repository: str, user: str) -> None:
+    def grant_write(self, repository: str, user: str) -> None:
         """Let a user write."""
 
     def protections(self, repository: str) -> Sequence[Mapping[str, Any]]:
@@ -49,7 +49,7 @@ class InitForge(Protocol):
     def topics(self, repository: str) -> Sequence[str]:
         """Its topics."""
 
-    def hooks(self, repository: str) -> Sequence[Hook]:
+    def hooks(self, repository: str) -> Sequence[Webhook]:
         """Its webhooks, the oldest first."""
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
@@ -60,16 +60,16 @@ class InitForge(Protocol):
 
 
 @dataclass(frozen=True)
-class Step:
+class PreparationStep:
     """One thing that an Environment's repository needs, and what was done about it; `missing` is for people to do."""
 
     name: str
-    what: What
+    what: StepResult
     detail: str = ""
 
 
 @dataclass(frozen=True)
-class Place:
+class PreparationRequest:
     """What is prepared.
 
     Attributes:
@@ -91,71 +91,71 @@ class Place:
     clusters: Sequence[str]
 
 
-def prepare(here: Place) -> Iterator[Step]:
+def prepare_environment(here: PreparationRequest) -> Iterator[PreparationStep]:
     """Take each step and tell of it. The topic is last: by it the reconciler takes the repository on.
 
     Raises:
-        Rejected: the repository is archived, or the forge does not keep a rule.
-        Fault: the forge could not be asked, or does not let us.
+        RejectedError: the repository is archived, or the forge does not keep a rule.
+        ReconcilerError: the forge could not be asked, or does not let us.
     """
-    archived = here.forge.archived(here.repository)
+    archived = here.forge.is_archived(here.repository)
     if archived:
-        raise Rejected(f"{here.repository} is archived", "take it out of the archive")
+        raise RejectedError(f"{here.repository} is archived", "take it out of the archive")
     heads = {} if archived is None else here.clone.heads()
     if MAIN not in heads and not here.clusters:
-        yield Step(MAIN, "missing", f"give --placement CLUSTER, of which to write {ENVIRONMENT_FILE}; {CLUSTER_HINT}")
+        yield PreparationStep(MAIN, "missing", f"give --placement CLUSTER, of which to write {ENVIRONMENT_FILE}; {CLUSTER_HINT}")
         return
     if archived is None:
         here.forge.create_repository(here.repository)
-    yield Step("repository", "as it was" if archived is not None else "created")
+    yield PreparationStep("repository", "as it was" if archived is not None else "created")
     yield _main(here, heads)
     for step in (_protection, _webhook, _topic):
         yield from step(here)
 
 
-def _main(here: Place, heads: Mapping[str, str]) -> Step:
+def _main(here: PreparationRequest, heads: Mapping[str, str]) -> PreparationStep:
     if MAIN in heads:
         here.clone.fetch({MAIN: heads[MAIN]})
         if ENVIRONMENT_FILE in here.clone.read(heads[MAIN], WANTED).files:
-            return Step(MAIN, "as it was")
-        return Step(MAIN, "missing", f"it has no {ENVIRONMENT_FILE}, and what people wrote is not touched: add one")
+            return PreparationStep(MAIN, "as it was")
+        return PreparationStep(MAIN, "missing", f"it has no {ENVIRONMENT_FILE}, and what people wrote is not touched: add one")
     document, _ = environment_of(here.clusters)
     files = {ENVIRONMENT_FILE: documents.dump(document or {}), README_FILE: readme(here.repository).encode()}
     message = f"Begin the Environment {here.repository.rpartition('/')[2]}\n"
     commit = here.clone.write(files, parent=None, message=message, time=int(time.time()))
     here.clone.push(commit.id, MAIN, expect=None)
-    return Step(MAIN, "created", ", ".join(files))
+    return PreparationStep(MAIN, "created", ", ".join(files))
 
 
-def _protection(here: Place) -> Iterator[Step]:
+def _protection(here: PreparationRequest) -> Iterator[PreparationStep]:
     user, right = here.forge.access(here.repository, here.user)
     if right in _MAY_NOT_WRITE:  # the forge drops who may not write from its rules, without a word
-        here.forge.let_write(here.repository, user)
-    yield Step("access", "as it was" if right not in _MAY_NOT_WRITE else "changed", f"{user} may write")
-    for one in protections(here.forge.protections(here.repository), user):
+        here.forge.grant_write(here.repository, user)
+    yield PreparationStep("access", "as it was" if right not in _MAY_NOT_WRITE else "changed", f"{user} may write")
+    for one in required_changes(here.forge.protections(here.repository), user):
         if one.fields:
             here.forge.protect(here.repository, one.rule, one.fields, new=one.new)
-        what: What = "as it was" if not one.fields else "created" if one.new else "changed"
-        yield Step(f"protection of {one.rule}", what, ", ".join(one.changed))
-    for one in protections(here.forge.protections(here.repository), user):
+        what: StepResult = "as it was" if not one.fields else "created" if one.new else "changed"
+        yield PreparationStep(f"protection of {one.rule}", what, ", ".join(one.changed))
+    for one in required_changes(here.forge.protections(here.repository), user):
         if one.fields:
             words = f"the forge does not keep the protection of {one.rule}: {', '.join(one.changed or one.fields)}"
-            raise Rejected(words, f"make {user} a collaborator who may write {here.repository}")
+            raise RejectedError(words, f"make {user} a collaborator who may write {here.repository}")
 
 
-def _webhook(here: Place) -> Iterator[Step]:
+def _webhook(here: PreparationRequest) -> Iterator[PreparationStep]:
     """Whether its secret is the right one cannot be seen; the reconciler replaces it when it starts."""
     if here.webhook is None:
         return
     url, secret = here.webhook
-    there = any(hook.url == url and fits(hook) for hook in here.forge.hooks(here.repository))
+    there = any(hook.url == url and is_as_configured(hook) for hook in here.forge.hooks(here.repository))
     if not there:
-        here.forge.create_hook(here.repository, url, secret, ASKED, MAIN)
-    yield Step("webhook", "as it was" if there else "created", url)
+        here.forge.create_hook(here.repository, url, secret, REQUESTED_EVENTS, MAIN)
+    yield PreparationStep("webhook", "as it was" if there else "created", url)
 
 
-def _topic(here: Place) -> Iterator[Step]:
+def _topic(here: PreparationRequest) -> Iterator[PreparationStep]:
     there = here.topic in here.forge.topics(here.repository)
     if not there:
         here.forge.add_topic(here.repository, here.topic)
-    yield Step("topic", "as it was" if there else "created", here.topic)
+    yield PreparationStep("topic", "as it was" if there else "created", here.topic)

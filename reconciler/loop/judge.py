@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.decide.readiness import Entry, Verdict, assess
+from reconciler.decide.readiness import ExpectedRelease, Verdict, assess
 from reconciler.loop.behind import SourceView
 
 if TYPE_CHECKING:
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
 
 # An entry on a cluster: Application, cluster, the lock's digest over what is to run.
-Sighting = tuple[str, str, str]
+ObservedEntry = tuple[str, str, str]
 # What was on a cluster at some time, and whether it was ready then.
-Sightings = dict[Sighting, bool]
+Sightings = dict[ObservedEntry, bool]
 
 
 class ClusterView(SourceView, Protocol):
     """What a pass needs of clusters; `world.cluster.Clusters` in earnest."""
 
-    def ensure(self, context: str, *, wait: float = 0.0) -> None:
+    def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
         """See to it that a cluster is observed; wait some seconds for its first answer."""
 
     def observe(self, context: str, namespace: str, name: str) -> Observation:
         """What is known of one HelmRelease."""
 
-    def look_now(self, context: str, namespace: str) -> None:
+    def request_reconcile(self, context: str, namespace: str) -> None:
         """Ask Flux to look at the repository at once."""
 
 
 @dataclass(frozen=True)
-class Limits:
+class AssessmentLimits:
     """Within which observations are judged: seconds after which one is stale, and in which a commit should be ready."""
 
     stale_after: float = 60.0
     progress_deadline: float = 900.0
 
 
-def judge(
-    lock: EnvironmentLock, view: ClusterView, limits: Limits, *, committed: float, now: float, seen: Sightings
+def assess_lock(
+    lock: EnvironmentLock, view: ClusterView, limits: AssessmentLimits, *, committed: float, now: float, seen: Sightings
 ) -> dict[tuple[str, str], Verdict]:
     """Judge all of a lock.
 
@@ -65,7 +65,7 @@ def judge(
     return verdicts
 
 
-def sightings(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> Sightings:
+def observed_entries(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> Sightings:
     """What of a lock the verdicts have seen on its clusters."""
     return {
         (p.application, cluster, p.entry): verdict.ready == "True"
@@ -75,7 +75,7 @@ def sightings(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -
     }
 
 
-def told(status: EnvironmentStatus | None) -> Sightings:
+def sightings_from_status(status: EnvironmentStatus | None) -> Sightings:
     """What the last status says was seen: it remembers over a restart."""
     return {
         (application.name, placement.cluster, placement.evidence.entry): placement.ready == "True"
@@ -85,21 +85,23 @@ def told(status: EnvironmentStatus | None) -> Sightings:
     }
 
 
-def remember(before: Sightings, now: Sightings) -> Sightings:
+def merge_observed(before: Sightings, now: Sightings) -> Sightings:
     """Both; what was ready once has been."""
     return before | {one: ready or before.get(one, False) for one, ready in now.items()}
 
 
-def _entry(lock: EnvironmentLock, package: Package, cluster: str, limits: Limits, committed: float, seen: Sightings) -> Entry:
+def _entry(
+    lock: EnvironmentLock, package: Package, cluster: str, limits: AssessmentLimits, committed: float, seen: Sightings
+) -> ExpectedRelease:
     sighting = (package.application, cluster, package.entry)
-    return Entry(
+    return ExpectedRelease(
         application=package.application,
         cluster=cluster,
         namespace=lock.flux_namespace,
         version=package.version,
         digest=package.digest,
         entry=package.entry,
-        runs=package.runs,
+        spec_digest=package.spec_digest,
         was_there=sighting in seen,
         committed=0.0 if seen.get(sighting) else committed,
         stale_after=limits.stale_after,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.model.faults import Corrupt, Misconfigured, Missing
-from reconciler.world.manifest import digest_of
-from reconciler.world.manifest import manifest as read_manifest
+from reconciler.model.faults import ConfigurationError, IntegrityError, NotFoundError
+from reconciler.world.manifest import digest_of_bytes
+from reconciler.world.manifest import parse_manifest as read_manifest
 from reconciler.world.registry import MANIFEST_LIMIT
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from reconciler.world.manifest import Descriptor, Manifest
 
 
-class Store(Protocol):
-    """Where evidence is: a `Registry`, or a folder. Raises Faults; of them Missing and Corrupt are findings."""
+class EvidenceStore(Protocol):
+    """Where evidence is: a `Registry`, or a folder. Raises ReconcilerErrors; of them Missing and Corrupt are findings."""
 
     def manifest(self, repository: str, digest: str) -> Manifest:
         """The manifest with this digest."""
@@ -27,7 +27,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True)
-class Kept:
+class EvidenceFolder:
     """A folder of evidence, in which a file is called by its content's digest: `sha256sum` tells what it should be called."""
 
     folder: Path
@@ -41,13 +41,13 @@ class Kept:
         del repository
         return self._read(blob.digest, limit)
 
-    def keep(self, content: bytes) -> None:
+    def save(self, content: bytes) -> None:
         """Write a file; raises Misconfigured when it cannot be written."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._file(digest_of(content)).write_bytes(content)
+            self._file(digest_of_bytes(content)).write_bytes(content)
         except OSError as error:
-            raise Misconfigured(f"evidence cannot be saved in {self.folder}: {error.strerror}") from None
+            raise ConfigurationError(f"evidence cannot be saved in {self.folder}: {error.strerror}") from None
 
     def _read(self, digest: str, limit: int) -> bytes:
         file = self._file(digest)
@@ -55,11 +55,11 @@ class Kept:
             with file.open("rb") as stream:
                 content = stream.read(limit + 1)
         except FileNotFoundError:
-            raise Missing(f"there is no {file}") from None
+            raise NotFoundError(f"there is no {file}") from None
         except OSError as error:
-            raise Misconfigured(f"{file} cannot be read: {error.strerror}") from None
-        if digest_of(content) != digest:
-            raise Corrupt(f"{file} is not what its name says")
+            raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
+        if digest_of_bytes(content) != digest:
+            raise IntegrityError(f"{file} is not what its name says")
         return content
 
     def _file(self, digest: str) -> Path:
@@ -67,20 +67,20 @@ class Kept:
 
 
 @dataclass(frozen=True)
-class Saving:
+class RecordingStore:
     """A store of which everything that was asked for is kept."""
 
-    store: Store
-    kept: Kept
+    store: EvidenceStore
+    kept: EvidenceFolder
 
     def manifest(self, repository: str, digest: str) -> Manifest:
         """As the store gives it."""
         found = self.store.manifest(repository, digest)
-        self.kept.keep(found.raw)
+        self.kept.save(found.raw)
         return found
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         """As the store gives it."""
         content = self.store.blob(repository, blob, limit=limit)
-        self.kept.keep(content)
+        self.kept.save(content)
         return content

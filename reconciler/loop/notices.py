@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
-from reconciler.model.faults import Fault
+from reconciler.model.faults import ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.decide.marks import Mark
+    from reconciler.decide.marks import CommitStatus
 
-STANDS: Final = 300.0  # seconds for which the forge is not asked what it shows
+RECHECK_AFTER: Final = 300.0  # seconds for which the forge is not asked what it shows
 
 log = structlog.get_logger()
 
 
-class Forge(Protocol):
+class CommitStatusForge(Protocol):
     """What notices need of a forge; `world.gitea.Gitea` in earnest."""
 
     def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
@@ -32,20 +32,21 @@ class Forge(Protocol):
         """Set one."""
 
 
-class Notices:
+class CommitStatusPublisher:
     """The commit statuses of one repository (owner/name); what the forge shows is taken to stand for some seconds."""
 
-    def __init__(self, forge: Forge, repository: str, stands: float = STANDS) -> None:
+    def __init__(self, forge: CommitStatusForge, repository: str, stands: float = RECHECK_AFTER) -> None:
         self.repository = repository
         self._stands, self._asked = stands, 0.0
         self._forge = forge
         self._commit: str | None = None
         self._known: dict[str, tuple[str, str]] = {}
 
-    def post(self, commit: str, wanted: Mapping[str, Mark]) -> None:
+    def publish(self, commit: str, wanted: Mapping[str, CommitStatus]) -> None:
         """Post what the forge does not show yet of a commit.
 
-        Never raises a Fault: after one it is not known what the forge has, so the next pass asks it and posts what is missing.
+        Never raises a ReconcilerError: after one it is not known what the forge has, so the next pass asks it and posts what is
+        missing.
         """
         if time.monotonic() - self._asked >= self._stands:
             self._commit = None
@@ -59,6 +60,6 @@ class Notices:
                 if self._known.get(context) != (mark.state, mark.description):
                     self._forge.post_status(self.repository, commit, context, mark.state, mark.description)
                     self._known[context] = (mark.state, mark.description)
-        except Fault as fault:
+        except ReconcilerError as fault:
             self._commit = None
             log.warning("commit status not posted", repository=self.repository, commit=commit, why=str(fault))

@@ -6,19 +6,19 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.calm import only_looks
+from reconciler.decide.calm import is_routine_recheck
 
 if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
 
-CALM: Final = 0.1
+QUIET_FRACTION: Final = 0.1
 """How much of `coalesce` without a change means that a burst is over."""
-LONGEST: Final = 5
+MAX_BURST: Final = 5
 """How often `coalesce` after a commit the end of a burst is waited for; in a longer one people want to see something."""
 
 
 @dataclass
-class Pace:
+class StatusThrottle:
     """The pace of one Environment's status commits. Times are seconds of the monotonic clock.
 
     The first change goes out at once. What follows is gathered: a commit a second at most, and none in the middle of a burst.
@@ -39,12 +39,12 @@ class Pace:
         """Note that a status is being pushed."""
         self._pushed, self._not_before = now, now + self.coalesce
 
-    def early(self, now: float) -> float | None:
+    def wait_before_observing(self, now: float) -> float | None:
         """Seconds until it makes sense to see what runs; None when it does now."""
         left = self._not_before - now
         return left if left > 0 else None
 
-    def hold(self, status: EnvironmentStatus, told: EnvironmentStatus | None, now: float, *, news: bool) -> float | None:
+    def hold_back(self, status: EnvironmentStatus, told: EnvironmentStatus | None, now: float, *, news: bool) -> float | None:
         """Seconds to hold a status back, after which to look at what runs once more; None when it is to be told now.
 
         Args:
@@ -54,15 +54,15 @@ class Pace:
             news: whether it is asked for by more than changes on a cluster.
         """
         moves, self._last = status != self._last, status
-        if told is not None and only_looks(status, told):
+        if told is not None and is_routine_recheck(status, told):
             self._looks_since = now if self._looks_since is None else self._looks_since
             left = self._looks_since + self.patience - now
             if left > 0:
                 return left
         else:
             self._looks_since = None
-        over = not moves or now - self._pushed > LONGEST * self.coalesce
+        over = not moves or now - self._pushed > MAX_BURST * self.coalesce
         if news or status == told or over or not self.coalesce:
             return None
-        self._not_before = now + CALM * self.coalesce
-        return CALM * self.coalesce
+        self._not_before = now + QUIET_FRACTION * self.coalesce
+        return QUIET_FRACTION * self.coalesce

@@ -39,7 +39,7 @@ def _text(value: Any) -> Any:
 Secret = Annotated[SecretStr | None, BeforeValidator(_text, json_schema_input_type=SecretStr | None)]
 
 
-def _enough(value: Any, read: ValidatorFunctionWrapHandler) -> ByteSize:
+def _parse_size(value: Any, read: ValidatorFunctionWrapHandler) -> ByteSize:
     """A cache's size; a small one is more likely a unit that was forgotten."""
     with contextlib.suppress(ValidationError):
         size: ByteSize = read(value)
@@ -48,7 +48,7 @@ def _enough(value: Any, read: ValidatorFunctionWrapHandler) -> ByteSize:
     raise ValueError("it must be a number with its unit, such as 512MiB or 1GiB, and at least 64MiB")
 
 
-class Part(BaseModel):
+class Section(BaseModel):
     """A part of the configuration: camelCase in the file, unknown fields refused."""
 
     model_config = ConfigDict(
@@ -71,7 +71,7 @@ Address = Annotated[str, AfterValidator(_plain_address)]
 _REPOSITORY = r"^[^/:@\s]+/[^/:@\s]+$"
 
 
-class GiteaPart(Part):
+class GiteaSection(Section):
     """The Gitea that holds Environments."""
 
     url: Address
@@ -82,7 +82,7 @@ class GiteaPart(Part):
     discover: bool = True
 
 
-class EnvironmentPart(Part):
+class EnvironmentSection(Section):
     """An Environment that is named rather than discovered: a `url` (also `file://`), or `repository` as owner/name on Gitea."""
 
     name: str
@@ -90,7 +90,7 @@ class EnvironmentPart(Part):
     repository: Annotated[str, Field(pattern=_REPOSITORY)] | None = None
 
 
-def _named_once(hosts: list[HostPart]) -> list[HostPart]:
+def _named_once(hosts: list[HostSection]) -> list[HostSection]:
     """Hosts, each with all that is said of it in one place."""
     names = [one.host for one in hosts]
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -98,7 +98,7 @@ def _named_once(hosts: list[HostPart]) -> list[HostPart]:
     return hosts
 
 
-class CatalogPart(Part):
+class CatalogSection(Section):
     """A catalog: an OCI prefix such as `registry.example/openova`, under which Blueprints are `bp-<name>`."""
 
     prefix: Annotated[str, Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9._-]+)+$")]
@@ -106,7 +106,7 @@ class CatalogPart(Part):
     pull_secret: str | None = None
 
 
-class HostPart(Part):
+class HostSection(Section):
     """A registry's host, or a mirror's.
 
     `mirrors`: prefixes `host[/path]` that stand for it, asked before it is; `tokenHosts`: other hosts that issue its tokens and
@@ -120,21 +120,21 @@ class HostPart(Part):
     plain_http: bool = False
 
 
-class RegistryPart(Part):
+class RegistrySection(Section):
     """How registries are spoken to. `credentials` is a docker config.json."""
 
     credentials: Path | None = None
     timeout: Seconds = 15
-    hosts: Annotated[list[HostPart], AfterValidator(_named_once)] = []
+    hosts: Annotated[list[HostSection], AfterValidator(_named_once)] = []
 
 
-class CachePart(Part):
+class CacheSection(Section):
     """Artifacts that were fetched, kept below `state`: the bytes that they may take there, such as `1GiB`."""
 
-    size: Annotated[ByteSize, WrapValidator(_enough)] = ByteSize(1024 * 1024 * 1024)
+    size: Annotated[ByteSize, WrapValidator(_parse_size)] = ByteSize(1024 * 1024 * 1024)
 
 
-class TrustPart(Part):
+class TrustSection(Section):
     """Where TrustPolicy documents lie, which only the Sovereign can write.
 
     Either `directory`; or `repository`, owner/name on Gitea, in whose folder `trust` they are. `reverifyInterval`: seconds after
@@ -154,7 +154,7 @@ class TrustPart(Part):
         return self
 
 
-class PoliciesPart(Part):
+class PoliciesSection(Section):
     """Where EnvironmentPolicy documents lie when trust policies lie in a directory too.
 
     With `trust.repository` they are in its folder `policies`, and this is left out.
@@ -163,14 +163,14 @@ class PoliciesPart(Part):
     directory: Path | None = None
 
 
-class CosignPart(Part):
+class CosignSection(Section):
     """The cosign program, 3.0.6 or newer, by path or by name."""
 
     program: Path = Path("cosign")
     timeout: Seconds = 30
 
 
-class ClustersPart(Part):
+class ClustersSection(Section):
     """Kubeconfigs by context name (`<context>.yaml`) in a directory, and how observations are judged."""
 
     directory: Path | None = None
@@ -179,14 +179,14 @@ class ClustersPart(Part):
     progress_deadline: Seconds = 900
 
 
-class FluxPart(Part):
+class FluxSection(Section):
     """What rendered Flux objects say; Go durations."""
 
     interval: str = "10m"
     timeout: str = "5m"
 
 
-class IntervalsPart(Part):
+class IntervalsSection(Section):
     """Seconds between looks.
 
     `poll`: at each repository; `discover`: for new ones; `retry`: at a refused commit's Blueprints; `confirm`: between
@@ -221,7 +221,7 @@ def _web_address(value: str) -> str:
     return value
 
 
-class HttpPart(Part):
+class HttpSection(Section):
     """The server of `run`: `/healthz`, `/readyz`, `/metrics`, and with a secret Gitea's deliveries at `/webhook`.
 
     `listen`: host:port; none, no server. `address`: how Gitea reaches that; with it the webhook is registered on the repositories

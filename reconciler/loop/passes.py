@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from reconciler.decide.admission import Admission
-from reconciler.decide.changes import message as resolved_message
+from reconciler.decide.changes import resolved_commit_message as resolved_message
 from reconciler.decide.render import LOCK_FILE
 from reconciler.loop.branches import MAIN, RESOLVED
-from reconciler.loop.decisions import Decisions
-from reconciler.loop.judge import ClusterView, Limits
+from reconciler.loop.decisions import DecisionCache
+from reconciler.loop.judge import AssessmentLimits, ClusterView
 from reconciler.loop.readiness_observer import ReadinessObserver, clusters_of
 from reconciler.loop.status_publisher import StatusPublisher
-from reconciler.model.faults import Fault, Rejected
+from reconciler.model.faults import ReconcilerError, RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 
     from reconciler.decide.blocker import Blocker, Unavailable
     from reconciler.decide.catalog import Catalog
-    from reconciler.decide.render import Surroundings
-    from reconciler.decide.trust import Policies
-    from reconciler.loop.admission import Gate
-    from reconciler.loop.branches import Branches
-    from reconciler.loop.claims import Claim
+    from reconciler.decide.render import RenderContext
+    from reconciler.decide.trust import TrustPolicies
+    from reconciler.loop.admission import AdmissionGate
+    from reconciler.loop.branches import EnvironmentBranches
+    from reconciler.loop.claims import NamespaceClaim
     from reconciler.loop.decisions import Decision
-    from reconciler.loop.desire import Identity
-    from reconciler.loop.notices import Notices
+    from reconciler.loop.desire import EnvironmentIdentity
+    from reconciler.loop.notices import CommitStatusPublisher
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
     from reconciler.model.status import EnvironmentStatus
@@ -44,13 +44,13 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class World:
+class ReconcileContext:
     """What all passes share.
 
     Attributes:
         catalog: what can be installed.
         clusters: what runs.
-        policies: reads the trust policies as they stand now; raises a Fault.
+        policies: reads the trust policies as they stand now; raises a ReconcilerError.
         surroundings: what rendering needs to know, under some policies.
         limits: within which observations are judged.
         retry: seconds after which a refused commit's Blueprints are looked for again.
@@ -61,9 +61,9 @@ class World:
 
     catalog: Catalog
     clusters: ClusterView
-    policies: Callable[[], Policies]
-    surroundings: Callable[[Policies], Surroundings]
-    limits: Limits = field(default_factory=Limits)
+    policies: Callable[[], TrustPolicies]
+    surroundings: Callable[[TrustPolicies], RenderContext]
+    limits: AssessmentLimits = field(default_factory=AssessmentLimits)
     retry: float = 60.0
     confirm: float = 300.0
     coalesce: float = 1.0
@@ -71,7 +71,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ReconcileOutcome:
     """What a pass came to.
 
     Attributes:
@@ -82,9 +82,9 @@ class Outcome:
         status: the status; None when it was not the time to say anything.
         blocker: what keeps `main` from being `resolved`.
         warnings: what is to be known of what was resolved.
-        again: seconds after which to look at what runs once more, since a status was held back; None when none was.
-        due: seconds after which to look at the repository again, since a commit is held until then, or what is said of a pull
-            request changes; None when nothing comes by time alone.
+        observe_after: seconds after which to look at what runs once more, since a status was held back; None when none was.
+        fetch_after: seconds after which to look at the repository again, since a commit is held until then, or what is said of a
+            pull request changes; None when nothing comes by time alone.
         lock: what the commit comes to; None when it comes to nothing.
         admission: the results of the rules that hold the commit, or would.
     """
@@ -96,13 +96,13 @@ class Outcome:
     status: EnvironmentStatus | None = None
     blocker: Blocker | None = None
     warnings: tuple[Problem, ...] = ()
-    again: float | None = None
-    due: float | None = None
+    observe_after: float | None = None
+    fetch_after: float | None = None
     lock: EnvironmentLock | None = None
     admission: Admission = field(default_factory=Admission)
 
 
-class Reconciliation:
+class EnvironmentReconciler:
     """The reconciler of one Environment: observe, decide, admit, apply, publish; one pass at a time.
 
     Args:
@@ -117,17 +117,17 @@ class Reconciliation:
 
     def __init__(
         self,
-        identity: Identity,
-        branches: Branches,
-        world: World,
-        claim: Claim,
-        gate: Gate,
-        notices: Notices | None,
+        identity: EnvironmentIdentity,
+        branches: EnvironmentBranches,
+        world: ReconcileContext,
+        claim: NamespaceClaim,
+        gate: AdmissionGate,
+        notices: CommitStatusPublisher | None,
         proposed: Callable[[], AbstractSet[int]],
     ) -> None:
         self.identity = identity
         self._branches, self._world, self._claim, self._gate = branches, world, claim, gate
-        self._decisions = Decisions(identity, branches, world, claim, proposed)
+        self._decisions = DecisionCache(identity, branches, world, claim, proposed)
         readiness = ReadinessObserver(world.clusters, world.limits)
         self._status = StatusPublisher(identity.name, branches, world, self._decisions, readiness, notices)
 
@@ -136,35 +136,35 @@ class Reconciliation:
         """The clusters that the Environment was placed on when last seen."""
         return clusters_of(self._branches.lock())
 
-    def run(self, *, look: bool, wait: float) -> Outcome:
+    def reconcile(self, *, fetch: bool, wait: float) -> ReconcileOutcome:
         """Make one pass over `main`.
 
         Args:
-            look: fetch the branches; otherwise only what runs is observed again.
+            fetch: fetch the branches; otherwise only what runs is observed again.
             wait: seconds to wait for the first answer of a cluster. With none, an Environment whose clusters have not answered
                 yet keeps its last status.
 
         Raises:
-            Fault: the repository could not be read or written; nothing is lost, and the next pass does it all.
+            ReconcilerError: the repository could not be read or written; nothing is lost, and the next pass does it all.
         """
         try:
-            return self._reconcile(look=look or not self._branches.known, wait=wait)
-        except Fault:
+            return self._reconcile(fetch=fetch or not self._branches.is_fresh, wait=wait)
+        except ReconcilerError:
             self._branches.forget()
             raise
 
-    def _reconcile(self, *, look: bool, wait: float) -> Outcome:
-        main = self._observe(look=look)
+    def _reconcile(self, *, fetch: bool, wait: float) -> ReconcileOutcome:
+        main = self._observe(fetch=fetch)
         if main is None:
-            return Outcome(self.identity.name, None)
-        decision = self._decisions.of(main, look=look)
-        admission = self._gate.of(self._branches, decision.lock, decision.tree, look=look)
+            return ReconcileOutcome(self.identity.name, None)
+        decision = self._decisions.decide(main, fetch=fetch)
+        admission = self._gate.evaluate(self._branches, decision.lock, decision.tree, fetch=fetch)
         blocker: Blocker | None = decision.blocker or admission.held
         applied: tuple[str, ...] = ()
         if blocker is None:
             applied, blocker = self._apply(main, decision)
-        told = self._status.publish(main, blocker, admission.condition, fetched=look, news=look or bool(applied), wait=wait)
-        return Outcome(
+        told = self._status.publish(main, blocker, admission.condition, fetched=fetch, news=fetch or bool(applied), wait=wait)
+        return ReconcileOutcome(
             name=self.identity.name,
             main=main,
             resolved=self._branches.head(RESOLVED),
@@ -172,24 +172,24 @@ class Reconciliation:
             status=told.status,
             blocker=blocker,
             warnings=decision.warnings,
-            again=told.observe_after,
-            due=self._gate.due(admission.held.retry_at if admission.held else None),
+            observe_after=told.observe_after,
+            fetch_after=self._gate.seconds_until(admission.held.retry_at if admission.held else None),
             lock=decision.lock,
             admission=admission.admission,
         )
 
-    def _observe(self, *, look: bool) -> str | None:
+    def _observe(self, *, fetch: bool) -> str | None:
         """The head of `main`, with the branches fetched; None when there is no `main`."""
-        if look:
-            self._branches.look()
-            self._claim.hold(self._branches.lock() or self._decisions.last)
+        if fetch:
+            self._branches.refresh()
+            self._claim.record(self._branches.lock() or self._decisions.last)
         return self._branches.head(MAIN)
 
     def _apply(self, main: str, decision: Decision) -> tuple[tuple[str, ...], Unavailable | None]:
         """Push what was decided to `resolved`, and ask Flux to look; the branches that were pushed, or why they were not."""
         try:
             applied = self._push_resolved(main, decision)
-        except Rejected as error:
+        except RejectedError as error:
             return (), self._decisions.rejected(decision, error)
         self._decisions.applied(decision)
         return applied, None
@@ -201,10 +201,10 @@ class Reconciliation:
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
         message = resolved_message(self.identity.name, main, self._branches.lock(), lock, digest, decision.input_)
         self._branches.push_resolved(files, message, lock)
-        self._claim.hold(lock)
+        self._claim.record(lock)
         for cluster in sorted(self.clusters):
             try:
-                self._world.clusters.look_now(cluster, lock.flux_namespace)
-            except Fault as fault:  # it looks by itself after a while
+                self._world.clusters.request_reconcile(cluster, lock.flux_namespace)
+            except ReconcilerError as fault:  # it looks by itself after a while
                 log.debug("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
         return (RESOLVED,)

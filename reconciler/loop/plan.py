@@ -8,15 +8,23 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from reconciler.decide.blocker import unavailable
-from reconciler.decide.marks import Bound
-from reconciler.decide.plan import steps
-from reconciler.decide.reviewed import all_of, brought, keeping
-from reconciler.decide.soak import fresh
+from reconciler.decide.marks import PlanFingerprint
+from reconciler.decide.plan import diff_locks
+from reconciler.decide.reviewed import reviewed_by_plan, version_preferences, whole_lock
+from reconciler.decide.soak import new_packages
 from reconciler.decide.validate import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
 from reconciler.loop.branches import MAIN, RESOLVED, ref_of
-from reconciler.loop.desire import WANTED, Desired, changes_of, content_of, desire, diff_of, input_of
-from reconciler.loop.planned import Planned
-from reconciler.model.faults import Fault, Missing
+from reconciler.loop.desire import (
+    WANTED,
+    DesiredState,
+    change_digest,
+    changed_documents,
+    compute_desired_state,
+    document_digest,
+    input_digest,
+)
+from reconciler.loop.planned import PlanCommit
+from reconciler.model.faults import NotFoundError, ReconcilerError
 from reconciler.model.problem import Problem
 from reconciler.world.documents import MAX_BYTES
 from reconciler.world.git import Repository, Snapshot
@@ -27,12 +35,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.decide.blocker import Refused, Unavailable
-    from reconciler.decide.plan import Step
-    from reconciler.decide.reviewed import Brought
-    from reconciler.loop.branches import Branches
-    from reconciler.loop.claims import Claim
-    from reconciler.loop.desire import Identity
-    from reconciler.loop.passes import World
+    from reconciler.decide.plan import ApplicationChange
+    from reconciler.decide.reviewed import ReviewedPackage
+    from reconciler.loop.branches import EnvironmentBranches
+    from reconciler.loop.claims import NamespaceClaim
+    from reconciler.loop.desire import EnvironmentIdentity
+    from reconciler.loop.passes import ReconcileContext
     from reconciler.model.lock import EnvironmentLock
 
 
@@ -52,9 +60,9 @@ class Plan:
 
     snapshot: Snapshot
     prior: EnvironmentLock | None
-    desired: Desired | None = None
+    desired: DesiredState | None = None
     tree: str | None = None
-    steps: tuple[Step, ...] = ()
+    steps: tuple[ApplicationChange, ...] = ()
     warnings: tuple[Problem, ...] = ()
     blocker: Refused | Unavailable | None = None
 
@@ -64,16 +72,16 @@ class Plan:
         return len(self.desired.lock.packages) if self.desired else 0
 
 
-def plan(
+def plan_change(
     snapshot: Snapshot,
-    identity: Identity,
+    identity: EnvironmentIdentity,
     prior: EnvironmentLock | None,
-    world: World,
-    claim: Claim,
+    world: ReconcileContext,
+    claim: NamespaceClaim,
     *,
-    reviewed: Iterable[Brought] = (),
+    reviewed: Iterable[ReviewedPackage] = (),
 ) -> Plan:
-    """Plan what people wrote. Never raises a Fault: an outside failure comes back as Unavailable.
+    """Plan what people wrote. Never raises a ReconcilerError: an outside failure comes back as Unavailable.
 
     Args:
         snapshot: the files, as merged.
@@ -81,19 +89,21 @@ def plan(
         prior: what is resolved.
         world: what passes know.
         claim: the Environment's hold on Namespaces; it is asked, and nothing is taken.
-        reviewed: what plans of the same bring, as `reviewed` finds them: what is planned is what will be applied.
+        reviewed: what plans of the same bring, as `reviewed_packages` finds them: what is planned is what will be applied.
     """
     try:
         around = world.surroundings(world.policies())
-    except Fault as fault:
+    except ReconcilerError as fault:
         return Plan(snapshot, prior, blocker=unavailable("Valid", fault))
-    found = desire(snapshot, identity, prior, world.catalog, around, claim.taken, kept=keeping(prior, reviewed))
-    if not isinstance(found, Desired):
+    found = compute_desired_state(
+        snapshot, identity, prior, world.catalog, around, claim.conflicts_with, kept=version_preferences(prior, reviewed)
+    )
+    if not isinstance(found, DesiredState):
         return Plan(snapshot, prior, blocker=found)
-    return Plan(snapshot, prior, found, Repository.tree_of(found.files), steps(prior, found.lock), found.warnings)
+    return Plan(snapshot, prior, found, Repository.tree_of(found.files), diff_locks(prior, found.lock), found.warnings)
 
 
-def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound | None:
+def plan_fingerprint(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> PlanFingerprint | None:
     """What approvals of a plan are bound to; None when it has no tree.
 
     Args:
@@ -103,12 +113,12 @@ def bound_of(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> Bound
     """
     if found.tree is None or found.desired is None:
         return None
-    lines = (f"{one.application} {one.digest}\n" for one in fresh(lock or found.prior, found.desired.lock))
+    lines = (f"{one.application} {one.digest}\n" for one in new_packages(lock or found.prior, found.desired.lock))
     packages = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
-    return Bound(found.tree, diff_of(main, found.snapshot), packages)
+    return PlanFingerprint(found.tree, change_digest(main, found.snapshot), packages)
 
 
-def planned_of(found: Plan, branches: Branches, main: EnvironmentLock | None) -> Planned | None:
+def to_plan_commit(found: Plan, branches: EnvironmentBranches, main: EnvironmentLock | None) -> PlanCommit | None:
     """A plan as its branch is to hold it; None when it has no tree.
 
     Args:
@@ -118,17 +128,19 @@ def planned_of(found: Plan, branches: Branches, main: EnvironmentLock | None) ->
     """
     if found.tree is None or found.desired is None:
         return None
-    lock, changes = found.desired.lock, changes_of(branches.wanted_files(), found.snapshot)
-    new = brought(found.prior, main, lock)
-    return Planned(found.tree, lock, input_of(found.snapshot), changes, new, branches.head(RESOLVED))
+    lock, changes = found.desired.lock, changed_documents(branches.input_snapshot(), found.snapshot)
+    new = reviewed_by_plan(found.prior, main, lock)
+    return PlanCommit(found.tree, lock, input_digest(found.snapshot), changes, new, branches.head(RESOLVED))
 
 
-def holds(snapshot: Snapshot, changes: Mapping[str, str]) -> bool:
-    """Whether what people wrote has some changes (as `changes_of` tells them), by whatever route they came."""
-    return all(content_of(name, snapshot) == new for name, new in changes.items())
+def contains_changes(snapshot: Snapshot, changes: Mapping[str, str]) -> bool:
+    """Whether what people wrote has some changes (as `changed_documents` tells them), by whatever route they came."""
+    return all(document_digest(name, snapshot) == new for name, new in changes.items())
 
 
-def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], AbstractSet[int]]) -> tuple[Brought, ...]:
+def reviewed_packages(
+    branches: EnvironmentBranches, snapshot: Snapshot, others: Callable[[], AbstractSet[int]]
+) -> tuple[ReviewedPackage, ...]:
     """What people reviewed of what they wrote, in plans: its versions stay what they were.
 
     Args:
@@ -136,45 +148,45 @@ def reviewed(branches: Branches, snapshot: Snapshot, others: Callable[[], Abstra
         snapshot: what people wrote on `main`, or would have there.
         others: asks for the pull requests that are no part of that, since they are open, whatever they hold.
     """
-    written, every = input_of(snapshot), _plans(branches, snapshot)
-    plans = {number: found for number, found in every.items() if holds(snapshot, found.changes)}
+    written, every = input_digest(snapshot), _plans(branches, snapshot)
+    plans = {number: found for number, found in every.items() if contains_changes(snapshot, found.changes)}
     apart = others() if plans else frozenset[int]()
     # What holds more comes after what it holds too, as where one pull request is made upon another.
     order = sorted(plans.keys() - apart, key=lambda number: (len(plans[number].changes), number))
     counted = [plans[number] for number in order]
-    return (*chain.from_iterable(one.brought for one in counted), *_whole(branches, written, counted))
+    return (*chain.from_iterable(one.reviewed for one in counted), *_whole(branches, written, counted))
 
 
-def as_planned(branches: Branches, main: Snapshot) -> tuple[Brought, ...]:
+def exact_plan(branches: EnvironmentBranches, main: Snapshot) -> tuple[ReviewedPackage, ...]:
     """All of a plan that was made of just what people wrote on `main`, upon what is resolved: of an open pull request too.
 
     The forge may learn a moment after the push that it was merged.
     """
-    return _whole(branches, input_of(main), list(_plans(branches, main).values()))
+    return _whole(branches, input_digest(main), list(_plans(branches, main).values()))
 
 
-def _plans(branches: Branches, snapshot: Snapshot) -> Mapping[int, Planned]:
+def _plans(branches: EnvironmentBranches, snapshot: Snapshot) -> Mapping[int, PlanCommit]:
     """The plans that may count for what people wrote, by number: none when it is resolved, since nothing is to come then."""
-    if input_of(snapshot) == branches.digest_of_resolved():
+    if input_digest(snapshot) == branches.digest_of_resolved():
         return {}
     return {number: found for number in sorted(branches.plans) if (found := branches.plan(number))}
 
 
-def _whole(branches: Branches, written: str, plans: Sequence[Planned]) -> tuple[Brought, ...]:
+def _whole(branches: EnvironmentBranches, written: str, plans: Sequence[PlanCommit]) -> tuple[ReviewedPackage, ...]:
     """All of the last of some plans that was made of just this, upon what is resolved."""
-    found = [one for one in plans if (one.input, one.upon) == (written, branches.head(RESOLVED))]
-    return all_of(branches.lock(), found[-1].lock) if found else ()
+    found = [one for one in plans if (one.input, one.base) == (written, branches.head(RESOLVED))]
+    return whole_lock(branches.lock(), found[-1].lock) if found else ()
 
 
-def restores(found: Plan, branches: Branches) -> bool:
+def is_revert(found: Plan, branches: EnvironmentBranches) -> bool:
     """Whether a pull request takes `main` back to what is admitted, or to what installs nothing."""
     if found.desired is None:
         return False
-    same = input_of(found.snapshot) == branches.digest_of_resolved() or found.tree == branches.tree(RESOLVED)
+    same = input_digest(found.snapshot) == branches.digest_of_resolved() or found.tree == branches.tree(RESOLVED)
     return same or (branches.head(RESOLVED) is None and not found.desired.lock.packages)
 
 
-def merged(repository: Repository, ref: str) -> Snapshot:
+def merge_ref(repository: Repository, ref: str) -> Snapshot:
     """What people wrote, with a branch or a pull request merged into `main`.
 
     Args:
@@ -182,19 +194,19 @@ def merged(repository: Repository, ref: str) -> Snapshot:
         ref: a branch, `pull/<n>`, or `main` itself.
 
     Raises:
-        Missing: there is no such branch.
-        Fault: the repository could not be read.
+        NotFoundError: there is no such branch.
+        ReconcilerError: the repository could not be read.
     """
     heads = repository.heads()
     full = ref_of(ref)
     for name in (MAIN, full):
         if name not in heads:
-            raise Missing(f"{repository.name} has no {name}", "name a branch, or pull/<number>")
+            raise NotFoundError(f"{repository.name} has no {name}", "name a branch, or pull/<number>")
     repository.fetch({name: heads[name] for name in (MAIN, full)})
     return repository.merge(heads[MAIN], heads[full], WANTED)
 
 
-def from_folder(folder: Path) -> Snapshot:
+def snapshot_of_folder(folder: Path) -> Snapshot:
     """What people wrote, as it is in a folder now, committed or not."""
     files: dict[str, bytes] = {}
     problems = []

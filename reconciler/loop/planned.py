@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from reconciler.decide.reviewed import Brought, packages_of
+from reconciler.decide.reviewed import ReviewedPackage, packages_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,24 +20,24 @@ _BRINGS: Final = "Brings: "  # an Application, and the digest of the artifact th
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlanCommit:
     """The plan of a pull request.
 
     Attributes:
         tree: its tree id.
         lock: what it locks.
         input: the digest of what people wrote, of which it was made.
-        changes: what the pull request changes of that (`desire.changes_of`).
-        brought: what it brings.
-        upon: the head of `resolved` that it was made upon; None when there was none.
+        changes: what the pull request changes of that (`desire.changed_documents`).
+        reviewed: what it brings.
+        base: the head of `resolved` that it was made upon; None when there was none.
     """
 
     tree: str
     lock: EnvironmentLock
     input: str
     changes: Mapping[str, str]
-    brought: tuple[Brought, ...]
-    upon: str | None
+    reviewed: tuple[ReviewedPackage, ...]
+    base: str | None
 
 
 def trailers(commit: Commit, name: str) -> list[str]:
@@ -45,22 +45,22 @@ def trailers(commit: Commit, name: str) -> list[str]:
     return [line.removeprefix(name) for line in commit.message.splitlines() if line.startswith(name)]
 
 
-def message_of(planned: Planned, summary: str) -> str:
-    """The message of a plan's commit, by which `planned_in` knows it again."""
+def encode(planned: PlanCommit, summary: str) -> str:
+    """The message of a plan's commit, by which `decode` knows it again."""
     changes = (f"{_CHANGES}{content} {json.dumps(name)}" for name, content in planned.changes.items())
-    brings = (f"{_BRINGS}{one.package.application} {one.before or ''}".rstrip() for one in planned.brought)
+    brings = (f"{_BRINGS}{one.package.application} {one.before or ''}".rstrip() for one in planned.reviewed)
     return "\n".join((summary, "", f"{INPUT_DIGEST}{planned.input}", *changes, *brings, ""))
 
 
-def planned_in(commit: Commit, lock: EnvironmentLock) -> Planned | None:
+def decode(commit: Commit, lock: EnvironmentLock) -> PlanCommit | None:
     """The plan that a commit holds with a lock; None when its message makes no sense."""
     packages = packages_of(lock)
     brings = {name: old or None for name, _, old in (line.partition(" ") for line in trailers(commit, _BRINGS))}
-    brought = tuple(Brought(packages[name], old) for name, old in brings.items() if name in packages)
+    brought = tuple(ReviewedPackage(packages[name], old) for name, old in brings.items() if name in packages)
     lines = (line.partition(" ") for line in trailers(commit, _CHANGES))
     try:
         changes = {str(json.loads(name)): content for content, _, name in lines}
     except (ValueError, RecursionError):  # somebody else's: plans are protected only where `reconciler init` was run
         return None
     input_, upon = next(iter(trailers(commit, INPUT_DIGEST)), ""), next(iter(commit.parents), None)
-    return Planned(commit.tree, lock, input_, changes, brought, upon)
+    return PlanCommit(commit.tree, lock, input_, changes, brought, upon)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import structlog
 
-from reconciler.decide.policies import Broken, EnvironmentPolicies, environment_policies
-from reconciler.decide.shape import shape
-from reconciler.decide.trust import Policies
+from reconciler.decide.policies import EnvironmentPolicies, InvalidPolicy, environment_policies
+from reconciler.decide.shape import parse_document
+from reconciler.decide.trust import TrustPolicies
 from reconciler.loop.branches import MAIN
-from reconciler.model.faults import Fault, Misconfigured, Unavailable
+from reconciler.model.faults import ConfigurationError, ReconcilerError, UnavailableError
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.documents import load_all
 
@@ -36,7 +36,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
-class PolicyFiles(Generic[T]):
+class DirectoryPolicySource(Generic[T]):
     """The policies of a directory, read again whenever a file in it changed. Safe for use by several threads."""
 
     def __init__(self, directory: Path, read: Callable[[Path], T]) -> None:
@@ -53,7 +53,7 @@ class PolicyFiles(Generic[T]):
             return self._known[1]
 
 
-class PolicyRepository(Generic[T]):
+class GitPolicySource(Generic[T]):
     """The policies in a folder at the head of a repository's `main`, which Environments' authors cannot write.
 
     Safe for use by several threads: one of them looks, the others go on with what is known.
@@ -70,20 +70,20 @@ class PolicyRepository(Generic[T]):
         self,
         repository: Repository,
         folder: str,
-        read: Callable[[Snapshot], T | Misconfigured],
+        read: Callable[[Snapshot], T | ConfigurationError],
         *,
         every: float,
-        stands: float,
+        max_staleness: float,
     ) -> None:
         self._repository, self._folder, self._reads = repository, folder, read
-        self._every, self._stands = every, stands
+        self._every, self._max_staleness = every, max_staleness
         self._lock = threading.Lock()
         self._head = ""
-        self._known: T | Misconfigured | None = None
-        self._fault: Fault | None = None
+        self._known: T | ConfigurationError | None = None
+        self._fault: ReconcilerError | None = None
         self._looked = self._tried = self._asked = 0.0
 
-    def look_again(self) -> None:
+    def request_refresh(self) -> None:
         """Have the next call look, and every call wait for that look: somebody pushed there."""
         self._asked = time.monotonic()
 
@@ -96,8 +96,8 @@ class PolicyRepository(Generic[T]):
         """The policies as they stood at the last look.
 
         Raises:
-            Misconfigured: they cannot be used (`policies_of`), or there is no such branch.
-            Fault: the repository could not be read for longer than what was known then counts, or never.
+            ConfigurationError: they cannot be used (`parse_trust_policies`), or there is no such branch.
+            ReconcilerError: the repository could not be read for longer than what was known then counts, or never.
         """
         if self._lock.acquire(blocking=self._known is None or self._tried <= self._asked):
             try:
@@ -105,10 +105,10 @@ class PolicyRepository(Generic[T]):
             finally:
                 self._lock.release()
         known, fault = self._known, self._fault
-        if fault is not None and (known is None or time.monotonic() - self._looked > self._stands):
+        if fault is not None and (known is None or time.monotonic() - self._looked > self._max_staleness):
             raise fault.with_traceback(None)
-        if known is None or isinstance(known, Misconfigured):
-            raise (known or Unavailable("the policies were not read yet")).with_traceback(None)
+        if known is None or isinstance(known, ConfigurationError):
+            raise (known or UnavailableError("the policies were not read yet")).with_traceback(None)
         return known
 
     def _look(self) -> None:
@@ -117,7 +117,7 @@ class PolicyRepository(Generic[T]):
             return
         try:
             self._read()
-        except Fault as fault:  # Moved among them: somebody pushed meanwhile
+        except ReconcilerError as fault:  # Moved among them: somebody pushed meanwhile
             self._fault = fault
             log.warning("policies cannot be looked at", folder=self._folder, why=str(fault))
         else:
@@ -128,34 +128,34 @@ class PolicyRepository(Generic[T]):
     def _read(self) -> None:
         head = self._repository.heads().get(MAIN)
         if head is None:
-            self._head, self._known = "", Misconfigured(f"{self._repository.name} has no branch {MAIN} with policies")
+            self._head, self._known = "", ConfigurationError(f"{self._repository.name} has no branch {MAIN} with policies")
         elif head != self._head:
             self._repository.fetch({MAIN: head})
             snapshot = self._repository.read(head, [f"{self._folder}/*"])
             self._head, self._known = head, self._reads(snapshot)
 
 
-def policies_at(snapshot: Snapshot) -> Policies | Misconfigured:
+def trust_policies_at(snapshot: Snapshot) -> TrustPolicies | ConfigurationError:
     """The trust policies in the folder `trust` of a commit, or why they cannot be used."""
     if snapshot.problems:
-        return Misconfigured("\n".join(str(p) for p in snapshot.problems))
+        return ConfigurationError("\n".join(str(p) for p in snapshot.problems))
     try:
         files = {PurePosixPath(path): text for path, text in snapshot.files.items()}
-        return policies_of({path.name: text for path, text in files.items() if path.suffix in _READ})
-    except Misconfigured as fault:
+        return parse_trust_policies({path.name: text for path, text in files.items() if path.suffix in _READ})
+    except ConfigurationError as fault:
         return fault
 
 
-def read_policies(directory: Path) -> Policies:
+def read_policies(directory: Path) -> TrustPolicies:
     """The policies of a directory: every `*.yaml`, and the trusted roots that they name.
 
     Raises:
-        Misconfigured: as `policies_of`; or a file cannot be read.
+        ConfigurationError: as `parse_trust_policies`; or a file cannot be read.
     """
     try:
-        return policies_of({file.name: file.read_bytes() for file in _files(directory)})
+        return parse_trust_policies({file.name: file.read_bytes() for file in _files(directory)})
     except OSError as error:
-        raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
 
 
 def read_environment_policies(directory: Path) -> EnvironmentPolicies:
@@ -163,14 +163,14 @@ def read_environment_policies(directory: Path) -> EnvironmentPolicies:
     try:
         files = {file.name: file.read_bytes() for file in _files(directory)}
     except OSError as error:
-        raise Misconfigured(f"the policies in {directory} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"the policies in {directory} cannot be read: {error.strerror}") from None
     return _environment_policies(files)
 
 
 def environment_policies_at(snapshot: Snapshot) -> EnvironmentPolicies:
     """The EnvironmentPolicy documents in the folder `policies` of a commit. What is no plain file holds all Environments."""
     found = _environment_policies(snapshot.files)
-    odd = (Broken((problem,)) for problem in snapshot.problems)
+    odd = (InvalidPolicy((problem,)) for problem in snapshot.problems)
     return EnvironmentPolicies(found.policies, (*found.broken, *odd))
 
 
@@ -179,12 +179,12 @@ def _environment_policies(files: Mapping[str, bytes]) -> EnvironmentPolicies:
     return environment_policies(source for name, text in texts for source in load_all(text, name))
 
 
-def policies_of(files: Mapping[str, bytes]) -> Policies:
+def parse_trust_policies(files: Mapping[str, bytes]) -> TrustPolicies:
     """The policies in some files, by name.
 
     Raises:
-        Misconfigured: a document is not a TrustPolicy, a name is given twice, one authority's name stands for two signers, or a
-            trusted root is not there. A broken policy stops new decisions rather than widening them.
+        ConfigurationError: a document is not a TrustPolicy, a name is given twice, one authority's name stands for two signers,
+            or a trusted root is not there. A broken policy stops new decisions rather than widening them.
     """
     policies: list[TrustPolicy] = []
     problems: list[Problem] = []
@@ -192,7 +192,7 @@ def policies_of(files: Mapping[str, bytes]) -> Policies:
         if name.endswith(_ROOT):
             continue
         for source in load_all(text, name):
-            policy, found = shape(source, TrustPolicy)
+            policy, found = parse_document(source, TrustPolicy)
             problems.extend(found)
             if policy is not None:
                 policies.append(policy)
@@ -202,21 +202,21 @@ def policies_of(files: Mapping[str, bytes]) -> Policies:
                     if root not in files
                 )
     if problems:
-        raise Misconfigured("\n".join(str(p) for p in problems))
+        raise ConfigurationError("\n".join(str(p) for p in problems))
     _check_names(policies)
-    return Policies(tuple(policies), {root: _text(root, files[root]) for policy in policies for root in _roots(policy)})
+    return TrustPolicies(tuple(policies), {root: _text(root, files[root]) for policy in policies for root in _roots(policy)})
 
 
 def _check_names(policies: list[TrustPolicy]) -> None:
     names = [p.metadata.name for p in policies]
     for name in names:
         if names.count(name) > 1:
-            raise Misconfigured(f"there are two trust policies {name}", "give each a name of its own")
+            raise ConfigurationError(f"there are two trust policies {name}", "give each a name of its own")
     known: dict[str, Authority] = {}
     for authority in (a for p in policies for a in p.spec.authorities):
         if known.setdefault(authority.name, authority) != authority:
             hint = "give each signer a name of its own"
-            raise Misconfigured(f"the authority {authority.name} stands for two different signers", hint)
+            raise ConfigurationError(f"the authority {authority.name} stands for two different signers", hint)
 
 
 def _roots(policy: TrustPolicy) -> Iterator[str]:
@@ -229,7 +229,7 @@ def _text(name: str, content: bytes) -> str:
             return content.decode()
     except UnicodeDecodeError:
         pass
-    raise Misconfigured(f"the trusted root {name} is larger than {MAX_ROOT} bytes, or no text")
+    raise ConfigurationError(f"the trusted root {name} is larger than {MAX_ROOT} bytes, or no text")
 
 
 def _files(directory: Path) -> list[Path]:
@@ -242,4 +242,4 @@ def _fingerprint(directory: Path) -> object:
         found = [(file.name, file.stat()) for file in _files(directory)]
         return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found]
     except OSError as error:
-        raise Misconfigured(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"the trust policies in {directory} cannot be read: {error.strerror}") from None

@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.loop.evidence import collect
+from reconciler.loop.evidence import fetch_signatures
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
-from reconciler.model.faults import Missing, Rejected
+from reconciler.model.faults import NotFoundError, RejectedError
 from reconciler.model.trust import Signer
 from reconciler.world import charts
-from reconciler.world.manifest import MANIFEST_TYPE, describe, digest_of
+from reconciler.world.manifest import MANIFEST_TYPE, describe, digest_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,16 +87,16 @@ def publish(
         signer: whose signature to add; None leaves the artifact unsigned, and so not installable.
 
     Raises:
-        Rejected: this version is published with other content.
+        RejectedError: this version is published with other content.
         Missing, Corrupt: the folder (`world.charts`).
         Unavailable, Denied, Misconfigured: the registry or cosign.
     """
     try:
         blueprint = (directory / "blueprint.yaml").read_bytes()
     except FileNotFoundError as error:
-        raise Missing(f"there is no {directory / 'blueprint.yaml'}") from error
+        raise NotFoundError(f"there is no {directory / 'blueprint.yaml'}") from error
     repository = f"{prefix}/{name}"
-    archive = charts.pack(directory / "chart", str(chart["name"]))
+    archive = charts.pack_chart(directory / "chart", str(chart["name"]))
     digest, pushed = push_artifact(registry, repository, version, chart=chart, archive=archive, blueprint=blueprint)
     signed, signature = _sign(registry, cosign, repository, digest, signer) if signer else (False, None)
     return Published(f"{repository}@{digest}", digest, pushed, signed, signature)
@@ -111,19 +111,19 @@ def push_artifact(
     by its media type and do not mind another one. Equal content gives an equal digest: no times, keys sorted.
 
     Raises:
-        Rejected: the tag is taken by other content. (Two publishers at the same moment are not told apart: registries
+        RejectedError: the tag is taken by other content. (Two publishers at the same moment are not told apart: registries
             have no conditional write.)
     """
     contents = [(_json(chart), CONFIG_TYPE), (archive, CHART_TYPE), (blueprint, BLUEPRINT_TYPE)]
     raw = _manifest(contents)
     try:
         published = registry.resolve(repository, version)
-    except Missing:
+    except NotFoundError:
         for data, media_type in contents:
             registry.push_blob(repository, data, media_type)
         return registry.push_manifest(repository, raw, MANIFEST_TYPE, version), True
-    if published != digest_of(raw):
-        raise Rejected(
+    if published != digest_of_bytes(raw):
+        raise RejectedError(
             f"{repository}:{version} is already published with other content",
             "versions are immutable: raise the version in blueprint.yaml and Chart.yaml",
         )
@@ -133,15 +133,15 @@ def push_artifact(
 def _sign(registry: Registry, cosign: Cosign, repository: str, digest: str, signer: SigningKey) -> tuple[bool, str | None]:
     """Sign unless it is signed by that key; return whether a signature was added, and where it is, read back."""
     holder = Signer("publisher", key=signer.public_key)
-    before = collect(registry, repository, digest).prove(cosign, holder)
+    before = fetch_signatures(registry, repository, digest).find_signature_by(cosign, holder)
     if before is not None:
         return False, before
     plain_http = registry.is_plain_http(repository)
     cosign.sign(f"{repository}@{digest}", signer.key, password=signer.password, plain_http=plain_http)
-    signatures = collect(registry, repository, digest)
-    proof = signatures.prove(cosign, holder)
+    signatures = fetch_signatures(registry, repository, digest)
+    proof = signatures.find_signature_by(cosign, holder)
     if proof is None:
-        raise signatures.refusal()
+        raise signatures.why_untrusted()
     return True, proof
 
 

@@ -12,33 +12,33 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
 
 import structlog
 
-from reconciler.decide.aftermath import applied, held_up, told_after
+from reconciler.decide.aftermath import applied_report, insert_report, not_applied
 from reconciler.decide.blocker import Refused, is_final, unavailable
-from reconciler.decide.changes import changes, counted
-from reconciler.decide.comment import comment
-from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_mark, policy_mark
+from reconciler.decide.changes import change_count, change_lines
+from reconciler.decide.comment import render_plan_comment
+from reconciler.decide.marks import PLAN_CONTEXT, POLICY_CONTEXT, plan_status, policy_status
 from reconciler.decide.policy_section import section
-from reconciler.decide.soak import fresh
+from reconciler.decide.soak import new_packages
 from reconciler.loop.branches import MAIN, PLAN, RESOLVED, ref_of
-from reconciler.loop.comments import CommentForge, Comments
-from reconciler.loop.desire import WANTED, input_of
-from reconciler.loop.notices import STANDS, Forge, Notices
-from reconciler.loop.plan import bound_of, holds, plan, planned_of, restores, reviewed
-from reconciler.model.faults import Fault, Missing, Rejected
+from reconciler.loop.comments import CommentForge, PlanCommentPublisher
+from reconciler.loop.desire import WANTED, input_digest
+from reconciler.loop.notices import RECHECK_AFTER, CommitStatusForge, CommitStatusPublisher
+from reconciler.loop.plan import contains_changes, is_revert, plan_change, plan_fingerprint, reviewed_packages, to_plan_commit
+from reconciler.model.faults import NotFoundError, ReconcilerError, RejectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.decide.admission import Admission
     from reconciler.decide.blocker import Unavailable
-    from reconciler.decide.marks import Bound, Mark
-    from reconciler.loop.admission import Gate
-    from reconciler.loop.branches import Branches
-    from reconciler.loop.claims import Claim
-    from reconciler.loop.desire import Identity
-    from reconciler.loop.passes import Outcome, World
+    from reconciler.decide.marks import CommitStatus, PlanFingerprint
+    from reconciler.loop.admission import AdmissionGate
+    from reconciler.loop.branches import EnvironmentBranches
+    from reconciler.loop.claims import NamespaceClaim
+    from reconciler.loop.desire import EnvironmentIdentity
+    from reconciler.loop.passes import ReconcileContext, ReconcileOutcome
     from reconciler.loop.plan import Plan
-    from reconciler.loop.planned import Planned
+    from reconciler.loop.planned import PlanCommit
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.world.git import Repository
     from reconciler.world.gitea import PullRequest
@@ -51,7 +51,7 @@ log = structlog.get_logger()
 Ts = TypeVarTuple("Ts")
 
 
-class PullForge(Forge, CommentForge, Protocol):
+class PullForge(CommitStatusForge, CommentForge, Protocol):
     """What pull requests need of a forge; `world.gitea.Gitea` in earnest."""
 
     def pull_requests(self, repository: str) -> Sequence[PullRequest]:
@@ -62,7 +62,7 @@ class PullForge(Forge, CommentForge, Protocol):
 
 
 @dataclass
-class _Told:
+class _PostedReview:
     """What a pull request was told, what that rests on, until when it stands (None: until that changes), and when it was seen.
 
     Moments are of the monotonic clock.
@@ -71,17 +71,17 @@ class _Told:
     key: tuple[str | None, ...]
     main: EnvironmentLock | None
     until: float | None
-    notices: Notices
+    notices: CommitStatusPublisher
     packages: tuple[Package, ...]
-    bound: Bound | None
+    bound: PlanFingerprint | None
     admission: Admission
-    marks: Mapping[str, Mark]
+    marks: Mapping[str, CommitStatus]
     text: str
     seen: float
     restores: bool
 
 
-class Pulls:
+class PullRequestReviewer:
     """The pull requests against one Environment's `main`.
 
     Args:
@@ -102,32 +102,32 @@ class Pulls:
         user: str,
         repository: str,
         clone: Repository,
-        identity: Identity,
-        world: World,
-        claim: Claim,
-        gate: Gate,
-        stands: float = STANDS,
+        identity: EnvironmentIdentity,
+        world: ReconcileContext,
+        claim: NamespaceClaim,
+        gate: AdmissionGate,
+        stands: float = RECHECK_AFTER,
     ) -> None:
         self._stands = stands
         self._gate = gate
         self._forge, self._repository, self._clone = forge, repository, clone
-        self._comments = Comments(forge, user, repository)
+        self._comments = PlanCommentPublisher(forge, user, repository)
         self._identity, self._world, self._claim = identity, world, claim
-        self._told: dict[int, _Told] = {}
+        self._told: dict[int, _PostedReview] = {}
         self._after: dict[int, Sequence[str]] = {}
         self._unseen: set[tuple[int, str]] = set()
-        self._landing: set[int] = set()
+        self._merging: set[int] = set()
 
-    def proposed(self) -> frozenset[int]:
-        """The pull requests that are open; none when that cannot be told. Never raises a Fault."""
+    def open_numbers(self) -> frozenset[int]:
+        """The pull requests that are open; none when that cannot be told. Never raises a ReconcilerError."""
         try:
             return frozenset(one.number for one in self._forge.pull_requests(self._repository))
-        except Fault as fault:
+        except ReconcilerError as fault:
             log.warning("pull requests not asked for", repository=self._repository, why=str(fault))
             return frozenset()
 
-    def look(self, branches: Branches, outcome: Outcome) -> float | None:
-        """Plan what is open and not planned yet, and end what is closed. Never raises a Fault.
+    def review_open(self, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> float | None:
+        """Plan what is open and not planned yet, and end what is closed. Never raises a ReconcilerError.
 
         Args:
             branches: the Environment's, just looked at.
@@ -140,21 +140,21 @@ class Pulls:
             return None
         try:
             asked = [one for one in self._forge.pull_requests(self._repository) if one.base == MAIN]
-        except Fault as fault:
+        except ReconcilerError as fault:
             log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
             return None
-        self._landing.clear()
+        self._merging.clear()
         for pull in asked:
             others = frozenset(one.number for one in asked) - {pull.number}
-            self._tend(pull.number, self._keep, pull, branches, outcome, others)
+            self._guarded(pull.number, self._review, pull, branches, outcome, others)
         for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
             self._told.pop(number, None)
-            self._tend(number, self._end, number, branches, outcome)
-        moments = (one.moment for told in self._told.values() for one in told.admission.results if one.moment is not None)
-        dues = (self._gate.due(min(moments, default=None)), _LANDS if self._landing else None)
+            self._guarded(number, self._finish, number, branches, outcome)
+        moments = (one.retry_at for told in self._told.values() for one in told.admission.results if one.retry_at is not None)
+        dues = (self._gate.seconds_until(min(moments, default=None)), _LANDS if self._merging else None)
         return min((max(_LEAST, due) for due in dues if due is not None), default=None)
 
-    def _is_landing(self, number: int, branches: Branches) -> bool:
+    def _is_landing(self, number: int, branches: EnvironmentBranches) -> bool:
         """Whether `main` has just come to hold what a pull request changes: the forge marks it as merged after that.
 
         Were it planned in between, as one that changes nothing, what people reviewed would be gone.
@@ -162,65 +162,69 @@ class Pulls:
         planned = branches.plan(number)
         if planned is None or not planned.changes or abs(time.time() - branches.time(MAIN)) > _LANDS:
             return False
-        return holds(branches.wanted_files(), planned.changes)
+        return contains_changes(branches.input_snapshot(), planned.changes)
 
-    def _tend(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
+    def _guarded(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
         try:
             work(*arguments)
-        except Fault as fault:
+        except ReconcilerError as fault:
             log.warning("pull request not planned", repository=self._repository, number=number, why=str(fault))
 
-    def _keep(self, pull: PullRequest, branches: Branches, outcome: Outcome, others: frozenset[int]) -> None:
+    def _review(
+        self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, others: frozenset[int]
+    ) -> None:
         """Bring what a pull request was told up to date, given what `main` comes to without it, and what else is open."""
         main = outcome.lock
         if self._is_landing(pull.number, branches):
-            self._landing.add(pull.number)
+            self._merging.add(pull.number)
             return
         key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
         told = self._told.get(pull.number)
         same = told is not None and (told.key, told.main) == (key, main)
         if told is not None and same and (told.until is None or time.monotonic() < told.until):
-            admission = self._gate.of_pull(pull, told.packages, told.bound, main=outcome.admission, restores=told.restores)
+            admission = self._gate.evaluate_pull_request(
+                pull, told.packages, told.bound, main=outcome.admission, restores=told.restores
+            )
             if admission == told.admission:
                 self._keep_told(pull, told)
                 return
         found = self._planned(pull, branches, others)
-        packages = fresh(found.prior, found.desired.lock) if found.desired else ()
-        bound = bound_of(found, branches.wanted_files(), main)
-        takes_back = restores(found, branches)
-        admission = self._gate.of_pull(pull, packages, bound, main=outcome.admission, restores=takes_back)
+        packages = new_packages(found.prior, found.desired.lock) if found.desired else ()
+        bound = plan_fingerprint(found, branches.input_snapshot(), main)
+        takes_back = is_revert(found, branches)
+        admission = self._gate.evaluate_pull_request(pull, packages, bound, main=outcome.admission, restores=takes_back)
         text = self._text(pull.number, found, admission)
-        self._comments.say(pull.number, text)  # people first: the forge takes its time over a push
-        unkept = self._put(pull.number, found, branches, main)
-        notices = told.notices if told else Notices(self._forge, self._repository)
-        mark = plan_mark(found.steps, found.total, bound, unkept or found.blocker)
-        marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_mark(admission, planned=found.desired is not None)}
+        self._comments.upsert(pull.number, text)  # people first: the forge takes its time over a push
+        unkept = self._push_plan(pull.number, found, branches, main)
+        notices = told.notices if told else CommitStatusPublisher(self._forge, self._repository)
+        mark = plan_status(found.steps, found.total, bound, unkept or found.blocker)
+        marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_status(admission, planned=found.desired is not None)}
         if marks[POLICY_CONTEXT].state != "success":  # it comes first: a green plan alone must not let anybody merge
-            notices.post(pull.head, {POLICY_CONTEXT: marks[POLICY_CONTEXT]})
-        notices.post(pull.head, marks)
+            notices.publish(pull.head, {POLICY_CONTEXT: marks[POLICY_CONTEXT]})
+        notices.publish(pull.head, marks)
         lasting = unkept is None and (found.blocker is None or is_final(found.blocker))
         until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _Told(
+        self._told[pull.number] = _PostedReview(
             key, main, until, notices, packages, bound, admission, marks, text, time.monotonic(), takes_back
         )
 
-    def _keep_told(self, pull: PullRequest, told: _Told) -> None:
+    def _keep_told(self, pull: PullRequest, told: _PostedReview) -> None:
         """Have what was told stand there still: whoever may write may overwrite it."""
-        told.notices.post(pull.head, told.marks)
+        told.notices.publish(pull.head, told.marks)
         if time.monotonic() - told.seen >= self._stands:
-            self._comments.say(pull.number, told.text)
+            self._comments.upsert(pull.number, told.text)
             told.seen = time.monotonic()
 
-    def _planned(self, pull: PullRequest, branches: Branches, others: frozenset[int]) -> Plan:
+    def _planned(self, pull: PullRequest, branches: EnvironmentBranches, others: frozenset[int]) -> Plan:
         head = branches.head(MAIN) or ""
         self._clone.fetch({MAIN: head, ref_of(f"pull/{pull.number}"): pull.head})
         snapshot = self._clone.merge(head, pull.head, WANTED)
-        known = reviewed(branches, snapshot, lambda: others)
-        return plan(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=known)
+        known = reviewed_packages(branches, snapshot, lambda: others)
+        return plan_change(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=known)
 
     def _text(self, number: int, found: Plan, admission: Admission) -> str:
         """What is to be said of what was found, and of what the rules say of it."""
-        return comment(
+        return render_plan_comment(
             self._identity.name,
             found.steps,
             found.total,
@@ -231,25 +235,27 @@ class Pulls:
             policy=section(admission, planned=found.desired is not None),
         )
 
-    def _put(self, number: int, found: Plan, branches: Branches, main: EnvironmentLock | None) -> Unavailable | None:
-        """Have the plan's branch hold what was found; the reason when the server does not let us, as beside a branch `plan`.
+    def _push_plan(
+        self, number: int, found: Plan, branches: EnvironmentBranches, main: EnvironmentLock | None
+    ) -> Unavailable | None:
+        """Push a plan to its branch; returns why the server did not take it, as beside a branch `plan`.
 
         While it cannot be told what a pull request comes to, the plan that people read stays.
         """
-        planned = planned_of(found, branches, main)
+        planned = to_plan_commit(found, branches, main)
         if found.desired is None or planned is None:
             if isinstance(found.blocker, Refused):
-                branches.drop_plan(number)
+                branches.delete_plan(number)
             return None
-        lines = changes(found.prior, found.desired.lock)
-        summary = f"{self._identity.name}: plan of pull request {number}: {counted(len(lines), found.total)}"
+        lines = change_lines(found.prior, found.desired.lock)
+        summary = f"{self._identity.name}: plan of pull request {number}: {change_count(len(lines), found.total)}"
         try:
             branches.push_plan(number, planned, found.desired.files, summary)
-        except Rejected as fault:
+        except RejectedError as fault:
             return unavailable("Committed", fault)
         return None
 
-    def _end(self, number: int, branches: Branches, outcome: Outcome) -> None:
+    def _finish(self, number: int, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> None:
         """Say on a merged one what came of its plan, and drop the plan of one that is closed once nothing needs it any more.
 
         Until what was merged is decided on, its plan stays: it is what was reviewed, however long a decision is held up.
@@ -257,16 +263,16 @@ class Pulls:
         planned, main = branches.plan(number), branches.head(MAIN)
         try:
             merged = self._forge.pull_request(self._repository, number).merged
-        except Missing:  # somebody else pushed a plan of none
+        except NotFoundError:  # somebody else pushed a plan of none
             merged = None
         if planned is not None and main is not None and merged is not None:
             if not self._seen(number, main, merged):
                 return
             undecided = outcome.blocker is not None and not is_final(outcome.blocker)
-            self._tell_after(number, self._came_of(planned, branches, outcome))
+            self._tell_after(number, self._merge_outcome(planned, branches, outcome))
             if undecided:
                 return
-        branches.drop_plan(number)
+        branches.delete_plan(number)
         self._after.pop(number, None)
         self._comments.forget(number)
 
@@ -276,22 +282,22 @@ class Pulls:
         Should `main` be elsewhere by the next look, as after a force-push, nothing is waited for.
         """
         self._clone.fetch({MAIN: main})
-        seen = self._clone.holds(main, merged) or (number, merged) in self._unseen
+        seen = self._clone.is_ancestor(main, merged) or (number, merged) in self._unseen
         (self._unseen.discard if seen else self._unseen.add)((number, merged))
         return seen
 
-    def _came_of(self, planned: Planned, branches: Branches, outcome: Outcome) -> Sequence[str]:
+    def _merge_outcome(self, planned: PlanCommit, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> Sequence[str]:
         lock, tree = branches.lock(), branches.tree(RESOLVED)
         if outcome.blocker is not None:
-            return held_up(outcome.blocker)
+            return not_applied(outcome.blocker)
         if lock is None or tree is None:
             return ()
-        main = branches.wanted_files()
-        alone, whole = input_of(main) == planned.input, holds(main, planned.changes)
-        return applied(planned.lock, planned.tree, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
+        main = branches.input_snapshot()
+        alone, whole = input_digest(main) == planned.input, contains_changes(main, planned.changes)
+        return applied_report(planned.lock, planned.tree, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
 
     def _tell_after(self, number: int, paragraph: Sequence[str]) -> None:
-        ours = self._comments.ours(number) if paragraph and self._after.get(number) != paragraph else None
+        ours = self._comments.find(number) if paragraph and self._after.get(number) != paragraph else None
         if ours is not None:
-            self._comments.edit(ours, told_after(ours.text, paragraph))
+            self._comments.edit(ours, insert_report(ours.text, paragraph))
         self._after[number] = paragraph

@@ -10,23 +10,23 @@ from dataclasses import dataclass
 
 @dataclass
 class _Due:
-    look: float = math.inf
-    glance: float = math.inf
+    fetch_at: float = math.inf
+    observe_at: float = math.inf
 
     @property
     def first(self) -> float:
-        return min(self.look, self.glance)
+        return min(self.fetch_at, self.observe_at)
 
 
 @dataclass(frozen=True)
 class Item:
-    """A key that is due; `look` says whether its repository is, or only what runs."""
+    """A key that is due; `fetch` says whether its repository is, or only what runs."""
 
     key: str
-    look: bool
+    fetch: bool
 
 
-class Queue:
+class WorkQueue:
     """Keys with two kinds of due times each. Times are seconds of the monotonic clock; safe for use by several threads.
 
     A key that becomes due while it is worked on waits until `done`, and is then taken once, however often it was added.
@@ -38,15 +38,15 @@ class Queue:
         self._running: set[str] = set()
         self._closed = False
 
-    def add(self, key: str, *, after: float = 0.0, look: bool) -> None:
+    def add(self, key: str, *, after: float = 0.0, fetch: bool) -> None:
         """Make a key due in some seconds, or leave it due earlier if it is."""
         at = time.monotonic() + after
         with self._condition:
             due = self._due.setdefault(key, _Due())
-            if look:
-                due.look = min(due.look, at)
+            if fetch:
+                due.fetch_at = min(due.fetch_at, at)
             else:
-                due.glance = min(due.glance, at)
+                due.observe_at = min(due.observe_at, at)
             self._condition.notify()
 
     def take(self) -> Item | None:
@@ -59,9 +59,9 @@ class Queue:
                 if first <= now:
                     due = self._due.pop(key)
                     self._running.add(key)
-                    if now < due.look < math.inf:
-                        self._due[key] = _Due(look=due.look)  # only a glance now; the look stays due in its time
-                    return Item(key, look=due.look <= now)
+                    if now < due.fetch_at < math.inf:
+                        self._due[key] = _Due(fetch_at=due.fetch_at)  # only a glance now; the look stays due in its time
+                    return Item(key, fetch=due.fetch_at <= now)
                 self._condition.wait(None if first == math.inf else first - now)
             return None
 
@@ -77,7 +77,7 @@ class Queue:
             now = time.monotonic()
             return sum(due.first <= now for due in self._due.values())
 
-    def drop(self, key: str) -> None:
+    def forget(self, key: str) -> None:
         """Forget a key; one being worked on is let finish."""
         with self._condition:
             self._due.pop(key, None)

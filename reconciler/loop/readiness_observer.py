@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from reconciler.loop.behind import Behind
-from reconciler.loop.judge import Sightings, judge, remember, sightings, told
+from reconciler.loop.behind import FluxDiagnostics
+from reconciler.loop.judge import Sightings, assess_lock, merge_observed, observed_entries, sightings_from_status
 
 if TYPE_CHECKING:
     from reconciler.decide.readiness import Verdict
-    from reconciler.loop.judge import ClusterView, Limits
+    from reconciler.loop.judge import AssessmentLimits, ClusterView
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.status import EnvironmentStatus
 
@@ -28,16 +28,16 @@ class ReadinessObserver:
         limits: within which observations are assessed.
     """
 
-    def __init__(self, clusters: ClusterView, limits: Limits) -> None:
+    def __init__(self, clusters: ClusterView, limits: AssessmentLimits) -> None:
         self._clusters, self._limits = clusters, limits
         self._seen: Sightings = {}
-        self._behind = Behind(clusters)
+        self._behind = FluxDiagnostics(clusters)
 
     def start(self, lock: EnvironmentLock | None, *, wait: float) -> None:
         """See to it that every cluster of a lock is observed, and wait up to some seconds for the first answer of each."""
         for patience in sorted({0.0, wait}):  # they all begin before any of them is waited for
             for cluster in sorted(clusters_of(lock)):
-                self._clusters.ensure(cluster, wait=patience)
+                self._clusters.observe_cluster(cluster, wait=patience)
 
     def verdicts(self, lock: EnvironmentLock, committed: int, status: EnvironmentStatus | None) -> dict[tuple[str, str], Verdict]:
         """Assess every package of a lock on every placement, by Application and cluster.
@@ -50,7 +50,7 @@ class ReadinessObserver:
         # What people took away was not "removed by somebody", should they ever want it again.
         wanted = {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
         self._seen = {one: ready for one, ready in self._seen.items() if one in wanted}
-        seen = remember(self._seen, told(status))
-        verdicts = judge(lock, self._clusters, self._limits, committed=committed, now=time.time(), seen=seen)
-        self._seen = remember(seen, sightings(lock, verdicts))
-        return self._behind.quoted(verdicts, lock.flux_namespace, age=time.time() - committed)
+        seen = merge_observed(self._seen, sightings_from_status(status))
+        verdicts = assess_lock(lock, self._clusters, self._limits, committed=committed, now=time.time(), seen=seen)
+        self._seen = merge_observed(seen, observed_entries(lock, verdicts))
+        return self._behind.with_diagnostics(verdicts, lock.flux_namespace, age=time.time() - committed)

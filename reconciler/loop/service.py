@@ -12,62 +12,62 @@ import structlog
 
 from reconciler.decide.blocker import Unavailable
 from reconciler.loop.health import Health
-from reconciler.loop.queue import Item, Queue
-from reconciler.loop.wakes import Wakes
-from reconciler.model.faults import Fault, Moved
+from reconciler.loop.queue import Item, WorkQueue
+from reconciler.loop.wakes import WakeupLimiter
+from reconciler.model.faults import ConcurrentUpdateError, ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.loop.environment_pass import EnvironmentPass
-    from reconciler.loop.targets import Target
+    from reconciler.loop.targets import EnvironmentTarget
 
 # The key under which the queue holds the search for new Environments: no Environment is called so.
 DISCOVER: Final = "?"
-FIRST_PAUSE: Final = 1.0
-LONGEST_PAUSE: Final = 300.0
+FIRST_RETRY: Final = 1.0
+MAX_RETRY: Final = 300.0
 SEARCH_PAUSE: Final = 5.0
 """Seconds between searches that deliveries about unknown repositories ask for."""
 
 log = structlog.get_logger()
 
 
-class Service:
+class Controller:
     """Runs passes until it is stopped.
 
     Args:
-        targets: finds the Environments there are now, by key; raises a Fault when it cannot tell.
+        targets: finds the Environments there are now, by key; raises a ReconcilerError when it cannot tell.
         environment_pass: makes the passes over one Environment.
         workers: how many passes run at once.
         poll: seconds between looks at a repository; each is spread by a fifth, so that they do not march in step.
         discover: seconds between searches for Environments.
         health: is told what comes of it all.
-        tend: what is to be done now and then about an Environment's repository (owner/name); raises no Fault.
+        tend: what is to be done now and then about an Environment's repository (owner/name); raises no ReconcilerError.
         publish_policies: posts whether the EnvironmentPolicies can be used, after a pass that may have read them anew; raises no
-            Fault.
+            ReconcilerError.
     """
 
     def __init__(
         self,
-        targets: Callable[[], Mapping[str, Target]],
-        environment_pass: Callable[[Target], EnvironmentPass],
+        targets: Callable[[], Mapping[str, EnvironmentTarget]],
+        environment_pass: Callable[[EnvironmentTarget], EnvironmentPass],
         *,
         workers: int,
         poll: float,
         discover: float,
         health: Health | None = None,
-        tend: Callable[[str], None] = lambda _: None,
+        after_pass: Callable[[str], None] = lambda _: None,
         publish_policies: Callable[[], None] = lambda: None,
     ) -> None:
         self.health = health or Health()
-        self._tend, self._publish_policies = tend, publish_policies
+        self._after_pass, self._publish_policies = after_pass, publish_policies
         self._targets = targets
         self._make = environment_pass
         self._poll = poll
         self._discover = discover
-        self._queue = Queue()
-        self.health.metrics.watch("reconciler_queue_depth", "Environments that are due and wait for a worker.", self._queue.depth)
-        self._wakes = Wakes()
+        self._queue = WorkQueue()
+        self.health.metrics.gauge("reconciler_queue_depth", "Environments that are due and wait for a worker.", self._queue.depth)
+        self._wakes = WakeupLimiter()
         self._lock = threading.Lock()
         self._known: dict[str, EnvironmentPass] = {}
         self._repositories: dict[str, str] = {}
@@ -78,7 +78,7 @@ class Service:
 
     def start(self) -> None:
         """Start working; returns at once."""
-        self._queue.add(DISCOVER, look=True)
+        self._queue.add(DISCOVER, fetch=True)
         for thread in self._threads:
             thread.start()
 
@@ -99,9 +99,9 @@ class Service:
         with self._lock:
             keys = [key for key, clusters in self._placed.items() if context in clusters]
         for key in keys:
-            self._queue.add(key, look=False)
+            self._queue.add(key, fetch=False)
 
-    def woken(self, repository: str) -> bool:
+    def wake(self, repository: str) -> bool:
         """Look at once at each Environment in a repository, also at one that waits because it failed.
 
         A burst of deliveries is a few looks (`loop.wakes`).
@@ -120,23 +120,23 @@ class Service:
         for key in keys:
             self._wake(key)
         if not keys:
-            self._queue.add(DISCOVER, after=max(0.0, pause), look=True)
+            self._queue.add(DISCOVER, after=max(0.0, pause), fetch=True)
         return bool(keys)
 
-    def all_woken(self) -> None:
+    def wake_all(self) -> None:
         """Look at once at every Environment."""
         with self._lock:
             keys = list(self._known)
         for key in keys:
             self._wake(key)
 
-    def broken(self) -> list[str]:
+    def liveness_problems(self) -> list[str]:
         """What is wrong with the service itself, in words; nothing while it lives."""
         dead = sum(not thread.is_alive() for thread in self._threads)
         return [f"{dead} of {len(self._threads)} workers ended"] if dead else []
 
     def _wake(self, key: str) -> None:
-        self._queue.add(key, after=self._wakes.ask(key), look=True)
+        self._queue.add(key, after=self._wakes.request(key), fetch=True)
 
     def _work(self) -> None:
         while (item := self._queue.take()) is not None:
@@ -148,27 +148,27 @@ class Service:
                     self._look_after(item)
             except Exception:  # one Environment's surprise must not end the work on the others
                 log.exception("a pass failed in a way that nobody foresaw", environment=item.key)
-                self._again(item.key, failed=True)
+                self._requeue(item.key, failed=True)
             finally:
                 self._queue.done(item.key)
 
     def _look_after(self, item: Item) -> None:
-        if not item.look:
+        if not item.fetch:
             return
         self._publish_policies()
         with self._lock:
             repository = self._repositories.get(item.key)
         if repository is not None:
-            self._tend(repository)
+            self._after_pass(repository)
 
     def _search(self) -> None:
         with self._lock:
             self._searched = time.monotonic()
         try:
             targets = self._targets()
-        except Fault as fault:
+        except ReconcilerError as fault:
             log.warning("environments cannot be searched for", why=str(fault))
-            self._queue.add(DISCOVER, after=self._discover, look=True)
+            self._queue.add(DISCOVER, after=self._discover, fetch=True)
             return
         with self._lock:
             new = {key: target for key, target in targets.items() if key not in self._known}
@@ -179,13 +179,13 @@ class Service:
                 self._placed.pop(key, None)
                 self._failures.pop(key, None)
         for key in gone:
-            self._queue.drop(key)
+            self._queue.forget(key)
             self._wakes.forget(key)
             log.info("environment is gone", environment=key)
         for key, target in new.items():
             try:
                 passes = self._make(target)
-            except Fault as fault:  # this one is tried again at the next search, and the others need not wait for it
+            except ReconcilerError as fault:  # this one is tried again at the next search, and the others need not wait for it
                 log.warning("environment cannot be watched", environment=key, why=str(fault))
                 continue
             with self._lock:
@@ -193,37 +193,37 @@ class Service:
                 if target.repository is not None:
                     self._repositories[key] = target.repository
             log.info("environment is watched", environment=key)
-        self.health.searched(self._known)
+        self.health.discovered(self._known)
         for key in new.keys() & self._known.keys():
-            self._queue.add(key, look=True)
-        self._queue.add(DISCOVER, after=_spread(self._discover), look=True)
+            self._queue.add(key, fetch=True)
+        self._queue.add(DISCOVER, after=_jittered(self._discover), fetch=True)
 
     def _pass(self, item: Item) -> None:
         with self._lock:
             passes = self._known.get(item.key)
         if passes is None:
             return
-        if item.look and (waited := self._wakes.begin(item.key)) is not None:
-            self.health.metrics.woke(waited)
+        if item.fetch and (waited := self._wakes.start(item.key)) is not None:
+            self.health.metrics.record_wakeup(waited)
         try:
-            outcome = self.health.watched(item, passes.run)
-        except Moved as fault:
+            outcome = self.health.measured_pass(item, passes.run)
+        except ConcurrentUpdateError as fault:
             log.info("looked at again", environment=item.key, why=fault.message)
-            self._again(item.key, failed=True)
+            self._requeue(item.key, failed=True)
             return
-        except Fault as fault:
+        except ReconcilerError as fault:
             log.warning("pass failed", environment=item.key, kind=fault.reason, why=str(fault))
-            self._again(item.key, failed=True)
+            self._requeue(item.key, failed=True)
             return
-        self._place(item.key, passes.clusters)
-        if outcome.again is not None:
-            self._queue.add(item.key, after=outcome.again, look=False)
-        if outcome.due is not None:
-            self._queue.add(item.key, after=outcome.due, look=True)
-        if item.look:
-            self._again(item.key, failed=isinstance(outcome.blocker, Unavailable))
+        self._index_clusters(item.key, passes.clusters)
+        if outcome.observe_after is not None:
+            self._queue.add(item.key, after=outcome.observe_after, fetch=False)
+        if outcome.fetch_after is not None:
+            self._queue.add(item.key, after=outcome.fetch_after, fetch=True)
+        if item.fetch:
+            self._requeue(item.key, failed=isinstance(outcome.blocker, Unavailable))
 
-    def _place(self, key: str, clusters: frozenset[str]) -> None:
+    def _index_clusters(self, key: str, clusters: frozenset[str]) -> None:
         """Note which clusters wake an Environment. What a new one said before this was noted is looked at now."""
         with self._lock:
             if key not in self._known:
@@ -231,20 +231,20 @@ class Service:
             new = clusters - self._placed.get(key, frozenset())
             self._placed[key] = clusters
         if new:
-            self._queue.add(key, look=False)
+            self._queue.add(key, fetch=False)
 
-    def _again(self, key: str, *, failed: bool) -> None:
+    def _requeue(self, key: str, *, failed: bool) -> None:
         """Put a key back: after the poll interval, or after ever longer pauses while it fails."""
         if key not in self._known and key != DISCOVER:
             return  # it went while it was worked on
         if not failed:
             self._failures.pop(key, None)
-            self._queue.add(key, after=_spread(self._poll), look=True)
+            self._queue.add(key, after=_jittered(self._poll), fetch=True)
             return
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        pause = min(FIRST_PAUSE * 2 ** min(failures - 1, 30), max(self._poll, LONGEST_PAUSE))
-        self._queue.add(key, after=_spread(pause), look=True)
+        pause = min(FIRST_RETRY * 2 ** min(failures - 1, 30), max(self._poll, MAX_RETRY))
+        self._queue.add(key, after=_jittered(pause), fetch=True)
 
 
-def _spread(seconds: float) -> float:
+def _jittered(seconds: float) -> float:
     return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret

@@ -12,23 +12,23 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
-from reconciler.decide.shape import did_you_mean, problems_of
+from reconciler.decide.shape import did_you_mean, problems_from_validation
 from reconciler.loop.parts import (
-    CachePart,
-    CatalogPart,
-    ClustersPart,
-    CosignPart,
-    EnvironmentPart,
-    FluxPart,
-    GiteaPart,
-    HttpPart,
-    IntervalsPart,
-    Part,
-    PoliciesPart,
-    RegistryPart,
-    TrustPart,
+    CacheSection,
+    CatalogSection,
+    ClustersSection,
+    CosignSection,
+    EnvironmentSection,
+    FluxSection,
+    GiteaSection,
+    HttpSection,
+    IntervalsSection,
+    PoliciesSection,
+    RegistrySection,
+    Section,
+    TrustSection,
 )
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 from reconciler.world.documents import load
 
 P = TypeVar("P", bound=BaseModel)
@@ -41,18 +41,18 @@ class Settings(BaseSettings):
 
     sovereign: str
     state: Path
-    gitea: GiteaPart | None = None
-    environments: list[EnvironmentPart] = []
-    catalogs: Annotated[list[CatalogPart], Field(min_length=1)]
-    trust: TrustPart
-    policies: PoliciesPart = PoliciesPart()
-    registry: RegistryPart = RegistryPart()
-    cache: CachePart = CachePart()
-    cosign: CosignPart = CosignPart()
-    clusters: ClustersPart = ClustersPart()
-    flux: FluxPart = FluxPart()
-    intervals: IntervalsPart = IntervalsPart()
-    http: HttpPart = HttpPart()
+    gitea: GiteaSection | None = None
+    environments: list[EnvironmentSection] = []
+    catalogs: Annotated[list[CatalogSection], Field(min_length=1)]
+    trust: TrustSection
+    policies: PoliciesSection = PoliciesSection()
+    registry: RegistrySection = RegistrySection()
+    cache: CacheSection = CacheSection()
+    cosign: CosignSection = CosignSection()
+    clusters: ClustersSection = ClustersSection()
+    flux: FluxSection = FluxSection()
+    intervals: IntervalsSection = IntervalsSection()
+    http: HttpSection = HttpSection()
     workers: Annotated[int, Field(ge=1, le=64)] = 4
 
     @model_validator(mode="after")
@@ -80,25 +80,27 @@ def read_settings(file: Path) -> Settings:
     """Read the configuration.
 
     Raises:
-        Misconfigured: with every problem of the file and its place.
+        ConfigurationError: with every problem of the file and its place.
     """
     try:
         source = load(file.read_bytes(), str(file))
     except OSError as error:
-        raise Misconfigured(f"the configuration {file} cannot be read: {error.strerror}") from None
+        raise ConfigurationError(f"the configuration {file} cannot be read: {error.strerror}") from None
     if source.problems:
-        raise Misconfigured("\n".join(str(p) for p in source.problems))
+        raise ConfigurationError("\n".join(str(p) for p in source.problems))
     data = source.data if isinstance(source.data, dict) else {}
     if misread := [key for key in data if key not in Settings.model_fields and _is_misread(key)]:
         unknown = (source.problem("UnknownField", f"unknown field {key}", (key,), hint=_hint(key)) for key in misread)
-        raise Misconfigured("\n".join(str(p) for p in unknown))
+        raise ConfigurationError("\n".join(str(p) for p in unknown))
     try:
         settings = Settings(**data)
     except ValidationError as error:
-        raise Misconfigured("\n".join(str(p) for p in problems_of(error, source, Settings))) from None
+        raise ConfigurationError("\n".join(str(p) for p in problems_from_validation(error, source, Settings))) from None
     except SettingsError as error:  # names the field alone
-        raise Misconfigured(f"an environment variable cannot be read: {error}", "lists and parts are written as JSON") from None
-    return _seen_from(file.resolve().parent, settings)
+        raise ConfigurationError(
+            f"an environment variable cannot be read: {error}", "lists and parts are written as JSON"
+        ) from None
+    return _resolve_paths(file.resolve().parent, settings)
 
 
 def _is_misread(key: str) -> bool:
@@ -110,15 +112,15 @@ def _hint(key: str) -> str:
     return did_you_mean(key.lower().strip("_"), Settings.model_fields)
 
 
-def _seen_from(folder: Path, part: P) -> P:
+def _resolve_paths(folder: Path, part: P) -> P:
     """A part with its relative paths made absolute; a bare program name stays one, to be found in PATH."""
     changes: dict[str, Any] = {}
     for name in type(part).model_fields:
         value = getattr(part, name)
         if isinstance(value, Path) and not value.is_absolute() and not (name == "program" and len(value.parts) == 1):
             changes[name] = folder / value
-        elif isinstance(value, Part):
-            changes[name] = _seen_from(folder, value)
+        elif isinstance(value, Section):
+            changes[name] = _resolve_paths(folder, value)
         elif isinstance(value, list):
-            changes[name] = [_seen_from(folder, one) if isinstance(one, Part) else one for one in value]
+            changes[name] = [_resolve_paths(folder, one) if isinstance(one, Section) else one for one in value]
     return part.model_copy(update=changes)

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from reconciler.decide.confirmation import confirmed_at, is_overdue
-from reconciler.decide.shape import shape
-from reconciler.decide.soak import Seen, Soaked, seen, soaked
-from reconciler.loop.branches import CONFIRMED, OURS, STATUS, STATUS_FILE, UNWATCHED
-from reconciler.model.faults import Missing
+from reconciler.decide.shape import parse_document
+from reconciler.decide.soak import ObservedStatus, SoakTime, seen, soaked
+from reconciler.loop.branches import CONFIRMED, OWN_LIMITS, STATUS, STATUS_FILE, UNOBSERVED_SINCE
+from reconciler.model.faults import NotFoundError
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world import documents
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _STEPS: Final = (32, 256, 2048)  # commits that are read, the newest first: more only when those do not suffice
 
 
-class History:
+class SoakHistory:
     """The history of one Environment's `status` branch. Safe for use by several threads.
 
     Args:
@@ -33,9 +33,9 @@ class History:
     def __init__(self, repository: Repository, confirm: float) -> None:
         self._repository, self._confirm = repository, confirm
         self._lock = threading.Lock()
-        self._seen: dict[str, Seen] = {}
+        self._seen: dict[str, ObservedStatus] = {}
 
-    def soaked(self, digests: Iterable[str], *, enough: int, now: int) -> tuple[Soaked, ...]:
+    def soaked(self, digests: Iterable[str], *, enough: int, now: int) -> tuple[SoakTime, ...]:
         """What was seen of some artifacts.
 
         Args:
@@ -44,19 +44,19 @@ class History:
             now: seconds since the epoch, by our own clock.
 
         Raises:
-            Missing: it has no status.
-            Fault: its repository could not be read.
+            NotFoundError: it has no status.
+            ReconcilerError: its repository could not be read.
         """
         wanted = tuple(digests)
         with self._lock:
             heads = self._repository.heads()
             if STATUS not in heads:
-                raise Missing(f"{self._repository.name} has no branch {STATUS}", "let a reconciler watch it")
+                raise NotFoundError(f"{self._repository.name} has no branch {STATUS}", "let a reconciler watch it")
             self._repository.fetch({STATUS: heads[STATUS]})
             until = self._until(heads, now)
-            found: tuple[Soaked, ...] = ()
+            found: tuple[SoakTime, ...] = ()
             for most in _STEPS:
-                line = self._repository.line(heads[STATUS], most=most)
+                line = self._repository.first_parent_history(heads[STATUS], limit=most)
                 history = [self._read(commit) for commit in reversed(line)]
                 found = soaked(history, wanted, until=until, now=now)
                 self._seen = {commit.id: self._seen[commit.id] for commit in line}
@@ -71,11 +71,11 @@ class History:
         confirmed = confirmed_at(status, confirmation, now)
         return confirmed if is_overdue(confirmed, now, self._confirm) else now
 
-    def _read(self, commit: Commit) -> Seen:
+    def _read(self, commit: Commit) -> ObservedStatus:
         if (known := self._seen.get(commit.id)) is None:
-            text = self._repository.read(commit.id, (STATUS_FILE,), limits=OURS).files.get(STATUS_FILE, b"")
-            source = documents.load(text, STATUS_FILE, max_bytes=OURS.file, max_parts=documents.MAX_OWN_PARTS)
-            status, _ = shape(source, EnvironmentStatus)
+            text = self._repository.read(commit.id, (STATUS_FILE,), limits=OWN_LIMITS).files.get(STATUS_FILE, b"")
+            source = documents.load(text, STATUS_FILE, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS)
+            status, _ = parse_document(source, EnvironmentStatus)
             known = self._seen[commit.id] = seen(status, commit.time, _unwatched(commit))
         return known
 
@@ -83,9 +83,9 @@ class History:
 def _unwatched(commit: Commit) -> int | None:
     """Since when nobody had looked before a status, as its trailer says."""
     for line in commit.message.splitlines():
-        if line.startswith(UNWATCHED):
+        if line.startswith(UNOBSERVED_SINCE):
             try:
-                return int(datetime.fromisoformat(line.removeprefix(UNWATCHED)).timestamp())
+                return int(datetime.fromisoformat(line.removeprefix(UNOBSERVED_SINCE)).timestamp())
             except ValueError:
                 return 0  # nobody can tell since when: nothing before it counts
     return None

@@ -15,22 +15,22 @@ import structlog
 
 from reconciler.decide.blocker import Held, Refused, Unavailable
 from reconciler.decide.confirmation import is_overdue
-from reconciler.decide.marks import marks
-from reconciler.decide.page import page
-from reconciler.decide.report import report, subject
-from reconciler.loop.branches import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, UNWATCHED
-from reconciler.loop.pace import Pace
-from reconciler.model.faults import Rejected
+from reconciler.decide.marks import main_statuses
+from reconciler.decide.page import status_page
+from reconciler.decide.report import build_status, status_subject
+from reconciler.loop.branches import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE, UNOBSERVED_SINCE
+from reconciler.loop.pace import StatusThrottle
+from reconciler.model.faults import RejectedError
 from reconciler.world import documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.decide.blocker import Blocker
-    from reconciler.loop.branches import Branches
-    from reconciler.loop.decisions import Decisions
-    from reconciler.loop.notices import Notices
-    from reconciler.loop.passes import World
+    from reconciler.loop.branches import EnvironmentBranches
+    from reconciler.loop.decisions import DecisionCache
+    from reconciler.loop.notices import CommitStatusPublisher
+    from reconciler.loop.passes import ReconcileContext
     from reconciler.loop.readiness_observer import ReadinessObserver
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.status import Condition, EnvironmentStatus
@@ -68,16 +68,16 @@ class StatusPublisher:
     def __init__(
         self,
         name: str,
-        branches: Branches,
-        world: World,
-        decisions: Decisions,
+        branches: EnvironmentBranches,
+        world: ReconcileContext,
+        decisions: DecisionCache,
         readiness: ReadinessObserver,
-        notices: Notices | None,
+        notices: CommitStatusPublisher | None,
     ) -> None:
         self._name, self._branches, self._world, self._decisions = name, branches, world, decisions
         self._readiness, self._notices = readiness, notices
-        self._pace = Pace(world.coalesce, world.patience)
-        self._stood = 0.0
+        self._pace = StatusThrottle(world.coalesce, world.patience)
+        self._last_confirmed = 0.0
 
     def publish(
         self, main: str, blocker: Blocker | None, admitted: Condition, *, fetched: bool, news: bool, wait: float
@@ -92,17 +92,17 @@ class StatusPublisher:
             news: whether more than a change on a cluster asks for it: it is published at once.
             wait: seconds to wait for the first answer of a cluster.
         """
-        if not news and not wait and (early := self._pace.early(time.monotonic())) is not None:
+        if not news and not wait and (early := self._pace.wait_before_observing(time.monotonic())) is not None:
             return StatusReport(observe_after=early)
         status = self._status(main, blocker, admitted, wait)
         if status is None:
             return StatusReport()
-        held_back = None if wait else self._pace.hold(status, self._branches.status(), time.monotonic(), news=news)
+        held_back = None if wait else self._pace.hold_back(status, self._branches.status(), time.monotonic(), news=news)
         if held_back is not None:
             return StatusReport(status, observe_after=held_back)
         pushed = self._push(status, fetched=fetched)
         if self._notices is not None:
-            self._notices.post(main, marks(status))
+            self._notices.publish(main, main_statuses(status))
         return StatusReport(status, pushed)
 
     def _status(self, main: str, blocker: Blocker | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
@@ -114,7 +114,7 @@ class StatusPublisher:
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
         standing = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
-        return report(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, standing, admitted)
+        return build_status(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, standing, admitted)
 
     def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:
         """The blocker as the status reports it, given that `resolved` may hold this very commit already."""
@@ -136,27 +136,27 @@ class StatusPublisher:
     def _push(self, status: EnvironmentStatus, *, fetched: bool) -> tuple[str, ...]:
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         where = self._notices.repository if self._notices is not None else None
-        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: page(status, where).encode()}
+        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: status_page(status, where).encode()}
         unwatched = self._unwatched()
         if self._branches.tree(STATUS) == self._branches.tree_of(files) and not unwatched:
-            if fetched and time.time() - self._branches.confirmed() > self._world.confirm:
+            if fetched and time.time() - self._branches.last_confirmed() > self._world.confirm:
                 self._confirm(files)
-            self._stood = time.time()
+            self._last_confirmed = time.time()
             return ()
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
-        trailers += f"{UNWATCHED}{datetime.fromtimestamp(unwatched, UTC).isoformat()}\n" if unwatched else ""
+        trailers += f"{UNOBSERVED_SINCE}{datetime.fromtimestamp(unwatched, UTC).isoformat()}\n" if unwatched else ""
         self._pace.pushed(time.monotonic())
-        self._branches.push_status(files, f"{subject(status)}\n\n{trailers}", status)
-        self._stood = time.time()
+        self._branches.push_status(files, f"{status_subject(status)}\n\n{trailers}", status)
+        self._last_confirmed = time.time()
         return (STATUS,)
 
     def _unwatched(self) -> int:
         """Since when nobody observed, in seconds since the epoch, if that is long ago: soak time counts only watched time."""
-        since = max(self._branches.confirmed(), self._stood)
+        since = max(self._branches.last_confirmed(), self._last_confirmed)
         return int(since) if since and is_overdue(since, time.time(), self._world.confirm) else 0
 
     def _confirm(self, files: Mapping[str, bytes]) -> None:
         try:
             self._branches.confirm(files)
-        except Rejected as fault:  # a server may keep such refs to itself; the status is as good as before
+        except RejectedError as fault:  # a server may keep such refs to itself; the status is as good as before
             log.debug("status not confirmed", environment=self._name, why=fault.message)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.loop.desire import Identity
-from reconciler.loop.parts import EnvironmentPart, GiteaPart
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.parts import EnvironmentSection, GiteaSection
 from reconciler.loop.secrets import token_of
-from reconciler.model.faults import Misconfigured
-from reconciler.world.git import Credentials
+from reconciler.model.faults import ConfigurationError
+from reconciler.world.git import GitCredentials
 
 if TYPE_CHECKING:
     from reconciler.loop.settings import Settings
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Target:
+class EnvironmentTarget:
     """An Environment's repository.
 
     Attributes:
@@ -27,28 +27,28 @@ class Target:
         repository: owner/name on the configured Gitea; None for one that is elsewhere.
     """
 
-    identity: Identity
+    identity: EnvironmentIdentity
     url: str
-    credentials: Credentials | None
+    credentials: GitCredentials | None
     repository: str | None = None
 
     @property
-    def label(self) -> str:
+    def display_name(self) -> str:
         """How people tell its repository from others: owner/name, or the Environment's name for one that is elsewhere."""
         return self.repository or self.identity.name
 
 
-def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
+def discover(settings: Settings, gitea: Gitea | None) -> dict[str, EnvironmentTarget]:
     """All Environments by key: the name of one that is configured, `owner/name` of one that is discovered.
 
     Raises:
-        Misconfigured: an Environment is named without a place, or two have one name.
-        Fault: Gitea could not be asked.
+        ConfigurationError: an Environment is named without a place, or two have one name.
+        ReconcilerError: Gitea could not be asked.
     """
-    found: dict[str, Target] = {}
+    found: dict[str, EnvironmentTarget] = {}
     for part in settings.environments:
         if part.name in found:
-            raise Misconfigured(f"the configuration names two Environments {part.name}")
+            raise ConfigurationError(f"the configuration names two Environments {part.name}")
         found[part.name] = _named(part, settings)
     if gitea is None or settings.gitea is None or not settings.gitea.discover:
         return found
@@ -56,47 +56,51 @@ def targets(settings: Settings, gitea: Gitea | None) -> dict[str, Target]:
     for remote in gitea.repositories(settings.gitea.topic):
         if remote.clone_url not in urls:
             key = f"{remote.owner}/{remote.name}"
-            found[key] = Target(Identity(remote.name, remote.owner), remote.clone_url, _credentials(settings), key)
+            found[key] = EnvironmentTarget(
+                EnvironmentIdentity(remote.name, remote.owner), remote.clone_url, _credentials(settings), key
+            )
     return found
 
 
-def system_repository(settings: Settings) -> Target | None:
+def system_repository(settings: Settings) -> EnvironmentTarget | None:
     """Where the trust policies are, when they are in a repository; raises Misconfigured when no Gitea is configured."""
     if settings.trust.repository is None:
         return None
     if settings.gitea is None:
-        raise Misconfigured("trust.repository is on a Gitea, and none is configured", "configure gitea, or trust.directory")
-    return _named(EnvironmentPart(name="trust", repository=settings.trust.repository), settings)
+        raise ConfigurationError("trust.repository is on a Gitea, and none is configured", "configure gitea, or trust.directory")
+    return _named(EnvironmentSection(name="trust", repository=settings.trust.repository), settings)
 
 
-def on_gitea(repository: str, settings: Settings) -> Target:
+def target_on_gitea(repository: str, settings: Settings) -> EnvironmentTarget:
     """The Environment in a repository (owner/name) of the configured Gitea, whether or not it is there yet.
 
     Raises:
-        Misconfigured: no Gitea is configured.
+        ConfigurationError: no Gitea is configured.
     """
     gitea_of(settings)
-    return _named(EnvironmentPart(name=repository.rpartition("/")[2], repository=repository), settings)
+    return _named(EnvironmentSection(name=repository.rpartition("/")[2], repository=repository), settings)
 
 
-def gitea_of(settings: Settings) -> GiteaPart:
+def gitea_of(settings: Settings) -> GiteaSection:
     """The Gitea that is configured; raises Misconfigured when none is."""
     if settings.gitea is None:
-        raise Misconfigured("no Gitea is configured", "configure gitea")
+        raise ConfigurationError("no Gitea is configured", "configure gitea")
     return settings.gitea
 
 
-def _named(part: EnvironmentPart, settings: Settings) -> Target:
+def _named(part: EnvironmentSection, settings: Settings) -> EnvironmentTarget:
     home = settings.gitea.url.rstrip("/") + "/" if settings.gitea else None
     if part.repository is not None and home is not None:
-        return Target(Identity(part.name), f"{home}{part.repository}.git", _credentials(settings), part.repository)
+        return EnvironmentTarget(
+            EnvironmentIdentity(part.name), f"{home}{part.repository}.git", _credentials(settings), part.repository
+        )
     if part.url is None:
-        raise Misconfigured(f"the Environment {part.name} has neither a url nor a repository on a configured Gitea")
+        raise ConfigurationError(f"the Environment {part.name} has neither a url nor a repository on a configured Gitea")
     if home is None or not part.url.startswith(home):  # the token goes to Gitea and nowhere else
-        return Target(Identity(part.name), part.url, None)
+        return EnvironmentTarget(EnvironmentIdentity(part.name), part.url, None)
     where = part.url.removeprefix(home).removesuffix(".git")
-    return Target(Identity(part.name), part.url, _credentials(settings), where)
+    return EnvironmentTarget(EnvironmentIdentity(part.name), part.url, _credentials(settings), where)
 
 
-def _credentials(settings: Settings) -> Credentials | None:
-    return Credentials(settings.gitea.username, token_of(settings.gitea)) if settings.gitea else None
+def _credentials(settings: Settings) -> GitCredentials | None:
+    return GitCredentials(settings.gitea.username, token_of(settings.gitea)) if settings.gitea else None

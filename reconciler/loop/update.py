@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.decide.blocker import Held
-from reconciler.decide.catalog import PassedOver
-from reconciler.decide.changes import changes, message
+from reconciler.decide.catalog import ExcludedVersion
+from reconciler.decide.changes import change_lines, resolved_commit_message
 from reconciler.decide.shape import did_you_mean
-from reconciler.decide.versions import fits, newest_first
-from reconciler.loop.branches import MAIN, RESOLVED, Branches
-from reconciler.loop.claims import alone
-from reconciler.loop.desire import Desired, Identity, desire, input_of
-from reconciler.model.faults import Missing
+from reconciler.decide.versions import newest_first, satisfies
+from reconciler.loop.branches import MAIN, RESOLVED, EnvironmentBranches
+from reconciler.loop.claims import sole_claim
+from reconciler.loop.desire import DesiredState, EnvironmentIdentity, compute_desired_state, input_digest
+from reconciler.model.faults import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from reconciler.decide.blocker import Blocker, Refused, Unavailable
     from reconciler.decide.catalog import Catalog
-    from reconciler.loop.admission import Gate
-    from reconciler.loop.passes import World
+    from reconciler.loop.admission import AdmissionGate
+    from reconciler.loop.passes import ReconcileContext
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
 
@@ -51,16 +51,24 @@ class Outdated:
         package: as it is locked.
         in_range: the version that an update would move it to.
         newest: the newest version in its catalog; pre-releases count only for those who run one.
-        why_not: why the newest may not be used, if so.
+        blocked_by: why the newest may not be used, if so.
     """
 
     package: Package
     in_range: str
     newest: str
-    why_not: str = ""
+    blocked_by: str = ""
 
 
-def update(identity: Identity, branches: Branches, world: World, names: Collection[str], gate: Gate, *, push: bool) -> Update:
+def update(
+    identity: EnvironmentIdentity,
+    branches: EnvironmentBranches,
+    world: ReconcileContext,
+    names: Collection[str],
+    gate: AdmissionGate,
+    *,
+    push: bool,
+) -> Update:
     """Move Applications to the newest versions in their ranges, and leave all others where they are.
 
     Args:
@@ -72,54 +80,58 @@ def update(identity: Identity, branches: Branches, world: World, names: Collecti
         push: commit it to `resolved`; else only say what would change.
 
     Raises:
-        Missing: nothing is resolved yet, or there is no such Application.
-        Fault: the repository could not be read or written.
+        NotFoundError: nothing is resolved yet, or there is no such Application.
+        ReconcilerError: the repository could not be read or written.
     """
     lock, result = _moved(identity, branches, world, names)
-    if not isinstance(result, Desired):
+    if not isinstance(result, DesiredState):
         return Update(blocker=result)
-    lines = changes(lock, result.lock)
+    lines = change_lines(lock, result.lock)
     main = branches.head(MAIN)
     if not push or not lines or main is None:
         return Update(lines, result.warnings)
-    admission = gate.of_update(branches, result.lock)
-    if admission.holds != "True":
+    admission = gate.evaluate_update(branches, result.lock)
+    if admission.status != "True":
         return Update(lines, result.warnings, Held(admission.reason, admission.message))
-    words = message(identity.name, main, lock, result.lock, result.digest, input_of(branches.wanted_files()))
+    words = resolved_commit_message(
+        identity.name, main, lock, result.lock, result.digest, input_digest(branches.input_snapshot())
+    )
     branches.push_resolved(result.files, words, result.lock)
     return Update(lines, result.warnings, commit=branches.head(RESOLVED))
 
 
-def outdated(identity: Identity, branches: Branches, world: World) -> tuple[tuple[Outdated, ...], Refused | Unavailable | None]:
+def outdated(
+    identity: EnvironmentIdentity, branches: EnvironmentBranches, world: ReconcileContext
+) -> tuple[tuple[Outdated, ...], Refused | Unavailable | None]:
     """What is not in its newest version, and why all of it cannot be updated together, if so. Raises as `update` does."""
     lock, result = _moved(identity, branches, world, ())
-    moved = {p.application: p.version for p in result.lock.packages} if isinstance(result, Desired) else {}
+    moved = {p.application: p.version for p in result.lock.packages} if isinstance(result, DesiredState) else {}
     found = [_outdated(p, moved.get(p.application, p.version), world.catalog) for p in lock.packages]
     rows = tuple(one for one in found if one.package.version != one.newest or one.in_range != one.package.version)
-    return rows, None if isinstance(result, Desired) else result
+    return rows, None if isinstance(result, DesiredState) else result
 
 
 def _moved(
-    identity: Identity, branches: Branches, world: World, names: Collection[str]
-) -> tuple[EnvironmentLock, Desired | Refused | Unavailable]:
-    branches.look()
+    identity: EnvironmentIdentity, branches: EnvironmentBranches, world: ReconcileContext, names: Collection[str]
+) -> tuple[EnvironmentLock, DesiredState | Refused | Unavailable]:
+    branches.refresh()
     lock = branches.lock()
     if lock is None:
-        raise Missing("nothing is resolved yet", "see `reconciler status`")
+        raise NotFoundError("nothing is resolved yet", "see `reconciler status`")
     known = [p.application for p in lock.packages]
     for name in names:
         if name not in known:
-            raise Missing(f"{identity.name} has no Application {name}", did_you_mean(name, known))
+            raise NotFoundError(f"{identity.name} has no Application {name}", did_you_mean(name, known))
     around = world.surroundings(world.policies())
-    return lock, desire(
-        branches.wanted_files(), identity, lock, world.catalog, around, alone(identity).take, free=set(names or known)
+    return lock, compute_desired_state(
+        branches.input_snapshot(), identity, lock, world.catalog, around, sole_claim(identity).acquire, free=set(names or known)
     )
 
 
 def _outdated(package: Package, in_range: str, catalog: Catalog) -> Outdated:
     home = package.artifact.removeprefix("oci://").rpartition("/")[0]
     listed = catalog.find(package.blueprint).get(home, ())
-    counted = [v for v in listed if fits(v, "*")] if fits(package.version, "*") else listed
+    counted = [v for v in listed if satisfies(v, "*")] if satisfies(package.version, "*") else listed
     newest = newest_first((*counted, package.version))[0]
     found = catalog.get(home, package.blueprint, newest, None) if newest != package.version else None
-    return Outdated(package, in_range, newest, found.reason if isinstance(found, PassedOver) else "")
+    return Outdated(package, in_range, newest, found.reason if isinstance(found, ExcludedVersion) else "")

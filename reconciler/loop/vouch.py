@@ -9,46 +9,55 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.decide.scans import Scan, UnreadableScan, newest, read_scan, too_bad
-from reconciler.loop.evidence import Candidate, Judge, Signatures, collect
-from reconciler.model.faults import Corrupt, Denied, Fault, Missing, Unavailable, Untrusted
-from reconciler.model.lock import Attested, Evidence
-from reconciler.world.statements import predicate_of
+from reconciler.decide.scans import InvalidScanReport, Scan, newest, read_scan, severity_violation
+from reconciler.loop.evidence import ArtifactSignatures, SignatureCandidate, SignatureVerifier, fetch_signatures
+from reconciler.model.faults import (
+    AccessDeniedError,
+    IntegrityError,
+    NotFoundError,
+    ReconcilerError,
+    UnavailableError,
+    UntrustedError,
+)
+from reconciler.model.lock import AttestationEvidence, TrustEvidence
+from reconciler.world.statements import read_predicate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.decide.trust import Policies
+    from reconciler.decide.trust import TrustPolicies
     from reconciler.loop.blobs import Blobs
     from reconciler.model.trust import Attestation, Severity, Signer, TrustPolicy
     from reconciler.world.manifest import Manifest
-    from reconciler.world.mirrors import Mirrored
+    from reconciler.world.mirrors import MirroredRegistry
 
 
 @dataclass(frozen=True)
-class Vouched:
+class VerifiedArtifact:
     """An artifact that is trusted: its manifest, and evidence for each policy that covers it, in the order of their names."""
 
     manifest: Manifest
-    evidence: list[Evidence]
+    evidence: list[TrustEvidence]
 
 
-class Vouch(Protocol):
-    """How an artifact is held against the policies: `vouch` with a registry and a cosign."""
+class ArtifactVerifier(Protocol):
+    """How an artifact is held against the policies: `verify_artifact` with a registry and a cosign."""
 
-    def __call__(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> Vouched:
-        """Return the artifact and why it is trusted, or raise Untrusted or another Fault."""
+    def __call__(
+        self, repository: str, digest: str, policies: TrustPolicies, before: Sequence[TrustEvidence] = ()
+    ) -> VerifiedArtifact:
+        """Return the artifact and why it is trusted, or raise Untrusted or another ReconcilerError."""
 
 
-def vouch(
-    registry: Mirrored,
+def verify_artifact(
+    registry: MirroredRegistry,
     blobs: Blobs,
-    judge: Judge,
+    judge: SignatureVerifier,
     repository: str,
     digest: str,
-    policies: Policies,
-    before: Sequence[Evidence] = (),
-) -> Vouched:
+    policies: TrustPolicies,
+    before: Sequence[TrustEvidence] = (),
+) -> VerifiedArtifact:
     """Hold an artifact against the policies that cover it, with what its registry and the mirrors of that hold.
 
     Args:
@@ -61,34 +70,34 @@ def vouch(
         before: the evidence until now, which is kept while it holds.
 
     Raises:
-        Untrusted: no policy covers it, or one does not hold; said only when every place answered.
-        Missing: no place has the artifact.
+        UntrustedError: no policy covers it, or one does not hold; said only when every place answered.
+        NotFoundError: no place has the artifact.
         Unavailable, Denied, Corrupt, Misconfigured: it cannot be told.
     """
-    covering = sorted(policies.covering(repository), key=lambda p: p.metadata.name)
+    covering = sorted(policies.matching(repository), key=lambda p: p.metadata.name)
     if not covering:
-        raise Untrusted(f"no trust policy covers {repository}")
-    faults: list[Fault] = []
+        raise UntrustedError(f"no trust policy covers {repository}")
+    faults: list[ReconcilerError] = []
     # A mirror may not have the newest scan: the named place is asked first, and what it says of a scan is final.
     newest_counts = any(wanted.max_severity is not None for policy in covering for wanted in policy.spec.attestations)
     known = {one.policy: one for one in before}
-    places = registry.places(repository)
+    places = registry.locations(repository)
     for place in reversed(places) if newest_counts else places:
         try:
-            with registry.registry.together():
-                one = _Artifact(collect(registry.registry, place, digest, blobs), judge, policies)
+            with registry.registry.shared_deadline():
+                one = _Artifact(fetch_signatures(registry.registry, place, digest, blobs), judge, policies)
                 evidence = [one.evidence(policy, known.get(policy.metadata.name)) for policy in covering]
-                return Vouched(one.found.subject, evidence)
-        except (Missing, Untrusted, Corrupt, Unavailable, Denied) as fault:
+                return VerifiedArtifact(one.found.subject, evidence)
+        except (NotFoundError, UntrustedError, IntegrityError, UnavailableError, AccessDeniedError) as fault:
             faults.append(fault)
-            if newest_counts and isinstance(fault, Untrusted):
+            if newest_counts and isinstance(fault, UntrustedError):
                 break
-    raise _most_telling(faults)
+    raise _most_informative(faults)
 
 
-def _most_telling(faults: Sequence[Fault]) -> Fault:
+def _most_informative(faults: Sequence[ReconcilerError]) -> ReconcilerError:
     """What keeps us from an answer comes before a "no" that another place might have made a "yes"."""
-    for kind in (Unavailable, Denied, Corrupt, Untrusted):
+    for kind in (UnavailableError, AccessDeniedError, IntegrityError, UntrustedError):
         found = next((fault for fault in reversed(faults) if isinstance(fault, kind)), None)
         if found is not None:
             return found
@@ -99,12 +108,12 @@ def _most_telling(faults: Sequence[Fault]) -> Fault:
 class _Artifact:
     """What a place holds of an artifact, and what was judged of it: policies may share authorities."""
 
-    found: Signatures
-    judge: Judge
-    policies: Policies
+    found: ArtifactSignatures
+    judge: SignatureVerifier
+    policies: TrustPolicies
     _proofs: dict[Signer, str | None] = field(default_factory=dict)
 
-    def evidence(self, policy: TrustPolicy, before: Evidence | None) -> Evidence:
+    def evidence(self, policy: TrustPolicy, before: TrustEvidence | None) -> TrustEvidence:
         """Why a policy holds, as before where it still does; raises Untrusted, or Corrupt, when it does not."""
         signers = [self.policies.signer(authority) for authority in policy.spec.authorities]
         if before is not None:
@@ -112,9 +121,9 @@ class _Artifact:
         try:
             authority, signature = self._signature(signers, before.signature if before else "")
             attested = [self._attested(wanted, signers) for wanted in policy.spec.attestations]
-        except Untrusted as fault:
-            raise Untrusted(f"the policy {policy.metadata.name} is not met: {fault.message}", fault.hint) from None
-        return Evidence(
+        except UntrustedError as fault:
+            raise UntrustedError(f"the policy {policy.metadata.name} is not met: {fault.message}", fault.hint) from None
+        return TrustEvidence(
             policy=policy.metadata.name,
             policy_digest=self.policies.digest_of(policy),
             authority=authority,
@@ -125,59 +134,61 @@ class _Artifact:
     def _signature(self, signers: Sequence[Signer], known: str) -> tuple[str, str]:
         for signer in signers:
             if signer not in self._proofs:
-                self._proofs[signer] = self.found.prove(self.judge, signer, known)
+                self._proofs[signer] = self.found.find_signature_by(self.judge, signer, known)
             if (proof := self._proofs[signer]) is not None:
                 return signer.name, proof
-        raise self.found.refusal()
+        raise self.found.why_untrusted()
 
-    def _attested(self, wanted: Attestation, signers: Sequence[Signer]) -> Attested:
-        holding = self._holding(wanted.predicate_type, signers)
+    def _attested(self, wanted: Attestation, signers: Sequence[Signer]) -> AttestationEvidence:
+        holding = self._valid_attestations(wanted.predicate_type, signers)
         if wanted.max_severity is not None:
             found = _newest_scan(holding, wanted.predicate_type, wanted.max_severity)
         else:
             found = next(((name, one.manifest) for name, one in holding), None)
         if wanted.max_severity is not None and self.found.unread:
-            raise Untrusted(
+            raise UntrustedError(
                 f"{self.found.artifact} has attestations that may be a newer scan and cannot be read ({self.found.unread})",
                 "remove what is damaged or too large from the registry, and scan it again",
             )
         if found is not None:
-            return Attested(predicate_type=wanted.predicate_type, authority=found[0], signature=found[1])
+            return AttestationEvidence(predicate_type=wanted.predicate_type, authority=found[0], signature=found[1])
         if self.found.damaged is not None:
             raise self.found.damaged
         names = ", ".join(signer.name for signer in signers)
-        raise Untrusted(
+        raise UntrustedError(
             f"{self.found.artifact} has no attestation of {wanted.predicate_type} by {names}",
             f"attest it: `cosign attest --type {wanted.predicate_type} --predicate FILE`",
         )
 
-    def _holding(self, predicate_type: str, signers: Sequence[Signer]) -> Iterator[tuple[str, Candidate]]:
+    def _valid_attestations(self, predicate_type: str, signers: Sequence[Signer]) -> Iterator[tuple[str, SignatureCandidate]]:
         """The attestations that hold, each with the authority that made it."""
-        for one in self.found.attested(predicate_type):
+        for one in self.found.attestations_of(predicate_type):
             for signer in signers:
-                if one.holds(self.judge, self.found.digest, signer, predicate_type):
+                if one.is_valid(self.judge, self.found.digest, signer, predicate_type):
                     yield signer.name, one
                     break
 
 
-def scan_of(one: Candidate, predicate_type: str) -> Scan:
+def scan_of(one: SignatureCandidate, predicate_type: str) -> Scan:
     """The vulnerability scan in an attestation that holds; raises Untrusted when it cannot be read."""
     try:
-        return read_scan(predicate_of(one.content, predicate_type, bundled=one.annotations is None))
-    except (UnreadableScan, Corrupt) as error:
+        return read_scan(read_predicate(one.content, predicate_type, bundled=one.annotations is None))
+    except (InvalidScanReport, IntegrityError) as error:
         # It is not passed over: it might be the newest, and say the worst.
-        raise Untrusted(
+        raise UntrustedError(
             f"the vulnerability scan {one.manifest} cannot be used: {error}",
             "scan it again, and remove that one from the registry",
         ) from None
 
 
-def _newest_scan(holding: Iterable[tuple[str, Candidate]], predicate_type: str, most: Severity) -> tuple[str, str] | None:
+def _newest_scan(
+    holding: Iterable[tuple[str, SignatureCandidate]], predicate_type: str, most: Severity
+) -> tuple[str, str] | None:
     """The authority and the manifest of the newest scan; None when there is none. Raises Untrusted when it found too much."""
     scans = [(scan_of(one, predicate_type), name, one.manifest) for name, one in holding]
     latest = newest(scan for scan, _, _ in scans)
     if latest is None:
         return None
-    if (words := too_bad(latest, most)) is not None:
-        raise Untrusted(words, "publish a version without these vulnerabilities, or scan it again")
+    if (words := severity_violation(latest, most)) is not None:
+        raise UntrustedError(words, "publish a version without these vulnerabilities, or scan it again")
     return next((name, manifest) for scan, name, manifest in scans if scan is latest)

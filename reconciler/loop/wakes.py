@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST: Final = 3
-"""Looks at one Environment that deliveries may begin within `SPAN`: two pushes and a merge need not wait for each other."""
-SPAN: Final = 3.0
+BURST: Final = 3
+"""Looks at one Environment that deliveries may begin within `WINDOW`: two pushes and a merge need not wait for each other."""
+WINDOW: Final = 3.0
 """Seconds."""
 
 
-class Wakes:
+class WakeupLimiter:
     """Which keys deliveries call for. Safe for use by several threads.
 
     Args:
@@ -27,17 +27,17 @@ class Wakes:
         self._clock = clock
         self._lock = threading.Lock()
         self._asked: dict[str, float] = {}
-        self._began: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=MOST))
+        self._began: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=BURST))
 
-    def ask(self, key: str) -> float:
+    def request(self, key: str) -> float:
         """Note a delivery; the seconds until its look may begin, which are none unless a burst goes on."""
         now = self._clock()
         with self._lock:
             self._asked.setdefault(key, now)
             began = self._began[key]
-            return max(0.0, began[0] + SPAN - now) if len(began) == MOST else 0.0
+            return max(0.0, began[0] + WINDOW - now) if len(began) == BURST else 0.0
 
-    def begin(self, key: str) -> float | None:
+    def start(self, key: str) -> float | None:
         """Note that a look begins; the seconds since the first delivery that it answers, None when none called for it."""
         now = self._clock()
         with self._lock:

@@ -9,7 +9,7 @@ from pydantic import Field
 from reconciler.model.base import ApplicationName, Document, Metadata, Model
 
 
-class BlueprintWish(Model):
+class BlueprintRef(Model):
     """Which Blueprint, and which versions of it are welcome."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
@@ -17,7 +17,7 @@ class BlueprintWish(Model):
     catalog: str | None = None
 
 
-class PlacementWish(Model):
+class PlacementSpec(Model):
     """Where of the Environment's placements the Application shall run; all of them when nothing is said."""
 
     mode: str | None = None
@@ -27,10 +27,10 @@ class PlacementWish(Model):
 class ApplicationSpec(Model):
     """`spec` of an Application."""
 
-    blueprint: BlueprintWish
+    blueprint: BlueprintRef
     size: str | None = None
     config: dict[str, Any] = {}
-    placement: PlacementWish = PlacementWish()
+    placement: PlacementSpec = PlacementSpec()
     bind: dict[str, ApplicationName] = {}
     suspend: bool = False
 

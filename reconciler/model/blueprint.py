@@ -25,7 +25,7 @@ def short_name(name: str) -> str:
     return name.removeprefix(PREFIX)
 
 
-class Part(Model):
+class BlueprintModel(Model):
     """A part of a Blueprint. As in Kubernetes, a known field that is null is one that is not given."""
 
     @model_validator(mode="before")
@@ -64,7 +64,7 @@ def _as_list(value: Any) -> Any:
 Ranges = Annotated[list[Range], BeforeValidator(_as_list, json_schema_input_type=list[Range] | Range)]
 
 
-class Dependency(Part):
+class Dependency(BlueprintModel):
     """Another Blueprint that this one needs.
 
     With `values` it is dedicated (an own Application), without it is shared by all who need it.
@@ -82,7 +82,7 @@ class Dependency(Part):
         return blueprint_name(self.blueprint)
 
     @property
-    def key(self) -> str:
+    def bind_key(self) -> str:
         """The word by which `bind` speaks of this dependency: its alias, else the Blueprint's short name."""
         return self.alias or short_name(self.blueprint)
 
@@ -95,21 +95,21 @@ def _as_dependency(value: Any) -> Any:
 AnyDependency = Annotated[Dependency, BeforeValidator(_as_dependency, json_schema_input_type=Dependency | str)]
 
 
-class Source(Part):
+class BlueprintSource(BlueprintModel):
     """`manifests.source`: a chart or Kustomization that is not `./chart`."""
 
     kind: Literal["HelmChart", "Kustomize"]
     ref: str
 
 
-class Manifests(Part):
+class Manifests(BlueprintModel):
     """Where a Blueprint's manifests lie, seen from its own folder."""
 
     chart: str | None = None
-    source: Source | None = None
+    source: BlueprintSource | None = None
 
 
-class PlacementSchema(Part):
+class PlacementSchema(BlueprintModel):
     """How a Blueprint may be placed."""
 
     modes: list[str] = []
@@ -118,7 +118,7 @@ class PlacementSchema(Part):
     default: str | None = None
 
 
-class Upgrades(Part):
+class Upgrades(BlueprintModel):
     """Which versions may be left for this one: `blocks` forbids, `from` warns when it does not match."""
 
     from_: Annotated[Ranges, Field(alias="from")] = []
@@ -133,7 +133,7 @@ def _as_overlay(value: Any) -> Any:
 Overlay = Annotated[dict[str, Any], BeforeValidator(_as_overlay, json_schema_input_type=dict[str, Any] | None)]
 
 
-class BlueprintMetadata(Part):
+class BlueprintMetadata(BlueprintModel):
     """`metadata` of a Blueprint."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
@@ -142,7 +142,7 @@ class BlueprintMetadata(Part):
     annotations: dict[str, Label] = {}
 
 
-class BlueprintSpec(Part):
+class BlueprintSpec(BlueprintModel):
     """`spec` of a Blueprint."""
 
     version: str | None = None
@@ -160,7 +160,7 @@ class BlueprintSpec(Part):
     observability: Any = None
 
 
-class Blueprint(Part):
+class Blueprint(BlueprintModel):
     """Something that can be installed: a chart, its configuration's schema and what it needs."""
 
     api_version: Literal["catalyst.openova.io/v1alpha1", "catalyst.openova.io/v1"]

@@ -30,7 +30,7 @@ _RUNS = (
 )
 
 
-def runs_of(spec: Mapping[str, Any]) -> str:
+def release_spec_digest(spec: Mapping[str, Any]) -> str:
     """A digest over what a HelmRelease's spec makes run, alike for what we render and for what an API server gives back.
 
     On its way through YAML and Go a whole float becomes an integer, and fields of the spec that are null or empty may come or go.

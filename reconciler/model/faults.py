@@ -1,7 +1,7 @@
 """Everything that can go wrong outside a document, as one small tree.
 
 ```
-Fault                 any failure of ours to name: what, why, and what to do next
+ReconcilerError                 any failure of ours to name: what, why, and what to do next
 ├── Unavailable       the other side did not answer as it should; trying again may help
 ├── Denied            the other side refused our credentials or our rights
 ├── Missing           the thing asked for does not exist
@@ -12,7 +12,7 @@ Fault                 any failure of ours to name: what, why, and what to do nex
 └── Misconfigured     the reconciler's own configuration or installation cannot work
 ```
 
-A problem in a person's document is not a Fault but a `Problem` (see `model.problem`). `world` maps each foreign
+A problem in a person's document is not a ReconcilerError but a `Problem` (see `model.problem`). `world` maps each foreign
 exception to one of these, at its border, and no message of theirs holds a secret.
 """
 
@@ -21,7 +21,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 
-class Fault(Exception):  # noqa: N818 - the field's word for a failure; "Error" adds nothing
+class ReconcilerError(Exception):
     """A failure outside any document.
 
     Attributes:
@@ -42,49 +42,49 @@ class Fault(Exception):  # noqa: N818 - the field's word for a failure; "Error" 
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
-class Unavailable(Fault):
+class UnavailableError(ReconcilerError):
     """The other side did not answer as it should; trying again may help."""
 
     reason: ClassVar[str] = "Unavailable"
 
 
-class Denied(Fault):
+class AccessDeniedError(ReconcilerError):
     """The other side refused our credentials or our rights."""
 
     reason: ClassVar[str] = "Denied"
 
 
-class Missing(Fault):
+class NotFoundError(ReconcilerError):
     """The thing asked for does not exist."""
 
     reason: ClassVar[str] = "Missing"
 
 
-class Corrupt(Fault):
+class IntegrityError(ReconcilerError):
     """Content is not what its digest, size or format promised."""
 
     reason: ClassVar[str] = "Corrupt"
 
 
-class Untrusted(Fault):
+class UntrustedError(ReconcilerError):
     """No signature holds that the policy accepts."""
 
     reason: ClassVar[str] = "Untrusted"
 
 
-class Moved(Fault):
+class ConcurrentUpdateError(ReconcilerError):
     """A branch is no longer where we last saw it: look again, then decide again."""
 
     reason: ClassVar[str] = "Moved"
 
 
-class Rejected(Fault):
+class RejectedError(ReconcilerError):
     """A server's rule (a hook, a protected branch) turned our write down."""
 
     reason: ClassVar[str] = "Rejected"
 
 
-class Misconfigured(Fault):
+class ConfigurationError(ReconcilerError):
     """The reconciler's own configuration or installation cannot work."""
 
     reason: ClassVar[str] = "Misconfigured"

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from reconciler.model.base import ApplicationName, ClusterName, Digest, Model
-from reconciler.model.canonical import runs_of
+from reconciler.model.canonical import release_spec_digest
 from reconciler.model.trust import PredicateType
 
 
@@ -27,7 +27,7 @@ class Requirer(Model):
     in_: Annotated[str, Field(alias="in")]
 
 
-class Attested(Model):
+class AttestationEvidence(Model):
     """An attestation that a policy asks for: by which authority, and the digest of the attestation's own manifest."""
 
     predicate_type: PredicateType
@@ -35,7 +35,7 @@ class Attested(Model):
     signature: Digest
 
 
-class Evidence(Model):
+class TrustEvidence(Model):
     """Why one TrustPolicy holds for the artifact: enough to check it again with cosign alone.
 
     `policy` is its name, `policyDigest` that of its document and of the trusted roots it names, `signature` that of the
@@ -46,7 +46,7 @@ class Evidence(Model):
     policy_digest: Digest
     authority: str
     signature: Digest
-    attestations: list[Attested] = []
+    attestations: list[AttestationEvidence] = []
 
 
 class Package(Model):
@@ -64,7 +64,7 @@ class Package(Model):
     placements: list[ClusterName]
     depends_on: list[str] = []
     required_by: list[Requirer] = []
-    evidence: Annotated[list[Evidence], Field(min_length=1)]
+    evidence: Annotated[list[TrustEvidence], Field(min_length=1)]
     values: dict[str, Any] = {}
     suspend: bool = False
     entry: Digest
@@ -75,7 +75,7 @@ class Package(Model):
         return self.artifact.rpartition("@")[2]
 
     @property
-    def running(self) -> dict[str, Any]:
+    def release_spec(self) -> dict[str, Any]:
         """What of its HelmRelease's spec decides what runs, and so must be on the cluster unchanged."""
         return {
             "releaseName": self.application,
@@ -85,9 +85,9 @@ class Package(Model):
         }
 
     @cached_property
-    def runs(self) -> str:
+    def spec_digest(self) -> str:
         """The digest over that (`model.canonical.runs_of`), made once: every pass compares it."""
-        return runs_of(self.running)
+        return release_spec_digest(self.release_spec)
 
 
 class LockMetadata(Model):

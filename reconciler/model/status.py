@@ -33,7 +33,7 @@ class ReadyEvidence(Model):
     last_transition_time: str = ""
 
 
-class Evidence(Model):
+class ObservedEvidence(Model):
     """What of the HelmRelease a verdict rests on; fields are None where the object did not say."""
 
     helm_release: str
@@ -54,7 +54,7 @@ class PlacementStatus(Model):
     reason: str
     message: str
     waiting_for: list[str] | None = None
-    evidence: Evidence | None = None
+    evidence: ObservedEvidence | None = None
 
 
 class ApplicationStatus(Model):

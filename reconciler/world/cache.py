@@ -19,8 +19,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.model.faults import Misconfigured
-from reconciler.world.manifest import DIGEST, digest_of
+from reconciler.model.faults import ConfigurationError
+from reconciler.world.manifest import DIGEST, digest_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ _BLOCK = 4096  # bytes: what most file systems give to even the smallest file
 _PATIENCE = 2.0  # seconds to wait for another writer, who may have been stopped
 
 
-class Cache:
+class BlobCache:
     """Content by digest, in one directory, which is made when needed.
 
     Args:
@@ -46,13 +46,13 @@ class Cache:
     def get(self, digest: str) -> bytes | None:
         """Return the content of a digest, checked against it, or None. What does not match is removed."""
         if not DIGEST.fullmatch(digest):
-            raise Misconfigured(f"`{digest}` is no digest")
+            raise ConfigurationError(f"`{digest}` is no digest")
         path = self._directory / digest
         try:
             data = _read(path, self._size)
         except OSError:
             return None
-        if data is not None and digest_of(data) == digest:
+        if data is not None and digest_of_bytes(data) == digest:
             return data
         with contextlib.suppress(OSError):
             path.unlink()
@@ -63,7 +63,7 @@ class Cache:
 
         A disk that is full or read-only costs time later, and is no reason to fail now: nothing is raised.
         """
-        digest = digest_of(data)
+        digest = digest_of_bytes(data)
         if _on_disk(len(data)) <= self._size:
             with contextlib.suppress(OSError):
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)

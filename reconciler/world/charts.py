@@ -16,7 +16,7 @@ import zlib
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
-from reconciler.model.faults import Corrupt, Missing
+from reconciler.model.faults import IntegrityError, NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,28 +25,28 @@ if TYPE_CHECKING:
 UNPACKED_LIMIT: Final = 32 << 20  # bytes of tar; the largest public charts have about 10 MB
 FILE_LIMIT: Final = 5000
 HEADER_LIMIT: Final = 4 * FILE_LIMIT  # of tar: for each file its own, one with its long name or times, and those of folders
-REMARK_LIMIT: Final = 2048  # bytes of a header's long name or times: Python's search through them takes the square of that
-REMARKS_LIMIT: Final = 1 << 20  # bytes of all of them
-MAX_NESTED: Final = 8  # charts in charts in charts
-_REMARKS: Final = frozenset(
+PAX_HEADER_LIMIT: Final = 2048  # bytes of a header's long name or times: Python's search through them takes the square of that
+PAX_HEADERS_LIMIT: Final = 1 << 20  # bytes of all of them
+MAX_CHART_DEPTH: Final = 8  # charts in charts in charts
+_PAX_HEADERS: Final = frozenset(
     {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
 )
 _GZIP = 16 + zlib.MAX_WBITS
 _IS_DEPENDENCY: Final = re.compile(r"(?:charts/[^/._][^/]*/)*charts/[^/._][^/]*\.tgz")
 
 
-def pack(directory: Path, name: str) -> bytes:
+def pack_chart(directory: Path, name: str) -> bytes:
     """Pack a chart's directory to a `.tgz` as Helm expects it: all files under `<name>/`.
 
     The same files give the same bytes (as long as zlib stays the same): sorted, without times, owners or modes. Files and
     directories whose names begin with a dot are left out.
 
     Raises:
-        Missing: there is no such directory.
-        Corrupt: it holds a symlink or another thing that is no file, or more than fits the limits.
+        NotFoundError: there is no such directory.
+        IntegrityError: it holds a symlink or another thing that is no file, or more than fits the limits.
     """
     if not directory.is_dir():
-        raise Missing(f"there is no chart directory {directory}")
+        raise NotFoundError(f"there is no chart directory {directory}")
     packed = io.BytesIO()
     with (
         gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as zipped,
@@ -57,14 +57,14 @@ def pack(directory: Path, name: str) -> bytes:
             data = file.read_bytes()
             size += len(data)
             if size > UNPACKED_LIMIT or number > FILE_LIMIT:
-                raise Corrupt(f"the chart {directory} is larger than {FILE_LIMIT} files or {UNPACKED_LIMIT >> 20} MiB")
+                raise IntegrityError(f"the chart {directory} is larger than {FILE_LIMIT} files or {UNPACKED_LIMIT >> 20} MiB")
             member = tarfile.TarInfo(f"{name}/{file.relative_to(directory).as_posix()}")
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return packed.getvalue()
 
 
-def read(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
+def read_archive(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
     """Read a chart archive: each file's content by its path below the chart's own folder (`Chart.yaml`).
 
     Archives of dependencies (`charts/db-1.2.3.tgz`) are opened, as Helm does; their files stand below `charts/db-1.2.3.tgz/`.
@@ -74,9 +74,9 @@ def read(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
         limit: how many bytes it may have unpacked, with all that is inside.
 
     Raises:
-        Corrupt: it is no such archive, is too large, or holds anything but regular files in one folder.
+        IntegrityError: it is no such archive, is too large, or holds anything but regular files in one folder.
     """
-    return _opened(archive, limit, MAX_NESTED)
+    return _opened(archive, limit, MAX_CHART_DEPTH)
 
 
 def _opened(archive: bytes, limit: int, depth: int) -> dict[str, bytes]:
@@ -85,12 +85,12 @@ def _opened(archive: bytes, limit: int, depth: int) -> dict[str, bytes]:
         if not _IS_DEPENDENCY.fullmatch(path):
             continue
         if not depth:
-            raise Corrupt(f"the chart archive holds charts inside charts more than {MAX_NESTED} deep")
+            raise IntegrityError(f"the chart archive holds charts inside charts more than {MAX_CHART_DEPTH} deep")
         inner = _opened(files.pop(path), left, depth - 1)
         left -= sum(len(text) for text in inner.values())
         files |= {f"{path}/{below}": text for below, text in inner.items()}
         if len(files) > FILE_LIMIT:
-            raise Corrupt("the chart archive holds too many files")
+            raise IntegrityError("the chart archive holds too many files")
     return files
 
 
@@ -104,17 +104,17 @@ def _unpacked(archive: bytes, limit: int) -> tuple[dict[str, bytes], int]:
                 folder, path = _place(member)
                 folders.add(folder)
                 if path in files or len(files) >= FILE_LIMIT:
-                    raise Corrupt("the chart archive holds a file twice, or too many files")
+                    raise IntegrityError("the chart archive holds a file twice, or too many files")
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is not None:
                     files[path] = content.read()
             end = tar.offset
     except (tarfile.TarError, ValueError, EOFError, OSError, OverflowError, RecursionError) as error:
-        raise Corrupt("the chart archive is no tar file") from error
+        raise IntegrityError("the chart archive is no tar file") from error
     if raw[end:].strip(b"\0"):  # tarfile takes a broken header for the end
-        raise Corrupt("the chart archive is damaged in the middle")
+        raise IntegrityError("the chart archive is damaged in the middle")
     if len(folders) != 1:
-        raise Corrupt("the chart archive does not hold exactly one folder")
+        raise IntegrityError("the chart archive does not hold exactly one folder")
     return files, limit - len(raw)
 
 
@@ -130,12 +130,12 @@ def _counting_headers() -> type[tarfile.TarInfo]:
             """Read a header of 512 bytes, before anything that belongs to it is read."""
             header = super().frombuf(buf, encoding, errors)
             cls.headers += 1
-            if header.type in _REMARKS:
+            if header.type in _PAX_HEADERS:
                 cls.remarks += header.size
-                if header.size > REMARK_LIMIT or cls.remarks > REMARKS_LIMIT:
-                    raise Corrupt("the chart archive holds names or attributes that are too long")
+                if header.size > PAX_HEADER_LIMIT or cls.remarks > PAX_HEADERS_LIMIT:
+                    raise IntegrityError("the chart archive holds names or attributes that are too long")
             if cls.headers > HEADER_LIMIT:
-                raise Corrupt("the chart archive holds too many files and folders")
+                raise IntegrityError("the chart archive holds too many files and folders")
             return header
 
     return Header
@@ -152,7 +152,9 @@ def _files(directory: Path) -> Iterator[Path]:
         elif stat.S_ISREG(mode):
             yield entry
         else:
-            raise Corrupt(f"{entry} is no regular file", "charts hold files and directories only: put the file itself there")
+            raise IntegrityError(
+                f"{entry} is no regular file", "charts hold files and directories only: put the file itself there"
+            )
 
 
 def _inflate(archive: bytes, limit: int) -> bytes:
@@ -161,11 +163,11 @@ def _inflate(archive: bytes, limit: int) -> bytes:
     try:
         raw = unzip.decompress(archive, limit + 1)
     except zlib.error as error:
-        raise Corrupt("the chart archive is no gzip file") from error
+        raise IntegrityError("the chart archive is no gzip file") from error
     if len(raw) > limit:
-        raise Corrupt(f"the chart archive unpacks to more than {limit} bytes")
+        raise IntegrityError(f"the chart archive unpacks to more than {limit} bytes")
     if not unzip.eof or unzip.unused_data:
-        raise Corrupt("the chart archive is cut short, or something follows it")
+        raise IntegrityError("the chart archive is cut short, or something follows it")
     return raw
 
 
@@ -173,9 +175,9 @@ def _place(member: tarfile.TarInfo) -> tuple[str, str]:
     """The folder and the path below it where a member belongs; Corrupt when it is no plain file or directory."""
     path = PurePosixPath(member.name)
     if not (member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.isdir()) or member.sparse is not None:
-        raise Corrupt("the chart archive holds a link, a device or another thing that is no plain file")
+        raise IntegrityError("the chart archive holds a link, a device or another thing that is no plain file")
     if path.is_absolute() or ".." in path.parts or "\\" in member.name or not path.parts:
-        raise Corrupt("the chart archive holds a name that leads out of it")
+        raise IntegrityError("the chart archive holds a name that leads out of it")
     if len(path.parts) == 1 and not member.isdir():
-        raise Corrupt("the chart archive holds a file outside its folder")
+        raise IntegrityError("the chart archive holds a file outside its folder")
     return path.parts[0], "/".join(path.parts[1:])

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING, Final
 
 import sh
 
-from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.model.faults import ConfigurationError, UnavailableError
 from reconciler.model.trust import PREDICATE, Signer
-from reconciler.world.demands import NO_ROOT, Demands, demands_of, signer_flags, unreadable_root
+from reconciler.world.demands import NO_ROOT, WitnessRequirements, invalid_trusted_root, requirements_for, signer_flags
 from reconciler.world.old_signatures import SIGNATURE, attestation_bundle, signature_bundle
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class _Outcome:
 class Cosign:
     """One cosign program; one object serves all threads.
 
-    Every method raises `Misconfigured` when the program is missing, cannot run or is older than 3.0.6, and
-    `Unavailable` when it was killed or took about as long as it may.
+    Every method raises `ConfigurationError` when the program is missing, cannot run or is older than 3.0.6, and
+    `UnavailableError` when it was killed or took about as long as it may.
 
     Args:
         program: path of the program.
@@ -83,7 +83,7 @@ class Cosign:
     def version(self) -> tuple[int, int, int]:
         """Return the program's version; asked once, and before anything else is asked of it."""
         if self._version is None:
-            with _home() as home:
+            with _scratch_dir() as home:
                 self._version = self._ask_version(home)
         return self._version
 
@@ -94,15 +94,15 @@ class Cosign:
         must be among its subjects. Raises Misconfigured, as all that verifies, when the signer's key or trusted root is none.
         """
         told = (f"--type={predicate_type}", f"--digest={digest.removeprefix('sha256:')}", "--digestAlg=sha256")
-        return self._accepts(signer, bundle, "verify-blob-attestation", *told)
+        return self._verify(signer, bundle, "verify-blob-attestation", *told)
 
     def verify_legacy(self, payload: bytes, annotations: Mapping[str, str], digest: str, signer: Signer) -> bool:
         """Whether an old signature (a layer of a `.sig` tag and its annotations) is one of `digest` by `signer`.
 
         cosign judges the signature over the payload; only a payload that is signed is read, for the digest it names.
         """
-        bundle = signature_bundle(payload, annotations, demands_of(signer))
-        holds = bundle is not None and self._accepts(signer, bundle, "verify-blob", payload=payload)
+        bundle = signature_bundle(payload, annotations, requirements_for(signer))
+        holds = bundle is not None and self._verify(signer, bundle, "verify-blob", payload=payload)
         return holds and _claimed_digest(payload) == digest
 
     def verify_legacy_attestation(
@@ -113,7 +113,7 @@ class Cosign:
         False for two that cosign 2 could make: one with several signatures, and, where a signed time is demanded, one whose time
         stamp is over the whole envelope; in a bundle it is over the signature.
         """
-        bundle = attestation_bundle(envelope, annotations, demands_of(signer))
+        bundle = attestation_bundle(envelope, annotations, requirements_for(signer))
         return bundle is not None and self.verify_bundle(bundle, digest, signer, predicate_type)
 
     def sign(self, reference: str, key: Path, *, password: str, plain_http: bool) -> None:
@@ -123,7 +123,7 @@ class Cosign:
         without the referrers API keep them in one tag that is rewritten: the caller serialises them.
         """
         self.version()
-        with _home() as home:
+        with _scratch_dir() as home:
             (home / "config.json").write_text(_SIGNING_CONFIG, encoding="utf-8")
             (home / "root.json").write_text(NO_ROOT, encoding="utf-8")
             if self._credentials is not None:
@@ -141,7 +141,7 @@ class Cosign:
                 password=password,
             )
         if outcome.code != 0:
-            raise Misconfigured(
+            raise ConfigurationError(
                 f"cosign did not sign {reference} with {key}: {_last_line(outcome.err)}",
                 "check the key file, its password and the right to push to that repository",
             )
@@ -150,27 +150,27 @@ class Cosign:
         """Make a key pair: the paths of `<name>.key` (encrypted with the password) and `<name>.pub` in `directory`."""
         self.version()
         prefix = directory.absolute() / name
-        with _home() as home:
+        with _scratch_dir() as home:
             outcome = self._run(home, "generate-key-pair", f"--output-key-prefix={prefix}", password=password)
         if outcome.code != 0:
-            raise Misconfigured(f"cosign made no key pair {prefix}: {_last_line(outcome.err)}")
+            raise ConfigurationError(f"cosign made no key pair {prefix}: {_last_line(outcome.err)}")
         return prefix.with_name(f"{name}.key"), prefix.with_name(f"{name}.pub")
 
     def public_key(self, key: Path, password: str) -> str:
         """Return the public key (PEM) that belongs to a private key file."""
         self.version()
-        with _home() as home:
+        with _scratch_dir() as home:
             outcome = self._run(home, "public-key", f"--key={key.absolute()}", password=password)
         if outcome.code != 0:
-            raise Misconfigured(
+            raise ConfigurationError(
                 f"cosign cannot read the key {key}: {_last_line(outcome.err)}", "check the key file and its password"
             )
         return outcome.out.decode("ascii", "replace")
 
-    def _accepts(self, signer: Signer, bundle: bytes, command: str, *arguments: str, payload: bytes | None = None) -> bool:
+    def _verify(self, signer: Signer, bundle: bytes, command: str, *arguments: str, payload: bytes | None = None) -> bool:
         """Whether cosign accepts a bundle as the signer's; `payload` is what it signs, when that is not in it."""
         self.version()
-        with _home() as home:
+        with _scratch_dir() as home:
             flags = [*signer_flags(home, signer), f"--bundle={home / 'bundle.json'}", *arguments]
             (home / "bundle.json").write_bytes(bundle)
             if payload is not None:
@@ -178,16 +178,16 @@ class Cosign:
                 flags.append(str(home / "payload"))
             accepted = self._run(home, command, *flags).code == 0
         if not accepted and not signer.key:
-            self._check_root(signer)
+            self._check_trusted_root(signer)
         return accepted
 
-    def _check_root(self, signer: Signer) -> None:
+    def _check_trusted_root(self, signer: Signer) -> None:
         """Raise Misconfigured when cosign cannot read a trusted root: it says no to everything then, and not why."""
         if signer.root not in self._readable:
-            bundle = signature_bundle(b"", {SIGNATURE: _PROBE_SIGNATURE}, Demands()) or b""
+            bundle = signature_bundle(b"", {SIGNATURE: _PROBE_SIGNATURE}, WitnessRequirements()) or b""
             probe = Signer(signer.name, key=_PROBE_KEY, root=signer.root)
-            if not self._accepts(probe, bundle, "verify-blob", payload=b""):
-                raise unreadable_root(signer, "cannot be read by cosign")
+            if not self._verify(probe, bundle, "verify-blob", payload=b""):
+                raise invalid_trusted_root(signer, "cannot be read by cosign")
             self._readable.add(signer.root)
 
     def _ask_version(self, home: Path) -> tuple[int, int, int]:
@@ -196,10 +196,10 @@ class Cosign:
         oldest = ".".join(map(str, OLDEST))
         hint = f"install cosign {oldest} or newer, and give its path in the configuration"
         if outcome.code != 0 or match is None:
-            raise Misconfigured(f"{self._program} does not say which version of cosign it is", hint)
+            raise ConfigurationError(f"{self._program} does not say which version of cosign it is", hint)
         found = (int(match[1]), int(match[2]), int(match[3]))
         if found < OLDEST:
-            raise Misconfigured(f"{self._program} is cosign {'.'.join(map(str, found))}, which is too old", hint)
+            raise ConfigurationError(f"{self._program} is cosign {'.'.join(map(str, found))}, which is too old", hint)
         return found
 
     def _run(self, home: Path, command: str, *arguments: str, password: str | None = None) -> _Outcome:
@@ -211,7 +211,7 @@ class Cosign:
         outcome = self._finish(self._start([command, f"--timeout={self._timeout}s", *arguments], environment))
         late = outcome.code != 0 and time.monotonic() - started > _NEAR * self._timeout
         if late or outcome.code < 0:
-            raise Unavailable(
+            raise UnavailableError(
                 f"cosign {command} came to no answer: it "
                 + (f"took all of its {self._timeout:g} s" if late else f"was killed by signal {-outcome.code}"),
                 "try again; if it stays so, give it more time or memory",
@@ -235,11 +235,11 @@ class Cosign:
                 _bg_exc=False,
             )
         except sh.CommandNotFound:
-            raise Misconfigured(f"there is no cosign at {self._program}", hint) from None
+            raise ConfigurationError(f"there is no cosign at {self._program}", hint) from None
         except sh.ForkException:  # its text is a traceback of the child
-            raise Misconfigured(f"{self._program} is no program that runs here", hint) from None
+            raise ConfigurationError(f"{self._program} is no program that runs here", hint) from None
         except OSError as error:
-            raise Unavailable(f"cosign cannot be started now: {error.strerror}") from error
+            raise UnavailableError(f"cosign cannot be started now: {error.strerror}") from error
         if sys.platform == "linux":
             with contextlib.suppress(ProcessLookupError):
                 resource.prlimit(command.pid, resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
@@ -268,7 +268,7 @@ def _kill(command: sh.RunningCommand) -> None:
 
 
 @contextlib.contextmanager
-def _home() -> Iterator[Path]:
+def _scratch_dir() -> Iterator[Path]:
     """A private directory for one run."""
     with TemporaryDirectory(prefix="cosign-", ignore_cleanup_errors=True) as name:
         yield Path(name)

@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.model.faults import Misconfigured
-from reconciler.world.statements import once
+from reconciler.model.faults import ConfigurationError
+from reconciler.world.statements import reject_duplicate_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ NO_ROOT: Final = json.dumps({"mediaType": _ROOT_TYPE})  # a trusted root of nobo
 
 
 @dataclass(frozen=True)
-class Demands:
+class WitnessRequirements:
     """What must come with a signature of one authority.
 
     For a key the key is the authority, and neither a certificate nor a witness is looked at. Where there is none, whoever the
@@ -55,14 +55,14 @@ class Demands:
         return tuple(flag for flag, is_told in told.items() if is_told)
 
 
-def demands_of(signer: Signer) -> Demands:
+def requirements_for(signer: Signer) -> WitnessRequirements:
     """What must come with a signature of this authority. Misconfigured when its trusted root is none."""
     if signer.key:
-        return Demands()
+        return WitnessRequirements()
     root = _trusted_root(signer)
     log = bool(root.get("tlogs"))
     time = bool(root.get("timestampAuthorities")) and not log
-    return Demands(certificate=True, certificate_log=bool(root.get("ctlogs")), log=log, time=time)
+    return WitnessRequirements(certificate=True, certificate_log=bool(root.get("ctlogs")), log=log, time=time)
 
 
 def signer_flags(home: Path, signer: Signer) -> tuple[str, ...]:
@@ -72,50 +72,52 @@ def signer_flags(home: Path, signer: Signer) -> tuple[str, ...]:
     beside it, unsigned, what we would read.
 
     Raises:
-        Misconfigured: its key is none, its trusted root is none, or its identity is none that a certificate can have.
+        ConfigurationError: its key is none, its trusted root is none, or its identity is none that a certificate can have.
     """
-    flags = demands_of(signer).flags()
+    flags = requirements_for(signer).flags()
     root = home / "root.json"
     root.write_text(signer.root or NO_ROOT, encoding="utf-8")
     if signer.key:
         return (f"--key={_key_file(home, signer)}", f"--trusted-root={root}", *flags)
     if not (signer.issuer + signer.subject).isprintable():  # nor could some characters be in an argument
-        raise Misconfigured(
+        raise ConfigurationError(
             f"the issuer or the subject of the authority {signer.name} has a character that no identity has",
             "remove what cannot be printed",
         )
     return (
         f"--trusted-root={root}",
         f"--certificate-oidc-issuer={signer.issuer}",
-        f"--certificate-identity-regexp={identity(signer.subject)}",
+        f"--certificate-identity-regexp={identity_regexp(signer.subject)}",
         *flags,
     )
 
 
-def identity(subject: str) -> str:
+def identity_regexp(subject: str) -> str:
     """The pattern of an identity as Go's expression, for the whole of it; a `*` reaches past no `/` and no `@`."""
     return f"^{'[^/@]*'.join(re.escape(part) for part in subject.split('*'))}$"
 
 
-def unreadable_root(signer: Signer, why: str) -> Misconfigured:
+def invalid_trusted_root(signer: Signer, why: str) -> ConfigurationError:
     """What is wrong with an authority's trusted root."""
-    return Misconfigured(f"the trusted root of the authority {signer.name} {why}", "make it with `cosign trusted-root create`")
+    return ConfigurationError(
+        f"the trusted root of the authority {signer.name} {why}", "make it with `cosign trusted-root create`"
+    )
 
 
 def _trusted_root(signer: Signer) -> dict[str, list[Any]]:
     """The parts of a trusted root. One of another name could be a witness that we do not know to demand."""
     try:
-        root = json.loads(signer.root, object_pairs_hook=once)
+        root = json.loads(signer.root, object_pairs_hook=reject_duplicate_keys)
     except (ValueError, RecursionError):
-        raise unreadable_root(signer, "is no JSON, or has a key twice") from None
+        raise invalid_trusted_root(signer, "is no JSON, or has a key twice") from None
     if not isinstance(root, dict) or root.pop("mediaType", None) != _ROOT_TYPE:
-        raise unreadable_root(signer, f"is no object of the media type {_ROOT_TYPE}")
+        raise invalid_trusted_root(signer, f"is no object of the media type {_ROOT_TYPE}")
     if strange := sorted(root.keys() - set(_ROOT_PARTS)):
-        raise unreadable_root(signer, f"has {', '.join(strange)}, which is none of its parts: {', '.join(_ROOT_PARTS)}")
+        raise invalid_trusted_root(signer, f"has {', '.join(strange)}, which is none of its parts: {', '.join(_ROOT_PARTS)}")
     if wrong := sorted(part for part, value in root.items() if not isinstance(value, list)):
-        raise unreadable_root(signer, f"has {', '.join(wrong)}, which is no list")
+        raise invalid_trusted_root(signer, f"has {', '.join(wrong)}, which is no list")
     if not root.get("certificateAuthorities"):
-        raise unreadable_root(signer, "names no certificate authority")
+        raise invalid_trusted_root(signer, "names no certificate authority")
     return root
 
 
@@ -124,7 +126,7 @@ def _key_file(home: Path, signer: Signer) -> Path:
     try:
         base64.b64decode("".join(match[1].split()) if match else "?", validate=True)
     except binascii.Error:
-        raise Misconfigured(
+        raise ConfigurationError(
             f"the key of the authority {signer.name} is no PEM public key", "use the contents of cosign.pub"
         ) from None
     path = home / "key.pub"

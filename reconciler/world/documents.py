@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
 from reconciler.world import yaml_quick
-from reconciler.world.recent import Recent
-from reconciler.world.yaml_limits import Limits, Refused
+from reconciler.world.recent import LruCache
+from reconciler.world.yaml_limits import DocumentRejected, YamlLimits
 from reconciler.world.yaml_writer import write
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ MAX_DEPTH: Final = 64
 MAX_PARTS: Final = 50_000  # after aliases are followed: an alias bomb is many parts, however short its text
 MAX_OWN_PARTS: Final = 2_000_000  # for documents that the reconciler wrote itself
 MAX_DOCUMENTS: Final = 1_000  # in one file
-_KEPT_BYTES: Final = 64 << 20  # what `recall` keeps: by measure, 400 bytes for each part and the text
+_KEPT_BYTES: Final = 64 << 20  # what `load_cached` keeps: by measure, 400 bytes for each part and the text
 _PART_BYTES: Final = 400
 
-_kept: Recent[Source] = Recent(_KEPT_BYTES)
+_kept: LruCache[Source] = LruCache(_KEPT_BYTES)
 
 
 def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int = MAX_PARTS) -> Source:
@@ -48,7 +48,7 @@ def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int =
     """
     try:
         documents = list(islice(_documents(text, file, max_bytes, max_parts), 2))
-    except Refused as refused:
+    except DocumentRejected as refused:
         return Source(file=file, problems=(refused.problem,))
     if len(documents) != 1:
         what = "holds more than one document" if documents else "is empty"
@@ -59,7 +59,7 @@ def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int =
     return documents[0]
 
 
-def recall(text: bytes, file: str) -> Source:
+def load_cached(text: bytes, file: str) -> Source:
     """As `load` with the usual limits, but a text that was read before (under this name) is not read again.
 
     For texts without secrets that are looked at over and over. The Source is shared by all who ask: nobody may change its data.
@@ -69,7 +69,7 @@ def recall(text: bytes, file: str) -> Source:
     source = _kept.get(key)
     if source is None:
         source = load(text, file)
-        _kept.put(key, source, len(text) + _PART_BYTES * (1 + len(source.places)))
+        _kept.put(key, source, len(text) + _PART_BYTES * (1 + len(source.locations)))
     return source
 
 
@@ -77,7 +77,7 @@ def load_all(text: bytes, file: str) -> tuple[Source, ...]:
     """Read a file of up to MAX_DOCUMENTS documents; a text that is not acceptable gives one Source with its problem."""
     try:
         documents = tuple(islice(_documents(text, file, MAX_BYTES, MAX_PARTS), MAX_DOCUMENTS + 1))
-    except Refused as refused:
+    except DocumentRejected as refused:
         return (Source(file=file, problems=(refused.problem,)),)
     if len(documents) > MAX_DOCUMENTS:
         message = f"the file holds more than {MAX_DOCUMENTS} documents"
@@ -94,16 +94,20 @@ def dump(*documents: Mapping[str, Any]) -> bytes:
 
 def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterator[Source]:
     if len(text) > max_bytes:
-        raise Refused(Problem(code="TooLarge", message=f"the file is {len(text)} bytes; at most {max_bytes} are read", file=file))
+        raise DocumentRejected(
+            Problem(code="TooLarge", message=f"the file is {len(text)} bytes; at most {max_bytes} are read", file=file)
+        )
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         message = f"byte {error.start} is not UTF-8"
-        raise Refused(Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")) from None
-    found = yaml_quick.read(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
+        raise DocumentRejected(
+            Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")
+        ) from None
+    found = yaml_quick.read_fast(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
     if found is None:
         from reconciler.world import yaml_careful  # noqa: PLC0415 - ruamel.yaml takes time to import, and most texts are plain
 
-        return yaml_careful.read(decoded, file, Limits(max_bytes, MAX_DEPTH, max_parts))
-    return (Source(file=file, data=data, places=places) for data, places in found)
+        return yaml_careful.read_strictly(decoded, file, YamlLimits(max_bytes, MAX_DEPTH, max_parts))
+    return (Source(file=file, data=data, locations=places) for data, places in found)

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.faults import Corrupt
+from reconciler.model.faults import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,14 +65,14 @@ class Manifest:
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
-def digest_of(data: bytes) -> str:
+def digest_of_bytes(data: bytes) -> str:
     """The digest of some bytes: `sha256:` and 64 hexadecimal digits."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def describe(data: bytes, media_type: str) -> Descriptor:
     """The descriptor of some bytes."""
-    return Descriptor(media_type, digest_of(data), len(data))
+    return Descriptor(media_type, digest_of_bytes(data), len(data))
 
 
 def document(raw: bytes, what: str) -> dict[str, Any]:
@@ -80,27 +80,27 @@ def document(raw: bytes, what: str) -> dict[str, Any]:
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise Corrupt(f"{what}: not JSON") from error
+        raise IntegrityError(f"{what}: not JSON") from error
     if not isinstance(value, dict):
-        raise Corrupt(f"{what}: not a JSON object")
+        raise IntegrityError(f"{what}: not a JSON object")
     return value
 
 
-def items(table: Mapping[str, Any], key: str, what: str) -> list[Any]:
+def list_field(table: Mapping[str, Any], key: str, what: str) -> list[Any]:
     """Return the list under a key, empty when there is none; Corrupt when it is no list."""
     value = table.get(key) or []
     if not isinstance(value, list):
-        raise Corrupt(f"{what}: `{key}` is no list")
+        raise IntegrityError(f"{what}: `{key}` is no list")
     return value
 
 
-def manifest(raw: bytes, digest: str, what: str) -> Manifest:
+def parse_manifest(raw: bytes, digest: str, what: str) -> Manifest:
     """Read an image manifest whose bytes have been checked against `digest`; Corrupt when it is anything else."""
     table = document(raw, what)
     media_type = table.get("mediaType") or MANIFEST_TYPE  # optional in OCI manifests
     if media_type not in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE) or "manifests" in table:
-        raise Corrupt(f"{what}: not an image manifest", "push an artifact for one platform, not an index of several")
-    config = descriptor(table.get("config"), what)
+        raise IntegrityError(f"{what}: not an image manifest", "push an artifact for one platform, not an index of several")
+    config = parse_descriptor(table.get("config"), what)
     artifact_type = table.get("artifactType")
     return Manifest(
         digest=digest,
@@ -108,20 +108,20 @@ def manifest(raw: bytes, digest: str, what: str) -> Manifest:
         media_type=media_type,
         artifact_type=artifact_type if isinstance(artifact_type, str) and artifact_type else config.media_type,
         config=config,
-        layers=tuple(descriptor(layer, what) for layer in items(table, "layers", what)),
+        layers=tuple(parse_descriptor(layer, what) for layer in list_field(table, "layers", what)),
         annotations=_annotations(table),
     )
 
 
-def descriptor(entry: object, what: str) -> Descriptor:
+def parse_descriptor(entry: object, what: str) -> Descriptor:
     """Read one descriptor; Corrupt when it has no sha256 digest or no size."""
     if not isinstance(entry, dict):
-        raise Corrupt(f"{what}: a descriptor is missing or no object")
+        raise IntegrityError(f"{what}: a descriptor is missing or no object")
     digest, size = entry.get("digest"), entry.get("size")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
-        raise Corrupt(f"{what}: a descriptor has no sha256 digest")
+        raise IntegrityError(f"{what}: a descriptor has no sha256 digest")
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise Corrupt(f"{what}: a descriptor has no size")
+        raise IntegrityError(f"{what}: a descriptor has no size")
     return Descriptor(
         media_type=_text(entry.get("mediaType")),
         digest=digest,

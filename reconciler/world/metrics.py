@@ -33,20 +33,20 @@ class Metrics:
             "reconciler_deliveries", "Requests to the webhook, by what came of them.", ["result"], registry=here
         )
 
-    def passed(self, result: str, seconds: float) -> None:
+    def record_pass(self, result: str, seconds: float) -> None:
         """Count a pass."""
         self._passes.labels(result).inc()
         self._seconds.observe(seconds)
 
-    def woke(self, seconds: float) -> None:
+    def record_wakeup(self, seconds: float) -> None:
         """Note how long after a delivery its pass began."""
         self._wakes.observe(seconds)
 
-    def delivered(self, result: str) -> None:
+    def record_delivery(self, result: str) -> None:
         """Count a request to the webhook."""
         self._deliveries.labels(result).inc()
 
-    def watch(self, name: str, what: str, value: Callable[[], float]) -> None:
+    def gauge(self, name: str, what: str, value: Callable[[], float]) -> None:
         """Have a number looked up whenever it is asked for."""
         Gauge(name, what, registry=self._registry).set_function(value)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.model.faults import Corrupt, Denied, Missing, Unavailable
+from reconciler.model.faults import AccessDeniedError, IntegrityError, NotFoundError, UnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Mirrored:
+class MirroredRegistry:
     """Registries and their mirrors as one; safe for use by several threads, as the client is.
 
-    Each method asks one place after another, until one answers. When none does, the Fault is the named repository's own unless
-    that is `Missing`, else a mirror's; so `Missing` is said only when every place said it. `Misconfigured` is raised at once.
+    Each method asks one place after another, until one answers. When none does, the ReconcilerError is the named repository's
+    own unless that is `NotFoundError`, else a mirror's; so `NotFoundError` is said only when every place said it.
+    `Misconfigured` is raised at once.
 
     Args:
         registry: the client, which asks one place; its `replaceable` hosts are not waited for again and again.
@@ -39,7 +40,7 @@ class Mirrored:
         """Close idle connections."""
         self.registry.close()
 
-    def places(self, repository: str) -> tuple[str, ...]:
+    def locations(self, repository: str) -> tuple[str, ...]:
         """Where a repository can be had from: its mirrors, and at last itself."""
         host, _, path = repository.partition("/")
         return *(f"{prefix}/{path}" for prefix in self._mirrors.get(host, ())), repository
@@ -50,7 +51,7 @@ class Mirrored:
         The other way round, a mirror that is no longer fed would hide new versions for ever, and keep those that were withdrawn;
         and lists of tags are small.
         """
-        *mirrors, named = self.places(repository)
+        *mirrors, named = self.locations(repository)
         return _first((named, *mirrors), named, self.registry.tags)
 
     def resolve(self, repository: str, tag: str) -> str:
@@ -66,16 +67,16 @@ class Mirrored:
         return self._nearest(repository, lambda place: self.registry.blob(place, blob, limit=limit))
 
     def _nearest(self, repository: str, ask: Callable[[str], T]) -> T:
-        return _first(self.places(repository), repository, ask)
+        return _first(self.locations(repository), repository, ask)
 
 
 def _first(places: Iterable[str], named: str, ask: Callable[[str], T]) -> T:
-    """The first answer; else the most telling Fault."""
-    faults: dict[str, Corrupt | Denied | Missing | Unavailable] = {}
+    """The first answer; else the most telling ReconcilerError."""
+    faults: dict[str, IntegrityError | AccessDeniedError | NotFoundError | UnavailableError] = {}
     for place in places:
         try:
             return ask(place)
-        except (Corrupt, Denied, Missing, Unavailable) as fault:
+        except (IntegrityError, AccessDeniedError, NotFoundError, UnavailableError) as fault:
             faults[place] = fault
     own = faults.pop(named)
-    raise next((fault for fault in (own, *faults.values()) if not isinstance(fault, Missing)), own)
+    raise next((fault for fault in (own, *faults.values()) if not isinstance(fault, NotFoundError)), own)

@@ -15,12 +15,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.world.statements import once
+from reconciler.world.statements import reject_duplicate_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.world.demands import Demands
+    from reconciler.world.demands import WitnessRequirements
 
 SIGNATURE: Final = "dev.cosignproject.cosign/signature"
 _CERTIFICATE: Final = "dev.sigstore.cosign/certificate"
@@ -31,7 +31,7 @@ _TYPE: Final = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*")
 
 
-def signature_bundle(payload: bytes, annotations: Mapping[str, str], demands: Demands) -> bytes | None:
+def signature_bundle(payload: bytes, annotations: Mapping[str, str], demands: WitnessRequirements) -> bytes | None:
     """The bundle of a signature over a payload; None when what is demanded is not there, or cannot be read."""
     digest = base64.b64encode(hashlib.sha256(payload).digest()).decode()
     signature = {
@@ -41,24 +41,24 @@ def signature_bundle(payload: bytes, annotations: Mapping[str, str], demands: De
     return _bundle({"messageSignature": signature}, annotations, demands)
 
 
-def attestation_bundle(envelope: bytes, annotations: Mapping[str, str], demands: Demands) -> bytes | None:
+def attestation_bundle(envelope: bytes, annotations: Mapping[str, str], demands: WitnessRequirements) -> bytes | None:
     """The bundle of a DSSE envelope; None when it cannot be read, or what is demanded is not there or cannot be read."""
     if envelope.count(b"{") + envelope.count(b"[") > _PARTS:
         return None
     try:
-        return _bundle({"dsseEnvelope": json.loads(envelope, object_pairs_hook=once)}, annotations, demands)
+        return _bundle({"dsseEnvelope": json.loads(envelope, object_pairs_hook=reject_duplicate_keys)}, annotations, demands)
     except (ValueError, RecursionError):
         return None
 
 
-def _bundle(content: Mapping[str, Any], annotations: Mapping[str, str], demands: Demands) -> bytes | None:
+def _bundle(content: Mapping[str, Any], annotations: Mapping[str, str], demands: WitnessRequirements) -> bytes | None:
     """What is not demanded stays behind: cosign would refuse a log's entry of a kind that it does not know, asked for or not."""
     try:
         material = _certificate(annotations[_CERTIFICATE]) if demands.certificate else {"publicKey": {"hint": ""}}
         if demands.log:
-            material |= _log(json.loads(annotations[_LOG], object_pairs_hook=once))
+            material |= _log(json.loads(annotations[_LOG], object_pairs_hook=reject_duplicate_keys))
         if demands.time:
-            material |= _time(json.loads(annotations[_TIME], object_pairs_hook=once))
+            material |= _time(json.loads(annotations[_TIME], object_pairs_hook=reject_duplicate_keys))
         # what could be read may still be too deep to be written
         return json.dumps({"mediaType": _TYPE, "verificationMaterial": material, **content}).encode()
     except (ValueError, TypeError, KeyError, RecursionError):
@@ -74,7 +74,7 @@ def _certificate(text: str) -> dict[str, Any]:
 
 def _log(promised: Any) -> dict[str, Any]:
     entry = promised["Payload"]
-    kind = json.loads(base64.b64decode(entry["body"], validate=True), object_pairs_hook=once)
+    kind = json.loads(base64.b64decode(entry["body"], validate=True), object_pairs_hook=reject_duplicate_keys)
     told = {
         "logIndex": entry["logIndex"],
         "logId": {"keyId": base64.b64encode(bytes.fromhex(entry["logID"])).decode()},

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,45 +31,45 @@ MOST_HEADERS: Final = 16 * 1024  # bytes
 MOST_CONNECTIONS: Final = 128
 REQUEST_SECONDS: Final = 10.0  # for a whole request, from the connection or the last answer on
 KEEP_ALIVE: Final = 5  # seconds
-GRACE: Final = 2  # seconds for requests under way at the end
+REQUEST_GRACE: Final = 2  # seconds for requests under way at the end
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebhookResponse:
     """An answer: its status, and words for who reads the sender's log."""
 
     status: int
     words: str
 
 
-class Webhook(Protocol):
+class DeliveryHandler(Protocol):
     """What takes deliveries; `loop.deliveries.Deliveries` in earnest. Called by one thread."""
 
-    def refusal(self, headers: Mapping[str, str]) -> Answer | None:
+    def precheck(self, headers: Mapping[str, str]) -> WebhookResponse | None:
         """An answer when the headers alone call for one; the body is then not read."""
 
-    def take(self, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def handle(self, headers: Mapping[str, str], body: bytes | None) -> WebhookResponse:
         """The answer to a whole body; None for one that is larger than `MOST_BODY`."""
 
 
 @dataclass(frozen=True)
-class Signs:
+class Probes:
     """What is told of the process.
 
     Attributes:
-        broken: what keeps it from living, in words; nothing while it lives.
-        unready: what keeps it from being ready, likewise.
+        liveness: what keeps it from living, in words; nothing while it lives.
+        readiness: what keeps it from being ready, likewise.
         metrics: all measurements as text, and its content type.
     """
 
-    broken: Callable[[], list[str]]
-    unready: Callable[[], list[str]]
+    liveness: Callable[[], list[str]]
+    readiness: Callable[[], list[str]]
     metrics: Callable[[], tuple[bytes, str]]
 
 
-class Receiver:
+class HttpServer:
     """The server; it listens from the start, and answers inside a `with`.
 
     Args:
@@ -80,10 +80,12 @@ class Receiver:
         patience: seconds that a request may take.
 
     Raises:
-        Misconfigured: it cannot listen there.
+        ConfigurationError: it cannot listen there.
     """
 
-    def __init__(self, host: str, port: int, signs: Signs, webhook: Webhook | None, *, patience: float = REQUEST_SECONDS) -> None:
+    def __init__(
+        self, host: str, port: int, signs: Probes, webhook: DeliveryHandler | None, *, patience: float = REQUEST_SECONDS
+    ) -> None:
         class Connection(_Bounded):  # uvicorn makes them itself, of a class
             seconds = patience
 
@@ -91,7 +93,9 @@ class Receiver:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             self._socket = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
         except (OSError, UnicodeError) as error:
-            raise Misconfigured(f"the server cannot listen on {host} port {port}: {error}", "set another http.listen") from None
+            raise ConfigurationError(
+                f"the server cannot listen on {host} port {port}: {error}", "set another http.listen"
+            ) from None
         # Inherited by each connection: an answer's body must not wait for the acknowledgement of its head.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._socket.getsockname()[1]
@@ -107,7 +111,7 @@ class Receiver:
             server_header=False,
             backlog=MOST_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=REQUEST_GRACE,
             h11_max_incomplete_event_size=MOST_HEADERS,
         )
         self._server = uvicorn.Server(config)
@@ -119,7 +123,7 @@ class Receiver:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.should_exit = True
-        self._thread.join(2 * GRACE)
+        self._thread.join(2 * REQUEST_GRACE)
         self._socket.close()
 
 
@@ -159,12 +163,12 @@ class _Bounded(H11Protocol):
         self._end = self.loop.call_later(self.seconds, self.transport.abort)
 
 
-def _app(signs: Signs, webhook: Webhook | None) -> Starlette:
+def _app(signs: Probes, webhook: DeliveryHandler | None) -> Starlette:
     async def healthz(_: Request) -> Response:
-        return _state(signs.broken())
+        return _state(signs.liveness())
 
     async def readyz(_: Request) -> Response:
-        return _state(signs.unready())
+        return _state(signs.readiness())
 
     async def metrics(_: Request) -> Response:
         text, kind = signs.metrics()
@@ -174,10 +178,10 @@ def _app(signs: Signs, webhook: Webhook | None) -> Starlette:
     if webhook is not None:
 
         async def deliver(request: Request) -> Response:
-            answer = webhook.refusal(request.headers)
+            answer = webhook.precheck(request.headers)
             if answer is None:
                 try:
-                    answer = webhook.take(request.headers, await _body(request))
+                    answer = webhook.handle(request.headers, await _body(request))
                 except ClientDisconnect:
                     return Response(status_code=400)
             return _json({"result": answer.words}, answer.status)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 V = TypeVar("V")
 
 
-class Recent(Generic[V]):
+class LruCache(Generic[V]):
     """An LRU cache: values by key, of which the least recently used go first. Safe for use by several threads.
 
     Args:

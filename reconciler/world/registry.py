@@ -17,22 +17,22 @@ from urllib.parse import urlencode, urlsplit
 
 from oras.container import Container
 
-from reconciler.model.faults import Corrupt, Misconfigured, Missing, Rejected
+from reconciler.model.faults import ConfigurationError, IntegrityError, NotFoundError, RejectedError
 from reconciler.world.manifest import (
     DIGEST,
     DOCKER_MANIFEST_TYPE,
     INDEX_TYPE,
     MANIFEST_TYPE,
     describe,
-    descriptor,
-    digest_of,
+    digest_of_bytes,
     document,
-    items,
+    list_field,
+    parse_descriptor,
 )
-from reconciler.world.manifest import manifest as read_manifest
+from reconciler.world.manifest import parse_manifest as read_manifest
 from reconciler.world.registry_hosts import Hosts
 from reconciler.world.registry_http import Transport
-from reconciler.world.registry_silences import Silences
+from reconciler.world.registry_silences import HostCircuitBreaker
 from reconciler.world.registry_urls import join, origin
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.world.manifest import Descriptor, Manifest
-    from reconciler.world.registry_answers import Answer
+    from reconciler.world.registry_answers import RegistryResponse
 
 _ACCEPT = f"{MANIFEST_TYPE}, {INDEX_TYPE}, {DOCKER_MANIFEST_TYPE}"
 
@@ -60,7 +60,8 @@ class Registry:
     """A client for all registries; one object serves all threads.
 
     A repository is `host[:port]/path`, where the host holds a dot or a port. Every method raises `Unavailable`,
-    `Denied`, `Missing` or `Corrupt`, pushes also `Rejected`; a repository or digest that is none is `Misconfigured`.
+    `Denied`, `NotFoundError` or `IntegrityError`, pushes also `RejectedError`; a repository or digest that is none is
+    `ConfigurationError`.
 
     Args:
         plain_http: hosts spoken to without TLS.
@@ -79,7 +80,7 @@ class Registry:
         plain_http: Collection[str] = (),
         authorities: Mapping[str, Path] | None = None,
         token_hosts: Mapping[str, Collection[str]] | None = None,
-        replaceable: Collection[str] = (),
+        has_mirror: Collection[str] = (),
         credentials: Path | None = None,
         timeout: float = 15.0,
         attempts: int = 3,
@@ -88,7 +89,7 @@ class Registry:
         self._hosts = Hosts(frozenset(plain_http), authorities or {}, token_hosts or {})
         self._transport = Transport(
             hosts=self._hosts,
-            silences=Silences(replaceable, clock),
+            silences=HostCircuitBreaker(has_mirror, clock),
             credentials=credentials,
             timeout=timeout,
             attempts=attempts,
@@ -98,7 +99,7 @@ class Registry:
         """Close idle connections."""
         self._transport.close()
 
-    def together(self) -> AbstractContextManager[None]:
+    def shared_deadline(self) -> AbstractContextManager[None]:
         """Meanwhile all that this thread asks for may take as long as one answer may; what comes too late is `Unavailable`."""
         return self._transport.together()
 
@@ -109,7 +110,7 @@ class Registry:
     def tags(self, repository: str) -> tuple[str, ...]:
         """Return all tags in the registry's order, at most 10,000; what is no tag by the specification is left out."""
         what = f"the tags of {repository}"
-        with self.together():
+        with self.shared_deadline():
             return self._tags(self._url(_container(repository).tags_url(1000)), what)
 
     def _tags(self, url: str, what: str) -> tuple[str, ...]:
@@ -118,7 +119,7 @@ class Registry:
             answer = self._transport.request("GET", url, what, limit=_TAG_BYTES)
             page = document(answer.body, what).get("tags") or []
             if not isinstance(page, list):
-                raise Corrupt(f"{what}: the list is no list")
+                raise IntegrityError(f"{what}: the list is no list")
             seen.update((tag, None) for tag in page if isinstance(tag, str) and _TAG.fullmatch(tag))
             if len(seen) > _TAG_LIMIT:
                 break
@@ -126,14 +127,14 @@ class Registry:
             if following is None:
                 return tuple(seen)
             url = following
-        raise Corrupt(f"{what}: the list does not end within {_TAG_LIMIT} tags or {_TAG_PAGES} pages")
+        raise IntegrityError(f"{what}: the list does not end within {_TAG_LIMIT} tags or {_TAG_PAGES} pages")
 
     def resolve(self, repository: str, tag: str) -> str:
         """Return the digest that a tag names now, computed from the manifest's bytes, not taken from a header."""
         return self._manifest(repository, tag).digest
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """Return the image manifest with this digest; an index of several is `Corrupt`, as no artifact of ours."""
+        """Return the image manifest with this digest; an index of several is `IntegrityError`, as no artifact of ours."""
         what = f"the manifest {repository}@{digest}"
         answer = self._manifest(repository, digest)
         _verify(answer, digest, what)
@@ -143,11 +144,11 @@ class Registry:
         """Return a blob whole; refused before it is fetched when it is said to be larger than `limit` bytes."""
         what = f"the blob {repository}@{blob.digest}"
         if blob.size > limit:
-            raise Corrupt(f"{what}: {blob.size} bytes where at most {limit} are accepted")
+            raise IntegrityError(f"{what}: {blob.size} bytes where at most {limit} are accepted")
         url = self._url(_container(repository).get_blob_url(_checked_digest(blob.digest)))
         answer = self._transport.request("GET", url, what, limit=blob.size)
         if len(answer.body) != blob.size:
-            raise Corrupt(f"{what}: {len(answer.body)} bytes where the manifest says {blob.size}")
+            raise IntegrityError(f"{what}: {len(answer.body)} bytes where the manifest says {blob.size}")
         _verify(answer, blob.digest, what)
         return answer.body
 
@@ -155,15 +156,15 @@ class Registry:
         """Return what refers to a manifest (signatures, attestations), at most 64; empty when nothing does.
 
         Asks the referrers API, and where there is none reads the fallback tag `sha256-<hex>` (specification:
-        "Referrers Tag Schema"). More than 64 is `Corrupt`: reading them all is how a registry would stall us.
+        "Referrers Tag Schema"). More than 64 is `IntegrityError`: reading them all is how a registry would stall us.
         """
         what = f"the referrers of {repository}@{digest}"
         found: dict[str, Descriptor] = {}
         for entry in self._referrer_entries(repository, _checked_digest(digest), what):
-            referrer = descriptor(entry, what)
+            referrer = parse_descriptor(entry, what)
             found[referrer.digest] = referrer
             if len(found) > REFERRER_LIMIT:
-                raise Corrupt(
+                raise IntegrityError(
                     f"{what}: more than the {REFERRER_LIMIT} that are read",
                     "remove superfluous signatures and attestations from the registry",
                 )
@@ -175,13 +176,13 @@ class Registry:
         what = f"the blob {repository}@{blob.digest}"
         try:
             self._transport.request("HEAD", self._url(container.get_blob_url(blob.digest)), what, limit=0)
-        except Missing:
+        except NotFoundError:
             self._upload(self._url(container.upload_blob_url()), data, blob.digest, what)
         return blob
 
     def push_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None) -> str:
         """Upload a manifest, under a tag when one is given, and return its digest. An existing tag is moved."""
-        digest = digest_of(raw)
+        digest = digest_of_bytes(raw)
         url = self._url(_container(repository).manifest_url(_checked_tag(tag) if tag else digest))
         what = f"the manifest {repository}:{tag}" if tag else f"the manifest {repository}@{digest}"
         self._transport.request("PUT", url, what, limit=65536, headers={"Content-Type": media_type}, data=raw)
@@ -191,7 +192,7 @@ class Registry:
         host, _, rest = path.partition("/")
         return f"{self._hosts.base(host)}/{rest}"
 
-    def _manifest(self, repository: str, reference: str) -> Answer:
+    def _manifest(self, repository: str, reference: str) -> RegistryResponse:
         """Fetch a manifest by digest or tag, as it is stored."""
         by_digest = reference.startswith("sha256:")
         what = f"the manifest {repository}{'@' if by_digest else ':'}{reference}"
@@ -206,21 +207,21 @@ class Registry:
         try:
             answer = self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": INDEX_TYPE})
             if _next(answer, url, what) is not None:
-                raise Corrupt(f"{what}: the list does not fit one page, and at most {REFERRER_LIMIT} are read")
+                raise IntegrityError(f"{what}: the list does not fit one page, and at most {REFERRER_LIMIT} are read")
             raw = answer.body
-        except Missing:
+        except NotFoundError:
             try:
                 raw = self._manifest(repository, digest.replace(":", "-")).body
-            except Missing:
+            except NotFoundError:
                 return []
-        return items(document(raw, what), "manifests", what)
+        return list_field(document(raw, what), "manifests", what)
 
     def _upload(self, url: str, data: bytes, digest: str, what: str) -> None:
         """Upload in one piece: POST for a place, PUT to it. The place must be the registry's own."""
         answer = self._transport.request("POST", url, what, limit=65536, data=b"")
         place = join(url, answer.headers.get("Location", ""), what)
         if answer.status != HTTPStatus.ACCEPTED or origin(place) != origin(url):
-            raise Rejected(f"{what}: the registry offers no place of its own to upload to")
+            raise RejectedError(f"{what}: the registry offers no place of its own to upload to")
         place += ("&" if urlsplit(place).query else "?") + urlencode({"digest": digest})
         headers = {"Content-Type": "application/octet-stream"}
         self._transport.request("PUT", place, what, limit=65536, headers=headers, data=data)
@@ -229,36 +230,36 @@ class Registry:
 def _container(repository: str) -> Container:
     """Parse `host[:port]/path`. Stricter than oras, which would fill in docker.io and `latest`."""
     if not _REPOSITORY.fullmatch(repository):
-        raise Misconfigured(f"`{repository}` is no repository", "write host/path or host:port/path, in lower case")
+        raise ConfigurationError(f"`{repository}` is no repository", "write host/path or host:port/path, in lower case")
     return Container(repository)
 
 
 def _checked_digest(digest: str) -> str:
     if not DIGEST.fullmatch(digest):
-        raise Misconfigured(f"`{digest}` is no digest", "write sha256: and 64 hexadecimal digits")
+        raise ConfigurationError(f"`{digest}` is no digest", "write sha256: and 64 hexadecimal digits")
     return digest
 
 
 def _checked_tag(tag: str) -> str:
     if not _TAG.fullmatch(tag):
-        raise Misconfigured(f"`{tag}` is no tag")
+        raise ConfigurationError(f"`{tag}` is no tag")
     return tag
 
 
-def _verify(answer: Answer, digest: str, what: str) -> None:
+def _verify(answer: RegistryResponse, digest: str, what: str) -> None:
     if answer.digest != digest:
-        raise Corrupt(
+        raise IntegrityError(
             f"{what}: the registry sends other content ({answer.digest})",
             "its storage is damaged or something between rewrites answers; push the artifact again",
         )
 
 
-def _next(answer: Answer, url: str, what: str) -> str | None:
+def _next(answer: RegistryResponse, url: str, what: str) -> str | None:
     """The next page that a `Link` header (RFC 8288) names, or None; it must be the registry's own."""
     match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', answer.headers.get("Link", ""))
     if match is None:
         return None
     following = join(url, match[1], what)
     if origin(following) != origin(url):
-        raise Corrupt(f"{what}: the next page is said to be on another host")
+        raise IntegrityError(f"{what}: the next page is said to be on another host")
     return following

@@ -1,4 +1,4 @@
-"""What a registry's answer means: success, or which Fault, and whether asking again may help."""
+"""What a registry's answer means: success, or which ReconcilerError, and whether asking again may help."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.faults import Denied, Missing, Rejected, Unavailable
+from reconciler.model.faults import AccessDeniedError, NotFoundError, RejectedError, UnavailableError
 from reconciler.world.registry_urls import host_of
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True)
-class Answer:
+class RegistryResponse:
     """A registry's answer, read to its end.
 
     Attributes:
@@ -37,7 +37,7 @@ class Answer:
     digest: str
 
 
-class Passing(Unavailable):
+class RetryableError(UnavailableError):
     """Unavailable, and worth another attempt after `wait` seconds (None: as the back-off says)."""
 
     def __init__(self, message: str, hint: str = "", wait: float | None = None) -> None:
@@ -45,25 +45,25 @@ class Passing(Unavailable):
         self.wait = wait
 
 
-class Silent(Passing):
+class NoResponseError(RetryableError):
     """Nothing came, or not all of it in time: it is asking that costs time here, not the answer."""
 
 
-def accept(method: str, what: str, url: str, answer: Answer) -> Answer:
-    """Return a successful answer; raise the Fault that any other one means."""
+def raise_for_status(method: str, what: str, url: str, answer: RegistryResponse) -> RegistryResponse:
+    """Return a successful answer; raise the ReconcilerError that any other one means."""
     status, host = answer.status, host_of(url)
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return answer
     said = f"{host} answers {status}{_codes(answer.body)}"
     if status == HTTPStatus.NOT_FOUND:
-        raise Missing(f"{what}: no such thing in the registry ({said})")
+        raise NotFoundError(f"{what}: no such thing in the registry ({said})")
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise Denied(f"{what}: {said}", f"check the credentials for {host} and their rights")
+        raise AccessDeniedError(f"{what}: {said}", f"check the credentials for {host} and their rights")
     if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Passing(f"{what}: {said}", wait=_retry_after(answer.headers))
+        raise RetryableError(f"{what}: {said}", wait=_retry_after(answer.headers))
     if method != "GET" and status >= HTTPStatus.BAD_REQUEST:
-        raise Rejected(f"{what}: {said}")
-    raise Unavailable(f"{what}: {said}")
+        raise RejectedError(f"{what}: {said}")
+    raise UnavailableError(f"{what}: {said}")
 
 
 def _codes(body: bytes) -> str:
@@ -87,7 +87,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 def backoff(error: Exception, left: float) -> bool | float:
     """Tell stamina whether, and after how long, to try again, when so many seconds are left for all attempts."""
-    if not isinstance(error, Passing):
+    if not isinstance(error, RetryableError):
         return False
     if error.wait is None:
         return left > 0

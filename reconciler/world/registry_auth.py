@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 from urllib.request import parse_http_list
 
-from reconciler.model.faults import Denied, Misconfigured
+from reconciler.model.faults import AccessDeniedError, ConfigurationError
 from reconciler.world.registry_answers import json_object
 from reconciler.world.registry_urls import host_of, join, origin
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Credentials:
+class RegistryCredentials:
     """The credentials of all registries.
 
     Attributes:
@@ -38,7 +38,7 @@ class Credentials:
         """Return `Basic ...` for this `host` or `host:port`, or None when there is nothing for it.
 
         Raises:
-            Misconfigured: the file cannot be read or is no docker config.json.
+            ConfigurationError: the file cannot be read or is no docker config.json.
         """
         for name, entry in self._auths().items():
             if re.sub(r"^https?://|/.*$", "", name) == host and isinstance(entry, dict):
@@ -53,9 +53,9 @@ class Credentials:
             auths = json.loads(self.file.read_bytes()).get("auths", {})
         except (OSError, ValueError, AttributeError, RecursionError):
             # the cause is left out: a decoder's message may quote the file
-            raise Misconfigured(f"the registry credentials in {self.file} cannot be read", hint) from None
+            raise ConfigurationError(f"the registry credentials in {self.file} cannot be read", hint) from None
         if not isinstance(auths, dict):
-            raise Misconfigured(f"the registry credentials in {self.file} have no `auths` table", hint)
+            raise ConfigurationError(f"the registry credentials in {self.file} have no `auths` table", hint)
         return auths
 
 
@@ -81,15 +81,15 @@ def token_url(challenge: str, asked: str, what: str, elsewhere: Collection[str])
         elsewhere: origins other than the registry's own that may be asked for a token.
 
     Raises:
-        Denied: it is at another place, which would see the credentials.
-        Corrupt: it is no address.
+        AccessDeniedError: it is at another place, which would see the credentials.
+        IntegrityError: it is no address.
     """
     pairs = (part.partition("=") for part in parse_http_list(challenge))
     parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
     realm = join(asked, parameters.get("realm", ""), what)
     if origin(realm) not in {origin(asked), *elsewhere}:
         host, other = host_of(asked), host_of(realm)
-        raise Denied(
+        raise AccessDeniedError(
             f"{what}: {host} wants us to fetch a token from {other}; credentials go to the registry's own host only",
             f"if {other} issues its tokens, over https, list it under registry.hosts: {{host: {host}, tokenHosts: [{other}]}}",
         )
@@ -98,7 +98,7 @@ def token_url(challenge: str, asked: str, what: str, elsewhere: Collection[str])
     return base + ("&" if urlsplit(base).query else "?") + query if query else base
 
 
-def token_in(body: bytes) -> str | None:
+def parse_token(body: bytes) -> str | None:
     """The token that a token server sends; None when it is none that may stand in a header."""
     answer = json_object(body)
     token = answer.get("token") or answer.get("access_token")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.model.faults import ConfigurationError, UnavailableError
 from reconciler.world.registry_urls import host_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Hosts:
         """What urllib3 holds a host's certificate against: its own authority's file, else (nothing said) the system's.
 
         Raises:
-            Misconfigured: the file cannot be read. It is looked at each time, so that it may be changed at any time.
+            ConfigurationError: the file cannot be read. It is looked at each time, so that it may be changed at any time.
         """
         file, host = self._authority(url), host_of(url)
         if file is None:
@@ -53,15 +53,15 @@ class Hosts:
             with file.open("rb"):  # the reason, when it cannot be opened
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(file))
         except ssl.SSLError:
-            raise Misconfigured(f"the CA file {file} of {host} holds no certificates", "it must be in PEM form") from None
+            raise ConfigurationError(f"the CA file {file} of {host} holds no certificates", "it must be in PEM form") from None
         except OSError as error:
-            raise Misconfigured(
+            raise ConfigurationError(
                 f"the CA file {file} of {host} cannot be read: {error.strerror}", "correct `ca` under registry.hosts"
             ) from None
         return {"ca_certs": str(file)}
 
-    def mistrust(self, url: str, what: str, error: BaseException) -> Unavailable | None:
-        """The Fault of a certificate that does not hold; None when that is not what went wrong."""
+    def certificate_error(self, url: str, what: str, error: BaseException) -> UnavailableError | None:
+        """The ReconcilerError of a certificate that does not hold; None when that is not what went wrong."""
         reason = _certificate_error(error)
         if reason is None:
             return None
@@ -75,7 +75,7 @@ class Hosts:
         else:
             hint = f"add its CA under registry.hosts: {{host: {host}, ca: FILE}}"
         words = reason.verify_message.rstrip(".")
-        return Unavailable(f"{what}: {host} shows a certificate that cannot be verified: {words}", hint)
+        return UnavailableError(f"{what}: {host} shows a certificate that cannot be verified: {words}", hint)
 
     def _authority(self, url: str) -> Path | None:
         """A host's own authority; `host:443` is the same host by https as `host`."""

@@ -30,19 +30,19 @@ import stamina
 import urllib3
 from urllib3.exceptions import NewConnectionError
 
-from reconciler.model.faults import Corrupt, Denied, Unavailable
-from reconciler.world.recent import Recent
-from reconciler.world.registry_answers import Answer, Passing, Silent, accept, backoff
-from reconciler.world.registry_auth import Credentials, token_in, token_url
+from reconciler.model.faults import AccessDeniedError, IntegrityError, UnavailableError
+from reconciler.world.recent import LruCache
+from reconciler.world.registry_answers import NoResponseError, RegistryResponse, RetryableError, backoff, raise_for_status
+from reconciler.world.registry_auth import RegistryCredentials, parse_token, token_url
 from reconciler.world.registry_urls import host_of, join, origin
-from reconciler.world.registry_wire import PATIENCE, bounded_pools
+from reconciler.world.registry_wire import READ_TIMEOUT_FACTOR, bounded_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from reconciler.world.registry_hosts import Hosts
-    from reconciler.world.registry_silences import Silences
+    from reconciler.world.registry_silences import HostCircuitBreaker
 
 _CHUNK = 65536
 _REDIRECTS = 5
@@ -61,17 +61,19 @@ class Transport:
         credentials: a docker `config.json`; None for anonymous access.
         timeout: seconds to connect, and seconds without a byte. A whole answer may take four times that, and nothing is sent
             any more for a request after as long.
-        attempts: how often a request is sent before `Unavailable` is raised; a host that was silent before is asked once.
+        attempts: how often a request is sent before `UnavailableError` is raised; a host that was silent before is asked once.
     """
 
-    def __init__(self, *, hosts: Hosts, silences: Silences, credentials: Path | None, timeout: float, attempts: int) -> None:
+    def __init__(
+        self, *, hosts: Hosts, silences: HostCircuitBreaker, credentials: Path | None, timeout: float, attempts: int
+    ) -> None:
         self._hosts = hosts
         self._silences = silences
-        self._credentials = Credentials(credentials)
+        self._credentials = RegistryCredentials(credentials)
         self._timeout = timeout
-        self._patience = PATIENCE * timeout
+        self._patience = READ_TIMEOUT_FACTOR * timeout
         self._attempts = attempts
-        self._tokens = Recent[str](_TOKENS)
+        self._tokens = LruCache[str](_TOKENS)
         self._pools = bounded_pools()
         self._until: ContextVar[float] = ContextVar("until", default=math.inf)
 
@@ -97,22 +99,22 @@ class Transport:
         limit: int,
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
-    ) -> Answer:
+    ) -> RegistryResponse:
         """Send one request and read its whole answer, at most `limit` bytes.
 
         `url` belongs to the registry that the credentials are for; `what` names the thing asked for in messages.
 
         Raises:
-            Missing: 404.
-            Denied: 401 or 403, or the registry wants a token from another host.
-            Rejected: another 4xx in answer to a write.
-            Corrupt: the answer is longer than `limit`, or compressed.
-            Unavailable: anything else, after the last attempt.
-            Misconfigured: the credentials or the host's certificate authority cannot be read.
+            NotFoundError: 404.
+            AccessDeniedError: 401 or 403, or the registry wants a token from another host.
+            RejectedError: another 4xx in answer to a write.
+            IntegrityError: the answer is longer than `limit`, or compressed.
+            UnavailableError: anything else, after the last attempt.
+            ConfigurationError: the credentials or the host's certificate authority cannot be read.
         """
         deadline = min(time.monotonic() + self._patience, self._until.get())
         call = _Call(method, url, what, limit, dict(headers or {}), data, deadline)
-        with self._silences.asking(urlsplit(url).netloc, what) as again:
+        with self._silences.guard(urlsplit(url).netloc, what) as again:
             passing = stamina.retry_context(
                 on=lambda error: backoff(error, call.deadline - time.monotonic()),
                 attempts=1 if again else self._attempts,
@@ -126,46 +128,48 @@ class Transport:
                     return self._authorized(call)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
-    def _authorized(self, call: _Call) -> Answer:
+    def _authorized(self, call: _Call) -> RegistryResponse:
         """Send with the token of last time; when the registry asks for one, get it and send once more."""
         key = (origin(call.url), call.scope)
-        answer = self._follow(call, self._tokens.get(key))
+        answer = self._follow_redirects(call, self._tokens.get(key))
         if answer.status == HTTPStatus.UNAUTHORIZED:
             authorization = self._answer_challenge(call, answer.headers.get("WWW-Authenticate", ""))
             self._tokens.put(key, authorization, 1)
-            answer = self._follow(call, authorization)
-        return accept(call.method, call.what, call.url, answer)
+            answer = self._follow_redirects(call, authorization)
+        return raise_for_status(call.method, call.what, call.url, answer)
 
-    def _follow(self, call: _Call, authorization: str | None) -> Answer:
+    def _follow_redirects(self, call: _Call, authorization: str | None) -> RegistryResponse:
         """Send, following redirects of reads; the authorization stays with the registry's own host."""
         url = call.url
         for _ in range(_REDIRECTS):
             at_home = origin(url) == origin(call.url)
-            answer = self._once(call, url, {"Authorization": authorization} if authorization and at_home else {})
+            answer = self._send(call, url, {"Authorization": authorization} if authorization and at_home else {})
             if answer.status == HTTPStatus.UNAUTHORIZED and not at_home:
-                raise Denied(f"{call.what}: the registry redirects to {host_of(url)}, which wants credentials of its own")
+                raise AccessDeniedError(
+                    f"{call.what}: the registry redirects to {host_of(url)}, which wants credentials of its own"
+                )
             location = answer.headers.get("Location", "")
             if call.method != "GET" or answer.status not in _REDIRECTIONS or not location:
                 return answer
             url = self._redirect(call, url, location)
-        raise Unavailable(f"{call.what}: the registry redirects more than {_REDIRECTS} times")
+        raise UnavailableError(f"{call.what}: the registry redirects more than {_REDIRECTS} times")
 
     def _redirect(self, call: _Call, url: str, location: str) -> str:
         target = join(url, location, call.what)
         scheme, host = urlsplit(target)[:2]
         plain = scheme == "http" and urlsplit(url).scheme == "http" and host in self._hosts.plain_http
         if scheme != "https" and not plain:
-            raise Denied(
+            raise AccessDeniedError(
                 f"{call.what}: the registry redirects to {host_of(target)} without TLS, which is not followed",
                 "have the registry redirect to https, or serve its blobs itself",
             )
         return target
 
-    def _once(self, call: _Call, url: str, authorization: Mapping[str, str]) -> Answer:
+    def _send(self, call: _Call, url: str, authorization: Mapping[str, str]) -> RegistryResponse:
         """Send one request to one URL and read the answer to its end."""
         host, started = host_of(url), time.monotonic()
         if started > call.deadline:
-            raise Silent(f"{call.what}: {host} is not asked any more, as {self._patience:g} s have passed")
+            raise NoResponseError(f"{call.what}: {host} is not asked any more, as {self._patience:g} s have passed")
         headers = {"Accept-Encoding": "identity", "User-Agent": "catalyst-reconciler", **call.headers, **authorization}
         answering = False
         try:
@@ -183,15 +187,15 @@ class Transport:
                 answering = True
                 return _read(response, call, host)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            if (mistrust := self._hosts.mistrust(url, call.what, error)) is not None:
+            if (mistrust := self._hosts.certificate_error(url, call.what, error)) is not None:
                 raise mistrust from error
             # urllib3 calls a connection that was refused a kind of time-out
             in_time = not isinstance(error, urllib3.exceptions.TimeoutError) or isinstance(error, NewConnectionError)
             if not in_time:
                 late = time.monotonic() - started > self._patience
                 took = f"finish within {self._patience:g}" if late else f"answer within {self._timeout:g}"
-                raise Silent(f"{call.what}: {host} did not {took} s") from error
-            raise (Passing if answering else Silent)(
+                raise NoResponseError(f"{call.what}: {host} did not {took} s") from error
+            raise (RetryableError if answering else NoResponseError)(
                 f"{call.what}: the connection to {host} failed", "check that the registry runs and is reachable"
             ) from error
 
@@ -203,7 +207,7 @@ class Transport:
         if scheme.lower() == "basic" and basic:
             return basic
         if scheme.lower() != "bearer":
-            raise Denied(
+            raise AccessDeniedError(
                 f"{call.what}: {host} wants credentials and none are configured for it",
                 f"add {host} to the docker config.json that the configuration names",
             )
@@ -211,20 +215,20 @@ class Transport:
 
     def _token(self, call: _Call, url: str, basic: str | None) -> str:
         fetch = _Call("GET", url, f"a token for {call.what}", _TOKEN_LIMIT, {}, None, call.deadline)
-        answer = self._once(fetch, url, {"Authorization": basic} if basic else {})
+        answer = self._send(fetch, url, {"Authorization": basic} if basic else {})
         if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not Missing: the artifact may well exist
-            raise Denied(f"{call.what}: {host_of(url)} issues no token to us ({answer.status})")
-        token = token_in(accept("GET", fetch.what, url, answer).body)
+            raise AccessDeniedError(f"{call.what}: {host_of(url)} issues no token to us ({answer.status})")
+        token = parse_token(raise_for_status("GET", fetch.what, url, answer).body)
         if token is None:
-            raise Denied(f"{call.what}: {host_of(url)} sends a token that is none")
+            raise AccessDeniedError(f"{call.what}: {host_of(url)} sends a token that is none")
         return f"Bearer {token}"
 
 
-def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> Answer:
+def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> RegistryResponse:
     """Read a body piece by piece, and compute its digest meanwhile; one that is too long is not read on."""
     success = response.status < HTTPStatus.MULTIPLE_CHOICES
     if success and response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise Corrupt(f"{call.what}: {host} sends it compressed, which was not asked for")
+        raise IntegrityError(f"{call.what}: {host} sends it compressed, which was not asked for")
     limit = call.limit if success else _ERROR_LIMIT
     too_long = (response.length_remaining or 0) > limit  # what it says of itself, if it does
     body, digest = bytearray(), hashlib.sha256()
@@ -233,8 +237,8 @@ def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> Answer:
         digest.update(piece)
         too_long = len(body) > limit
     if success and too_long:
-        raise Corrupt(f"{call.what}: {host} sends more than the {limit} bytes that are accepted")
-    return Answer(response.status, response.headers, bytes(body), f"sha256:{digest.hexdigest()}")
+        raise IntegrityError(f"{call.what}: {host} sends more than the {limit} bytes that are accepted")
+    return RegistryResponse(response.status, response.headers, bytes(body), f"sha256:{digest.hexdigest()}")
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,23 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reconciler.model.faults import Fault, Unavailable
-from reconciler.world.registry_answers import Silent
+from reconciler.model.faults import ReconcilerError, UnavailableError
+from reconciler.world.registry_answers import NoResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 FIRST = 30.0  # seconds a host is left alone for; twice as long after each time that it is silent again
-LONGEST = 600.0
+MAX_OPEN = 600.0
 
 
 @dataclass(frozen=True)
-class _Rest:
+class _OpenCircuit:
     until: float
     length: float
 
 
-class Silences:
+class HostCircuitBreaker:
     """What is known of silent hosts. Safe for use by several threads.
 
     Args:
@@ -38,22 +38,22 @@ class Silences:
         self._hosts = frozenset(hosts)
         self._clock = clock
         self._lock = threading.Lock()
-        self._rests: dict[str, _Rest] = {}
+        self._rests: dict[str, _OpenCircuit] = {}
 
     @contextlib.contextmanager
-    def asking(self, host: str, what: str) -> Iterator[bool]:
-        """Ask a host: yields whether it was silent the last time, and sees from the Fault that comes whether it is now.
+    def guard(self, host: str, what: str) -> Iterator[bool]:
+        """Ask a host: yields whether it was silent the last time, and sees from the ReconcilerError that comes whether it is now.
 
         Raises:
-            Unavailable: it was silent a short while ago.
+            UnavailableError: it was silent a short while ago.
         """
         again = self._enter(host, what)
         try:
             yield again
-        except Silent:
+        except NoResponseError:
             self._leave_alone(host)
             raise
-        except Fault:
+        except ReconcilerError:
             self._answers(host)
             raise
         self._answers(host)
@@ -64,15 +64,15 @@ class Silences:
             if rest is None:
                 return False
             if (left := rest.until - self._clock()) > 0:
-                raise Unavailable(f"{what}: {host} did not answer a moment ago, and is asked again in {left:.0f} s")
-            length = min(2 * rest.length, LONGEST)  # one thread asks; the others go on without the host meanwhile
-            self._rests[host] = _Rest(self._clock() + length, length)
+                raise UnavailableError(f"{what}: {host} did not answer a moment ago, and is asked again in {left:.0f} s")
+            length = min(2 * rest.length, MAX_OPEN)  # one thread asks; the others go on without the host meanwhile
+            self._rests[host] = _OpenCircuit(self._clock() + length, length)
             return True
 
     def _leave_alone(self, host: str) -> None:
         if host in self._hosts:
             with self._lock:  # many may be waiting for it now; the first to give up says for how long
-                self._rests.setdefault(host, _Rest(self._clock() + FIRST, FIRST))
+                self._rests.setdefault(host, _OpenCircuit(self._clock() + FIRST, FIRST))
 
     def _answers(self, host: str) -> None:
         with self._lock:

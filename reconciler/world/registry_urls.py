@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin, urlsplit
 
-from reconciler.model.faults import Corrupt
+from reconciler.model.faults import IntegrityError
 
 
 def host_of(url: str) -> str:
@@ -22,15 +22,15 @@ def join(url: str, location: str, what: str) -> str:
     """Resolve a `Location`, `Link` or realm against the URL it came from.
 
     Raises:
-        Corrupt: it is no URL, holds what parsers of URLs read differently, or names a user: a registry could have us sign in
-            anywhere with a name and a password that it chose.
+        IntegrityError: it is no URL, holds what parsers of URLs read differently, or names a user: a registry could have us sign
+            in anywhere with a name and a password that it chose.
     """
     try:
         target = urljoin(url, location)
         parts = urlsplit(target)
         parts.port  # noqa: B018 - raises when it is no number
     except ValueError as error:
-        raise Corrupt(f"{what}: {host_of(url)} refers to something that is no address") from error
+        raise IntegrityError(f"{what}: {host_of(url)} refers to something that is no address") from error
     if not re.fullmatch(r"[\x21-\x7e]*", location) or re.search(r"[@\\]", parts.netloc):
-        raise Corrupt(f"{what}: {host_of(url)} refers to something that is no plain address")
+        raise IntegrityError(f"{what}: {host_of(url)} refers to something that is no plain address")
     return target

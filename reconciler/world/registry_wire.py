@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-PATIENCE: Final = 4  # a whole answer may take this many times the read time-out
+READ_TIMEOUT_FACTOR: Final = 4  # a whole answer may take this many times the read time-out
 _FRAMING = 256 * 1024  # bytes: of status lines and headers, and beside the content of each piece of a body
 
 
-class _Received(io.RawIOBase):
+class _BoundedStream(io.RawIOBase):
     """What a socket receives, until the time or the allowance is used up."""
 
     def __init__(self, raw: io.RawIOBase, patience: float) -> None:
@@ -55,7 +55,7 @@ class _Response(http.client.HTTPResponse):
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._received = _Received(self.fp.detach(), PATIENCE * (sock.gettimeout() or 0))
+        self._received = _BoundedStream(self.fp.detach(), READ_TIMEOUT_FACTOR * (sock.gettimeout() or 0))
         self.fp = io.BufferedReader(self._received)
 
     def begin(self) -> None:

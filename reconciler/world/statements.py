@@ -10,12 +10,12 @@ import base64
 import json
 from typing import Any
 
-from reconciler.model.faults import Corrupt
+from reconciler.model.faults import IntegrityError
 
 _TYPE = "application/vnd.in-toto+json"
 
 
-def predicate_of(content: bytes, predicate_type: str, *, bundled: bool) -> Any:
+def read_predicate(content: bytes, predicate_type: str, *, bundled: bool) -> Any:
     """Return the predicate of an attestation.
 
     Args:
@@ -24,22 +24,22 @@ def predicate_of(content: bytes, predicate_type: str, *, bundled: bool) -> Any:
         bundled: which of both.
 
     Raises:
-        Corrupt: it is no such attestation, or can be read in more than one way.
+        IntegrityError: it is no such attestation, or can be read in more than one way.
     """
     try:
-        table = json.loads(content, object_pairs_hook=once)
+        table = json.loads(content, object_pairs_hook=reject_duplicate_keys)
         envelope = table["dsseEnvelope"] if bundled else table
         if envelope["payloadType"] != _TYPE:
-            raise Corrupt(f"an attestation's payload is no {_TYPE}")
-        statement = json.loads(base64.b64decode(envelope["payload"], validate=True), object_pairs_hook=once)
+            raise IntegrityError(f"an attestation's payload is no {_TYPE}")
+        statement = json.loads(base64.b64decode(envelope["payload"], validate=True), object_pairs_hook=reject_duplicate_keys)
         if statement["predicateType"] != predicate_type:
-            raise Corrupt(f"an attestation's predicate is no {predicate_type}")
+            raise IntegrityError(f"an attestation's predicate is no {predicate_type}")
         return statement["predicate"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise Corrupt(f"an attestation of {predicate_type} cannot be read") from None
+        raise IntegrityError(f"an attestation of {predicate_type} cannot be read") from None
 
 
-def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """For `json.loads`, as `object_pairs_hook`: an object whose keys stand once; ValueError for another."""
     table = dict(pairs)
     if len(table) != len(pairs):

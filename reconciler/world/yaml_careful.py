@@ -18,9 +18,9 @@ from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 
 from reconciler.model.problem import Problem, Related
-from reconciler.model.source import Place, Source, Way
-from reconciler.world.yaml_limits import Limits, Refused
-from reconciler.world.yaml_scalars import NotANumber, plain
+from reconciler.model.source import KeyPath, Location, Source
+from reconciler.world.yaml_limits import DocumentRejected, YamlLimits
+from reconciler.world.yaml_scalars import UnrepresentableNumber, parse_plain_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ _SYNTAX_HINTS: Final = {
 }
 
 
-def read(text: str, file: str, limits: Limits) -> Iterator[Source]:
+def read_strictly(text: str, file: str, limits: YamlLimits) -> Iterator[Source]:
     """The documents of a text without byte order mark, one after the other.
 
     Raises:
@@ -53,18 +53,18 @@ def read(text: str, file: str, limits: Limits) -> Iterator[Source]:
     yaml.Composer = partial(_Composer, file, limits)  # type: ignore[assignment]  # ruamel calls it with loader=
     try:
         for node in yaml.compose_all(io.StringIO(text)):
-            yield _Walk(file, limits).source(node)
+            yield _NodeReader(file, limits).source(node)
     except RecursionError:
-        raise Refused(_too_deep(file, 1, 1, limits)) from None
+        raise DocumentRejected(_too_deep(file, 1, 1, limits)) from None
     except MarkedYAMLError as error:
-        raise Refused(_syntax(error, file)) from None
+        raise DocumentRejected(_syntax(error, file)) from None
     except (AssertionError, KeyError):  # of ruamel, about a %YAML of a version that it does not know
         line = text.count("\n", 0, max(0, text.find("%YAML"))) + 1
         problem = Problem(code="NotYaml", message=_DIRECTIVE, file=file, line=line, column=1, hint=_NO_DIRECTIVE)
-        raise Refused(problem) from None
+        raise DocumentRejected(problem) from None
     except (YAMLError, ValueError) as error:
         message = " ".join(str(error).split())[:200]
-        raise Refused(Problem(code="NotYaml", message=f"not YAML: {message}", file=file, line=1, column=1)) from None
+        raise DocumentRejected(Problem(code="NotYaml", message=f"not YAML: {message}", file=file, line=1, column=1)) from None
 
 
 def _syntax(error: MarkedYAMLError, file: str) -> Problem:
@@ -82,19 +82,19 @@ def _syntax(error: MarkedYAMLError, file: str) -> Problem:
     return Problem(code=code, message=message, file=file, line=line, column=column, hint=hint, related=related)
 
 
-def _too_deep(file: str, line: int, column: int, limits: Limits) -> Problem:
+def _too_deep(file: str, line: int, column: int, limits: YamlLimits) -> Problem:
     return Problem(code="TooDeep", message=f"nested more than {limits.depth} deep", file=file, line=line, column=column)
 
 
-def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> Refused:
+def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> DocumentRejected:
     mark = node.start_mark
-    return Refused(Problem(code=code, message=message, file=file, line=mark.line + 1, column=mark.column + 1, hint=hint))
+    return DocumentRejected(Problem(code=code, message=message, file=file, line=mark.line + 1, column=mark.column + 1, hint=hint))
 
 
 class _Composer(Composer):
     """Stops at the first sign of a text that is too much or not plain data, before all of it has been composed."""
 
-    def __init__(self, file: str, limits: Limits, loader: Any) -> None:
+    def __init__(self, file: str, limits: YamlLimits, loader: Any) -> None:
         super().__init__(loader=loader)
         self.warn_double_anchors = False  # YAML 1.2 allows them
         self._file = file
@@ -110,7 +110,7 @@ class _Composer(Composer):
             return super().compose_document()
         except (ValueError, OverflowError):  # ruamel does not look whether an escape like \UFFFFFFFF is a character
             line, message = self.loader.reader.line + 1, "not YAML: an escape in this line is no character"
-            raise Refused(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
+            raise DocumentRejected(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Compose one node, unless it has a tag of its own or goes beyond a limit."""
@@ -119,7 +119,7 @@ class _Composer(Composer):
         if self._nodes_left < 0:
             raise _at(event, self._file, "TooManyParts", "the file has too many parts")
         if self.depth > self._limits.depth:
-            raise Refused(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1, self._limits))
+            raise DocumentRejected(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1, self._limits))
         if not isinstance(event, AliasEvent) and event.tag not in _TAGS:
             # it is not shown: it may be a secret that was not quoted
             hint = "remove the tag, or quote a value that begins with !"
@@ -137,13 +137,13 @@ def _is_text(value: str) -> bool:
     return True
 
 
-class _Walk:
+class _NodeReader:
     """Turns ruamel's nodes into plain data and places, within the limits."""
 
-    def __init__(self, file: str, limits: Limits) -> None:
+    def __init__(self, file: str, limits: YamlLimits) -> None:
         self._file = file
         self._limits = limits
-        self._places: dict[Way, Place] = {}
+        self._places: dict[KeyPath, Location] = {}
         self._parts = 0
         self._characters = 0
 
@@ -152,18 +152,18 @@ class _Walk:
         if root is None:
             return Source(file=self._file)
         data = self._data(root, (), root)
-        return Source(file=self._file, data=data, places=self._places)
+        return Source(file=self._file, data=data, locations=self._places)
 
-    def _data(self, node: Node, way: Way, key: Node) -> Any:
+    def _data(self, node: Node, way: KeyPath, key: Node) -> Any:
         self._parts += 1
         if self._parts > self._limits.parts:
             raise self._refuse("TooManyParts", f"more than {self._limits.parts} parts once aliases are followed", node)
         if len(way) > self._limits.depth:
             mark = node.start_mark
-            raise Refused(_too_deep(self._file, mark.line + 1, mark.column + 1, self._limits))
+            raise DocumentRejected(_too_deep(self._file, mark.line + 1, mark.column + 1, self._limits))
         place = key if node.start_mark.index == node.end_mark.index else node  # an empty value stands nowhere: its key is shown
         start, value = key.start_mark, place.start_mark
-        self._places[way] = Place(start.line + 1, start.column + 1, value.line + 1, value.column + 1)
+        self._places[way] = Location(start.line + 1, start.column + 1, value.line + 1, value.column + 1)
         if isinstance(node, ScalarNode):
             self._count(node)
             return self._scalar(node)
@@ -171,7 +171,7 @@ class _Walk:
             return [self._data(item, (*way, index), item) for index, item in enumerate(node.value)]
         return self._mapping(node, way)
 
-    def _mapping(self, node: Node, way: Way) -> dict[str, Any]:
+    def _mapping(self, node: Node, way: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
@@ -183,7 +183,7 @@ class _Walk:
                 first = self._places[*way, key]
                 related = Related(message="it stands here first", file=self._file, line=first.line, column=first.column)
                 refused = self._refuse("DuplicateKey", f"the key {key[:60]!r} stands here twice", key_node, "remove one of them")
-                raise Refused(refused.problem.model_copy(update={"related": (related,)}))
+                raise DocumentRejected(refused.problem.model_copy(update={"related": (related,)}))
             self._count(key_node)
             data[key] = self._data(value_node, (*way, key), key_node)
         return data
@@ -199,9 +199,9 @@ class _Walk:
         if str(node.tag) not in _RESOLVED:
             return text
         try:
-            return plain(text)
-        except NotANumber as error:
+            return parse_plain_scalar(text)
+        except UnrepresentableNumber as error:
             raise self._refuse("NotANumber", str(error), node, error.hint) from None
 
-    def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> Refused:
+    def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> DocumentRejected:
         return _at(node, self._file, code, message, hint)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Limits:
+class YamlLimits:
     """How much is read.
 
     Attributes:
@@ -24,7 +24,7 @@ class Limits:
     parts: int
 
 
-class Refused(Exception):  # noqa: N818 - carries a problem out of the walk
+class DocumentRejected(Exception):  # noqa: N818 - carries a problem out of the walk
     """The text is not acceptable; `problem` says why."""
 
     def __init__(self, problem: Problem) -> None:

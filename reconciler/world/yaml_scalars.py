@@ -16,7 +16,7 @@ _FIRST: Final = frozenset("-+.0123456789")  # with what a number begins
 _MAX_DIGITS: Final = 66  # of 64 bits, however they are written
 
 
-class NotANumber(ValueError):  # noqa: N818 - it is what it says
+class UnrepresentableNumber(ValueError):  # noqa: N818 - it is what it says
     """A number that JSON or Helm would not carry; `hint` says what to do."""
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -24,11 +24,11 @@ class NotANumber(ValueError):  # noqa: N818 - it is what it says
         self.hint = hint
 
 
-def plain(text: str) -> str | float | bool | None:
+def parse_plain_scalar(text: str) -> str | float | bool | None:
     """The value of a scalar that stands without quotes and without a tag.
 
     Raises:
-        NotANumber: it is infinite, not a number, or an integer of more than 64 bits.
+        UnrepresentableNumber: it is infinite, not a number, or an integer of more than 64 bits.
     """
     if text[:1] in _FIRST and text:
         return _number(text)
@@ -44,12 +44,12 @@ def _number(text: str) -> str | float:
             return value
     elif not _NOT_FINITE.fullmatch(text):
         return text
-    raise NotANumber(f"{text[:40]} is not a number that JSON can carry")
+    raise UnrepresentableNumber(f"{text[:40]} is not a number that JSON can carry")
 
 
 def _integer(text: str) -> int:
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
     value = int(text, base) if len(text) <= _MAX_DIGITS else None
     if value is None or not -(2**63) <= value < 2**64:
-        raise NotANumber("a number of more than 64 bits: Helm would round it", hint="quote it")  # it may be a secret
+        raise UnrepresentableNumber("a number of more than 64 bits: Helm would round it", hint="quote it")  # it may be a secret
     return value

@@ -10,13 +10,13 @@ import timeit
 from functools import partial
 from typing import Any
 
-from reconciler.decide.readiness import Entry, assess
-from reconciler.model.canonical import runs_of
+from reconciler.decide.readiness import ExpectedRelease, assess
+from reconciler.model.canonical import release_spec_digest
 from reconciler.model.observation import Observation
-from reconciler.world.cluster.kept import trim
+from reconciler.world.cluster.kept import project
 
 DIGEST = "sha256:" + "a" * 64
-ENTRY = Entry(
+ENTRY = ExpectedRelease(
     application="shop",
     cluster="hz-fsn-rtz-prod-acme",
     namespace="flux-system",
@@ -24,7 +24,7 @@ ENTRY = Entry(
     digest=DIGEST,
     entry="sha256:" + "e" * 64,
     committed=time.time(),
-    runs=runs_of({"values": {"replicas": 3}}),
+    spec_digest=release_spec_digest({"values": {"replicas": 3}}),
 )
 
 
@@ -59,7 +59,7 @@ def main() -> None:
         "absent": None,
     }
     for name, one in cases.items():
-        seen = Observation(listed=True, age=1.0, release=trim(one)[1] if one else None)
+        seen = Observation(listed=True, age=1.0, release=project(one)[1] if one else None)
         judge = partial(assess, ENTRY, seen, time.time())
         verdict, timer = judge(), timeit.Timer(judge)
         best = min(timer.repeat(5, 10_000)) / 10_000 * 1e6

@@ -26,13 +26,13 @@ import build  # noqa: E402
 from tools import Tool  # noqa: E402
 
 from reconciler.decide.blueprints import blueprint_faults  # noqa: E402
-from reconciler.decide.shape import shape  # noqa: E402
+from reconciler.decide.shape import parse_document  # noqa: E402
 from reconciler.decide.validate import ENVIRONMENT_FILE, validate  # noqa: E402
-from reconciler.loop.check import check_text  # noqa: E402
+from reconciler.loop.check import validate_text  # noqa: E402
 from reconciler.model.blueprint import Blueprint  # noqa: E402
 from reconciler.world import yaml_careful, yaml_quick  # noqa: E402
-from reconciler.world.documents import MAX_DEPTH, MAX_PARTS, dump, recall  # noqa: E402
-from reconciler.world.yaml_limits import Limits  # noqa: E402
+from reconciler.world.documents import MAX_DEPTH, MAX_PARTS, dump, load_cached  # noqa: E402
+from reconciler.world.yaml_limits import YamlLimits  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,7 +65,7 @@ def command(*words: str | Path) -> Callable[[], Any]:
 def checked(texts: Sequence[tuple[bytes, str]]) -> None:
     """Check Blueprints as the service does, which remembers what it has read."""
     for text, file in texts:
-        blueprint, problems = shape(recall(text, file), Blueprint)
+        blueprint, problems = parse_document(load_cached(text, file), Blueprint)
         assert blueprint is not None, problems
         assert not list(blueprint_faults(blueprint))
 
@@ -73,7 +73,7 @@ def checked(texts: Sequence[tuple[bytes, str]]) -> None:
 def blueprints(files: Sequence[Path]) -> None:
     """Some Blueprints, by kubeconform and by us."""
     texts = [(file.read_bytes(), str(file)) for file in files]
-    found = [str(problem) for text, file in texts for problem in check_text(text, file)]
+    found = [str(problem) for text, file in texts for problem in validate_text(text, file)]
     print(
         f"{len(files)} Blueprints, {sum(len(text) for text, _ in texts) / 1024:.0f} KiB, {len(found)} problems",
         *found,
@@ -87,7 +87,7 @@ def blueprints(files: Sequence[Path]) -> None:
     show("kubeconform, the whole command", theirs)
     checked(texts)
     show("warm", best(20, lambda: checked(texts)), theirs)
-    show("cold", best(20, lambda: [check_text(*one) for one in texts]), 5 * theirs)
+    show("cold", best(20, lambda: [validate_text(*one) for one in texts]), 5 * theirs)
     show(
         "reconciler validate, the whole command",
         best(10, command(sys.executable, "-m", "reconciler", "validate", *files)),
@@ -100,11 +100,11 @@ def reading(files: Sequence[Path]) -> None:
     """The two readers, by the megabyte."""
     text = b"---\n".join(file.read_bytes() for file in files).decode()
     for name, read in (
-        ("plain", lambda: yaml_quick.read(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)),
-        ("anything", lambda: list(yaml_careful.read(text, "f", Limits(len(text), MAX_DEPTH, MAX_PARTS)))),
+        ("plain", lambda: yaml_quick.read_fast(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)),
+        ("anything", lambda: list(yaml_careful.read_strictly(text, "f", YamlLimits(len(text), MAX_DEPTH, MAX_PARTS)))),
     ):
         show(f"to read {name}, for each MiB", best(3, read) * (1 << 20) / len(text.encode()))
-    doubtful = sum(yaml_quick.read(file.read_text(), max_depth=MAX_DEPTH, max_parts=MAX_PARTS) is None for file in files)
+    doubtful = sum(yaml_quick.read_fast(file.read_text(), max_depth=MAX_DEPTH, max_parts=MAX_PARTS) is None for file in files)
     print(f"{doubtful} of {len(files)} files are not plain")
 
 
@@ -122,7 +122,7 @@ def environment() -> None:
 
     def look() -> None:
         files["applications/a7.yaml"] += b"# changed\n"
-        wish, problems = validate({file: recall(text, file) for file, text in files.items()})
+        wish, problems = validate({file: load_cached(text, file) for file, text in files.items()})
         assert wish is not None, problems
 
     show(f"{APPLICATIONS} Applications, first look", best(1, look))

@@ -34,7 +34,7 @@ from reconciler.loop.publish import SigningKey
 from reconciler.loop.settings import read_settings
 from reconciler.world.cosign import Cosign
 from reconciler.world.documents import dump, load, load_all
-from reconciler.world.git import Credentials, Repository
+from reconciler.world.git import GitCredentials, Repository
 from tests.live.stage import Cluster, Gitea, Servers, Stage, blueprint
 
 if TYPE_CHECKING:
@@ -315,7 +315,7 @@ def viewer(stage: Stage) -> Repository:
     """Something that sees the branches on Gitea fast."""
     gitea = stage.servers.gitea
     url = f"{gitea.url}/{stage.organization}/{stage.name}.git"
-    return Repository(stage.folder / "viewer", url, credentials=Credentials(gitea.user, gitea.token))
+    return Repository(stage.folder / "viewer", url, credentials=GitCredentials(gitea.user, gitea.token))
 
 
 def await_change(eye: Repository, before: dict[str, str], branch: str) -> None:

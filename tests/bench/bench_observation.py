@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
 
-from reconciler.world.cluster import Clusters
+from reconciler.world.cluster import ClusterPool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,14 +171,14 @@ def observe(kubeconfigs: Path) -> None:
     names = [(f"org-{n % NAMESPACES}", f"app-{n}") for n in range(RELEASES)]
     wakes: list[float] = []
     idle, before = memory(), time.process_time()
-    clusters = Clusters(kubeconfigs, stale_after=60, allow_exec=False, on_change=lambda _: wakes.append(time.monotonic()))
+    clusters = ClusterPool(kubeconfigs, stale_after=60, allow_exec=False, on_change=lambda _: wakes.append(time.monotonic()))
 
     def ready(status: str) -> int:
         seen = (clusters.observe(CONTEXT, *name).release for name in names)
         return sum(r is not None and r["status"]["conditions"][0]["status"] == status for r in seen)
 
     began = time.monotonic()
-    clusters.ensure(CONTEXT, wait=60)
+    clusters.observe_cluster(CONTEXT, wait=60)
     took = time.monotonic() - began
     assert ready("True") == RELEASES
     say(seconds=took, memory=memory() - idle)

@@ -26,7 +26,7 @@ import psutil
 
 from reconciler.decide.comment import MARKER
 from reconciler.world.documents import dump, load
-from reconciler.world.git import Credentials, Repository
+from reconciler.world.git import GitCredentials, Repository
 from tests.bench.bench_main_job import made, quantile, sandbox, stand
 from tests.live.stage import Servers, Stage, blueprint
 
@@ -62,7 +62,7 @@ class Proposal:
 
     def __post_init__(self) -> None:
         gitea = self.stage.servers.gitea
-        url, credentials = f"{gitea.url}/{self.stage.organization}/{self.stage.name}.git", Credentials(gitea.user, gitea.token)
+        url, credentials = f"{gitea.url}/{self.stage.organization}/{self.stage.name}.git", GitCredentials(gitea.user, gitea.token)
         author = ("Ada", "ada@example.org")
         self.clone = Repository(self.stage.work.parent / "person", url, credentials=credentials, author=author)
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.catalog import Verified
+from reconciler.decide.catalog import VerifiedBlueprint
 from reconciler.loop.assemble import Runtime
 from reconciler.loop.publish import SigningKey, publish
 from reconciler.loop.settings import read_settings
@@ -36,7 +36,7 @@ from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.trust import PREDICATE
 from reconciler.world.cosign import Cosign
 from reconciler.world.documents import dump, load
-from reconciler.world.manifest import MANIFEST_TYPE, digest_of
+from reconciler.world.manifest import MANIFEST_TYPE, digest_of_bytes
 from reconciler.world.registry import Registry
 from tests.live.stage import blueprint
 
@@ -126,7 +126,7 @@ class Shop:
 
         def one(artifact: Artifact) -> None:
             found = runtime.world.catalog.get(self._prefix, artifact.name, VERSION, None if by_tag else artifact.digest)
-            assert isinstance(found, Verified), found
+            assert isinstance(found, VerifiedBlueprint), found
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(one, self.artifacts))
@@ -153,7 +153,7 @@ class Shop:
             command, input=self._tasks, text=True, check=True, cwd=out, env={"PATH": "/usr/bin:/bin", "HOME": str(out)}
         )
         took = time.perf_counter() - began
-        fetched = {digest_of(file.read_bytes()) for file in out.iterdir()}
+        fetched = {digest_of_bytes(file.read_bytes()) for file in out.iterdir()}
         assert fetched == {digest for one in self.artifacts for digest in (one.digest, *one.blobs)}
         shutil.rmtree(out)
         return took

@@ -12,15 +12,15 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler.cli.main import app
-from reconciler.decide.pin import entry_of
-from reconciler.decide.render import Surroundings, render
-from reconciler.loop.audit import audit, in_folder
-from reconciler.loop.kept import Kept, Saving
+from reconciler.decide.pin import entry_digest
+from reconciler.decide.render import RenderContext, render
+from reconciler.loop.audit import audit, snapshot_of_resolved
+from reconciler.loop.kept import EvidenceFolder, RecordingStore
 from reconciler.loop.policies import read_policies
 from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.environment import Environment
-from reconciler.model.faults import Fault, Misconfigured, Unavailable
-from reconciler.model.lock import ChartPin, Evidence
+from reconciler.model.faults import ConfigurationError, ReconcilerError, UnavailableError
+from reconciler.model.lock import ChartPin, TrustEvidence
 from reconciler.model.trust import PREDICATE
 from reconciler.world.documents import dump
 from reconciler.world.manifest import MANIFEST_TYPE
@@ -94,7 +94,7 @@ class Scene:
         digest = policies.digest_of(policies.policies[0])
         packages = [self._package(name, digest, layer) for name in ("db", "web")]
         lock, whose = lock_of(*packages), Environment.model_validate(environment())
-        for path, documents in render(lock, whose, Surroundings(sovereign="o", keys=policies.keys)).items():
+        for path, documents in render(lock, whose, RenderContext(sovereign="o", keys=policies.keys)).items():
             (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / path).write_bytes(dump(*documents))
         return self
@@ -106,14 +106,14 @@ class Scene:
         bundle = (f"a signature of {digest}\nMFkw\n" if not layer else signed_payload(digest)).encode()
         signature = manifest(bundle, "application/vnd.dev.sigstore.bundle.v0.3+json", **layer)
         for content in (artifact, signature, bundle):
-            Kept(self.bundles).keep(content)
+            EvidenceFolder(self.bundles).save(content)
         made = package(
             name,
             artifact=f"oci://{SHOP}/bp-{name}@{digest}",
             chart=ChartPin(digest=digest_of(chart), media_type=CHART_TYPE),
-            evidence=[Evidence(policy="shop", policy_digest=policy, authority="openova", signature=digest_of(signature))],
+            evidence=[TrustEvidence(policy="shop", policy_digest=policy, authority="openova", signature=digest_of(signature))],
         )
-        return made.model_copy(update={"entry": entry_of(made.model_dump())})
+        return made.model_copy(update={"entry": entry_digest(made.model_dump())})
 
     def files(self) -> dict[str, str]:
         """What is checked out."""
@@ -148,7 +148,7 @@ def signed_payload(digest: str) -> str:
 
 def call(*arguments: Path | str) -> Result:
     result = CliRunner().invoke(app, ["audit", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, (SystemExit, Fault)):
+    if result.exception is not None and not isinstance(result.exception, (SystemExit, ReconcilerError)):
         raise result.exception
     return result
 
@@ -256,7 +256,7 @@ def test_a_lock_that_cannot_be_read_is_a_gap_and_so_is_a_link(scene: Scene) -> N
     scene.change(LOCK, "kind: EnvironmentLock", "kind: Lock")
     done = scene.audit()
     assert (done.exit_code, f"{LOCK}:2:" in done.stdout) == (1, True)
-    found = audit(in_folder(scene.trust), read_policies(scene.trust), Kept(scene.bundles), Yes())
+    found = audit(snapshot_of_resolved(scene.trust), read_policies(scene.trust), EvidenceFolder(scene.bundles), Yes())
     assert [p.message for p in found.gaps] == ["is not there, or no plain file"]
 
 
@@ -292,21 +292,23 @@ def test_options_that_do_not_go_together_are_wrong_use(options: tuple[str, ...])
 
 def test_a_registry_that_is_down_is_no_gap(scene: Scene) -> None:
     scene.change(WEB, "targetNamespace: web", "targetNamespace: db")
-    down = Down(Kept(scene.bundles), Unavailable("the registry did not answer"))
-    found = audit(in_folder(scene.tree), read_policies(scene.trust), down, Yes())
+    down = Down(EvidenceFolder(scene.bundles), UnavailableError("the registry did not answer"))
+    found = audit(snapshot_of_resolved(scene.tree), read_policies(scene.trust), down, Yes())
     assert str(found.fault) == "the registry did not answer"
-    assert [row.judged for row in found.rows] == [True, False]
+    assert [row.verified for row in found.rows] == [True, False]
     assert [p.code for p in found.gaps] == ["TreeDiffers"]
 
 
 def test_what_was_asked_for_is_saved_and_enough(scene: Scene, tmp_path: Path) -> None:
-    policies, saved = read_policies(scene.trust), Kept(tmp_path / "saved")
-    first = audit(in_folder(scene.tree), policies, Saving(Kept(scene.bundles), saved), Yes())
+    policies, saved = read_policies(scene.trust), EvidenceFolder(tmp_path / "saved")
+    first = audit(snapshot_of_resolved(scene.tree), policies, RecordingStore(EvidenceFolder(scene.bundles), saved), Yes())
     assert (first.gaps, sorted(saved.folder.iterdir()) != []) == ((), True)
     assert {p.name for p in saved.folder.iterdir()} == {p.name for p in scene.bundles.iterdir()}
-    assert audit(in_folder(scene.tree), policies, saved, Yes()) == first
-    blocked = Kept(scene.trust / "shop.yaml")
-    assert isinstance(audit(in_folder(scene.tree), policies, Saving(saved, blocked), Yes()).fault, Misconfigured)
+    assert audit(snapshot_of_resolved(scene.tree), policies, saved, Yes()) == first
+    blocked = EvidenceFolder(scene.trust / "shop.yaml")
+    assert isinstance(
+        audit(snapshot_of_resolved(scene.tree), policies, RecordingStore(saved, blocked), Yes()).fault, ConfigurationError
+    )
 
 
 class Yes:
@@ -328,8 +330,8 @@ class Yes:
 class Down:
     """A store that stops answering after the first signature."""
 
-    store: Kept
-    fault: Fault
+    store: EvidenceFolder
+    fault: ReconcilerError
     answers: int = 1
 
     def manifest(self, repository: str, digest: str) -> Manifest:

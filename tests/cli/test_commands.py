@@ -15,11 +15,11 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
-from reconciler.cli.console import say
+from reconciler.cli.console import print_line
 from reconciler.cli.main import app
 from reconciler.cli.problems import by_lines, on_disk, show_problems
-from reconciler.loop.assemble import exclusive
-from reconciler.model.faults import Fault
+from reconciler.loop.assemble import state_lock
+from reconciler.model.faults import ReconcilerError
 from reconciler.model.problem import Problem
 from tests.cli.places import ROOT, Sovereign, command, reconciler, reconciler_environment
 from tests.loop.builders import application, environment, files
@@ -58,17 +58,17 @@ def sovereign(tmp_path: Path) -> Sovereign:
 
 
 def call(*arguments: str | Path, typed: str = "", terminal: bool = False) -> Result:
-    """Run a command in this process, which is quicker than a new one. A Fault is what `main` makes exit code 3 of."""
+    """Run a command in this process, which is quicker than a new one. A ReconcilerError is what `main` makes exit code 3 of."""
     env = {"FORCE_COLOR": "1" if terminal else None, "TERM": "dumb"}  # one that knows no colours
     result = CliRunner().invoke(app, [str(a) for a in arguments], input=typed, env=env)
-    if result.exception is not None and not isinstance(result.exception, (SystemExit, Fault)):
+    if result.exception is not None and not isinstance(result.exception, (SystemExit, ReconcilerError)):
         raise result.exception
     return result
 
 
 def fault(*arguments: str | Path) -> str:
     result = call(*arguments)
-    assert isinstance(result.exception, Fault)
+    assert isinstance(result.exception, ReconcilerError)
     return str(result.exception)
 
 
@@ -250,7 +250,7 @@ def test_a_terminal_is_not_commanded_by_what_a_stranger_wrote(tmp_path: Path) ->
 def test_text_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     one = Problem(code="X", message="a [link] \\[b] :key:", file="f[1].yaml", line=1, column=2, hint="[h]")
     show_problems([one], by_lines(on_disk))
-    say("one\ttwo\x07\x9b31m")
+    print_line("one\ttwo\x07\x9b31m")
     assert capsys.readouterr().out == "f[1].yaml:1:2: error: a [link] \\[b] :key:; [h]\none two\\x07\\x9b31m\n"
 
 
@@ -442,7 +442,7 @@ def test_an_environment_without_a_place_is_told_at_the_start(sovereign: Sovereig
 def test_two_at_once_on_one_state_directory(sovereign: Sovereign) -> None:
     sovereign.environment("acme-prod", files())
     config = sovereign.config
-    with exclusive(sovereign.folder / "state"):
+    with state_lock(sovereign.folder / "state"):
         done = reconciler("once", "-c", config)
     assert (done.returncode, done.stdout) == (3, "")
     assert f"another reconciler uses the state directory {sovereign.folder}/state" in done.stderr

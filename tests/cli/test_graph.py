@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler.cli.main import app
-from reconciler.model.faults import Fault
+from reconciler.model.faults import ReconcilerError
 from reconciler.model.lock import Requirer
 from reconciler.world.documents import dump
 from tests.cli.places import Sovereign
@@ -76,11 +76,11 @@ def test_why_names_ranges_and_files(sovereign: Sovereign) -> None:
 
 def test_what_is_not_there_is_told(sovereign: Sovereign) -> None:
     done = call(sovereign, "why", "acme-prod", "shpo")
-    assert isinstance(done.exception, Fault)
+    assert isinstance(done.exception, ReconcilerError)
     assert str(done.exception) == "acme-prod has no Application shpo (did you mean shop?)"
     sovereign.environment("fresh-prod", files("shop"))
     done = call(sovereign, "tree", "fresh-prod")
-    assert isinstance(done.exception, Fault)
+    assert isinstance(done.exception, ReconcilerError)
     assert "nothing is resolved yet" in str(done.exception)
 
 
@@ -92,5 +92,5 @@ def test_a_registry_that_is_down_is_no_refusal(sovereign: Sovereign, command: st
         assert done.exit_code == 3
         assert json.loads(done.stdout)["hitch"]["stage"] == "Resolved"
     else:
-        assert isinstance(done.exception, Fault)
+        assert isinstance(done.exception, ReconcilerError)
     assert sovereign.head("acme-prod", "resolved") == before

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler.cli.main import app
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 from reconciler.world.documents import dump
 from tests.decide.kits import DNS, FSN, origin, release
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def call(*arguments: str | Path) -> Result:
-    """Run a command in this process; a Fault is what `main` makes exit code 3 of."""
+    """Run a command in this process; a ReconcilerError is what `main` makes exit code 3 of."""
     result = CliRunner().invoke(app, [str(a) for a in arguments])
-    if result.exception is not None and not isinstance(result.exception, (SystemExit, Misconfigured)):
+    if result.exception is not None and not isinstance(result.exception, (SystemExit, ConfigurationError)):
         raise result.exception
     return result
 
@@ -132,5 +132,5 @@ def test_wrong_use_is_exit_code_2(kit: Path, words: str) -> None:
 def test_a_folder_that_cannot_be_written_to_is_a_fault(kit: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = call("import", "flux", kit, "--output", tmp_path / "file")
-    assert isinstance(done.exception, Misconfigured)
+    assert isinstance(done.exception, ConfigurationError)
     assert f"{tmp_path}/file" in str(done.exception)

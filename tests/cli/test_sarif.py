@@ -11,7 +11,7 @@ import pytest
 
 from reconciler import __version__
 from reconciler.cli.rules import RULES
-from reconciler.cli.sarif import in_repository, run, sarif, seen_from
+from reconciler.cli.sarif import repository_address, sarif, sarif_run, seen_from
 from reconciler.model.problem import Problem, Related
 from tests.cli.places import ROOT
 
@@ -63,7 +63,12 @@ def check(log: dict[str, Any]) -> None:
 
 
 def test_a_log_is_what_the_specification_requires() -> None:
-    log = sarif([run(PROBLEMS, in_repository, about="acme-prod"), run((), in_repository, failure="the registry is away")])
+    log = sarif(
+        [
+            sarif_run(PROBLEMS, repository_address, about="acme-prod"),
+            sarif_run((), repository_address, failure="the registry is away"),
+        ]
+    )
     check(log)
     assert log["runs"][0]["tool"]["driver"] == {
         "name": "catalyst-reconciler",
@@ -85,7 +90,7 @@ def test_a_log_is_what_the_specification_requires() -> None:
 
 
 def test_a_result_says_what_where_how_bad_and_what_to_do() -> None:
-    first, second, third, fourth = run(PROBLEMS, in_repository)["results"]
+    first, second, third, fourth = sarif_run(PROBLEMS, repository_address)["results"]
     assert first == {
         "ruleId": "UnknownField",
         "ruleIndex": 2,
@@ -114,7 +119,7 @@ def test_a_result_says_what_where_how_bad_and_what_to_do() -> None:
 
 
 def test_equal_problems_give_equal_bytes() -> None:
-    one, two = (json.dumps(sarif([run(PROBLEMS, in_repository)])) for _ in range(2))
+    one, two = (json.dumps(sarif([sarif_run(PROBLEMS, repository_address)])) for _ in range(2))
     assert one == two
 
 
@@ -127,7 +132,7 @@ def test_equal_problems_give_equal_bytes() -> None:
     ],
 )
 def test_a_message_holds_no_placeholder_and_no_link(text: str, written: str) -> None:
-    (result,) = run([Problem(code="Any", message=text)], in_repository)["results"]
+    (result,) = sarif_run([Problem(code="Any", message=text)], repository_address)["results"]
     assert result["message"]["text"] == written
 
 

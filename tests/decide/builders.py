@@ -7,19 +7,19 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.pin import pin
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.decide.pin import build_lock
 from reconciler.decide.resolve import resolve
-from reconciler.decide.validate import Wish, validate
+from reconciler.decide.validate import ValidatedInput, validate
 from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.lock import ChartPin, EnvironmentLock, Evidence, LockMetadata, Package
+from reconciler.model.lock import ChartPin, EnvironmentLock, LockMetadata, Package, TrustEvidence
 from reconciler.world.documents import load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.decide.charts import Chart
+    from reconciler.decide.charts import HelmChart
     from reconciler.decide.resolve import Resolution
     from reconciler.model.problem import Problem
     from reconciler.model.source import Source
@@ -34,7 +34,7 @@ def sha(text: str) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-EVIDENCE = [Evidence(policy="shop", policy_digest=sha("policy"), authority="openova", signature=sha("signature"))]
+EVIDENCE = [TrustEvidence(policy="shop", policy_digest=sha("policy"), authority="openova", signature=sha("signature"))]
 
 
 def source(data: Any, file: str = "file.yaml") -> Source:
@@ -66,7 +66,7 @@ def files(*applications: Mapping[str, Any], env: Mapping[str, Any] | None = None
     return found
 
 
-def wish(*applications: Mapping[str, Any], env: Mapping[str, Any] | None = None) -> Wish:
+def wish(*applications: Mapping[str, Any], env: Mapping[str, Any] | None = None) -> ValidatedInput:
     """A valid wish."""
     wanted, problems = validate(files(*applications, env=env))
     assert wanted is not None, problems
@@ -88,10 +88,10 @@ def need(name: str, version: str = "*", **more: Any) -> dict[str, Any]:
     return {"blueprint": f"bp-{name}", "version": version, **more}
 
 
-def verified(one: Blueprint, home: str = SHOP, content: str = "") -> Verified:
+def verified(one: Blueprint, home: str = SHOP, content: str = "") -> VerifiedBlueprint:
     """A Blueprint whose signature held."""
     artifact = f"oci://{home}/{one.name}@{sha(f'{home}/{one.name}:{one.version}{content}')}"
-    return Verified(one, artifact, ChartPin(digest=sha("chart" + artifact), media_type=CHART_TYPE), EVIDENCE)
+    return VerifiedBlueprint(one, artifact, ChartPin(digest=sha("chart" + artifact), media_type=CHART_TYPE), EVIDENCE)
 
 
 class Shelf:
@@ -109,7 +109,7 @@ class Shelf:
         *blueprints: Blueprint,
         untrusted: Iterable[tuple[str, str]] = (),
         homes: Mapping[str, Sequence[Blueprint]] | None = None,
-        charts: Mapping[str, Chart] | None = None,
+        charts: Mapping[str, HelmChart] | None = None,
     ) -> None:
         self._charts = charts or {}
         self._homes: dict[str, dict[str, dict[str, Blueprint]]] = {}
@@ -121,14 +121,14 @@ class Shelf:
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
         return {home: list(held[name]) for home, held in self._homes.items() if name in held}
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         one = self._homes.get(catalog, {}).get(name, {}).get(version)
         if one is None:
-            return PassedOver(version, "InvalidBlueprint", "it is gone")
+            return ExcludedVersion(version, "InvalidBlueprint", "it is gone")
         if (name, version) in self._untrusted:
-            return PassedOver(version, "Untrusted", "no signature holds")
-        found = replace(verified(one, catalog), checks=self._charts.get(name))
-        return found if digest in {None, found.artifact.rpartition("@")[2]} else PassedOver(version, "Gone", "moved")
+            return ExcludedVersion(version, "Untrusted", "no signature holds")
+        found = replace(verified(one, catalog), values_chart=self._charts.get(name))
+        return found if digest in {None, found.artifact.rpartition("@")[2]} else ExcludedVersion(version, "Gone", "moved")
 
 
 def package(name: str, version: str = "1.0.0", **fields: Any) -> Package:
@@ -156,14 +156,14 @@ def prior(*packages: Package) -> dict[str, Package]:
     return {p.application: p for p in packages}
 
 
-def resolved(wanted: Wish, shelf: Shelf, before: Mapping[str, Package] | None = None) -> Resolution:
+def resolved(wanted: ValidatedInput, shelf: Shelf, before: Mapping[str, Package] | None = None) -> Resolution:
     """A resolution that must succeed."""
     resolution, problems = resolve(wanted, before or {}, shelf)
     assert resolution is not None, problems
     return resolution
 
 
-def refused(wanted: Wish, shelf: Shelf, before: Mapping[str, Package] | None = None) -> tuple[Problem, ...]:
+def refused(wanted: ValidatedInput, shelf: Shelf, before: Mapping[str, Package] | None = None) -> tuple[Problem, ...]:
     """The problems of a resolution that must fail."""
     resolution, problems = resolve(wanted, before or {}, shelf)
     assert resolution is None
@@ -176,12 +176,12 @@ def versions(resolution: Resolution) -> dict[str, str]:
     return {name: choice.verified.blueprint.version for name, choice in resolution.choices.items()}
 
 
-def pinned(wanted: Wish, shelf: Shelf) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
+def pinned(wanted: ValidatedInput, shelf: Shelf) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
     """The lock of a wish that can be resolved."""
-    return pin(wanted, resolved(wanted, shelf))
+    return build_lock(wanted, resolved(wanted, shelf))
 
 
-def locked(wanted: Wish, shelf: Shelf) -> dict[str, Package]:
+def locked(wanted: ValidatedInput, shelf: Shelf) -> dict[str, Package]:
     """The packages of a wish that can be pinned."""
     lock, problems = pinned(wanted, shelf)
     assert lock is not None, problems

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from reconciler.decide.readiness import Entry
+    from reconciler.decide.readiness import ExpectedRelease
     from reconciler.model.observation import Observation
 
 Answer = tuple[str, str, str]  # ready, state, reason; an empty reason means that the release names none, so any will do
@@ -24,7 +24,7 @@ class Scene:
 
     __slots__ = ("conditions", "entry", "first", "history", "kinds", "metadata", "observation", "spec", "status")
 
-    def __init__(self, entry: Entry, observation: Observation) -> None:
+    def __init__(self, entry: ExpectedRelease, observation: Observation) -> None:
         release: Mapping[str, Any] = observation.release or {}
         self.entry = entry
         self.observation = observation
@@ -268,7 +268,7 @@ ROWS = (
 )
 
 
-def decide(entry: Entry, observation: Observation, now: float) -> tuple[int, Answer]:
+def decide(entry: ExpectedRelease, observation: Observation, now: float) -> tuple[int, Answer]:
     """The number of the first row that applies, and what follows from it."""
     scene = Scene(entry, observation)
     for row in ROWS:
@@ -283,12 +283,12 @@ def decide(entry: Entry, observation: Observation, now: float) -> tuple[int, Ans
     return row.number, (row.ready, is_in, said)
 
 
-def expected(entry: Entry, observation: Observation, now: float) -> Answer:
+def expected(entry: ExpectedRelease, observation: Observation, now: float) -> Answer:
     """What the table answers: ready, state, reason. An empty reason means that any will do."""
     return decide(entry, observation, now)[1]
 
 
-def applicable(entry: Entry, observation: Observation) -> list[int]:
+def applicable(entry: ExpectedRelease, observation: Observation) -> list[int]:
     """The numbers of all rows that apply, of which the first one decides."""
     scene = Scene(entry, observation)
     return [row.number for row in ROWS if row.applies(scene)]

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.decide.versions import fits, newest_first, older
+from reconciler.decide.versions import is_older, newest_first, satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from reconciler.decide.validate import Wish
+    from reconciler.decide.validate import ValidatedInput
     from reconciler.model.blueprint import Blueprint, Dependency
     from reconciler.model.lock import Package
 
@@ -51,7 +51,7 @@ class World:
         only_asked_downgrades: whether an older version than the locked one must have been asked for by a person.
     """
 
-    wish: Wish
+    wish: ValidatedInput
     held: tuple[Blueprint, ...]
     untrusted: frozenset[tuple[str, str]] = frozenset()
     prior: Mapping[str, Package] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class World:
             spec = declared.application.spec
             lines.append(f"application {name}: {spec.blueprint.name} {spec.blueprint.version}, bind {spec.bind}")
         for one in self.held:
-            depends = [(d.key, d.name, d.version, "shared" if d.values is None else "dedicated") for d in one.spec.depends]
+            depends = [(d.bind_key, d.name, d.version, "shared" if d.values is None else "dedicated") for d in one.spec.depends]
             lines.append(f"{one.name}@{one.version} needs {depends}, blocks {one.spec.upgrades.blocks}")
         lines += [f"locked {name}: {package.blueprint}@{package.version}" for name, package in self.prior.items()]
         return "\n".join(["World(", *lines, f"untrusted {sorted(self.untrusted)})"])
@@ -89,8 +89,8 @@ def target(world: World, application: str, dependency: Dependency) -> str:
     """The Application that is to serve an Application's dependency."""
     declared = world.wish.declared.get(application)
     bound = declared.application.spec.bind if declared else {}
-    if dependency.key in bound:
-        return bound[dependency.key]
+    if dependency.bind_key in bound:
+        return bound[dependency.bind_key]
     short = dependency.name.removeprefix("bp-")
     return short if dependency.values is None else f"{application}-{short}"
 
@@ -114,7 +114,7 @@ def asks(world: World, chosen: Mapping[str, Blueprint]) -> dict[str, list[Ask]]:
 def suits(version: str, range_: str) -> bool:
     """Whether a version is in a range; a pre-release only where the range names one of that very version."""
     number, dash, _ = version.partition("+")[0].partition("-")
-    return fits(version, range_) and (not dash or f"{number}-" in range_)
+    return satisfies(version, range_) and (not dash or f"{number}-" in range_)
 
 
 def may_be_chosen(world: World, application: str, one: Blueprint, demands: Sequence[Ask]) -> bool:
@@ -129,7 +129,7 @@ def may_be_chosen(world: World, application: str, one: Blueprint, demands: Seque
     if any(suits(locked, blocked) for blocked in one.spec.upgrades.blocks):
         return False
     asked = any(not ask.requirer and not suits(locked, ask.range) for ask in demands)
-    return asked or not world.only_asked_downgrades or not older(one.version, locked)
+    return asked or not world.only_asked_downgrades or not is_older(one.version, locked)
 
 
 def keeps_back(world: World, application: str, one: Blueprint, demands: Sequence[Ask]) -> bool:

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.audit import of_lock, of_tree, place_of, proofs, tree_of
-from reconciler.decide.pin import entry_of
-from reconciler.decide.render import Surroundings, render
-from reconciler.decide.shape import shape
-from reconciler.decide.trust import Policies
+from reconciler.decide.audit import audit_lock, audit_tree, expected_tree, parse_artifact, proofs
+from reconciler.decide.pin import entry_digest
+from reconciler.decide.render import RenderContext, render
+from reconciler.decide.shape import parse_document
+from reconciler.decide.trust import TrustPolicies
 from reconciler.model.environment import Environment
-from reconciler.model.lock import Attested, EnvironmentLock, Evidence
+from reconciler.model.lock import AttestationEvidence, EnvironmentLock, TrustEvidence
 from reconciler.model.trust import PREDICATE, Attestation, TrustPolicy
 from reconciler.world.documents import dump, load, load_all
 from tests.decide.builders import API, FSN, NBG, SHOP, environment, lock_of, package, sha
@@ -36,26 +36,26 @@ def policy(name: str = "shop", key: str = KEY, authority: str = "openova", artif
     return TrustPolicy.model_validate({"apiVersion": API, "kind": "TrustPolicy", "metadata": {"name": name}, "spec": spec})
 
 
-POLICIES = Policies((policy(),))
+POLICIES = TrustPolicies((policy(),))
 
 
-def evidence(one: TrustPolicy, policies: Policies, *predicate_types: str) -> Evidence:
+def evidence(one: TrustPolicy, policies: TrustPolicies, *predicate_types: str) -> TrustEvidence:
     """Why a policy holds, by its first authority."""
     by = one.spec.authorities[0].name
-    return Evidence(
+    return TrustEvidence(
         policy=one.metadata.name,
         policy_digest=policies.digest_of(one),
         authority=by,
         signature=sha("signature"),
-        attestations=[Attested(predicate_type=t, authority=by, signature=sha(t)) for t in predicate_types],
+        attestations=[AttestationEvidence(predicate_type=t, authority=by, signature=sha(t)) for t in predicate_types],
     )
 
 
-def locked(name: str, policies: Policies = POLICIES, **fields: Any) -> Package:
+def locked(name: str, policies: TrustPolicies = POLICIES, **fields: Any) -> Package:
     """A package as `pin` makes it."""
-    covering = policies.covering(f"{SHOP}/bp-{name}")
+    covering = policies.matching(f"{SHOP}/bp-{name}")
     one = package(name, **({"evidence": [evidence(one, policies) for one in covering]} | fields))
-    return one.model_copy(update={"entry": entry_of(one.model_dump())})
+    return one.model_copy(update={"entry": entry_digest(one.model_dump())})
 
 
 WHOLE = lock_of(locked("db", placements=[FSN, NBG]), locked("web", values={"a": 1, "b": "1_0"}, depends_on=["db"]))
@@ -63,21 +63,21 @@ WHOLE = lock_of(locked("db", placements=[FSN, NBG]), locked("web", values={"a": 
 
 def commit(lock: EnvironmentLock = WHOLE, **around: Any) -> dict[str, bytes]:
     """The files of `resolved`, as the reconciler writes them."""
-    known = Surroundings(**({"sovereign": "omantel", "keys": POLICIES.keys, "interval": "7m", "timeout": "3m"} | around))
+    known = RenderContext(**({"sovereign": "omantel", "keys": POLICIES.keys, "interval": "7m", "timeout": "3m"} | around))
     whose = Environment.model_validate(environment(FSN, NBG, fluxNamespace=lock.flux_namespace))
     return {path: dump(*documents) for path, documents in render(lock, whose, known).items()}
 
 
-def audit(files: dict[str, bytes], policies: Policies = POLICIES) -> list[tuple[str, Problem]]:
+def audit(files: dict[str, bytes], policies: TrustPolicies = POLICIES) -> list[tuple[str, Problem]]:
     source = load(files[LOCK], LOCK)
-    lock, problems = shape(source, EnvironmentLock)
+    lock, problems = parse_document(source, EnvironmentLock)
     assert lock is not None, problems
 
     def read(path: str) -> tuple[Source, ...]:
         return load_all(files[path], path) if path in files else ()
 
-    tree = tree_of(lock, {FSN, NBG}, read, policies.keys)
-    return [*of_lock(source, lock, policies), *of_tree(lock, tree, files, read, dump)]
+    tree = expected_tree(lock, {FSN, NBG}, read, policies.keys)
+    return [*audit_lock(source, lock, policies), *audit_tree(lock, tree, files, read, dump)]
 
 
 def codes(found: list[tuple[str, Problem]]) -> set[tuple[str, str]]:
@@ -215,10 +215,10 @@ def test_a_kustomization_that_lists_more_is_told() -> None:
 
 def test_other_policies_than_it_was_locked_under() -> None:
     files = commit()
-    assert codes(audit(files, Policies(()))) >= {("web", "Untrusted"), ("db", "Untrusted")}
-    narrower = Policies((policy(artifacts=f"{SHOP}/bp-*"),))
+    assert codes(audit(files, TrustPolicies(()))) >= {("web", "Untrusted"), ("db", "Untrusted")}
+    narrower = TrustPolicies((policy(artifacts=f"{SHOP}/bp-*"),))
     assert codes(audit(files, narrower)) == {("web", "PolicyChanged"), ("db", "PolicyChanged")}
-    found = audit(files, Policies((policy(key=OTHER),)))
+    found = audit(files, TrustPolicies((policy(key=OTHER),)))
     assert codes(found) == {("web", "PolicyChanged"), ("db", "PolicyChanged"), ("", "TreeDiffers")}
     assert {problem.file for application, problem in found if not application} == {
         f"clusters/{cluster}/trust/openova.yaml" for cluster in (FSN, NBG)
@@ -226,7 +226,7 @@ def test_other_policies_than_it_was_locked_under() -> None:
 
 
 def test_a_second_policy_of_which_the_lock_holds_no_evidence_is_a_gap() -> None:
-    both = Policies((policy(), policy("all", OTHER, "auditor", "*")))
+    both = TrustPolicies((policy(), policy("all", OTHER, "auditor", "*")))
     assert audit(commit(lock_of(locked("web", both)), keys=both.keys), both) == []
     ((application, problem),) = audit(commit(lock_of(locked("web"))), both)
     assert (application, problem.code) == ("web", "Untrusted")
@@ -236,7 +236,7 @@ def test_a_second_policy_of_which_the_lock_holds_no_evidence_is_a_gap() -> None:
 def test_what_a_policy_wants_attested_must_be_named_and_by_an_authority_of_it() -> None:
     spec = policy().spec.model_copy(update={"attestations": [Attestation(predicate_type=SPDX)]})
     wanting = policy().model_copy(update={"spec": spec})
-    policies = Policies((wanting,))
+    policies = TrustPolicies((wanting,))
     assert audit(commit(lock_of(locked("web", evidence=[evidence(wanting, policies, SPDX)]))), policies) == []
     ((_, problem),) = audit(commit(lock_of(locked("web", evidence=[evidence(wanting, policies)]))), policies)
     assert problem.message == f"shop wants {SPDX} attested, and the lock names no such attestation"
@@ -256,6 +256,6 @@ def test_what_is_to_be_judged_is_all_that_the_lock_names_by_authorities_at_hand(
         (KEY, sha("signature"), PREDICATE),
         (KEY, sha(SPDX), SPDX),
     ]
-    assert list(proofs(one, Policies((policy(authority="another"),)))) == []
-    assert list(proofs(one, Policies((policy("another"),)))) == []
-    assert place_of(locked("web")) == (f"{SHOP}/bp-web", WHOLE.packages[1].digest)
+    assert list(proofs(one, TrustPolicies((policy(authority="another"),)))) == []
+    assert list(proofs(one, TrustPolicies((policy("another"),)))) == []
+    assert parse_artifact(locked("web")) == (f"{SHOP}/bp-web", WHOLE.packages[1].digest)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reconciler.decide.blueprints import blueprint_faults
-from reconciler.decide.configure import values_of
-from reconciler.decide.shape import shape
+from reconciler.decide.configure import application_values
+from reconciler.decide.shape import parse_document
 from reconciler.model.blueprint import Blueprint, BlueprintSpec
 from reconciler.world.documents import load
 
@@ -19,20 +19,20 @@ def text(spec: str = "", metadata: str = "  name: bp-web\n") -> str:
 
 def read(written: str) -> Blueprint:
     """A Blueprint that its author may publish: there is nothing to say about it."""
-    document, problems = shape(load(written.encode(), "blueprint.yaml"), Blueprint)
+    document, problems = parse_document(load(written.encode(), "blueprint.yaml"), Blueprint)
     assert document is not None, problems
     assert (problems, list(blueprint_faults(document))) == ((), [])
     return document
 
 
 def published(written: str) -> tuple[Blueprint | None, list[str]]:
-    document, problems = shape(load(written.encode(), "blueprint.yaml"), Blueprint, lenient=True)
+    document, problems = parse_document(load(written.encode(), "blueprint.yaml"), Blueprint, lenient=True)
     return document, [f"{p.severity}: {p.message}" for p in problems]
 
 
 def told(written: str) -> list[str]:
     """What its author is told of a document that is refused."""
-    document, problems = shape(load(written.encode(), "blueprint.yaml"), Blueprint)
+    document, problems = parse_document(load(written.encode(), "blueprint.yaml"), Blueprint)
     assert document is None
     return [str(p) for p in problems]
 
@@ -132,7 +132,7 @@ def test_a_card_holds_anything() -> None:
 )
 def test_dependencies(written: str, found: list[tuple[str, str, str]]) -> None:
     depends = read(text(f"  depends: {written}\n")).spec.depends
-    assert [(d.name, d.version, d.key) for d in depends] == found
+    assert [(d.name, d.version, d.bind_key) for d in depends] == found
 
 
 @pytest.mark.parametrize("field", ["from", "blocks"])
@@ -206,7 +206,7 @@ def test_config_schemas(schema: str) -> None:
 
 def test_words_that_other_yaml_takes_for_booleans_stay_words() -> None:
     schema = "{type: object, properties: {mode: {type: string, enum: [Off, Auto, no, y], default: Off}}}"
-    values, problems = values_of(read(text(f"  configSchema: {schema}\n")), None, ())
+    values, problems = application_values(read(text(f"  configSchema: {schema}\n")), None, ())
     assert (values, problems) == ({"mode": "Off"}, ())
 
 

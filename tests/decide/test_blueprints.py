@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from reconciler.decide.blueprints import blueprint_faults, faults
-from reconciler.decide.shape import shape
+from reconciler.decide.blueprints import blueprint_defects, blueprint_faults
+from reconciler.decide.shape import parse_document
 from reconciler.model.blueprint import Blueprint
 from tests.decide.builders import blueprint, blueprint_data, need, source
 
 
 def read(data: dict[str, Any]) -> Blueprint:
-    document, problems = shape(source(data), Blueprint)
+    document, problems = parse_document(source(data), Blueprint)
     assert document is not None, problems
     return document
 
@@ -40,7 +40,7 @@ def test_name_and_version_are_read_wherever_they_stand(data: dict[str, Any]) -> 
     [({}, {}, "neither"), ({"version": "1.0.0"}, {"version": "1.0.1"}, "give one of them")],
 )
 def test_no_version_or_two_different_ones_are_refused(metadata: dict[str, Any], spec: dict[str, Any], words: str) -> None:
-    document, problems = shape(source(whole({"name": "web"} | metadata, spec)), Blueprint)
+    document, problems = parse_document(source(whole({"name": "web"} | metadata, spec)), Blueprint)
     assert document is None
     assert words in problems[0].message
 
@@ -57,7 +57,7 @@ def test_no_version_or_two_different_ones_are_refused(metadata: dict[str, Any], 
 )
 def test_dependencies_are_words_or_objects(written: Any, name: str, version: str, key: str, values: Any) -> None:
     (found,) = read(blueprint_data("web", depends=[written])).spec.depends
-    assert (found.name, found.version, found.key, found.values) == (name, version, key, values)
+    assert (found.name, found.version, found.bind_key, found.values) == (name, version, key, values)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_all_optional_parts_are_read() -> None:
 
 
 def test_a_blueprint_that_agrees_with_tag_and_chart_has_no_faults() -> None:
-    assert faults(blueprint("web"), {"name": "bp-web", "version": "1.0.0"}, "bp-web", "1.0.0") == ()
-    assert faults(blueprint("web"), {"name": "web", "version": "1.0.0"}, "bp-web", "1.0.0") == ()
+    assert blueprint_defects(blueprint("web"), {"name": "bp-web", "version": "1.0.0"}, "bp-web", "1.0.0") == ()
+    assert blueprint_defects(blueprint("web"), {"name": "web", "version": "1.0.0"}, "bp-web", "1.0.0") == ()
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_blueprint_that_agrees_with_tag_and_chart_has_no_faults() -> None:
     ],
 )
 def test_drift_between_tag_chart_and_blueprint_is_a_fault(chart: dict[str, Any], tag: str, words: str) -> None:
-    assert words in "; ".join(faults(blueprint("web"), chart, "bp-web", tag))
+    assert words in "; ".join(blueprint_defects(blueprint("web"), chart, "bp-web", tag))
 
 
 @pytest.mark.parametrize(

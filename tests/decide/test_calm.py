@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.decide.calm import only_looks
-from reconciler.decide.readiness import Evidence, Verdict
-from reconciler.decide.report import report
+from reconciler.decide.calm import is_routine_recheck
+from reconciler.decide.readiness import ObservedRelease, Verdict
+from reconciler.decide.report import build_status
 from reconciler.model.lock import ChartPin, EnvironmentLock, LockMetadata, Package
-from reconciler.model.lock import Evidence as Trust
+from reconciler.model.lock import TrustEvidence as Trust
 
 if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
 
 DIGEST = "sha256:" + "a" * 64
-WELL = Verdict("True", "Running", "InstallSucceeded", "installed", 27, Evidence("f/a", DIGEST))
-LOOKS = Verdict("False", "Updating", "Reconciling", "looking", 21, Evidence("f/a", DIGEST))
-FAILS = Verdict("False", "Failed", "UpgradeFailed", "no", 19, Evidence("f/a", DIGEST))
-ANOTHER = Verdict("False", "Updating", "Reconciling", "looking", 21, Evidence("f/a", "sha256:" + "b" * 64))
+WELL = Verdict("True", "Running", "InstallSucceeded", "installed", 27, ObservedRelease("f/a", DIGEST))
+LOOKS = Verdict("False", "Updating", "Reconciling", "looking", 21, ObservedRelease("f/a", DIGEST))
+FAILS = Verdict("False", "Failed", "UpgradeFailed", "no", 19, ObservedRelease("f/a", DIGEST))
+ANOTHER = Verdict("False", "Updating", "Reconciling", "looking", 21, ObservedRelease("f/a", "sha256:" + "b" * 64))
 
 
 def package(name: str) -> Package:
@@ -37,7 +37,7 @@ def package(name: str) -> Package:
 
 def status(main: str = "m", **verdicts: Verdict) -> EnvironmentStatus:
     lock = EnvironmentLock(metadata=LockMetadata(name="acme-prod"), packages=[package(name) for name in verdicts])
-    return report("acme-prod", main, "r", lock, {(n, "hz-fsn-rtz-prod-acme"): v for n, v in verdicts.items()}, None)
+    return build_status("acme-prod", main, "r", lock, {(n, "hz-fsn-rtz-prod-acme"): v for n, v in verdicts.items()}, None)
 
 
 @pytest.mark.parametrize(
@@ -58,4 +58,4 @@ def status(main: str = "m", **verdicts: Verdict) -> EnvironmentStatus:
 def test_only_a_look_at_what_was_ready_and_is_the_same_is_no_news(
     before: EnvironmentStatus, now: EnvironmentStatus, only: bool
 ) -> None:
-    assert only_looks(now, before) is only
+    assert is_routine_recheck(now, before) is only

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model.canonical import digest_of, runs_of
+from reconciler.model.canonical import digest_of, release_spec_digest
 
 
 def test_the_order_of_keys_does_not_count_and_everything_else_does() -> None:
@@ -25,7 +25,7 @@ def test_the_order_of_keys_does_not_count_and_everything_else_does() -> None:
     ],
 )
 def test_what_runs_is_the_same_after_its_way_through_an_api_server(sent: dict[str, Any], back: dict[str, Any]) -> None:
-    assert runs_of(sent) == runs_of(back)
+    assert release_spec_digest(sent) == release_spec_digest(back)
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_what_runs_is_the_same_after_its_way_through_an_api_server(sent: dict[st
     ],
 )
 def test_whatever_makes_something_else_run_is_another_digest(other: dict[str, Any]) -> None:
-    assert runs_of({"values": {"a": 1}}) != runs_of(other)
+    assert release_spec_digest({"values": {"a": 1}}) != release_spec_digest(other)

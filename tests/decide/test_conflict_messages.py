@@ -10,7 +10,7 @@ from reconciler.decide.resolve import resolve
 from tests.decide.builders import Shelf, application, blueprint, need, package, prior, wish
 
 if TYPE_CHECKING:
-    from reconciler.decide.validate import Wish
+    from reconciler.decide.validate import ValidatedInput
     from reconciler.model.blueprint import Blueprint
     from reconciler.model.problem import Problem
 
@@ -367,6 +367,6 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize(("wanted", "shelf", "before", "lines"), MESSAGES)
-def test_the_message(wanted: Wish, shelf: Shelf, before: dict[str, Any], lines: list[str]) -> None:
+def test_the_message(wanted: ValidatedInput, shelf: Shelf, before: dict[str, Any], lines: list[str]) -> None:
     resolution, problems = resolve(wanted, before, shelf)
     assert shown(problems if resolution is None else resolution.warnings).split("\n") == lines

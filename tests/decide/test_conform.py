@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.decide.conform import complaints, schema_problem
+from reconciler.decide.conform import schema_problem, violations
 
 CANARY = "c4nary-s3cret"
 FORMS = {
@@ -18,7 +18,7 @@ FORMS = {
 
 
 def said(rule: Any, value: Any) -> list[str]:
-    found = complaints({"properties": {"a": rule}}, {"a": value})
+    found = violations({"properties": {"a": rule}}, {"a": value})
     return [f"{'.'.join(map(str, c.way))} {c.words}" + (f"; {c.hint}" if c.hint else "") for c in found]
 
 
@@ -85,7 +85,7 @@ def test_a_key_behind_a_reference_is_compared_with_those_that_stand_there() -> N
         "properties": {"a": {"$ref": "#/$defs/tls"}},
         "$defs": {"tls": {"additionalProperties": False, "properties": {"secretName": {}}}},
     }
-    (found,) = complaints(schema, {"a": {"secretNam": "x"}})
+    (found,) = violations(schema, {"a": {"secretNam": "x"}})
     assert (found.way, found.hint, found.at_key) == (("a", "secretNam"), "did you mean secretName?", True)
 
 

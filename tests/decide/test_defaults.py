@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.decide.defaults import defaults, fill_forms
+from reconciler.decide.defaults import apply_one_of_defaults, defaults
 
 
 @pytest.mark.parametrize(
@@ -62,13 +62,13 @@ def test_the_form_that_the_values_have_fills_in_the_rest(
     wanted: dict[str, Any] = filled
     for step in reversed(where):
         schema, given, wanted = {"properties": {step: schema}}, {step: given}, {step: wanted}
-    fill_forms(schema, given)
+    apply_one_of_defaults(schema, given)
     assert given == wanted
 
 
 def test_where_several_forms_fit_nobody_knows_which_is_meant() -> None:
     values: dict[str, Any] = {"c": 1}
-    fill_forms({"anyOf": [{"properties": {"a": {"default": 1}}}, {"properties": {"b": {"default": 2}}}]}, values)
+    apply_one_of_defaults({"anyOf": [{"properties": {"a": {"default": 1}}}, {"properties": {"b": {"default": 2}}}]}, values)
     assert values == {"c": 1}
 
 
@@ -76,7 +76,7 @@ def test_a_form_may_refer_to_the_rest_of_the_schema() -> None:
     values: dict[str, Any] = {"on": True}
     form = {"$ref": "#/$defs/on"}
     shared = {"on": {"properties": {"on": {"const": True}, "level": {"default": 3}}}}
-    fill_forms({"oneOf": [form, {"properties": {"on": {"const": False}}}], "$defs": shared}, values)
+    apply_one_of_defaults({"oneOf": [form, {"properties": {"on": {"const": False}}}], "$defs": shared}, values)
     assert values == {"on": True, "level": 3}
 
 
@@ -94,5 +94,5 @@ def test_a_form_may_refer_to_the_rest_of_the_schema() -> None:
 def test_a_schema_that_bites_its_own_tail_ends(schema: dict[str, Any]) -> None:
     values: dict[str, Any] = {"a": {"a": {"a": 1}}}
     defaults(schema)
-    fill_forms(schema, values)
+    apply_one_of_defaults(schema, values)
     assert values == {"a": {"a": {"a": 1}}}

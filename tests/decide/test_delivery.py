@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.delivery import repository_of
+from reconciler.decide.delivery import changed_repository
 
 MAIN = {"ref": "refs/heads/main"}
 
@@ -29,7 +29,7 @@ def body(**said: Any) -> bytes:
     ],
 )
 def test_what_calls_for_a_look(event: str, said: dict[str, Any]) -> None:
-    assert repository_of(event, body(**said)) == "acme/acme-prod"
+    assert changed_repository(event, body(**said)) == "acme/acme-prod"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_what_calls_for_a_look(event: str, said: dict[str, Any]) -> None:
     ],
 )
 def test_what_the_reconciler_writes_and_what_is_of_no_interest_makes_no_work(event: str, said: dict[str, Any]) -> None:
-    assert repository_of(event, body(**said)) is None
+    assert changed_repository(event, body(**said)) is None
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_what_the_reconciler_writes_and_what_is_of_no_interest_makes_no_work(eve
 )
 def test_what_gitea_would_never_send_is_malformed(text: bytes) -> None:
     with pytest.raises(ValueError, match="a delivery is a JSON object") as caught:
-        repository_of("push", text)
+        changed_repository("push", text)
     assert len(str(caught.value)) < 200
 
 
 @given(st.binary() | st.recursive(st.none() | st.booleans() | st.text(), lambda x: st.dictionaries(st.text(), x)).map(json.dumps))
 def test_nothing_else_is_raised(text: bytes | str) -> None:
     try:
-        found = repository_of("push", text.encode() if isinstance(text, str) else text)
+        found = changed_repository("push", text.encode() if isinstance(text, str) else text)
     except ValueError:
         return
     assert found is None

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.expressions import MAX_LENGTH, MAX_WEIGHT, ExpressionError, check, holds, scope, value
+from reconciler.decide.expressions import (
+    MAX_LENGTH,
+    MAX_WEIGHT,
+    ExpressionError,
+    evaluate,
+    evaluate_condition,
+    expression_problem,
+    scope,
+)
 from reconciler.model.environment import Environment
 from tests.decide.builders import FSN, NBG, environment
 
@@ -88,7 +96,7 @@ texts = st.text() | st.lists(st.sampled_from(WORDS), max_size=30).map("".join) |
 
 
 def fault(text: str) -> str:
-    found = check(text)
+    found = expression_problem(text)
     assert found is not None, text
     return found
 
@@ -126,8 +134,8 @@ def outcome(run: Callable[[], Any]) -> Any:
     ],
 )
 def test_what_holds(text: str, expected: bool) -> None:
-    assert check(text) is None
-    assert holds(text, SCOPE) is expected
+    assert expression_problem(text) is None
+    assert evaluate_condition(text, SCOPE) is expected
 
 
 def test_the_scope_is_plain_data_with_each_place_once() -> None:
@@ -169,7 +177,7 @@ def test_the_scope_is_plain_data_with_each_place_once() -> None:
 def test_what_an_author_is_told(text: str, words: str) -> None:
     assert words in fault(text)
     with pytest.raises(ExpressionError) as error:
-        holds(text, SCOPE)
+        evaluate_condition(text, SCOPE)
     assert str(error.value) == fault(text)
 
 
@@ -193,16 +201,16 @@ def test_what_an_author_is_told(text: str, words: str) -> None:
     ],
 )
 def test_what_cannot_be_evaluated(text: str, words: str) -> None:
-    assert check(text) is None
+    assert expression_problem(text) is None
     with pytest.raises(ExpressionError) as error:
-        holds(text, SCOPE)
+        evaluate_condition(text, SCOPE)
     assert words in str(error.value)
 
 
 def test_an_error_quotes_no_value() -> None:
     for text in ("config[config['odd-key']]", "int(config['odd-key'])", "config['odd-key'] < 1", "config['odd-key']"):
         with pytest.raises(ExpressionError) as error:
-            holds(text, SCOPE)
+            evaluate_condition(text, SCOPE)
         assert "s3cret" not in str(error.value)
 
 
@@ -210,22 +218,22 @@ def test_an_error_quotes_no_value() -> None:
 def test_what_reads_too_much_is_refused(text: str) -> None:
     large = {"config": {"list": [{}] * (MAX_WEIGHT // 64), "text": ""}}
     with pytest.raises(ExpressionError, match="reads values that are too large"):
-        holds(text, large)
-    assert holds("environment.name == ''", large | {"environment": {"name": ""}})
+        evaluate_condition(text, large)
+    assert evaluate_condition("environment.name == ''", large | {"environment": {"name": ""}})
 
 
 def test_the_worst_within_the_limits_ends() -> None:
     """Adding up is what still grows, by the square of the length: the time limit of the tests is the measure."""
     parts: dict[str, Any] = {"config": {"l": [{}] * 4000}}
-    assert holds("(" + "+".join(["config.l"] * 27) + ") != []", parts)
-    assert holds("(" + "+".join(["config.s"] * 27) + ") != ''", {"config": {"s": "x" * 250_000}})
+    assert evaluate_condition("(" + "+".join(["config.l"] * 27) + ") != []", parts)
+    assert evaluate_condition("(" + "+".join(["config.s"] * 27) + ") != ''", {"config": {"s": "x" * 250_000}})
     with pytest.raises(ExpressionError, match="gives more than fits"):
-        value("[" + ",".join(["config"] * 35) + "]", parts)
+        evaluate("[" + ",".join(["config"] * 35) + "]", parts)
 
 
 def test_mappings_come_in_the_order_of_their_keys() -> None:
     given = {letter: {letter: 1, "a": 2} for letter in "qwertyuiop"}
-    found = value("[config]", {"config": given})
+    found = evaluate("[config]", {"config": given})
     assert found == [given]
     assert list(found[0]) == sorted(given)
     assert list(found[0]["q"]) == ["a", "q"]
@@ -233,8 +241,8 @@ def test_mappings_come_in_the_order_of_their_keys() -> None:
 
 @given(texts)
 def test_any_text_gives_an_answer_or_an_error_of_ours(text: str) -> None:
-    refused = check(text)
-    found = outcome(lambda: value(text, SCOPE))
+    refused = expression_problem(text)
+    found = outcome(lambda: evaluate(text, SCOPE))
     if isinstance(found, ExpressionError):
         assert refused in {None, str(found)}
     else:
@@ -251,6 +259,6 @@ plain = st.recursive(
 
 @given(plain)
 def test_a_value_is_read_as_it_is(data: Any) -> None:
-    found = value("{{ .config.it }}", {"config": {"it": data}})
+    found = evaluate("{{ .config.it }}", {"config": {"it": data}})
     assert found == data
     assert type(found) is type(data)

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.decide.flux_chart import as_npm_range
 from reconciler.decide.flux_import import Imported, import_flux
-from reconciler.decide.flux_values import fill_in
+from reconciler.decide.flux_values import substitute
 from reconciler.decide.validate import validate
 from reconciler.world.documents import dump, load, load_all
 from tests.decide.kits import DNS, FSN, NBG, chart, origin, release
@@ -43,7 +43,7 @@ def kit(domain: str = "${DOMAIN}") -> Imported:
     others = dump(release("bp-mesh"), release("bp-certs", after=["bp-mesh"]))
     files = [(DNS, "kit/02-dns.yaml"), (others.decode(), "kit/01-others.yaml")]
     given = {} if "$" in domain else {"DOMAIN": domain}
-    return import_flux([one for text, file in files for one in load_all(fill_in(text, given).encode(), file)], [FSN])
+    return import_flux([one for text, file in files for one in load_all(substitute(text, given).encode(), file)], [FSN])
 
 
 def test_a_helmrelease_becomes_an_application_of_its_chart_with_its_values_as_config() -> None:
@@ -120,7 +120,7 @@ def test_a_placeholder_that_nobody_fills_in_keeps_an_application_from_being_made
     ],
 )
 def test_placeholders_are_filled_in_before_the_text_is_parsed(text: str, filled: str) -> None:
-    assert fill_in(text, {"N": "3"}) == filled
+    assert substitute(text, {"N": "3"}) == filled
 
 
 def test_the_default_of_a_placeholder_is_offered() -> None:

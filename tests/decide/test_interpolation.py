@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from reconciler.decide.expressions import MAX_WEIGHT, ExpressionError
-from reconciler.decide.interpolation import MAX_EXPRESSIONS, check_values, filled
+from reconciler.decide.interpolation import MAX_EXPRESSIONS, check_templates, interpolate
 from tests.decide.test_expressions import CONFIG, SCOPE, outcome, plain, texts
 
 
@@ -42,8 +42,8 @@ from tests.decide.test_expressions import CONFIG, SCOPE, outcome, plain, texts
 )
 def test_a_text_is_filled_in(written: str, expected: Any) -> None:
     values = {"{{ key }}": {"list": [written, 1]}}
-    assert check_values(values) is None
-    found = filled(values, SCOPE)
+    assert check_templates(values) is None
+    found = interpolate(values, SCOPE)
     assert found == {"{{ key }}": {"list": [expected, 1]}}
     assert type(found["{{ key }}"]["list"][0]) is type(expected)
     assert values == {"{{ key }}": {"list": [written, 1]}}
@@ -63,12 +63,12 @@ def test_a_text_is_filled_in(written: str, expected: Any) -> None:
 )
 def test_what_an_author_is_told(written: str, words: str) -> None:
     values = {"a": [{"b": written}]}
-    fault = check_values(values)
+    fault = check_templates(values)
     assert fault is not None
     assert fault.startswith("a.0.b: ")
     assert words in fault
     with pytest.raises(ExpressionError) as error:
-        filled(values, SCOPE)
+        interpolate(values, SCOPE)
     assert str(error.value) == fault
 
 
@@ -82,27 +82,27 @@ def test_what_an_author_is_told(written: str, words: str) -> None:
 )
 def test_what_cannot_be_filled_in(written: str, words: str) -> None:
     values = {"a": [{"b": written}]}
-    assert check_values(values) is None
+    assert check_templates(values) is None
     with pytest.raises(ExpressionError) as error:
-        filled(values, SCOPE)
+        interpolate(values, SCOPE)
     assert words in str(error.value)
 
 
 def test_expressions_are_counted() -> None:
-    assert check_values({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS}) is None
-    assert check_values({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS, "b": "{{ 1 }}"}) == "there are more than 50 expressions in them"
+    assert check_templates({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS}) is None
+    assert check_templates({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS, "b": "{{ 1 }}"}) == "there are more than 50 expressions in them"
 
 
 def test_results_are_bounded_together() -> None:
     large = {"config": {"text": "x" * (MAX_WEIGHT // 2 - 1000)}}
-    assert filled({"a": "{{ config.text }}", "b": "{{ config.text }}"}, large)["b"] == large["config"]["text"]
+    assert interpolate({"a": "{{ config.text }}", "b": "{{ config.text }}"}, large)["b"] == large["config"]["text"]
     with pytest.raises(ExpressionError, match="c: the expressions up to here give more than fits"):
-        filled({"a": "{{ config.text }}", "b": "{{ config.text }}", "c": "{{ config.text }}"}, large)
+        interpolate({"a": "{{ config.text }}", "b": "{{ config.text }}", "c": "{{ config.text }}"}, large)
 
 
 def test_what_comes_out_shares_nothing() -> None:
     values = {"plain": {"list": [1]}, "one": "{{ config.users }}", "two": "{{ config.users }}"}
-    found = filled(values, SCOPE)
+    found = interpolate(values, SCOPE)
     for part in (found["plain"]["list"], found["one"]):
         part.append("more")
     assert values["plain"] == {"list": [1]}
@@ -112,14 +112,14 @@ def test_what_comes_out_shares_nothing() -> None:
 @given(st.dictionaries(st.text(max_size=5), plain, max_size=4))
 def test_values_without_expressions_stay_as_they_are(values: dict[str, Any]) -> None:
     assume("{{" not in json.dumps(values))
-    assert check_values(values) is None
-    assert filled(values, {}) == values
+    assert check_templates(values) is None
+    assert interpolate(values, {}) == values
 
 
 @given(st.lists(texts | texts.map("{{{{{}}}}}".format) | texts.map("a {{{{ {} }}}} b".format), max_size=4))
 def test_any_text_gives_values_or_an_error_of_ours(written: list[str]) -> None:
-    refused = check_values({"a": written})
-    found = outcome(lambda: filled({"a": written}, SCOPE))
+    refused = check_templates({"a": written})
+    found = outcome(lambda: interpolate({"a": written}, SCOPE))
     if isinstance(found, ExpressionError):
         assert refused in {None, str(found)}
     else:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from reconciler.decide.blocker import Blocker, Refused, Unavailable
-from reconciler.decide.marks import MAX_DESCRIPTION, Mark, marks
+from reconciler.decide.marks import MAX_DESCRIPTION, CommitStatus, main_statuses
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import report
+from reconciler.decide.report import build_status
 from reconciler.model.problem import Problem
 from tests.decide.builders import lock_of, package
 
@@ -16,10 +16,10 @@ BLIND = Verdict("Unknown", "Unknown", "KubeconfigMissing", "there is no kubeconf
 MAIN, ONE = "a" * 40, "hz-fsn-rtz-prod-acme"
 
 
-def marked(verdicts: dict[str, Verdict], blocker: Blocker | None = None) -> tuple[Mark, Mark]:
+def marked(verdicts: dict[str, Verdict], blocker: Blocker | None = None) -> tuple[CommitStatus, CommitStatus]:
     lock = lock_of(*(package(name, placements=[ONE]) for name in sorted(verdicts)))
-    status = report("acme-prod", MAIN, "b" * 40, lock, {(n, ONE): v for n, v in verdicts.items()}, blocker)
-    found = marks(status)
+    status = build_status("acme-prod", MAIN, "b" * 40, lock, {(n, ONE): v for n, v in verdicts.items()}, blocker)
+    found = main_statuses(status)
     assert list(found) == ["catalyst/resolved", "catalyst/ready"]
     return found["catalyst/resolved"], found["catalyst/ready"]
 
@@ -66,4 +66,4 @@ def test_a_commit_whose_packages_lost_their_trust_is_still_the_one_that_runs() -
     lost = Refused("Trusted", (Problem(code="Untrusted", message="a: it is signed, but by no accepted key"),))
     resolved, ready = marked({"a": GOOD}, lost)
     assert (resolved.state, resolved.description.startswith("Untrusted: a: ")) == ("pending", True)
-    assert ready == Mark("success", "every Application is ready on all its placements")
+    assert ready == CommitStatus("success", "every Application is ready on all its placements")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.versions import MAX_LENGTH, fits, is_range, is_version, newest_first, older
+from reconciler.decide.versions import MAX_LENGTH, is_older, is_range, is_version, newest_first, satisfies
 
 TABLE = [line.split("\t") for line in Path(__file__).with_name("npm_ranges.tsv").read_text().splitlines()[1:]]
 
@@ -21,7 +21,7 @@ def test_every_range_of_the_table_takes_the_versions_that_npm_takes() -> None:
     assert (len(versions), len(rows)) == (40, 342)
     wrong = []
     for range_, answer in rows:
-        takes = " ".join(version for version in versions if fits(version, range_)) or "nothing"
+        takes = " ".join(version for version in versions if satisfies(version, range_)) or "nothing"
         if (takes if is_range(range_) else "no-range") != answer:
             wrong.append((range_, takes, answer))
     assert wrong == []
@@ -30,7 +30,7 @@ def test_every_range_of_the_table_takes_the_versions_that_npm_takes() -> None:
 # Where the port is not yet npm, to which `<2` ends before 2.0.0-0: ranges that are empty by their numbers.
 @pytest.mark.parametrize(("range_", "version"), [("<2 >=2.0.0-rc.1 1.x", "2.0.0-rc.1"), ("<0.0.0-0a <0", "0.0.0-0")])
 def test_an_empty_range_that_names_a_pre_release_takes_it(range_: str, version: str) -> None:
-    assert fits(version, range_)
+    assert satisfies(version, range_)
 
 
 _number = st.sampled_from(["0", "1", "2", "10"])
@@ -55,42 +55,44 @@ def bare(version: str) -> str:
 def test_an_exact_version_takes_itself_alone_in_whatever_build(pinned: str, other: str) -> None:
     assert is_version(pinned)
     for spelt in (pinned, f"={pinned}", f"v{pinned}", f"= {pinned}"):
-        assert fits(pinned, spelt)
-        assert fits(other, spelt) is (bare(pinned) == bare(other))
+        assert satisfies(pinned, spelt)
+        assert satisfies(other, spelt) is (bare(pinned) == bare(other))
 
 
 @given(versions, versions)
 def test_comparators_follow_the_order_of_versions(limit: str, version: str) -> None:
     number, dash, _ = bare(version).partition("-")
     admitted = not dash or bare(limit).startswith(f"{number}-")
-    assert fits(version, f"<{limit}") is (admitted and older(version, limit))
-    assert fits(version, f">{limit}") is (admitted and older(limit, version))
-    assert fits(version, f"<={limit}") is (admitted and not older(limit, version))
-    assert fits(version, f">={limit}") is (admitted and not older(version, limit))
+    assert satisfies(version, f"<{limit}") is (admitted and is_older(version, limit))
+    assert satisfies(version, f">{limit}") is (admitted and is_older(limit, version))
+    assert satisfies(version, f"<={limit}") is (admitted and not is_older(limit, version))
+    assert satisfies(version, f">={limit}") is (admitted and not is_older(version, limit))
 
 
 @given(versions, ranges)
 def test_a_pre_release_is_taken_only_where_one_of_its_version_is_named(version: str, range_: str) -> None:
     assert is_range(range_)
     number, dash, _ = bare(version).partition("-")
-    assert not (dash and fits(version, range_)) or f"{number}-" in range_
+    assert not (dash and satisfies(version, range_)) or f"{number}-" in range_
 
 
 @given(versions, versions, versions)
 def test_a_caret_and_a_tilde_begin_with_what_they_name(low: str, version: str, other: str) -> None:
     for operator in "^~":
-        assert fits(low, f"{operator}{low}")
-        if fits(version, f"{operator}{low}"):
-            assert not older(version, low)
+        assert satisfies(low, f"{operator}{low}")
+        if satisfies(version, f"{operator}{low}"):
+            assert not is_older(version, low)
             assert version.partition(".")[0] == low.partition(".")[0]
-        assert fits(version, f"{operator}{low} || {other}") is (fits(version, f"{operator}{low}") or fits(version, other))
+        assert satisfies(version, f"{operator}{low} || {other}") is (
+            satisfies(version, f"{operator}{low}") or satisfies(version, other)
+        )
 
 
 @given(st.lists(versions, max_size=6))
 def test_the_order_of_versions_is_total_and_agrees_with_older(listed: list[str]) -> None:
     ordered = newest_first(listed)
     assert set(ordered) == set(listed)
-    assert not any(older(one, two) for one, two in itertools.combinations(ordered, 2))
+    assert not any(is_older(one, two) for one, two in itertools.combinations(ordered, 2))
 
 
 @pytest.mark.timeout(60)

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.decide.charts import Chart
-from reconciler.decide.pin import entry_of
+from reconciler.decide.charts import HelmChart
+from reconciler.decide.pin import entry_digest
 from reconciler.model.lock import EnvironmentLock
 from tests.decide.builders import EVIDENCE, FSN, NBG, Shelf, application, blueprint, environment, locked, need, pinned, sha, wish
 
@@ -141,7 +141,7 @@ def test_a_dependency_whose_name_will_not_do_is_refused_where_it_is_asked_for(
     assert (found, file) == (code, f"applications/{name}.yaml")
 
 
-CHART = Chart("web", values={"replicas": 1}, schema={"properties": {"replicas": {"maximum": 3}, "host": {"type": "string"}}})
+CHART = HelmChart("web", values={"replicas": 1}, schema={"properties": {"replicas": {"maximum": 3}, "host": {"type": "string"}}})
 
 
 def test_what_the_chart_rejects_is_told_at_the_line_of_the_config() -> None:
@@ -198,18 +198,18 @@ RUNS: dict[str, Any] = {
     ],
 )
 def test_the_entry_changes_with_all_that_is_to_run(change: dict[str, Any]) -> None:
-    assert entry_of(RUNS | change) != entry_of(RUNS)
+    assert entry_digest(RUNS | change) != entry_digest(RUNS)
 
 
 @pytest.mark.parametrize("change", [{"evidence": 1}, {"required_by": ["x"]}, {"version": "9"}, {"application": "other"}])
 def test_the_entry_does_not_change_with_anything_else(change: dict[str, Any]) -> None:
-    assert entry_of(RUNS | change) == entry_of(RUNS)
+    assert entry_digest(RUNS | change) == entry_digest(RUNS)
 
 
 def test_the_entry_in_the_lock_is_over_the_package_as_it_stands_there() -> None:
     package = locked(wish(application("web", config={"x": 1}, suspend=True)), Shelf(blueprint("web")))["web"]
     assert package.suspend
-    assert package.entry == entry_of(package.model_dump())
+    assert package.entry == entry_digest(package.model_dump())
 
 
 def test_placements_reach_through_every_level_in_whatever_order_applications_are_named() -> None:

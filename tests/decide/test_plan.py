@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reconciler.decide.blocker import Refused, Unavailable
-from reconciler.decide.comment import MARKER, MAX_NAMES, MAX_PROBLEMS, MAX_ROWS, comment
-from reconciler.decide.marks import MAX_DESCRIPTION, plan_mark
-from reconciler.decide.plan import Step, steps
+from reconciler.decide.comment import MARKER, MAX_CELL_NAMES, MAX_COMMENT_PROBLEMS, MAX_COMMENT_ROWS, render_plan_comment
+from reconciler.decide.marks import MAX_DESCRIPTION, plan_status
+from reconciler.decide.plan import ApplicationChange, diff_locks
 from reconciler.model.lock import EnvironmentLock, Package, Requirer
 from reconciler.model.problem import Problem
 from tests.decide.builders import FSN, NBG, lock_of, package, sha
@@ -18,7 +18,7 @@ def entry(text: str) -> str:
 
 
 def told(prior: EnvironmentLock | None, *packages: Package) -> list[tuple[str, str, tuple[str, ...]]]:
-    return [(step.package.application, step.what, step.waiting) for step in steps(prior, lock_of(*packages))]
+    return [(step.package.application, step.summary, step.affected_dependents) for step in diff_locks(prior, lock_of(*packages))]
 
 
 def test_what_touches_running_applications_comes_first() -> None:
@@ -64,15 +64,15 @@ def test_how_one_differs_within_its_version() -> None:
         assert told(lock_of(old), new) == [("shop", words, ())]
 
 
-def step(name: str = "shop", **changes: object) -> Step:
+def step(name: str = "shop", **changes: object) -> ApplicationChange:
     old = package(name, "1.0.0", entry=entry("1"))
     new = package(name, "1.1.0", entry=entry("2"), **changes)
-    return Step(new, old, new, ("web",))
+    return ApplicationChange(new, old, new, ("web",))
 
 
 def test_a_comment_tells_what_changes_who_signed_it_and_the_tree() -> None:
     needed = step(required_by=[Requirer(application="web", range="^1", in_="bp-web@1.0.0")])
-    text = comment("acme-prod", [needed], 8, TREE, compare="acme/acme-prod/compare/resolved...plan/pr-3")
+    text = render_plan_comment("acme-prod", [needed], 8, TREE, compare="acme/acme-prod/compare/resolved...plan/pr-3")
     assert text.startswith(f"{MARKER}\n### Plan for acme-prod\n")
     assert "**1 of 8 Applications change** once this is merged." in text
     assert "| shop | 1.0.0 -&#62; 1.1.0 | bp-shop 1.1.0 | web | web |" in text
@@ -86,8 +86,8 @@ def test_nothing_that_people_wrote_becomes_markup() -> None:
     problem = Problem(code="Bad", message=hostile, file="applications/a|b.yaml", line=1, column=1, hint=hostile)
     blocker = Refused("Valid", (problem,))
     for text in (
-        comment("acme-prod", [], 0, None, blocker=blocker),
-        comment("acme-prod", [step()], 1, TREE, warnings=(problem,)),
+        render_plan_comment("acme-prod", [], 0, None, blocker=blocker),
+        render_plan_comment("acme-prod", [step()], 1, TREE, warnings=(problem,)),
     ):
         for word in ("<script", "@admin", "](http", "![", "\n# head", "h.example)"):
             assert word not in text
@@ -95,19 +95,19 @@ def test_nothing_that_people_wrote_becomes_markup() -> None:
 
 
 def test_what_cannot_be_told_now_is_not_called_refused() -> None:
-    text = comment("acme-prod", [], 0, None, blocker=Unavailable("Resolved", "Unavailable", "no answer"))
+    text = render_plan_comment("acme-prod", [], 0, None, blocker=Unavailable("Resolved", "Unavailable", "no answer"))
     assert "It cannot be told yet" in text
     assert "Refused" not in text
-    assert plan_mark((), 0, None, Unavailable("Resolved", "Unavailable", "x")).state == "pending"
+    assert plan_status((), 0, None, Unavailable("Resolved", "Unavailable", "x")).state == "pending"
 
 
 def test_comments_and_marks_are_bounded() -> None:
-    many = [step(f"a{number}") for number in range(MAX_ROWS + 50)]
-    text = comment("acme-prod", many, len(many), TREE)
+    many = [step(f"a{number}") for number in range(MAX_COMMENT_ROWS + 50)]
+    text = render_plan_comment("acme-prod", many, len(many), TREE)
     assert "And 50 more." in text
-    crowd = Step(package("shop"), None, package("shop"), tuple(f"a{n}" for n in range(1000)))
-    assert f"a{MAX_NAMES - 1} and {1000 - MAX_NAMES} more |" in comment("acme-prod", [crowd], 1, TREE)
-    problems = tuple(Problem(code="Bad", message=f"problem {n}", file="x.yaml") for n in range(MAX_PROBLEMS + 7))
+    crowd = ApplicationChange(package("shop"), None, package("shop"), tuple(f"a{n}" for n in range(1000)))
+    assert f"a{MAX_CELL_NAMES - 1} and {1000 - MAX_CELL_NAMES} more |" in render_plan_comment("acme-prod", [crowd], 1, TREE)
+    problems = tuple(Problem(code="Bad", message=f"problem {n}", file="x.yaml") for n in range(MAX_COMMENT_PROBLEMS + 7))
     blocker = Refused("Valid", problems)
-    assert "- and 7 more" in comment("acme-prod", [], 0, None, blocker=blocker)
-    assert len(plan_mark((), 0, None, blocker).description) <= MAX_DESCRIPTION
+    assert "- and 7 more" in render_plan_comment("acme-prod", [], 0, None, blocker=blocker)
+    assert len(plan_status((), 0, None, blocker).description) <= MAX_DESCRIPTION

@@ -25,14 +25,14 @@ def read(*texts: str) -> EnvironmentPolicies:
 def test_the_example_is_read() -> None:
     found = environment_policies([load(FIXTURE.read_bytes(), "acme-prod.yaml")])
     assert found.broken == ()
-    assert [one.rule.kind for one in found.rulings("acme-prod")] == ["pr-required", "soak", "change-window", "re-score-gate"]
-    assert found.rulings("acme-stg") == ()
+    assert [one.rule.kind for one in found.rules_for("acme-prod")] == ["pr-required", "soak", "change-window", "re-score-gate"]
+    assert found.rules_for("acme-stg") == ()
 
 
 def test_all_rules_of_all_policies_that_name_it_apply() -> None:
     found = read(text(name="a", environments='["*-prod"]'), text(name="b"), text(name="c", environments="[other]"))
-    assert [one.policy for one in found.rulings("acme-prod")] == ["a", "b"]
-    assert [one.policy for one in found.rulings("Acme-Prod")] == ["a", "b"], "to a forge it is the same repository"
+    assert [one.policy for one in found.rules_for("acme-prod")] == ["a", "b"]
+    assert [one.policy for one in found.rules_for("Acme-Prod")] == ["a", "b"], "to a forge it is the same repository"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_broken_one_holds_those_that_it_names_and_says_where(rule: str, messag
     found = read(text(rule))
     assert message in "\n".join(str(p) for p in found.problems("acme-prod"))
     assert found.problems("acme-stg") == ()
-    assert found.rulings("acme-prod") == ()
+    assert found.rules_for("acme-prod") == ()
 
 
 @pytest.mark.parametrize(

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.decide.blocker import Refused
-from reconciler.decide.conditions import STANDS
+from reconciler.decide.conditions import TRUSTED
 from reconciler.decide.markdown import escape
-from reconciler.decide.plan import Step
-from reconciler.decide.promote import VERSION, Ready, edited, promote
+from reconciler.decide.plan import ApplicationChange
+from reconciler.decide.promote import VERSION_PATH, PromotionSource, replace_version, select
 from reconciler.decide.proposal import message, text, title
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import report
+from reconciler.decide.report import build_status
 from reconciler.model.lock import Package, Requirer
 from reconciler.model.problem import Problem
-from reconciler.model.status import Evidence, ReadyEvidence
+from reconciler.model.status import ObservedEvidence, ReadyEvidence
 from reconciler.world.documents import load
 from tests.decide.builders import FSN, NBG, application, lock_of, package, wish
 
@@ -32,19 +32,19 @@ def asked(name: str, version: str = "1.0.0", **fields: Any) -> Package:
     return package(name, version, required_by=by, **fields)
 
 
-def ready(*packages: Package, resolved: str = RESOLVED, **verdicts: Verdict) -> Ready:
+def ready(*packages: Package, resolved: str = RESOLVED, **verdicts: Verdict) -> PromotionSource:
     lock = lock_of(*packages)
     judged = {(p.application, c): verdicts.get(p.application, GOOD) for p in packages for c in p.placements}
-    return Ready("acme-stg", lock, RESOLVED, report("acme-stg", MAIN, resolved, lock, judged, None, STANDS))
+    return PromotionSource("acme-stg", lock, RESOLVED, build_status("acme-stg", MAIN, resolved, lock, judged, None, TRUSTED))
 
 
 def test_what_runs_and_is_ready_is_pinned() -> None:
     source = ready(asked("shop", "1.1.0"), package("db", "2.0.0"))
     declared = wish(application("shop", version="^1.0")).declared
-    (pin,), left = promote(source, declared, lock_of(package("shop", "1.0.0")), ())
+    (pin,), left = select(source, declared, lock_of(package("shop", "1.0.0")), ())
     assert (pin.name, pin.before, pin.package.version, pin.running, pin.stands) == ("shop", "^1.0", "1.1.0", "1.0.0", False)
     assert left == (), "a dependency follows from its Blueprint"
-    (pin,), _ = promote(source, wish(application("shop", version="1.1.0")).declared, None, ())
+    (pin,), _ = select(source, wish(application("shop", version="1.1.0")).declared, None, ())
     assert (pin.stands, pin.running) == (True, "")
 
 
@@ -54,19 +54,19 @@ def test_what_runs_and_is_ready_is_pinned() -> None:
         (ready(asked("shop"), shop=FAILED), "it is Failed in acme-stg, not ready: InstallFailed on hz-fsn"),
         (ready(asked("shop", placements=[FSN, NBG]), shop=FAILED), "not ready"),
         (ready(asked("shop"), resolved="c" * 40), "is not yet of what is resolved there"),
-        (Ready("acme-stg", lock_of(asked("shop")), RESOLVED, None), "nobody knows what runs in acme-stg"),
+        (PromotionSource("acme-stg", lock_of(asked("shop")), RESOLVED, None), "nobody knows what runs in acme-stg"),
         (
-            Ready("acme-stg", lock_of(asked("shop", "1.1.0")), RESOLVED, ready(asked("shop")).status),
+            PromotionSource("acme-stg", lock_of(asked("shop", "1.1.0")), RESOLVED, ready(asked("shop")).status),
             "does not tell of bp-shop 1.1.0",
         ),
         (ready(asked("shop", blueprint="bp-other")), "it is of bp-other in acme-stg, and of bp-shop there"),
         (ready(asked("shop", "1.0")), "its version 1.0 cannot be written as one"),
     ],
 )
-def test_what_is_not_known_to_be_ready_is_not_pinned(source: Ready, why: str) -> None:
+def test_what_is_not_known_to_be_ready_is_not_pinned(source: PromotionSource, why: str) -> None:
     declared = wish(application("shop"), application("blog")).declared
     for names in ((), ("shop",)):
-        pins, (left,) = promote(source, declared, None, names)
+        pins, (left,) = select(source, declared, None, names)
         assert pins == ()
         assert (left.application, left.refused) == ("shop", True)
         assert why in left.why
@@ -75,9 +75,9 @@ def test_what_is_not_known_to_be_ready_is_not_pinned(source: Ready, why: str) ->
 def test_what_the_other_does_not_declare_is_told() -> None:
     source = ready(asked("shop"), asked("blog"), package("db"))
     declared = wish(application("shop")).declared
-    pins, (left,) = promote(source, declared, None, ())
+    pins, (left,) = select(source, declared, None, ())
     assert ([p.name for p in pins], left.application, left.refused) == (["shop"], "blog", False)
-    _, left_named = promote(source, declared, None, ("blog", "nope"))
+    _, left_named = select(source, declared, None, ("blog", "nope"))
     assert [(one.application, one.refused) for one in left_named] == [("blog", True), ("nope", True)]
     assert "acme-stg has no such Application" in left_named[1].why
 
@@ -90,13 +90,15 @@ def test_it_is_ready_since_the_last_cluster_was() -> None:
     placements = [
         p.model_copy(
             update={
-                "evidence": Evidence(helm_release="x", ready=ReadyEvidence(status="True", reason="y", last_transition_time=t))
+                "evidence": ObservedEvidence(
+                    helm_release="x", ready=ReadyEvidence(status="True", reason="y", last_transition_time=t)
+                )
             }
         )
         for p, t in zip(told.placements, times, strict=True)
     ]
     status = source.status.model_copy(update={"applications": [told.model_copy(update={"placements": placements})]})
-    (pin,), _ = promote(Ready("acme-stg", source.lock, RESOLVED, status), wish(application("shop")).declared, None, ())
+    (pin,), _ = select(PromotionSource("acme-stg", source.lock, RESOLVED, status), wish(application("shop")).declared, None, ())
     assert pin.since == "2026-11-02T10:00:00Z"
 
 
@@ -112,7 +114,7 @@ FILES = [
 @pytest.mark.parametrize("content", FILES)
 def test_nothing_but_the_version_is_written(content: str) -> None:
     source = load(content.encode(), "f.yaml")
-    new = edited(content, source.places[VERSION], "^1.0", "1.1.0")
+    new = replace_version(content, source.locations[VERSION_PATH], "^1.0", "1.1.0")
     assert new is not None
     start = content.index("version", content.index("spec"))
     assert new == content[:start] + content[start:].replace("^1.0", "1.1.0", 1)
@@ -125,7 +127,7 @@ def test_nothing_but_the_version_is_written(content: str) -> None:
 def test_what_is_not_written_plainly_is_left_alone(content: str) -> None:
     source = load(content.encode(), "f.yaml")
     assert source.data["spec"]["blueprint"]["version"] == "^1.0"
-    assert edited(content, source.places[VERSION], "^1.0", "1.1.0") is None
+    assert replace_version(content, source.locations[VERSION_PATH], "^1.0", "1.1.0") is None
 
 
 HOSTILE = "|`<img src=x>` @admin #1 [x](http://evil) **b**"
@@ -135,7 +137,7 @@ HOSTILE = "|`<img src=x>` @admin #1 [x](http://evil) **b**"
 def test_what_strangers_wrote_is_no_markup(words: str) -> None:
     source = ready(asked("shop", "1.1.0"), asked("blog"), blog=Verdict("False", "Failed", "InstallFailed", words, 19))
     declared = wish(application("shop", version="^1.0"), application("blog")).declared
-    pins, left = promote(source, declared, None, ())
+    pins, left = select(source, declared, None, ())
     shown = text(source, "acme-prod", pins, {}, left, (), Refused("Resolved", (Problem(code="Conflict", message=words),)))
     plain = text(source, "acme-prod", pins, {}, left, (), Refused("Resolved", (Problem(code="Conflict", message=""),)))
     assert len(shown.splitlines()) == len(plain.splitlines())
@@ -145,10 +147,10 @@ def test_what_strangers_wrote_is_no_markup(words: str) -> None:
 
 def test_the_text_tells_what_moves_and_what_follows() -> None:
     source = ready(asked("shop", "1.1.0"), package("db", "2.0.0"))
-    pins, left = promote(source, wish(application("shop", version="^1.0")).declared, lock_of(package("shop")), ())
+    pins, left = select(source, wish(application("shop", version="^1.0")).declared, lock_of(package("shop")), ())
     steps = (
-        Step(pins[0].package, package("shop"), pins[0].package),
-        Step(package("db", "1.9.0"), None, package("db", "1.9.0")),
+        ApplicationChange(pins[0].package, package("shop"), pins[0].package),
+        ApplicationChange(package("db", "1.9.0"), None, package("db", "1.9.0")),
     )
     shown = text(source, "acme-prod", pins, {pins[0].package.digest: 273_000}, left, steps, None)
     digest = pins[0].package.digest.removeprefix("sha256:")[:12]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.protections import CHECKS, Protect, _matches, protections
+from reconciler.decide.protections import CHECKS, ProtectionChange, _matches, required_changes
 
 US = "catalyst-reconciler"
 Rule = dict[str, Any]
@@ -23,8 +23,8 @@ class Gitea:
     def there(self) -> list[Rule]:
         return sorted(self.rules, key=lambda r: (r["priority"], "*" in r["rule_name"]))
 
-    def init(self) -> tuple[Protect, ...]:
-        wanted = protections(self.there(), US)
+    def init(self) -> tuple[ProtectionChange, ...]:
+        wanted = required_changes(self.there(), US)
         for one in wanted:
             if one.new:
                 last = max((r["priority"] for r in self.rules), default=0)
@@ -70,7 +70,7 @@ def test_what_people_demand_of_main_stays() -> None:
     main = gitea.init()[0]
     assert main.changed == ("status_check_contexts",)
     assert gitea.counts_for("main") == theirs | {"priority": 1, "status_check_contexts": ["ci", *CHECKS]}
-    assert gitea.init()[0] == Protect("main", {}, new=False)
+    assert gitea.init()[0] == ProtectionChange("main", {}, new=False)
 
 
 @pytest.mark.parametrize(

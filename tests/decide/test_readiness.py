@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from reconciler.decide.readiness import MAX_MESSAGE, Entry, Verdict, assess
-from reconciler.model.canonical import runs_of
+from reconciler.decide.readiness import MAX_MESSAGE, ExpectedRelease, Verdict, assess
+from reconciler.model.canonical import release_spec_digest
 from reconciler.model.observation import Failure, FailureReason, Observation
 
 DIGEST = "sha256:" + "a" * 64
 OTHER_DIGEST = "sha256:" + "b" * 64
 ENTRY_DIGEST = "sha256:" + "c" * 64
 
-ENTRY = Entry(
+ENTRY = ExpectedRelease(
     application="shop",
     cluster="hz-fsn-rtz-prod-acme",
     namespace="flux-system",
@@ -67,7 +67,7 @@ def seen(found: dict[str, Any] | None, *, age: float = 0.0, listed: bool = True)
     return Observation(listed=listed, age=age, release=found)
 
 
-def judged(found: dict[str, Any] | None, entry: Entry = ENTRY, now: float = NOW) -> Verdict:
+def judged(found: dict[str, Any] | None, entry: ExpectedRelease = ENTRY, now: float = NOW) -> Verdict:
     return assess(entry, seen(found), now)
 
 
@@ -104,7 +104,7 @@ def test_row_6_an_old_observation_does_not_count() -> None:
 def test_rows_7_and_8_absent_is_awaited_or_removed() -> None:
     verdict = judged(None)
     assert (verdict.ready, verdict.reason, verdict.state) == ("False", "AwaitingApply", "Installing")
-    verdict = judged(None, Entry(**{**ENTRY.__dict__, "was_there": True}))
+    verdict = judged(None, ExpectedRelease(**{**ENTRY.__dict__, "was_there": True}))
     assert (verdict.ready, verdict.reason, verdict.state) == ("False", "Removed", "Degraded")
     assert verdict.evidence is not None
     assert verdict.evidence.entry == ENTRY_DIGEST, "the status remembers by it that it was there"
@@ -142,7 +142,7 @@ def test_row_12_another_entry() -> None:
 def test_row_12_the_entry_is_the_lock_s_but_what_runs_is_not(added: dict[str, Any]) -> None:
     verdict = judged(release(spec=added))
     assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("False", "NotAsResolved", "Degraded", 12)
-    entry = Entry(**{**ENTRY.__dict__, "runs": runs_of(added)})
+    entry = ExpectedRelease(**{**ENTRY.__dict__, "spec_digest": release_spec_digest(added)})
     assert judged(release(spec=added), entry).ready == "True"
     assert judged(release(), entry).reason == "NotAsResolved", "what was taken away is missed too"
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.decide.readiness import Entry, assess
+from reconciler.decide.readiness import ExpectedRelease, assess
 from reconciler.model.observation import Failure, Observation
 from tests.decide.oracle import ROWS, applicable, decide, expected
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.decide.readiness import Verdict
 
 Json = dict[str, Any]
-Case = tuple[Entry, Observation]
+Case = tuple[ExpectedRelease, Observation]
 Look = tuple[Failure | None, bool, float]  # failure, listed, age
 Gate = tuple[Json, Json, int | None]  # metadata, spec, observedGeneration
 
@@ -43,7 +43,7 @@ OTHER = "sha256:" + "0" * 64
 
 # --- entries: was it there, and is there time left --------------------------------------------------------------------------
 
-_ENTRY = Entry(
+_ENTRY = ExpectedRelease(
     application="shop",
     cluster="hz-fsn-rtz-prod-acme",
     namespace="flux-system",
@@ -321,7 +321,7 @@ def _releases(gates: Iterable[Gate], tails: Iterable[Json]) -> Iterator[Json]:
         yield _release(metadata, spec, observed, tail)
 
 
-def _looked(releases: Iterable[Json | None], looks: Iterable[Look], entries: Iterable[Entry]) -> Iterator[Case]:
+def _looked(releases: Iterable[Json | None], looks: Iterable[Look], entries: Iterable[ExpectedRelease]) -> Iterator[Case]:
     for release, (failure, listed, age) in itertools.product(releases, looks):
         observation = Observation(failure, listed, age, release)
         for entry in entries:
@@ -338,7 +338,7 @@ def _both(listed: list[Json], deployment: Json) -> Iterator[Case]:
 # --- what must hold whenever the answer is True, in no order and without the oracle ------------------------------------------
 
 
-def lacking(entry: Entry, observation: Observation) -> list[str]:
+def lacking(entry: ExpectedRelease, observation: Observation) -> list[str]:
     """The facts that a True needs and that do not hold; whatever is not of the expected type does not hold."""
     release = _mapping(observation.release)
     metadata, status = _mapping(release.get("metadata")), _mapping(release.get("status"))
@@ -389,7 +389,7 @@ def _mapping(value: Any) -> Json:
 # --- comparing --------------------------------------------------------------------------------------------------------------
 
 
-def _differs(entry: Entry, observation: Observation) -> bool:
+def _differs(entry: ExpectedRelease, observation: Observation) -> bool:
     return not _agrees(assess(entry, observation, NOW), expected(entry, observation, NOW))
 
 
@@ -419,7 +419,7 @@ def _minimal(observation: Observation, wrong: Callable[[Observation], bool]) -> 
     return observation if found is None else _minimal(found, wrong)
 
 
-def _report(entry: Entry, observation: Observation) -> str:
+def _report(entry: ExpectedRelease, observation: Observation) -> str:
     least = _minimal(observation, lambda candidate: _differs(entry, candidate))
     verdict = assess(entry, least, NOW)
     row, answer = decide(entry, least, NOW)
@@ -598,7 +598,7 @@ def test_the_first_release_to_be_spoilt_is_ready() -> None:
 
 @settings(max_examples=1000, deadline=None)
 @given(spoilt_releases(), st.sampled_from(DEADLINES_AND_PAST))
-def test_garbage_in_some_places_never_raises_and_never_makes_ready(release: Json, entry: Entry) -> None:
+def test_garbage_in_some_places_never_raises_and_never_makes_ready(release: Json, entry: ExpectedRelease) -> None:
     _holds(entry, Observation(None, True, 0.0, release))
 
 
@@ -619,7 +619,7 @@ def test_each_kind_of_garbage_in_each_place_never_raises_and_never_makes_ready(w
         _holds(IN_TIME, Observation(None, True, 0.0, release), f"{value!r} at {'.'.join(map(str, path))}")
 
 
-def _holds(entry: Entry, observation: Observation, about: str = "") -> None:
+def _holds(entry: ExpectedRelease, observation: Observation, about: str = "") -> None:
     verdict = assess(entry, observation, NOW)
     assert verdict.ready in ("True", "False"), about
     if verdict.ready == "True":

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.render import Surroundings, Tree, doubles, label_value, render
+from reconciler.decide.render import RenderContext, Tree, duplicate_objects, label_value, render
 from reconciler.model.environment import Environment
 from tests.decide.builders import FSN, NBG, environment, lock_of, package, sha
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from reconciler.model.lock import Package
 
 KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
-AROUND = Surroundings(sovereign="omantel", keys={"openova": KEY, "unused": KEY})
+AROUND = RenderContext(sovereign="omantel", keys={"openova": KEY, "unused": KEY})
 LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 
 
-def tree(*packages: Package, around: Surroundings = AROUND, env: dict[str, Any] | None = None) -> Tree:
+def tree(*packages: Package, around: RenderContext = AROUND, env: dict[str, Any] | None = None) -> Tree:
     return render(lock_of(*packages), Environment.model_validate(env or environment()), around)
 
 
-def objects(one: Package, around: Surroundings = AROUND) -> dict[str, dict[str, Any]]:
+def objects(one: Package, around: RenderContext = AROUND) -> dict[str, dict[str, Any]]:
     documents = tree(one, around=around)[f"clusters/{FSN}/{one.application}.yaml"]
     return {d["kind"]: dict(d) for d in documents}
 
@@ -107,13 +107,13 @@ def test_flux_checks_the_signature_by_the_key_of_the_authority_that_vouched() ->
 
 
 def test_where_the_authority_has_no_key_flux_is_asked_for_no_check_and_given_no_secret() -> None:
-    around = Surroundings(sovereign="omantel", keys={})
+    around = RenderContext(sovereign="omantel", keys={})
     assert "verify" not in objects(package("web"), around)["OCIRepository"]["spec"]
     assert not [path for path in tree(package("web"), around=around) if "trust" in path]
 
 
 def test_a_registry_without_tls_or_with_a_pull_secret_is_told_to_flux_by_its_host() -> None:
-    around = Surroundings(
+    around = RenderContext(
         sovereign="o",
         keys={},
         plain_http=frozenset({"registry.example"}),
@@ -153,26 +153,26 @@ VERSION = st.from_regex(r"[0-9]\.[0-9]\.[0-9](-[0-9A-Za-z-]{1,80})?(\+[0-9A-Za-z
 @given(VERSION, st.from_regex(r"[a-z][a-z0-9-]{0,66}", fullmatch=True), st.text(max_size=90))
 def test_every_label_is_one_that_kubernetes_takes(version: str, blueprint: str, sovereign: str) -> None:
     one = package("web", version=version, blueprint=blueprint, artifact=f"oci://a/b@{sha('x')}")
-    for kind in objects(one, Surroundings(sovereign=sovereign, keys={})).values():
+    for kind in objects(one, RenderContext(sovereign=sovereign, keys={})).values():
         assert all(LABEL.fullmatch(value) for value in kind["metadata"]["labels"].values())
 
 
 def test_nothing_that_is_rendered_stands_twice() -> None:
     files = tree(package("web", placements=[FSN, NBG]), package("db", placements=[NBG]), env=environment(FSN, NBG))
-    assert list(doubles(files)) == []
+    assert list(duplicate_objects(files)) == []
 
 
 def test_an_object_that_stands_twice_is_told_with_both_applications() -> None:
     files = dict(tree(package("web", placements=[FSN, NBG]), package("db"), env=environment(FSN, NBG)))
     files[f"clusters/{NBG}/db.yaml"] = files[f"clusters/{FSN}/db.yaml"]  # the same on another cluster is no double
-    assert list(doubles(files)) == []
+    assert list(duplicate_objects(files)) == []
     (namespace, source, release) = (dict(one) for one in files[f"clusters/{FSN}/db.yaml"])
     other = {**namespace, "metadata": {**namespace["metadata"], "name": "web"}}
     older = {**release, "apiVersion": "helm.toolkit.fluxcd.io/v2beta2"}
     elsewhere = {**source, "metadata": {**source["metadata"], "namespace": "other"}}
     foreign = {**release, "apiVersion": "example.com/v1"}
     files[f"clusters/{FSN}/db.yaml"] = (namespace, source, release, other, older, elsewhere, foreign)
-    assert list(doubles(files)) == [
+    assert list(duplicate_objects(files)) == [
         ("db", f"HelmRelease flux-system/db would be on {FSN} twice, for db and for db"),
         ("web", f"Namespace web would be on {FSN} twice, for db and for web"),
     ]

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.decide.blocker import Blocker, Refused, Unavailable
-from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.conditions import STANDS
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.decide.conditions import TRUSTED
 from reconciler.decide.markdown import escape
-from reconciler.decide.page import page
+from reconciler.decide.page import status_page
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import MAX_PROBLEMS, report, subject
-from reconciler.decide.standing import Standing
+from reconciler.decide.report import MAX_STATUS_PROBLEMS, build_status, status_subject
+from reconciler.decide.standing import LockTrust
 from reconciler.model.problem import Problem
 from tests.decide.builders import FSN, NBG, blueprint, lock_of, package, verified
 
@@ -34,9 +34,9 @@ def waiting(*names: str) -> Verdict:
     return Verdict("False", "Installing", "DependencyNotReady", "dependency is not ready", 18, waiting_for=names)
 
 
-def status_of(blocker: Blocker | None = None, standing: Standing = STANDS, **verdicts: Verdict) -> EnvironmentStatus:
+def status_of(blocker: Blocker | None = None, standing: LockTrust = TRUSTED, **verdicts: Verdict) -> EnvironmentStatus:
     lock = lock_of(*(package(name) for name in sorted(verdicts)))
-    return report("acme-prod", MAIN, RESOLVED, lock, {(name, FSN): v for name, v in verdicts.items()}, blocker, standing)
+    return build_status("acme-prod", MAIN, RESOLVED, lock, {(name, FSN): v for name, v in verdicts.items()}, blocker, standing)
 
 
 def refusal(*problems: Problem) -> Refused:
@@ -45,22 +45,22 @@ def refusal(*problems: Problem) -> Refused:
 
 def test_all_applications_ready_is_ready() -> None:
     status = status_of(a=GOOD, b=GOOD)
-    assert (status.condition("Ready").status, subject(status)) == ("True", "acme-prod: Ready 2/2")
+    assert (status.condition("Ready").status, status_subject(status)) == ("True", "acme-prod: Ready 2/2")
     assert (status.input, status.resolved, status.refused) == (MAIN, RESOLVED, None)
 
 
 def test_no_application_and_no_lock_are_never_ready() -> None:
     for lock in (lock_of(), None):
-        status = report("acme-prod", MAIN, None, lock, {}, None)
+        status = build_status("acme-prod", MAIN, None, lock, {}, None)
         ready = status.condition("Ready")
         assert (ready.status, ready.reason) == ("Unknown", "NothingObserved")
-        assert subject(status) == "acme-prod: Unknown (NothingObserved)"
+        assert status_subject(status) == "acme-prod: Unknown (NothingObserved)"
 
 
 def test_an_application_that_is_placed_nowhere_is_never_ready() -> None:
-    status = report("acme-prod", MAIN, RESOLVED, lock_of(package("web", placements=[])), {}, None)
+    status = build_status("acme-prod", MAIN, RESOLVED, lock_of(package("web", placements=[])), {}, None)
     assert (status.applications[0].ready, status.condition("Ready").status) == ("Unknown", "Unknown")
-    page(status)
+    status_page(status)
 
 
 @pytest.mark.parametrize(
@@ -75,12 +75,12 @@ def test_an_application_that_is_placed_nowhere_is_never_ready() -> None:
     ],
 )
 def test_the_subject_tells_the_state_in_one_line(verdicts: dict[str, Verdict], line: str) -> None:
-    assert subject(status_of(None, STANDS, **verdicts)) == line
+    assert status_subject(status_of(None, TRUSTED, **verdicts)) == line
 
 
 def test_a_refused_commit_is_told_with_its_place_and_what_runs_keeps_its_state() -> None:
     status = status_of(refusal(Problem(code="Untrusted", message="no", file="applications/web.yaml", line=9, column=3)), a=GOOD)
-    assert subject(status) == "acme-prod: Refused aaaaaaaaaa (applications/web.yaml:9:3), still Ready 1/1"
+    assert status_subject(status) == "acme-prod: Refused aaaaaaaaaa (applications/web.yaml:9:3), still Ready 1/1"
     assert status.refused == MAIN
     assert [(c.type, c.status) for c in status.conditions] == [
         ("Valid", "True"),
@@ -90,20 +90,23 @@ def test_a_refused_commit_is_told_with_its_place_and_what_runs_keeps_its_state()
         ("Committed", "Unknown"),
         ("Ready", "True"),
     ]
-    assert "is refused" in page(status)
+    assert "is refused" in status_page(status)
 
 
 def test_what_could_not_be_judged_is_unknown_and_refuses_nothing() -> None:
     status = status_of(Unavailable("Resolved", "Unavailable", "the registry did not answer"), a=GOOD)
     assert status.refused is None
     assert status.condition("Resolved").status == "Unknown"
-    assert subject(status) == "acme-prod: Ready 1/1, Unavailable"
+    assert status_subject(status) == "acme-prod: Ready 1/1, Unavailable"
 
 
 def test_what_lost_its_trust_is_named_and_what_runs_keeps_its_state() -> None:
-    gone = PassedOver("1.0.0", "Untrusted", "it is signed, but by no accepted key")
-    answers: dict[str, Verified | PassedOver] = {"oci://x/bp-db@1": gone, "oci://x/bp-a@1": verified(blueprint("a"))}
-    standing = Standing(answers, {"oci://x/bp-db@1": ("db", "data")})
+    gone = ExcludedVersion("1.0.0", "Untrusted", "it is signed, but by no accepted key")
+    answers: dict[str, VerifiedBlueprint | ExcludedVersion] = {
+        "oci://x/bp-db@1": gone,
+        "oci://x/bp-a@1": verified(blueprint("a")),
+    }
+    standing = LockTrust(answers, {"oci://x/bp-db@1": ("db", "data")})
     blocker = Refused("Trusted", (Problem(code="Untrusted", message="no"),))
     for found in (blocker, None):
         status = status_of(found, standing, a=GOOD)
@@ -111,21 +114,23 @@ def test_what_lost_its_trust_is_named_and_what_runs_keeps_its_state() -> None:
         assert (trusted.status, trusted.reason) == ("False", "Untrusted")
         assert trusted.message == "db, data: it is signed, but by no accepted key; what runs is left running"
         assert [c.status for c in status.conditions if c.type in {"Resolved", "Committed", "Ready"}] == ["True"] * 3
-        assert (status.refused, subject(status)) == (None, "acme-prod: Ready 1/1, Untrusted")
+        assert (status.refused, status_subject(status)) == (None, "acme-prod: Ready 1/1, Untrusted")
 
 
 def test_what_is_damaged_or_gone_is_not_called_untrusted() -> None:
-    damaged: dict[str, Verified | PassedOver] = {"oci://x/bp-db@1": PassedOver("1.0.0", "Gone", "the registry has it no more")}
-    trusted = status_of(None, Standing(damaged, {"oci://x/bp-db@1": ("db",)}), a=GOOD).condition("Trusted")
+    damaged: dict[str, VerifiedBlueprint | ExcludedVersion] = {
+        "oci://x/bp-db@1": ExcludedVersion("1.0.0", "Gone", "the registry has it no more")
+    }
+    trusted = status_of(None, LockTrust(damaged, {"oci://x/bp-db@1": ("db",)}), a=GOOD).condition("Trusted")
     assert (trusted.status, trusted.reason, trusted.message) == ("Unknown", "Damaged", "db: the registry has it no more")
 
 
 def test_trust_that_cannot_be_looked_at_is_unknown() -> None:
-    status = status_of(None, Standing(fault=Unavailable("Trusted", "Unavailable", "the registry did not answer")), a=GOOD)
+    status = status_of(None, LockTrust(fault=Unavailable("Trusted", "Unavailable", "the registry did not answer")), a=GOOD)
     trusted = status.condition("Trusted")
     assert (trusted.status, trusted.reason) == ("Unknown", "Unavailable")
     assert trusted.message == "cannot be checked again: the registry did not answer"
-    assert subject(status) == "acme-prod: Ready 1/1, Unavailable"
+    assert status_subject(status) == "acme-prod: Ready 1/1, Unavailable"
 
 
 def test_every_condition_is_there_exactly_once() -> None:
@@ -149,7 +154,7 @@ def test_applications_that_wait_in_a_circle_or_for_a_stranger_are_told_all_the_s
 def test_blockers_are_named_on_their_own_cluster() -> None:
     lock = lock_of(package("a", placements=[FSN, NBG]), package("b", placements=[FSN, NBG]))
     verdicts = {("a", FSN): waiting("b"), ("a", NBG): GOOD, ("b", FSN): FAILED, ("b", NBG): GOOD}
-    first = report("acme-prod", MAIN, RESOLVED, lock, verdicts, None).applications[0]
+    first = build_status("acme-prod", MAIN, RESOLVED, lock, verdicts, None).applications[0]
     assert [p.message for p in first.placements] == ["waiting for b (InstallFailed)", "installed"]
     assert (first.ready, first.state) == ("False", "Installing")
 
@@ -170,12 +175,12 @@ VERDICT: st.SearchStrategy[Any] = st.builds(
 def test_ready_is_true_exactly_where_something_is_placed_and_all_of_it_is(given_: dict[str, Any], refused: bool) -> None:
     lock = lock_of(*(package(name, placements=[FSN, NBG]) for name in sorted(given_)))
     verdicts = {(name, cluster): v for name, two in given_.items() for cluster, v in zip((FSN, NBG), two, strict=True)}
-    status = report("acme-prod", MAIN, RESOLVED, lock, verdicts, refusal() if refused else None)
+    status = build_status("acme-prod", MAIN, RESOLVED, lock, verdicts, refusal() if refused else None)
     every = bool(verdicts) and all(v.ready == "True" for v in verdicts.values())
     assert (status.condition("Ready").status == "True") == every
-    assert (" Ready " in subject(status)) == every
-    assert subject(status).isprintable()
-    page(status)
+    assert (" Ready " in status_subject(status)) == every
+    assert status_subject(status).isprintable()
+    status_page(status)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +214,7 @@ def test_no_text_becomes_markup_a_mention_a_link_or_a_new_cell(text: str) -> Non
 
 def test_hostile_text_stays_in_its_cell() -> None:
     evil = Verdict("False", "Failed", "X|Y", "a|b\n\n# owned @all <script> ![x](http://y)", 19)
-    text = page(status_of(a=evil))
+    text = status_page(status_of(a=evil))
     rows = [line for line in text.splitlines() if line.startswith("| a ")]
     assert len(rows) == 1
     assert len(re.findall(r"(?<!\\)\|", rows[0])) == 10
@@ -219,5 +224,5 @@ def test_hostile_text_stays_in_its_cell() -> None:
 def test_the_problems_of_a_refusal_are_bounded() -> None:
     many = [Problem(code="Any", message="m" * 10_000, file="f.yaml", line=i, hint="h" * 10_000) for i in range(1000)]
     status = status_of(refusal(*many), a=GOOD)
-    assert len(status.problems) == MAX_PROBLEMS
-    assert len(page(status)) < MAX_PROBLEMS * 3000
+    assert len(status.problems) == MAX_STATUS_PROBLEMS
+    assert len(status_page(status)) < MAX_STATUS_PROBLEMS * 3000

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.decide.resolve import resolve
-from reconciler.decide.validate import Declared, Wish
-from reconciler.decide.versions import fits
+from reconciler.decide.validate import DeclaredApplication, ValidatedInput
+from reconciler.decide.versions import satisfies
 from tests.decide.builders import (
     SHOP,
     Shelf,
@@ -134,7 +134,7 @@ def test_the_locked_version_stays_while_it_fits() -> None:
 def test_what_was_reviewed_stays_where_one_can_come_to_it(installed: str | None, reviewed: str, range_: str, chosen: str) -> None:
     shelf = Shelf(*many("web", "1.0.0", "1.1.0", "1.2.0", "2.1.0"), blueprint("web", "3.0.0", upgrades={"blocks": ["<1.2"]}))
     before = prior(package("web", installed)) if installed else {}
-    found, _ = resolve(wish(application("web", version=range_)), before, shelf, kept=prior(package("web", reviewed)))
+    found, _ = resolve(wish(application("web", version=range_)), before, shelf, preferences=prior(package("web", reviewed)))
     assert found is not None
     assert versions(found) == {"web": chosen}
 
@@ -338,7 +338,7 @@ WISHES = st.dictionaries(st.sampled_from(NAMES), st.sampled_from(RANGES), min_si
 def consistent(chosen: Mapping[str, Blueprint], asked: Mapping[str, str]) -> bool:
     """Whether every demand on a choice is met, and nothing is in it that nobody demands."""
     demands = [*asked.items(), *((d.name.removeprefix("bp-"), d.version) for b in chosen.values() for d in b.spec.depends)]
-    met = all(name in chosen and fits(chosen[name].version, range_) for name, range_ in demands)
+    met = all(name in chosen and satisfies(chosen[name].version, range_) for name, range_ in demands)
     return met and {name for name, _ in demands} == set(chosen)
 
 
@@ -349,7 +349,7 @@ def solutions(held: list[Blueprint], asked: Mapping[str, str]) -> list[dict[str,
     return [one for one in tried if consistent(one, asked)]
 
 
-def wanted_of(asked: Mapping[str, str]) -> Wish:
+def wanted_of(asked: Mapping[str, str]) -> ValidatedInput:
     return wish(*(application(name, version=range_) for name, range_ in asked.items()))
 
 
@@ -379,7 +379,7 @@ def test_the_order_of_files_and_tags_does_not_count(held: list[Blueprint], asked
     mixed_held, mixed = list(held), list(wanted.declared.items())
     order.shuffle(mixed_held)
     order.shuffle(mixed)
-    again = resolve(Wish(wanted.environment, dict[str, Declared](mixed)), {}, Shelf(*mixed_held))
+    again = resolve(ValidatedInput(wanted.environment, dict[str, DeclaredApplication](mixed)), {}, Shelf(*mixed_held))
     assert again == resolve(wanted, {}, Shelf(*held))
 
 

@@ -16,7 +16,7 @@ from tests.decide.worlds import locked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.decide.catalog import PassedOver, Verified
+    from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
     from reconciler.model.blueprint import Blueprint
     from reconciler.model.lock import Package
 
@@ -235,7 +235,7 @@ class Counted(Shelf):
 
     asked = 0
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         self.asked += 1
         return super().get(catalog, name, version, digest)
 

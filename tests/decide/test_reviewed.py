@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.reviewed import all_of, brought, keeping, packages_of
+from reconciler.decide.reviewed import packages_of, reviewed_by_plan, version_preferences, whole_lock
 from tests.decide.builders import lock_of, package
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def versions(lock: EnvironmentLock) -> dict[str, str]:
 def test_what_a_plan_brings_makes_its_packages_of_what_it_was_planned_upon(
     prior: EnvironmentLock, planned: EnvironmentLock
 ) -> None:
-    kept = keeping(prior, brought(prior, None, planned)) or packages_of(prior)
+    kept = version_preferences(prior, reviewed_by_plan(prior, None, planned)) or packages_of(prior)
     assert {name: p.version for name, p in kept.items()} == versions(prior) | versions(planned)
 
 
 @given(locks, locks, locks)
 def test_what_changed_since_it_was_planned_stays(prior: EnvironmentLock, planned: EnvironmentLock, now: EnvironmentLock) -> None:
     before, there, wanted = versions(prior), versions(now), versions(planned)
-    kept = keeping(now, brought(prior, None, planned)) or packages_of(now)
+    kept = version_preferences(now, reviewed_by_plan(prior, None, planned)) or packages_of(now)
     assert {name: p.version for name, p in kept.items()} == {
         name: wanted[name] if name in wanted and there.get(name) == before.get(name) else there[name]
         for name in {*there, *(n for n in wanted if n not in before)}
@@ -44,7 +44,7 @@ def test_what_changed_since_it_was_planned_stays(prior: EnvironmentLock, planned
 def test_what_main_comes_to_without_it_is_not_brought(
     prior: EnvironmentLock, planned: EnvironmentLock, main: EnvironmentLock
 ) -> None:
-    new = {one.package.application: one.package.version for one in brought(prior, main, planned)}
+    new = {one.package.application: one.package.version for one in reviewed_by_plan(prior, main, planned)}
     assert new == {
         name: version
         for name, version in versions(planned).items()
@@ -53,19 +53,19 @@ def test_what_main_comes_to_without_it_is_not_brought(
 
 
 def test_of_two_that_bring_the_same_the_later_one_is_kept() -> None:
-    both = [brought(None, None, lock_of(package("db", version))) for version in ("1.0.0", "1.1.0")]
-    kept = keeping(None, [one for some in both for one in some])
+    both = [reviewed_by_plan(None, None, lock_of(package("db", version))) for version in ("1.0.0", "1.1.0")]
+    kept = version_preferences(None, [one for some in both for one in some])
     assert kept is not None
     assert kept["db"].version == "1.1.0"
 
 
 def test_what_is_held_stays_where_nothing_else_was_reviewed() -> None:
     held = lock_of(package("db", "1.1.0"), package("web", "1.1.0"))
-    kept = keeping(lock_of(package("db")), all_of(lock_of(package("db")), lock_of(package("db", "1.2.0"))), held)
+    kept = version_preferences(lock_of(package("db")), whole_lock(lock_of(package("db")), lock_of(package("db", "1.2.0"))), held)
     assert kept is not None
     assert {name: p.version for name, p in kept.items()} == {"db": "1.2.0", "web": "1.1.0"}
 
 
 def test_without_anything_reviewed_nothing_is_kept_but_what_is_installed() -> None:
-    assert keeping(None, ()) is None
-    assert keeping(lock_of(package("db")), ()) is None
+    assert version_preferences(None, ()) is None
+    assert version_preferences(lock_of(package("db")), ()) is None

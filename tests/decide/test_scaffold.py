@@ -7,7 +7,7 @@ import re
 import pytest
 
 from reconciler.decide.scaffold import EXAMPLE, environment_of, environment_problems, readme
-from reconciler.loop.check import check_text
+from reconciler.loop.check import validate_text
 from reconciler.world.documents import dump
 
 CLUSTER = "hz-fsn-rtz-prod-acme"
@@ -17,10 +17,10 @@ def test_the_first_files_are_valid() -> None:
     document, problems = environment_of([CLUSTER, "hz-hel-rtz-prod-acme"])
     assert problems == ()
     assert document is not None
-    assert check_text(dump(document), "environment.yaml") == ()
+    assert validate_text(dump(document), "environment.yaml") == ()
     (example,) = re.findall(r"```yaml\n(.*?)```", readme("acme/acme-prod"), re.DOTALL)
     assert example == EXAMPLE
-    assert check_text(example.encode(), "applications/marketing-site.yaml") == ()
+    assert validate_text(example.encode(), "applications/marketing-site.yaml") == ()
 
 
 @pytest.mark.parametrize(

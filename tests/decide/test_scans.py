@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.scans import MAX_IDS, Scan, UnreadableScan, newest, read_scan, too_bad
+from reconciler.decide.scans import MAX_IDS, InvalidScanReport, Scan, newest, read_scan, severity_violation
 
 FINISHED = "2026-11-20T10:11:12.123456789Z"
 NOTHING_LOOKED_UP = "no Results for packages, so it says nothing of vulnerabilities"
@@ -84,7 +84,7 @@ def test_what_a_scanner_reports(report: object, scanner: str, worst: str, counts
     ],
 )
 def test_what_cannot_be_read_is_not_taken_for_good(broken: object, message: str) -> None:
-    with pytest.raises(UnreadableScan, match=message):
+    with pytest.raises(InvalidScanReport, match=message):
         read_scan(broken)
 
 
@@ -109,7 +109,7 @@ def test_the_newest_is_the_one_that_ended_last_wherever_its_clock_stood() -> Non
     ],
 )
 def test_a_refusal_names_the_scan_and_the_worst(severities: tuple[str, ...], most: Any, words: str | None) -> None:
-    told = too_bad(read_scan(predicate(trivy(*severities))), most)
+    told = severity_violation(read_scan(predicate(trivy(*severities))), most)
     assert told is None if words is None else told is not None
     assert (told or "").startswith(f"the newest scan (trivy, 2026-11-20) {words}" if words else "")
 
@@ -127,7 +127,7 @@ def test_what_is_too_deep_or_too_long_to_write_out_is_refused_like_the_rest() ->
     for _ in range(100_000):
         deep = [deep]
     for word in (deep, 10**5000, "x" * 10**6):
-        with pytest.raises(UnreadableScan, match="severity") as caught:
+        with pytest.raises(InvalidScanReport, match="severity") as caught:
             read_scan(predicate({"SchemaVersion": 2, "Results": [{"Vulnerabilities": [{"Severity": word}]}]}))
         assert len(str(caught.value)) < 100
 
@@ -150,5 +150,5 @@ def test_nothing_raises_but_what_is_ours(whole: Any, result: Any) -> None:
         predicate(grype() | {"matches": result}),
         predicate({"SchemaVersion": 2, "Results": result}),
     ):
-        with contextlib.suppress(UnreadableScan):
+        with contextlib.suppress(InvalidScanReport):
             assert isinstance(read_scan(one), Scan)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.decide.configure import schema_fault, values_of
-from reconciler.decide.conform import TOO_MUCH, complaints, fits, schema_problem
-from reconciler.decide.schema_work import is_too_much
+from reconciler.decide.configure import application_values, config_schema_problem
+from reconciler.decide.conform import TOO_MUCH, is_valid, schema_problem, violations
+from reconciler.decide.schema_work import exceeds_cost_limit
 from tests.decide.builders import application, blueprint, wish
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ CIRCLE = {"$defs": {"d": {"properties": {"a": twice("#/$defs/d")}}}, "$ref": "#/
 @pytest.mark.parametrize("schema", BOMBS.values(), ids=BOMBS)
 def test_a_schema_that_multiplies_is_refused_before_any_value_is_seen(schema: dict[str, Any]) -> None:
     assert schema_problem(schema) == TOO_MUCH
-    assert not fits(schema, {})
+    assert not is_valid(schema, {})
 
 
 def test_a_circle_that_doubles_with_each_level_is_refused_for_deep_values_only() -> None:
     assert schema_problem(CIRCLE) is None
-    assert list(complaints(CIRCLE, nested(8))) == []
-    (complaint,) = complaints(CIRCLE, nested(50))
+    assert list(violations(CIRCLE, nested(8))) == []
+    (complaint,) = violations(CIRCLE, nested(50))
     assert complaint.words == TOO_MUCH
 
 
@@ -72,7 +72,7 @@ def test_a_circle_that_doubles_with_each_level_is_refused_for_deep_values_only()
     ],
 )
 def test_what_people_write_is_not_too_much(schema: dict[str, Any], value: Any) -> None:
-    assert not is_too_much(schema, value)
+    assert not exceeds_cost_limit(schema, value)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_whatever_leads_on_is_counted(word: str) -> None:
     values: Any = {}
     for _ in range(20):
         values = [values] if word in {"items", "contains"} else {"k": values}
-    assert is_too_much(schema, values)
+    assert exceeds_cost_limit(schema, values)
 
 
 def test_whatever_is_sorted_by_keys_is_counted() -> None:
@@ -92,7 +92,7 @@ def test_whatever_is_sorted_by_keys_is_counted() -> None:
         values: Any = {}
         for _ in range(20):
             values = {"k": values}
-        assert is_too_much(schema, values)
+        assert exceeds_cost_limit(schema, values)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_whatever_is_sorted_by_keys_is_counted() -> None:
     ],
 )
 def test_a_schema_with_endless_defaults_is_refused(schema: dict[str, Any]) -> None:
-    fault = schema_fault(blueprint("shop", configSchema=schema))
+    fault = config_schema_problem(blueprint("shop", configSchema=schema))
     assert fault is not None
     assert "to collect its defaults" in fault
 
@@ -126,12 +126,14 @@ def test_a_schema_with_endless_defaults_is_refused(schema: dict[str, Any]) -> No
 def test_forms_without_number_are_not_tried_for_ever() -> None:
     forms = [{"properties": {"x": {"const": n}, "y": {"default": n}}, "required": ["x"]} for n in range(5000)]
     one = blueprint("shop", configSchema={"oneOf": forms})
-    values, problems = values_of(one, wish(application("shop", config={"x": 7})).declared["shop"], [])
+    values, problems = application_values(one, wish(application("shop", config={"x": 7})).declared["shop"], [])
     assert (values, problems) == ({"x": 7}, ())
 
 
 def test_wrong_keys_without_number_are_told_in_part() -> None:
     schema = {"properties": {f"known{n}": {} for n in range(5000)}, "additionalProperties": False}
     one = blueprint("shop", configSchema=schema)
-    _, problems = values_of(one, wish(application("shop", config={f"k{n}": n for n in range(20000)})).declared["shop"], [])
+    _, problems = application_values(
+        one, wish(application("shop", config={f"k{n}": n for n in range(20000)})).declared["shop"], []
+    )
     assert len(problems) == 200

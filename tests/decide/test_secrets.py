@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.decide.placeholders import placeholders
-from reconciler.decide.secrets import secrets
+from reconciler.decide.placeholders import find_placeholders
+from reconciler.decide.secrets import find_plaintext_secrets
 from reconciler.decide.validate import validate
 from tests.decide.builders import application, environment, files, source
 
@@ -20,7 +20,7 @@ PEM = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\n"
 
 
 def found(config: Any) -> list[Problem]:
-    return list(secrets(source(application("web", config=config), "applications/web.yaml")))
+    return list(find_plaintext_secrets(source(application("web", config=config), "applications/web.yaml")))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_no_text_makes_the_search_slow(piece: str) -> None:
 
 @pytest.mark.parametrize("broken", [None, [], "x", {}, {"spec": None}, {"spec": []}, {"spec": {"config": ["a"]}}])
 def test_a_document_of_another_shape_is_somebody_elses_problem(broken: Any) -> None:
-    assert list(secrets(source(broken))) == []
+    assert list(find_plaintext_secrets(source(broken))) == []
 
 
 # Placeholders
@@ -198,7 +198,7 @@ def test_a_document_of_another_shape_is_somebody_elses_problem(broken: Any) -> N
     ],
 )
 def test_placeholders_are_named_without_their_defaults(text: str, names: list[str]) -> None:
-    problems = list(placeholders(source({"a": text})))
+    problems = list(find_placeholders(source({"a": text})))
     assert [p.message for p in problems] == [f"a holds the placeholder ${{{name}}}" for name in names]
     assert "hunter2" not in str(problems)
 

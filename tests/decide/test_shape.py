@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.decide.shape import MAX_TOLD, did_you_mean, kind_of, shape
+from reconciler.decide.shape import MAX_TOLD, did_you_mean, kind_of, parse_document
 from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.environment import Environment
@@ -42,7 +42,7 @@ def lines(problems: tuple[Problem, ...]) -> dict[str, str]:
 
 
 def test_every_problem_is_told_at_once_each_at_its_place() -> None:
-    document, problems = shape(load(TEXT, "web.yaml"), Application)
+    document, problems = parse_document(load(TEXT, "web.yaml"), Application)
     assert document is None
     assert lines(problems) == {
         "web.yaml:3:18": "InvalidValue: metadata.name is 'Web'; it must match ^[a-z]([a-z0-9-]*[a-z0-9])?$ (write web)",
@@ -54,7 +54,7 @@ def test_every_problem_is_told_at_once_each_at_its_place() -> None:
 
 
 def test_a_file_that_could_not_be_read_gives_its_own_problems() -> None:
-    document, problems = shape(load(b"a: 1\na: 2\n", "web.yaml"), Application)
+    document, problems = parse_document(load(b"a: 1\na: 2\n", "web.yaml"), Application)
     assert document is None
     assert [p.code for p in problems] == ["DuplicateKey"]
 
@@ -63,7 +63,7 @@ def test_a_file_that_could_not_be_read_gives_its_own_problems() -> None:
     ("text", "what"), [("null", "null"), ("[]", "a list"), ("7", "a number"), ("word", "a string"), ("---", "null")]
 )
 def test_what_is_no_mapping_is_told_so(text: str, what: str) -> None:
-    _, problems = shape(load(text.encode(), "web.yaml"), Application)
+    _, problems = parse_document(load(text.encode(), "web.yaml"), Application)
     assert list(lines(problems).values()) == [
         f"InvalidType: the document must be a mapping of fields, not {what} (its fields are apiVersion, kind, metadata, spec)"
     ]
@@ -72,7 +72,7 @@ def test_what_is_no_mapping_is_told_so(text: str, what: str) -> None:
 def test_a_value_of_the_wrong_type_is_told_with_what_to_write_instead() -> None:
     data = application("web", suspend="Yes", size=None, placement={"mode": "m", "regions": "fsn"}, bind={"db": "My_DB"})
     data["spec"]["blueprint"] = "s3cr3t"
-    _, problems = shape(source(data), Application)
+    _, problems = parse_document(source(data), Application)
     assert {(p.message, p.hint) for p in problems} == {
         ("spec.blueprint must be a mapping of fields, not a string", "its fields are catalog, name, version"),
         ("spec.placement.regions must be a list, not 'fsn'", "write [fsn]"),
@@ -83,17 +83,17 @@ def test_a_value_of_the_wrong_type_is_told_with_what_to_write_instead() -> None:
 
 def test_limits_and_choices_are_told_in_words() -> None:
     data = environment(placements=[], envType="prd") | {"metadata": {"name": None}}
-    _, problems = shape(source(data), Environment)
+    _, problems = parse_document(source(data), Environment)
     assert {(p.message, p.hint) for p in problems} == {
         ("metadata.name must be a string, not null", "give it a value"),
         ("spec.envType is 'prd'; it must be 'prod', 'stg', 'uat', 'dev' or 'poc'", "did you mean prod?"),
         ("spec.placements must have at least 1 item, not 0", ""),
     }
-    assert lines(shape(source(application("w" * 54)), Application)[1]) == {
+    assert lines(parse_document(source(application("w" * 54)), Application)[1]) == {
         "file.yaml:5:11": "InvalidValue: metadata.name has 54 characters; at most 53 are allowed (shorten it)"
     }
     blueprint = blueprint_data("web", placementSchema={"minRegions": 0, "maxRegions": "2"})
-    assert [p.message for p in shape(source(blueprint), Blueprint)[1]] == [
+    assert [p.message for p in parse_document(source(blueprint), Blueprint)[1]] == [
         "spec.placementSchema.minRegions is 0; it must be at least 1",
         "spec.placementSchema.maxRegions must be a whole number, not '2'",
     ]
@@ -102,12 +102,12 @@ def test_limits_and_choices_are_told_in_words() -> None:
 def test_a_misspelt_field_is_not_told_as_missing_too() -> None:
     data = application("web") | {"metdata": {"name": "web"}}
     del data["metadata"]
-    _, problems = shape(source(data), Application)
+    _, problems = parse_document(source(data), Application)
     assert [(p.message, p.hint) for p in problems] == [("unknown field metdata", "did you mean metadata?")]
 
 
 def test_another_kind_or_version_is_refused_with_the_right_one() -> None:
-    _, problems = shape(source(environment() | {"apiVersion": "catalyst.openova.io/v2"}), Application)
+    _, problems = parse_document(source(environment() | {"apiVersion": "catalyst.openova.io/v2"}), Application)
     messages = [p.message for p in problems]
     assert "apiVersion is 'catalyst.openova.io/v2'; it must be 'catalyst.openova.io/v1alpha1'" in messages
     assert "kind is 'Environment'; it must be 'Application'" in messages
@@ -116,19 +116,19 @@ def test_another_kind_or_version_is_refused_with_the_right_one() -> None:
 def test_a_field_has_one_spelling() -> None:
     data = environment()
     data["spec"]["env_type"] = "dev"
-    document, problems = shape(source(data), Environment)
+    document, problems = parse_document(source(data), Environment)
     assert document is None
     assert [(p.code, p.hint) for p in problems] == [("UnknownField", "did you mean envType?")]
 
 
 def test_nothing_is_coerced() -> None:
     for suspend in ("true", 1, "yes"):
-        assert shape(source(application("web", suspend=suspend)), Application)[0] is None
+        assert parse_document(source(application("web", suspend=suspend)), Application)[0] is None
 
 
 def test_unknown_fields_of_a_published_blueprint_are_warnings() -> None:
     data = blueprint_data("web", depends=[{"blueprint": "bp-db", "versions": "^1"}], extra={"a": 1}, placementSchema={"mode": 1})
-    document, problems = shape(source(data), Blueprint, lenient=True)
+    document, problems = parse_document(source(data), Blueprint, lenient=True)
     assert document is not None
     assert document.spec.depends[0].version == "*"
     assert {p.severity for p in problems} == {"warning"}
@@ -137,19 +137,19 @@ def test_unknown_fields_of_a_published_blueprint_are_warnings() -> None:
         ("unknown field spec.extra", ""),
         ("unknown field spec.placementSchema.mode", "did you mean modes?"),
     ]
-    assert shape(source(data), Blueprint)[0] is None
+    assert parse_document(source(data), Blueprint)[0] is None
 
 
 def test_lenience_forgives_unknown_fields_and_nothing_else() -> None:
     data = blueprint_data("web", extra=1, visibility="secret")
-    document, problems = shape(source(data), Blueprint, lenient=True)
+    document, problems = parse_document(source(data), Blueprint, lenient=True)
     assert document is None
     assert {p.severity for p in problems} == {"error"}
 
 
 def test_lenience_does_not_hide_what_is_wrong_beside_the_unknown_fields() -> None:
     data = blueprint_data("web") | {"spec": {"extra": 1}}
-    document, problems = shape(source(data), Blueprint, lenient=True)
+    document, problems = parse_document(source(data), Blueprint, lenient=True)
     assert document is None
     assert [(p.severity, p.message) for p in problems] == [
         ("warning", "unknown field spec.extra"),
@@ -159,7 +159,7 @@ def test_lenience_does_not_hide_what_is_wrong_beside_the_unknown_fields() -> Non
 
 def test_a_problem_is_one_printable_line_of_bounded_length() -> None:
     data = application("web") | {"x\x1b[31m\nInput-Commit: forged": 1, "kind": "y" * 100_000}
-    _, problems = shape(source(data), Application)
+    _, problems = parse_document(source(data), Application)
     assert len(problems) == 2
     assert all(str(p).isprintable() and len(str(p)) < 200 for p in problems)
     assert len(str(Problem(code="Any", message="y" * 100_000, file="f.yaml", hint="z" * 100_000))) < 2100
@@ -190,7 +190,7 @@ WHOLE: list[dict[str, Any]] = [application("web"), environment(), blueprint_data
 
 @given(ANYTHING, st.sampled_from(MODELS), st.booleans())
 def test_any_data_gives_a_document_or_an_error(data: Any, model: type[BaseModel], lenient: bool) -> None:
-    document, problems = shape(load(json.dumps(data).encode(), "f.yaml"), model, lenient=lenient)
+    document, problems = parse_document(load(json.dumps(data).encode(), "f.yaml"), model, lenient=lenient)
     assert (document is None) == any(p.severity == "error" for p in problems)
 
 
@@ -202,7 +202,7 @@ def test_anything_in_the_place_of_a_field_gives_a_document_or_an_error(
     part = data.draw(st.sampled_from([changed, changed["metadata"], changed["spec"]]))
     part[data.draw(st.sampled_from([*part, "placement", "bind", "manifests", "upgrades", "?"]))] = anything
     for model in (Application, Environment, Blueprint):
-        document, problems = shape(load(json.dumps(changed).encode(), "f.yaml"), model, lenient=lenient)
+        document, problems = parse_document(load(json.dumps(changed).encode(), "f.yaml"), model, lenient=lenient)
         assert (document is None) == any(p.severity == "error" for p in problems)
 
 
@@ -210,7 +210,7 @@ def test_anything_in_the_place_of_a_field_gives_a_document_or_an_error(
 def test_mistakes_without_number_are_told_in_part() -> None:
     data = application("shop")
     data["spec"] |= {f"sise{n}": n for n in range(20_000)}
-    document, problems = shape(load(dump(data), "shop.yaml"), Application)
+    document, problems = parse_document(load(dump(data), "shop.yaml"), Application)
     assert document is None
     assert len(problems) == MAX_TOLD
 

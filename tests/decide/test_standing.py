@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.decide.catalog import PassedOver
-from reconciler.decide.standing import Standing
+from reconciler.decide.catalog import ExcludedVersion
+from reconciler.decide.standing import LockTrust
 from tests.decide.builders import EVIDENCE, blueprint, sha, verified
 
 ONE = verified(blueprint("db"))
-LOST = PassedOver("1.0.0", "Untrusted", "no signature holds")
+LOST = ExcludedVersion("1.0.0", "Untrusted", "no signature holds")
 
 
 def test_the_same_answers_ask_for_nothing() -> None:
     again = replace(ONE, evidence=[*EVIDENCE])
-    assert not Standing({"db": again}).differs(Standing({"db": ONE}))
-    assert not Standing({"db": LOST}).differs(Standing({"db": replace(LOST)}))
+    assert not LockTrust({"db": again}).needs_new_decision(LockTrust({"db": ONE}))
+    assert not LockTrust({"db": LOST}).needs_new_decision(LockTrust({"db": replace(LOST)}))
 
 
 def test_what_is_locked_since_then_asks_for_nothing_while_it_is_trusted() -> None:
-    assert not Standing({"db": ONE, "web": ONE}).differs(Standing({"db": ONE}))
-    assert Standing({"db": ONE, "web": LOST}).differs(Standing({"db": ONE}))
+    assert not LockTrust({"db": ONE, "web": ONE}).needs_new_decision(LockTrust({"db": ONE}))
+    assert LockTrust({"db": ONE, "web": LOST}).needs_new_decision(LockTrust({"db": ONE}))
 
 
 def test_what_could_not_be_told_asks_for_nothing() -> None:
-    assert not Standing({}).differs(Standing({"db": ONE}))
+    assert not LockTrust({}).needs_new_decision(LockTrust({"db": ONE}))
 
 
 def test_a_loss_a_return_and_another_signature_ask_for_a_decision() -> None:
     another = replace(ONE, evidence=[EVIDENCE[0].model_copy(update={"signature": sha("another")})])
     for before, now in ((ONE, LOST), (LOST, ONE), (ONE, another), (LOST, replace(LOST, reason="gone"))):
-        assert Standing({"db": now}).differs(Standing({"db": before}))
+        assert LockTrust({"db": now}).needs_new_decision(LockTrust({"db": before}))
 
 
 def test_who_lost_it_is_named_in_order() -> None:
-    found = Standing({"x": LOST, "y": LOST, "z": ONE}, {"x": ("web",), "y": ("a", "b"), "z": ("c",)})
-    assert found.lost == ("a, b: no signature holds", "web: no signature holds")
+    found = LockTrust({"x": LOST, "y": LOST, "z": ONE}, {"x": ("web",), "y": ("a", "b"), "z": ("c",)})
+    assert found.untrusted == ("a, b: no signature holds", "web: no signature holds")

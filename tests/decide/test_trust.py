@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.decide.trust import Policies
+from reconciler.decide.trust import TrustPolicies
 from reconciler.model.trust import TrustPolicy
 from tests.decide.builders import API
 
@@ -15,15 +15,15 @@ def policy(name: str, *artifacts: str, authority: str = "openova", key: str = KE
 
 
 def digest(*policies: TrustPolicy) -> str:
-    return Policies(policies).digest
+    return TrustPolicies(policies).digest
 
 
-def names(policies: Policies, repository: str) -> list[str]:
-    return [p.metadata.name for p in policies.covering(repository)]
+def names(policies: TrustPolicies, repository: str) -> list[str]:
+    return [p.metadata.name for p in policies.matching(repository)]
 
 
 def test_a_pattern_covers_a_repository_and_what_is_below_but_no_neighbour() -> None:
-    policies = Policies((policy("one", "registry.example/openova/*"),))
+    policies = TrustPolicies((policy("one", "registry.example/openova/*"),))
     assert names(policies, "registry.example/openova/bp-wordpress") == ["one"]
     assert names(policies, "registry.example/openova/deep/bp-wordpress") == ["one"]
     for other in ("registry.example/openovaX/bp-wordpress", "registry.example/openova", "xregistry.example/openova/bp-a"):
@@ -31,13 +31,13 @@ def test_a_pattern_covers_a_repository_and_what_is_below_but_no_neighbour() -> N
 
 
 def test_every_policy_that_matches_covers() -> None:
-    policies = Policies((policy("all", "*"), policy("one", "a/b", "host:5000/x/*"), policy("other", "z/*")))
+    policies = TrustPolicies((policy("all", "*"), policy("one", "a/b", "host:5000/x/*"), policy("other", "z/*")))
     assert names(policies, "host:5000/x/y") == ["all", "one"]
 
 
 def test_case_counts_and_no_policy_covers_nothing() -> None:
-    assert names(Policies((policy("one", "host/Shop/*"),)), "host/shop/bp-a") == []
-    assert names(Policies(()), "host/shop/bp-a") == []
+    assert names(TrustPolicies((policy("one", "host/Shop/*"),)), "host/shop/bp-a") == []
+    assert names(TrustPolicies(()), "host/shop/bp-a") == []
 
 
 def test_the_digest_changes_with_any_policy_and_not_with_their_order() -> None:
@@ -51,7 +51,9 @@ def test_the_digest_changes_with_a_trusted_root_that_is_named_and_with_no_other(
     keyless = {"issuer": "https://token.example", "subject": "https://ci.example/*", "trustedRoot": "root.json"}
     spec = {"artifacts": ["*"], "authorities": [{"name": "ci", "keyless": keyless}]}
     one = TrustPolicy.model_validate({"apiVersion": API, "kind": "TrustPolicy", "metadata": {"name": "p"}, "spec": spec})
-    found = [Policies((one,), roots) for roots in ({"root.json": "a"}, {"root.json": "b"}, {"root.json": "a", "other.json": "x"})]
+    found = [
+        TrustPolicies((one,), roots) for roots in ({"root.json": "a"}, {"root.json": "b"}, {"root.json": "a", "other.json": "x"})
+    ]
     assert len({p.digest for p in found}) == 2
     assert found[0].digest_of(one) == found[2].digest_of(one)
     assert found[0].keys == {}
@@ -60,4 +62,4 @@ def test_the_digest_changes_with_a_trusted_root_that_is_named_and_with_no_other(
 
 
 def test_keys_are_told_by_their_authority() -> None:
-    assert Policies((policy("p", "*", authority="a"), policy("q", "*", authority="b"))).keys == {"a": KEY, "b": KEY}
+    assert TrustPolicies((policy("p", "*", authority="a"), policy("q", "*", authority="b"))).keys == {"a": KEY, "b": KEY}

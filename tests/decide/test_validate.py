@@ -135,7 +135,7 @@ def test_ten_thousand_applications_are_refused_quickly() -> None:
     one = source(application("web"), "applications/web.yaml")
     data = [one.data | {"metadata": {"name": f"a{i}"}} for i in range(10_000)]
     sources = files() | {
-        f"applications/a{i}.yaml": type(one)(f"applications/a{i}.yaml", d, one.places) for i, d in enumerate(data)
+        f"applications/a{i}.yaml": type(one)(f"applications/a{i}.yaml", d, one.locations) for i, d in enumerate(data)
     }
     wish, problems = validate(sources)
     assert wish is None

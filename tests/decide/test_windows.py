@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.decide.windows import fault_of, window
+from reconciler.decide.windows import window_at, window_problem
 from reconciler.model.policy import WindowRule, seconds_of
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def agrees(cron: str, duration: str, day: tuple[str, str]) -> None:
     fired, open_ = oracle(one, early, end)
     for n in range(0, 9 * 60, 41):
         now = start + MINUTE * n
-        found = window(one, now)
+        found = window_at(one, now)
         assert found.open == (now in open_), (now, found)
         if found.open and found.until is not None and found.until <= end:
             assert found.until not in open_
@@ -156,33 +156,33 @@ def agrees(cron: str, duration: str, day: tuple[str, str]) -> None:
 def test_what_it_says_comes_true(seconds: int, zone: str) -> None:
     """At the moment that is told, it has changed; right before, it has not."""
     one, now = rule("30 2 * * 0,3", "90m", zone), at("2020-01-01T00:00") + timedelta(seconds=seconds)
-    found = window(one, now)
+    found = window_at(one, now)
     assert found.until is not None
     assert now < found.until < now + timedelta(days=8)
-    assert window(one, found.until).open is not found.open
-    assert window(one, found.until - timedelta(microseconds=1)).open is found.open
+    assert window_at(one, found.until).open is not found.open
+    assert window_at(one, found.until - timedelta(microseconds=1)).open is found.open
 
 
 def test_the_issues_own_window() -> None:
     one = rule("0 14 * * 2,4", "2h")  # Tuesdays and Thursdays
-    assert window(one, at("2026-12-01T13:59:59")).until == at("2026-12-01T14:00")
-    assert window(one, at("2026-12-01T14:00")).open
-    assert window(one, at("2026-12-01T15:59:59")).until == at("2026-12-01T16:00")
-    assert window(one, at("2026-12-01T16:00")) == window(one, at("2026-12-02T23:00"))
-    assert window(one, at("2026-12-01T16:00")).until == at("2026-12-03T14:00")
+    assert window_at(one, at("2026-12-01T13:59:59")).until == at("2026-12-01T14:00")
+    assert window_at(one, at("2026-12-01T14:00")).open
+    assert window_at(one, at("2026-12-01T15:59:59")).until == at("2026-12-01T16:00")
+    assert window_at(one, at("2026-12-01T16:00")) == window_at(one, at("2026-12-02T23:00"))
+    assert window_at(one, at("2026-12-01T16:00")).until == at("2026-12-03T14:00")
 
 
 def test_windows_that_overlap_are_one() -> None:
-    assert window(rule("0 9-11 * * *", "90m"), at("2026-06-01T09:10")).until == at("2026-06-01T12:30")
-    always = window(rule("* * * * *", "1h"), at("2026-06-01T09:10"))
+    assert window_at(rule("0 9-11 * * *", "90m"), at("2026-06-01T09:10")).until == at("2026-06-01T12:30")
+    always = window_at(rule("* * * * *", "1h"), at("2026-06-01T09:10"))
     assert always.open
     assert always.until is None
 
 
 def test_a_window_a_year_away_is_found_at_once() -> None:
     began = time.perf_counter()
-    assert window(rule("0 0 29 2 *"), at("2026-06-01T09:10")).until == at("2028-02-29T00:00")
-    assert window(rule("* * * * *", "1m"), at("2026-06-01T09:10")).open
+    assert window_at(rule("0 0 29 2 *"), at("2026-06-01T09:10")).until == at("2028-02-29T00:00")
+    assert window_at(rule("* * * * *", "1m"), at("2026-06-01T09:10")).open
     assert time.perf_counter() - began < 3
 
 
@@ -202,7 +202,7 @@ def test_a_window_a_year_away_is_found_at_once() -> None:
     ],
 )
 def test_what_could_never_open_is_found(cron: str, zone: str, fault: tuple[str, str]) -> None:
-    found = fault_of(cron, zone)
+    found = window_problem(cron, zone)
     assert found is not None
     assert found[0] == fault[0]
     assert fault[1] in found[1]
@@ -210,4 +210,4 @@ def test_what_could_never_open_is_found(cron: str, zone: str, fault: tuple[str, 
 
 @given(st.text(alphabet="0123456789*/-,#LW adMON", max_size=30), st.text(max_size=20))
 def test_no_text_takes_it_down(cron: str, zone: str) -> None:
-    fault_of(cron, zone)
+    window_problem(cron, zone)

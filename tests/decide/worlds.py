@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from reconciler.decide.validate import Declared, Wish
+from reconciler.decide.validate import DeclaredApplication, ValidatedInput
 from tests.decide.builders import application, blueprint, need, package, verified, wish
 from tests.decide.solver import TooLargeError, Versions, World, asks, solutions
 
@@ -93,7 +93,7 @@ def wishes(draw: st.DrawFn, held: Sequence[Blueprint]) -> list[dict[str, Any]]:
     found = []
     for name, of in chosen.items():
         versions = [one for one in held if one.name == of]
-        always = set.intersection(*({d.key for d in one.spec.depends} for one in versions))
+        always = set.intersection(*({d.bind_key for d in one.spec.depends} for one in versions))
         bound = {key: pick(draw, sorted(chosen)) for key in sorted(always) if rarely(draw, 2)}
         bind = {key: to for key, to in bound.items() if to != name and (suits(versions, key, chosen[to]) or rarely(draw, 10))}
         found.append(application(name, of, range_near(draw, [one.version for one in versions]), bind=bind))
@@ -102,13 +102,13 @@ def wishes(draw: st.DrawFn, held: Sequence[Blueprint]) -> list[dict[str, Any]]:
 
 def suits(versions: Sequence[Blueprint], key: str, blueprint_: str) -> bool:
     """Whether what all versions mean by a key is a certain Blueprint."""
-    return {d.name for one in versions for d in one.spec.depends if d.key == key} == {blueprint_}
+    return {d.name for one in versions for d in one.spec.depends if d.bind_key == key} == {blueprint_}
 
 
 def locks(draw: st.DrawFn, world: World) -> dict[str, Package]:
     """A lock that once held, when people asked for any version; some of it may be stale since."""
     asked = {name: with_spec(one, version="*") for name, one in world.wish.declared.items()}
-    possible = solutions(replace(world, wish=Wish(world.wish.environment, asked)))
+    possible = solutions(replace(world, wish=ValidatedInput(world.wish.environment, asked)))
     if not possible:
         return {}
     versions = pick(draw, possible[:30])
@@ -121,7 +121,7 @@ def locks(draw: st.DrawFn, world: World) -> dict[str, Package]:
     return {name: locked(one, name) for name, one in before.items() if not rarely(draw, 10)}
 
 
-def with_spec(declared: Declared, *, version: str = "", turned: bool = False) -> Declared:
+def with_spec(declared: DeclaredApplication, *, version: str = "", turned: bool = False) -> DeclaredApplication:
     """The same Application with another range, or with its `bind` written in the other order."""
     spec = declared.application.spec
     wanted = spec.blueprint.model_copy(update={"version": version or spec.blueprint.version})
@@ -170,7 +170,7 @@ def shuffled(world: World, order: random.Random) -> World:
         return listed
 
     declared = {name: with_spec(one, turned=True) for name, one in mixed(world.wish.declared.items())}
-    wanted = Wish(world.wish.environment, declared)
+    wanted = ValidatedInput(world.wish.environment, declared)
     return replace(world, wish=wanted, held=tuple(mixed(world.held)), prior=dict(mixed(world.prior.items())))
 
 

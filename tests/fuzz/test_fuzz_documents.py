@@ -10,16 +10,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconciler.decide.blueprints import faults
-from reconciler.decide.configure import schema_fault, values_of
-from reconciler.decide.pin import pin
+from reconciler.decide.blueprints import blueprint_defects
+from reconciler.decide.configure import application_values, config_schema_problem
+from reconciler.decide.pin import build_lock
 from reconciler.decide.policies import environment_policies
-from reconciler.decide.render import Surroundings, render
+from reconciler.decide.render import RenderContext, render
 from reconciler.decide.resolve import resolve
-from reconciler.decide.shape import kind_of, shape
+from reconciler.decide.shape import kind_of, parse_document
 from reconciler.decide.validate import validate
-from reconciler.decide.windows import window
-from reconciler.loop.check import check_text
+from reconciler.decide.windows import window_at
+from reconciler.loop.check import validate_text
 from reconciler.loop.schemas import DOCUMENTS as KINDS
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.lock import EnvironmentLock
@@ -48,14 +48,14 @@ STATUS = dump(
         "applications": [{"name": "shop", "state": "Running", "ready": "True", "placements": []}],
     }
 )
-AROUND = Surroundings(sovereign="example", keys={})
+AROUND = RenderContext(sovereign="example", keys={})
 
 
 @FUZZ
 @given(mutated([*DOCUMENTS, *POLICIES, LOCK, STATUS]), st.sampled_from(KINDS), st.booleans())
 def test_every_model_takes_or_refuses_a_damaged_document(text: bytes, model: type[BaseModel], lenient: bool) -> None:
     read = load(text, "f.yaml")
-    document, problems = shape(read, model, lenient=lenient)
+    document, problems = parse_document(read, model, lenient=lenient)
     assert (document is None) == any(p.severity == "error" for p in problems)
     assert all(p.file == "f.yaml" for p in problems)
 
@@ -63,13 +63,13 @@ def test_every_model_takes_or_refuses_a_damaged_document(text: bytes, model: typ
 @FUZZ
 @given(mutated(DOCUMENTS))
 def test_a_damaged_file_is_checked_without_a_crash(text: bytes) -> None:
-    check_text(text, "f.yaml")
+    validate_text(text, "f.yaml")
 
 
 def accepted(text: bytes) -> Blueprint | None:
     """A Blueprint as the catalog would take it."""
-    blueprint, _ = shape(load(text, "blueprint.yaml"), Blueprint, lenient=True)
-    if blueprint is None or faults(
+    blueprint, _ = parse_document(load(text, "blueprint.yaml"), Blueprint, lenient=True)
+    if blueprint is None or blueprint_defects(
         blueprint, {"name": blueprint.name, "version": blueprint.version}, blueprint.name, blueprint.version
     ):
         return None
@@ -93,17 +93,17 @@ def test_an_accepted_blueprint_survives_all_later_stages(text: bytes, config: by
     blueprint = accepted(text)
     assume(blueprint is not None)
     assert blueprint is not None
-    assert schema_fault(blueprint) is None
-    values_of(blueprint, None, [])
+    assert config_schema_problem(blueprint) is None
+    application_values(blueprint, None, [])
     wish, _ = validate(wanted(blueprint, config))
     if wish is None:
         return
-    values_of(blueprint, wish.declared["shop"], [{"a": {"b": None}}])
+    application_values(blueprint, wish.declared["shop"], [{"a": {"b": None}}])
     resolution, _ = resolve(wish, {}, Shelf(blueprint))
-    lock = pin(wish, resolution)[0] if resolution is not None else None
+    lock = build_lock(wish, resolution)[0] if resolution is not None else None
     if lock is not None:
         tree = {path: dump(*files) for path, files in render(lock, wish.environment, AROUND).items()}
-        again, problems = shape(load(tree["environment.lock.yaml"], "environment.lock.yaml"), EnvironmentLock)
+        again, problems = parse_document(load(tree["environment.lock.yaml"], "environment.lock.yaml"), EnvironmentLock)
         assert again == lock, problems
 
 
@@ -148,10 +148,10 @@ def test_any_value_in_any_place_is_taken_or_refused(texts: list[bytes]) -> None:
         read = load(text, "f.yaml")
         for model in KINDS:
             if model.__name__ == kind_of(read):
-                shape(read, model, lenient=True)
-        check_text(text, "f.yaml")
+                parse_document(read, model, lenient=True)
+        validate_text(text, "f.yaml")
         if texts is BLUEPRINTS and (blueprint := accepted(text)) is not None:
-            values_of(blueprint, None, [])
+            application_values(blueprint, None, [])
 
     run()
 
@@ -167,4 +167,4 @@ def test_a_damaged_policy_holds_somebody_or_can_be_used(text: bytes) -> None:
     for policy in found.policies:
         for rule in policy.spec.rules:
             if isinstance(rule, WindowRule):
-                window(rule, datetime(2026, 3, 29, tzinfo=UTC))
+                window_at(rule, datetime(2026, 3, 29, tzinfo=UTC))

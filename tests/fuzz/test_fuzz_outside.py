@@ -1,4 +1,4 @@
-"""What comes from registries and from the Sovereign's own files is read, or refused with a Fault."""
+"""What comes from registries and from the Sovereign's own files is read, or refused with a ReconcilerError."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.decide.versions import fits, is_range, is_version, newest_first
+from reconciler.decide.versions import is_range, is_version, newest_first, satisfies
 from reconciler.loop.policies import read_policies
 from reconciler.loop.settings import read_settings
-from reconciler.model.faults import Fault, Misconfigured
+from reconciler.model.faults import ConfigurationError, ReconcilerError
 from reconciler.world import charts
 from reconciler.world.cluster.kubeconfig import connect
-from reconciler.world.manifest import manifest
-from reconciler.world.registry_auth import Credentials
+from reconciler.world.manifest import parse_manifest
+from reconciler.world.registry_auth import RegistryCredentials
 from tests.fuzz.mutations import FIXTURES, FUZZ, mutated, pieces
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ LAYER = {
 }
 MANIFEST = json.dumps({"schemaVersion": 2, "artifactType": "a/b", "config": LAYER, "layers": [LAYER, LAYER]}, indent=1).encode()
 DOCKER = json.dumps({"auths": {"registry.example": {"auth": "YTpi", "username": "a", "password": "b"}}}, indent=1).encode()
-CHART = gzip.decompress(charts.pack(FIXTURES / "catalog" / "wordpress" / "chart", "wordpress"))
+CHART = gzip.decompress(charts.pack_chart(FIXTURES / "catalog" / "wordpress" / "chart", "wordpress"))
 KUBECONFIG = b"""\
 apiVersion: v1
 kind: Config
@@ -91,8 +91,8 @@ def file(name: str, text: bytes) -> Iterator[Path]:
 @FUZZ
 @given(mutated([MANIFEST]))
 def test_a_damaged_manifest(text: bytes) -> None:
-    with contextlib.suppress(Fault):
-        found = manifest(text, DIGEST, "m")
+    with contextlib.suppress(ReconcilerError):
+        found = parse_manifest(text, DIGEST, "m")
         assert all(layer.size >= 0 for layer in (found.config, *found.layers))
         for layer in found.layers:
             json.dumps([layer.media_type, layer.artifact_type, dict(layer.annotations)], ensure_ascii=False).encode()
@@ -101,8 +101,8 @@ def test_a_damaged_manifest(text: bytes) -> None:
 @FUZZ
 @given(mutated([CHART]))
 def test_a_damaged_chart_archive(text: bytes) -> None:
-    with contextlib.suppress(Fault):
-        files = charts.read(gzip.compress(text, 1))
+    with contextlib.suppress(ReconcilerError):
+        files = charts.read_archive(gzip.compress(text, 1))
         assert all(path == path.strip("/") and ".." not in path.split("/") for path in files)
         assert sum(map(len, files.values())) <= len(text)
 
@@ -110,30 +110,30 @@ def test_a_damaged_chart_archive(text: bytes) -> None:
 @FUZZ
 @given(mutated([gzip.compress(CHART)]))
 def test_damaged_gzip(text: bytes) -> None:
-    with contextlib.suppress(Fault):
-        charts.read(text)
+    with contextlib.suppress(ReconcilerError):
+        charts.read_archive(text)
 
 
 @example(json.dumps({"auths": {"registry.example": {"username": "\ud800", "password": "b"}}}).encode())
 @FUZZ
 @given(mutated([DOCKER]))
 def test_damaged_registry_credentials(text: bytes) -> None:
-    with file("config.json", text) as path, contextlib.suppress(Fault):
-        found = Credentials(path).basic("registry.example")
+    with file("config.json", text) as path, contextlib.suppress(ReconcilerError):
+        found = RegistryCredentials(path).basic("registry.example")
         assert found is None or base64.b64decode(found.removeprefix("Basic "), validate=True) is not None
 
 
 @FUZZ
 @given(mutated([KUBECONFIG]), st.booleans())
 def test_a_damaged_kubeconfig(text: bytes, allow_exec: bool) -> None:
-    with contextlib.suppress(Misconfigured):
+    with contextlib.suppress(ConfigurationError):
         connect(text, "c", allow_exec=allow_exec)
 
 
 @FUZZ
 @given(mutated([POLICY]))
 def test_damaged_policies(text: bytes) -> None:
-    with file("p.yaml", text) as path, contextlib.suppress(Misconfigured):
+    with file("p.yaml", text) as path, contextlib.suppress(ConfigurationError):
         read_policies(path.parent)
 
 
@@ -143,7 +143,7 @@ def test_damaged_policies(text: bytes) -> None:
 @FUZZ
 @given(mutated([SETTINGS]))
 def test_a_damaged_configuration(text: bytes) -> None:
-    with file("reconciler.yaml", text) as path, contextlib.suppress(Misconfigured):
+    with file("reconciler.yaml", text) as path, contextlib.suppress(ConfigurationError):
         read_settings(path)
 
 
@@ -152,7 +152,7 @@ def test_a_damaged_configuration(text: bytes) -> None:
 )
 def test_the_configuration_has_no_field_that_only_pydantic_settings_knows(line: bytes) -> None:
     text = SETTINGS.replace(b"workers: 4", line)
-    with file("reconciler.yaml", text) as path, pytest.raises(Misconfigured, match=r"reconciler.yaml:5:1: unknown field"):
+    with file("reconciler.yaml", text) as path, pytest.raises(ConfigurationError, match=r"reconciler.yaml:5:1: unknown field"):
         read_settings(path)
 
 
@@ -164,7 +164,7 @@ RANGES = st.text("0123456789.-+xX*^~<>=| avrc", max_size=40) | pieces() | st.int
 @FUZZ
 @given(RANGES, RANGES)
 def test_any_words_as_versions_and_ranges(one: str, other: str) -> None:
-    fits(one, other)
-    fits("1.2.3", other)
+    satisfies(one, other)
+    satisfies("1.2.3", other)
     assert is_range(other) or not is_version(other)
     assert set(newest_first([one, other, "1.0.0"])) <= {one, other, "1.0.0"}

@@ -8,31 +8,31 @@ from hypothesis import given
 
 from reconciler.world import yaml_careful, yaml_quick
 from reconciler.world.documents import MAX_DEPTH, MAX_PARTS, load, load_all
-from reconciler.world.yaml_limits import Limits, Refused
+from reconciler.world.yaml_limits import DocumentRejected, YamlLimits
 from tests.fuzz.mutations import FUZZ, mutated, pieces, seeds
 
 if TYPE_CHECKING:
-    from reconciler.model.source import Place, Way
+    from reconciler.model.source import KeyPath, Location
 
 YAML = seeds("*.yaml")
 
 
-def parts(data: Any, way: Way = ()) -> set[Way]:
+def parts(data: Any, way: KeyPath = ()) -> set[KeyPath]:
     below = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     return {way}.union(*(parts(inner, (*way, step)) for step, inner in below))
 
 
-def careful(text: str) -> list[tuple[str, Any, dict[Way, Place]]] | None:
+def careful(text: str) -> list[tuple[str, Any, dict[KeyPath, Location]]] | None:
     """What ruamel.yaml reads; numbers of different types are different. None when it refuses."""
     try:
-        read = list(yaml_careful.read(text, "f", Limits(1 << 20, MAX_DEPTH, MAX_PARTS)))
-    except Refused:
+        read = list(yaml_careful.read_strictly(text, "f", YamlLimits(1 << 20, MAX_DEPTH, MAX_PARTS)))
+    except DocumentRejected:
         return None
-    return [(repr(one.data), one.data, dict(one.places)) for one in read]
+    return [(repr(one.data), one.data, dict(one.locations)) for one in read]
 
 
-def quick(text: str) -> list[tuple[str, Any, dict[Way, Place]]] | None:
-    read = yaml_quick.read(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)
+def quick(text: str) -> list[tuple[str, Any, dict[KeyPath, Location]]] | None:
+    read = yaml_quick.read_fast(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)
     return None if read is None else [(repr(data), data, places) for data, places in read]
 
 
@@ -44,7 +44,7 @@ def test_a_damaged_document_is_read_or_refused_with_its_place(text: bytes) -> No
             assert source.data is None
             assert all(p.file == "f.yaml" and p.message and "\n" not in p.message for p in source.problems)
         else:
-            assert parts(source.data) == set(source.places)
+            assert parts(source.data) == set(source.locations)
 
 
 @FUZZ

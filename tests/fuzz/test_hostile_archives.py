@@ -7,8 +7,8 @@ import tarfile
 
 import pytest
 
-from reconciler.model.faults import Corrupt
-from reconciler.world.charts import FILE_LIMIT, HEADER_LIMIT, REMARK_LIMIT, REMARKS_LIMIT, read
+from reconciler.model.faults import IntegrityError
+from reconciler.world.charts import FILE_LIMIT, HEADER_LIMIT, PAX_HEADER_LIMIT, PAX_HEADERS_LIMIT, read_archive
 
 CHART = ("w/Chart.yaml", b"a: b", tarfile.REGTYPE)
 
@@ -27,14 +27,16 @@ def pax(text: bytes) -> tuple[str, bytes, bytes]:
     return "x", text, tarfile.XHDTYPE
 
 
-COMMENT = pax(f"{REMARK_LIMIT} comment={'x' * (REMARK_LIMIT - 14)}\n".encode())
+COMMENT = pax(f"{PAX_HEADER_LIMIT} comment={'x' * (PAX_HEADER_LIMIT - 14)}\n".encode())
 FEW_REMARKS = [part for n in range(100) for part in (COMMENT, (f"w/{n}", b"", tarfile.REGTYPE))]
-MANY_REMARKS = [part for n in range(REMARKS_LIMIT // REMARK_LIMIT + 1) for part in (COMMENT, (f"w/{n}", b"", tarfile.REGTYPE))]
+MANY_REMARKS = [
+    part for n in range(PAX_HEADERS_LIMIT // PAX_HEADER_LIMIT + 1) for part in (COMMENT, (f"w/{n}", b"", tarfile.REGTYPE))
+]
 
 
 def test_an_archive_made_this_way_is_read() -> None:
-    assert read(archive(pax(b"18 mtime=12345.67\n"), CHART)) == {"Chart.yaml": b"a: b"}
-    assert len(read(archive(*FEW_REMARKS))) == 100
+    assert read_archive(archive(pax(b"18 mtime=12345.67\n"), CHART)) == {"Chart.yaml": b"a: b"}
+    assert len(read_archive(archive(*FEW_REMARKS))) == 100
 
 
 @pytest.mark.timeout(60)
@@ -56,5 +58,5 @@ def test_an_archive_made_this_way_is_read() -> None:
     ],
 )
 def test_it_is_refused_and_never_a_hang(members: list[tuple[str, bytes, bytes]]) -> None:
-    with pytest.raises(Corrupt):
-        read(archive(*members, CHART))
+    with pytest.raises(IntegrityError):
+        read_archive(archive(*members, CHART))

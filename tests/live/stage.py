@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
 
-from reconciler.decide.shape import shape
+from reconciler.decide.shape import parse_document
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world.documents import dump, load
 
@@ -388,7 +388,7 @@ class Stage:
         """What the status branch says now."""
         if self.head("status") is None:
             return None
-        found, problems = shape(load(self.show("status", "status.yaml"), "status.yaml"), EnvironmentStatus)
+        found, problems = parse_document(load(self.show("status", "status.yaml"), "status.yaml"), EnvironmentStatus)
         assert found is not None, problems
         return found
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.decide.pin import entry_of
-from reconciler.decide.shape import shape
-from reconciler.model.lock import EnvironmentLock, Evidence, Package
+from reconciler.decide.pin import entry_digest
+from reconciler.decide.shape import parse_document
+from reconciler.model.lock import EnvironmentLock, Package, TrustEvidence
 from reconciler.model.trust import PREDICATE
 from reconciler.world.documents import dump, load
 from tests.live.stage import Servers, Stage, blueprint, reconciler
@@ -52,7 +52,7 @@ class Outsider:
 
     def lock(self) -> EnvironmentLock:
         """The lock in the clone."""
-        lock, problems = shape(load((self.clone / LOCK).read_bytes(), LOCK), EnvironmentLock)
+        lock, problems = parse_document(load((self.clone / LOCK).read_bytes(), LOCK), EnvironmentLock)
         assert lock is not None, problems
         return lock
 
@@ -60,7 +60,7 @@ class Outsider:
         """Change the first package in the clone's lock, and make its entry fit when `seal`."""
         lock = self.lock()
         one = lock.packages[0].model_copy(update=change(lock.packages[0]))
-        one = one.model_copy(update={"entry": entry_of(one.model_dump())}) if seal else one
+        one = one.model_copy(update={"entry": entry_digest(one.model_dump())}) if seal else one
         changed = lock.model_copy(update={"packages": [one, *lock.packages[1:]]})
         (self.clone / LOCK).write_bytes(dump(changed.model_dump(mode="json", by_alias=True)))
 
@@ -87,7 +87,7 @@ def outsider(stage: Stage, tmp_path: Path) -> Outsider:
     return Outsider(stage, tmp_path)
 
 
-def changed(package: Package, **change: str) -> list[Evidence]:
+def changed(package: Package, **change: str) -> list[TrustEvidence]:
     """A package's evidence with a word changed."""
     return [one.model_copy(update=change) for one in package.evidence]
 

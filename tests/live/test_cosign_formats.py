@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 from reconciler.model.trust import PREDICATE, VULNERABILITIES, Signer
 from reconciler.world.cosign import Cosign
 from reconciler.world.manifest import MANIFEST_TYPE
 from reconciler.world.registry import Registry
-from reconciler.world.statements import predicate_of
+from reconciler.world.statements import read_predicate
 from tests.signers import BUNDLE, SUBJECT, WORKFLOW, ByHand, CertificateAuthority, Clock, Holder, Log, b64, pem
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def test_a_log_must_have_seen_the_certificate(cosign: Cosign) -> None:
 def test_a_trusted_root_that_cosign_cannot_read_is_said(cosign: Cosign, part: str) -> None:
     root = json.loads(CA.trusted_root())
     signer = replace(CA.signer(), root=json.dumps(root | {part: [{"uri": "https://broken.example"}]}))
-    with pytest.raises(Misconfigured, match="the trusted root of the authority ci cannot be read by cosign"):
+    with pytest.raises(ConfigurationError, match="the trusted root of the authority ci cannot be read by cosign"):
         cosign.verify_bundle(CI.bundle(DIGEST), DIGEST, signer)
 
 
@@ -242,7 +242,7 @@ def test_a_good_signature_of_cosigns_own_old_kind_lends_itself_to_nothing_beside
     told = ["--type", VULNERABILITIES, "--digest", DIGEST.removeprefix("sha256:"), "--digestAlg", "sha256"]
     key = ["--key", str(tmp_path / "key.pub"), "--insecure-ignore-tlog"]
     hand.run("verify-blob-attestation", *key, "--bundle", tmp_path / "bundle.json", *told)
-    assert predicate_of(bundle, VULNERABILITIES, bundled=True) == {"forged": True}
+    assert read_predicate(bundle, VULNERABILITIES, bundled=True) == {"forged": True}
 
     assert not cosign.verify_bundle(bundle, DIGEST, KEY.signer(), VULNERABILITIES)
 
@@ -366,7 +366,7 @@ def test_what_cosign_makes_in_the_old_formats_holds(
     assert not cosign.verify_legacy(*old("sig"), FOREIGN, one.signer)
     assert cosign.verify_legacy_attestation(*old("att"), digest, one.signer, SBOM)
     assert not cosign.verify_legacy_attestation(*old("att"), FOREIGN, one.signer, SBOM)
-    assert predicate_of(old("att")[0], SBOM, bundled=False)["name"] == "shop"
+    assert read_predicate(old("att")[0], SBOM, bundled=False)["name"] == "shop"
 
 
 def test_a_trusted_root_that_cosign_makes_is_read(cosign: Cosign, cosign_program: Path, clock: Clock, tmp_path: Path) -> None:
@@ -386,5 +386,5 @@ def test_a_trusted_root_that_cosign_makes_is_read(cosign: Cosign, cosign_program
     assert cosign.verify_bundle(CI.bundle(DIGEST, clock=clock), DIGEST, made(*fulcio, *tsa))
     assert not cosign.verify_bundle(CI.bundle(DIGEST), DIGEST, made(*fulcio, *tsa))
     assert cosign.verify_legacy(*CI.old_signature(DIGEST, log=log), DIGEST, made(*fulcio, *rekor))
-    with pytest.raises(Misconfigured, match="names no certificate authority"):
+    with pytest.raises(ConfigurationError, match="names no certificate authority"):
         cosign.verify_bundle(CI.bundle(DIGEST, clock=clock), DIGEST, made(*tsa))

@@ -7,8 +7,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from reconciler.model.faults import Denied, Missing, Moved, Rejected
-from reconciler.world.git import Credentials, Repository
+from reconciler.model.faults import AccessDeniedError, ConcurrentUpdateError, NotFoundError, RejectedError
+from reconciler.world.git import GitCredentials, Repository
 from reconciler.world.gitea import Gitea, RemoteRepository
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def clone_url(gitea: Server, name: str) -> str:
 
 @pytest.fixture
 def repository(gitea: Server, clone_url: str, tmp_path: Path) -> Repository:
-    return Repository(tmp_path / "clone", clone_url, credentials=Credentials(gitea.user, gitea.token))
+    return Repository(tmp_path / "clone", clone_url, credentials=GitCredentials(gitea.user, gitea.token))
 
 
 def pushed(repository: Repository, branch: str, text: bytes = b"x") -> str:
@@ -65,7 +65,7 @@ def test_write_push_fetch_and_read(repository: Repository, gitea: Server, clone_
         made = repository.write(FILES | {"n": b"%d" % each}, parent=old, message=f"{each}", time=each)
         repository.push(made.id, "resolved", expect=old)
         old = made.id
-    other = Repository(tmp_path / "other", clone_url, credentials=Credentials(gitea.user, gitea.token))
+    other = Repository(tmp_path / "other", clone_url, credentials=GitCredentials(gitea.user, gitea.token))
     heads = other.heads()
     assert heads["resolved"] == old
     other.fetch({"resolved": heads["resolved"]})
@@ -78,12 +78,12 @@ def test_write_push_fetch_and_read(repository: Repository, gitea: Server, clone_
 
 @pytest.mark.parametrize("password", [None, "wr0ng"])
 def test_bad_credentials_are_denied_at_once(clone_url: str, tmp_path: Path, gitea: Server, password: str | None) -> None:
-    credentials = Credentials(gitea.user, password) if password else None
+    credentials = GitCredentials(gitea.user, password) if password else None
     repository = Repository(tmp_path / "clone", clone_url, credentials=credentials)
     made = repository.write(FILES, parent=None, message="m", time=1)
     began = time.monotonic()
     for ask in (repository.heads, lambda: repository.push(made.id, "resolved", expect=None)):
-        with pytest.raises(Denied) as caught:
+        with pytest.raises(AccessDeniedError) as caught:
             ask()
         assert "wr0ng" not in str(caught.value)
     assert time.monotonic() - began < 5
@@ -93,7 +93,7 @@ def test_a_lost_lease_is_moved(repository: Repository) -> None:
     theirs = pushed(repository, "resolved", b"theirs")
     made = repository.write({"a": b"ours"}, parent=None, message="m", time=1)
     for expect in (None, "1" * 40):
-        with pytest.raises(Moved, match="resolved"):
+        with pytest.raises(ConcurrentUpdateError, match="resolved"):
             repository.push(made.id, "resolved", expect=expect)
     assert repository.heads()["resolved"] == theirs
 
@@ -103,22 +103,22 @@ def test_a_protected_branch_rejects_in_giteas_words(repository: Repository, gite
     rule = {"rule_name": "resolved", "enable_push": False}
     call(gitea, "POST", f"repos/{gitea.user}/{name}/branch_protections", rule)
     made = repository.write({"a": b"new"}, parent=old, message="m", time=1)
-    with pytest.raises(Rejected, match=r"(?i)protected branch resolved"):
+    with pytest.raises(RejectedError, match=r"(?i)protected branch resolved"):
         repository.push(made.id, "resolved", expect=old)
     assert repository.heads()["resolved"] == old
 
 
 def test_a_missing_repository_is_missing(gitea: Server, tmp_path: Path) -> None:
     url = f"{gitea.url}/{gitea.user}/never-made.git"
-    with pytest.raises(Missing, match="never-made"):
-        Repository(tmp_path / "clone", url, credentials=Credentials(gitea.user, gitea.token)).heads()
+    with pytest.raises(NotFoundError, match="never-made"):
+        Repository(tmp_path / "clone", url, credentials=GitCredentials(gitea.user, gitea.token)).heads()
 
 
 def test_an_archived_repository_denies(repository: Repository, gitea: Server, name: str) -> None:
     old = pushed(repository, "resolved")
     call(gitea, "PATCH", f"repos/{gitea.user}/{name}", {"archived": True})
     made = repository.write({"a": b"new"}, parent=old, message="m", time=1)
-    with pytest.raises(Denied, match="403"):
+    with pytest.raises(AccessDeniedError, match="403"):
         repository.push(made.id, "resolved", expect=old)
     assert repository.heads()["resolved"] == old
 
@@ -167,5 +167,5 @@ def test_many_checks_and_comments_hide_none(repository: Repository, gitea: Serve
 
 
 def test_a_bad_token_is_denied(gitea: Server) -> None:
-    with Gitea(gitea.url, "0" * 40) as server, pytest.raises(Denied):
+    with Gitea(gitea.url, "0" * 40) as server, pytest.raises(AccessDeniedError):
         server.repositories("t")

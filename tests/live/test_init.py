@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.loop.check import check
+from reconciler.loop.check import validate_path
 from reconciler.world.documents import dump, load
 from tests.live.people import User, change, git
 from tests.live.stage import Servers, Stage, blueprint, reconciler
@@ -108,7 +108,7 @@ def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Server
 
     person.may_write(scene.where)
     clone = person.clone(scene.where, tmp_path / "clone")
-    assert check(clone) == ()
+    assert validate_path(clone) == ()
     scene.once()
     head = change(clone, "shop", {"applications/shop.yaml": stage.application("shop", "bp-shop")})
     for branch in ("main", "resolved", "status", "plan/pr-1", "plan/pr-9", "plan/pr-8/x", "plan"):

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes import client
 
-from reconciler.model.faults import Denied, Fault, Missing, Unavailable
-from reconciler.world.cluster import Clusters
+from reconciler.model.faults import AccessDeniedError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.world.cluster import ClusterPool
 from reconciler.world.cluster.api import ClusterClient
-from reconciler.world.cluster.follow import Follower
-from reconciler.world.cluster.sight import Sight
+from reconciler.world.cluster.follow import Reflector
+from reconciler.world.cluster.sight import ReleaseStore
 from reconciler.world.documents import dump, load
 from tests.live.conftest import sandbox
 from tests.live.stage import Cluster
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from reconciler.model.observation import Observation
-    from reconciler.world.cluster.kept import Change
+    from reconciler.world.cluster.kept import WatchEvent
 
 pytestmark = pytest.mark.live
 
@@ -163,13 +163,13 @@ class Eye:
     allow_exec: bool = False
 
     def __post_init__(self) -> None:
-        self.clusters = Clusters(self.directory, stale_after=STALE, allow_exec=self.allow_exec, on_change=self.wakes.append)
+        self.clusters = ClusterPool(self.directory, stale_after=STALE, allow_exec=self.allow_exec, on_change=self.wakes.append)
 
     def hand(self, context: str, kubeconfig: bytes) -> None:
         beside = self.directory / ".new"
         beside.write_bytes(kubeconfig)
         beside.rename(self.directory / f"{context}.yaml")
-        self.clusters.ensure(context, wait=10)
+        self.clusters.observe_cluster(context, wait=10)
 
     def see(self, context: str = "one", name: str = "web") -> Observation:
         return self.clusters.observe(context, NAMESPACE, name)
@@ -243,12 +243,12 @@ def test_an_old_version_is_refused_inside_the_stream_and_the_list_made_anew(serv
             server.put("web", f"list-{len(lists)}")
             return super().releases()
 
-        def watch(self, version: str, seconds: int) -> Iterator[list[Change]]:
+        def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
             self.watches = getattr(self, "watches", 0) + 1
             return super().watch(version if self.watches == 1 else "1", seconds)
 
-    sight = Sight(time.monotonic())
-    follower = Follower(
+    sight = ReleaseStore(time.monotonic())
+    follower = Reflector(
         lambda: LongAway(kubeconfig(server), "one"),
         sight,
         context="one",
@@ -257,11 +257,11 @@ def test_an_old_version_is_refused_inside_the_stream_and_the_list_made_anew(serv
         stopped=lambda: len(lists) > 2,
         on_change=lambda: None,
     )
-    assert follower.attempt() == follower.attempt() / 2  # each broke, and nobody got stuck
+    assert follower.run_once() == follower.run_once() / 2  # each broke, and nobody got stuck
     seen = sight.observe((NAMESPACE, "web"), time.monotonic())
     assert seen.release is not None
     assert (seen.release["metadata"]["labels"], seen.failure) == ({"openova.io/mark": "list-2"}, None)
-    with pytest.raises(Unavailable, match="410"), contextlib.closing(ClusterClient(kubeconfig(server), "one")) as one:
+    with pytest.raises(UnavailableError, match="410"), contextlib.closing(ClusterClient(kubeconfig(server), "one")) as one:
         list(one.watch("1", 5))
 
 
@@ -279,13 +279,13 @@ def test_a_server_that_stands_still_makes_its_own_observations_stale_and_no_othe
         eye.wait("ObservationStale", seconds=STALE + 2)
         assert eye.see().release is not None  # it is remembered, with its age
         began = time.monotonic()
-        eye.clusters.ensure("one")
-        eye.clusters.ensure("two", wait=5)
+        eye.clusters.observe_cluster("one")
+        eye.clusters.observe_cluster("two", wait=5)
         other.put("web", "there-again")
         eye.wait("there-again", "two")
         assert eye.see("two").age < STALE / 2
-        with pytest.raises(Unavailable):
-            eye.clusters.sources("one", NAMESPACE, "web")
+        with pytest.raises(UnavailableError):
+            eye.clusters.flux_sources("one", NAMESPACE, "web")
         assert time.monotonic() - began < 10
     eye.wait("here")
 
@@ -551,7 +551,7 @@ def test_the_api_removed_and_back(server: Server, eye: Eye) -> None:
 def test_a_kubeconfig_appears_changes_and_goes(server: Server, other: Server, eye: Eye) -> None:
     server.put("web", "here")
     other.put("web", "there")
-    eye.clusters.ensure("one", wait=5)
+    eye.clusters.observe_cluster("one", wait=5)
     assert eye.mark() == "KubeconfigMissing"
     eye.hand("one", kubeconfig(server))
     assert eye.mark() == "here"
@@ -565,7 +565,7 @@ def test_a_kubeconfig_appears_changes_and_goes(server: Server, other: Server, ey
         time.sleep(0.01)
     assert len(observers()) == 1, "observers of kubeconfigs that are gone go on"
     (eye.directory / "one.yaml").unlink()
-    eye.clusters.ensure("one")
+    eye.clusters.observe_cluster("one")
     assert eye.mark() == "KubeconfigMissing"
 
 
@@ -598,8 +598,8 @@ def test_another_certificate_authority_is_refused(server: Server, other: Server,
 def test_a_wrong_token_is_refused(server: Server, eye: Eye) -> None:
     eye.hand("one", kubeconfig(server, user={"token": "guessed"}))
     assert eye.mark() == "AccessDenied"
-    with pytest.raises(Denied):
-        eye.clusters.look_now("one", NAMESPACE)
+    with pytest.raises(AccessDeniedError):
+        eye.clusters.request_reconcile("one", NAMESPACE)
 
 
 def test_a_program_in_a_kubeconfig_runs_only_when_allowed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -629,19 +629,19 @@ def test_a_program_in_a_kubeconfig_runs_only_when_allowed(server: Server, tmp_pa
 def test_the_sources_behind_a_release_are_shown_as_they_are(server: Server, eye: Eye) -> None:
     eye.hand("one", kubeconfig(server))
     names = ["GitRepository/environment", "Kustomization/applications", "OCIRepository/web"]
-    assert eye.clusters.sources("one", NAMESPACE, "web") == dict.fromkeys(names)
-    with pytest.raises(Missing):
-        eye.clusters.look_now("one", NAMESPACE)
+    assert eye.clusters.flux_sources("one", NAMESPACE, "web") == dict.fromkeys(names)
+    with pytest.raises(NotFoundError):
+        eye.clusters.request_reconcile("one", NAMESPACE)
     where = ("source.toolkit.fluxcd.io", "v1", NAMESPACE, "gitrepositories")
     spec = {"interval": "1m", "url": "http://127.0.0.1:1/none.git"}
     body = {"apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository", "spec": spec}
     server.cluster.objects.create_namespaced_custom_object(*where, {**body, "metadata": {"name": "environment"}})
-    eye.clusters.look_now("one", NAMESPACE)
-    found = eye.clusters.sources("one", NAMESPACE, "web")
+    eye.clusters.request_reconcile("one", NAMESPACE)
+    found = eye.clusters.flux_sources("one", NAMESPACE, "web")
     assert list(found) == names
     source = found["GitRepository/environment"]
     assert source is not None
     assert source["spec"]["url"] == spec["url"]
     assert "reconcile.fluxcd.io/requestedAt" in source["metadata"]["annotations"]
-    with pytest.raises(Fault, match="no kubeconfig"):
-        eye.clusters.sources("two", NAMESPACE, "web")
+    with pytest.raises(ReconcilerError, match="no kubeconfig"):
+        eye.clusters.flux_sources("two", NAMESPACE, "web")

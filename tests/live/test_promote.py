@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.model.faults import Rejected
+from reconciler.model.faults import RejectedError
 from reconciler.world.documents import dump, load
 from reconciler.world.gitea import Gitea
 from tests.live.people import User
@@ -138,7 +138,7 @@ def test_it_is_merged_at_the_commit_that_was_judged(forge: Promotions, servers: 
     assert (code, moved["what"], moved["pullRequest"]) == (0, "updated", first["pullRequest"])
     assert len(forge.get("pulls?state=open")) == 1
     forge.once()
-    with Gitea(servers.gitea.url, servers.gitea.token) as gitea, pytest.raises(Rejected, match="head out of date"):
+    with Gitea(servers.gitea.url, servers.gitea.token) as gitea, pytest.raises(RejectedError, match="head out of date"):
         gitea.merge(forge.where, first["pullRequest"], first["commit"])
     forge.style("squash")
     code, merged = forge.promote("--merge")

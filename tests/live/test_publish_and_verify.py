@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.loop.evidence import collect
+from reconciler.loop.evidence import fetch_signatures
 from reconciler.loop.publish import Published, SigningKey, publish
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
-from reconciler.model.faults import Misconfigured, Missing, Rejected, Unavailable, Untrusted
+from reconciler.model.faults import ConfigurationError, NotFoundError, RejectedError, UnavailableError, UntrustedError
 from reconciler.model.trust import Signer
 from reconciler.world import charts
 from reconciler.world.cosign import Cosign
@@ -31,10 +31,10 @@ CHART = {"apiVersion": "v2", "name": "shop", "version": "1.3.0", "description": 
 
 def evidence(registry: Registry, cosign: Cosign, repository: str, digest: str, public_key: str) -> str:
     """The digest of the manifest that holds a signature by this key, or the refusal."""
-    found = collect(registry, repository, digest)
-    proof = found.prove(cosign, Signer("ours", key=public_key))
+    found = fetch_signatures(registry, repository, digest)
+    proof = found.find_signature_by(cosign, Signer("ours", key=public_key))
     if proof is None:
-        raise found.refusal()
+        raise found.why_untrusted()
     return proof
 
 
@@ -143,7 +143,7 @@ def test_a_folder_becomes_a_signed_helm_artifact_with_its_blueprint(world: World
         world.registry.blob(world.repository, b, limit=1 << 20) for b in (manifest.config, *manifest.layers)
     ]
     assert json.loads(config) == CHART
-    assert sorted(charts.read(archive)) == ["Chart.yaml", "templates/config.yaml"]
+    assert sorted(charts.read_archive(archive)) == ["Chart.yaml", "templates/config.yaml"]
     assert blueprint == (world.folder / "blueprint.yaml").read_bytes()
 
 
@@ -164,7 +164,7 @@ def test_a_second_signer_adds_a_signature_and_keeps_the_first(world: World) -> N
 def test_a_published_version_never_changes(world: World) -> None:
     first = world.publish(world.ours)
     (world.folder / "chart" / "values.yaml").write_text("replicas: 2\n")
-    with pytest.raises(Rejected, match=r"1\.3\.0 is already published with other content.*raise the version"):
+    with pytest.raises(RejectedError, match=r"1\.3\.0 is already published with other content.*raise the version"):
         world.publish(world.ours)
     assert world.registry.resolve(world.repository, "1.3.0") == first.digest
     assert world.publish(world.ours, version="1.4.0").pushed
@@ -173,12 +173,12 @@ def test_a_published_version_never_changes(world: World) -> None:
 
 def test_a_folder_without_its_parts_is_missing(world: World) -> None:
     (world.folder / "blueprint.yaml").unlink()
-    with pytest.raises(Missing, match=r"blueprint\.yaml"):
+    with pytest.raises(NotFoundError, match=r"blueprint\.yaml"):
         world.publish(world.ours)
 
 
 def test_a_wrong_password_says_that_the_key_cannot_be_read(world: World) -> None:
-    with pytest.raises(Misconfigured, match="check the key file and its password") as caught:
+    with pytest.raises(ConfigurationError, match="check the key file and its password") as caught:
         SigningKey.load(world.cosign, world.ours.key, "canary-91c")
     assert "canary-91c" not in str(caught.value)
     assert PASSWORD not in repr(world.ours)
@@ -196,13 +196,13 @@ def test_a_signature_by_the_key_is_accepted_and_named(world: World) -> None:
 def test_an_unsigned_artifact_is_refused(world: World) -> None:
     published = world.publish(None)
     assert (published.signed, published.signature) == (False, None)
-    with pytest.raises(Untrusted, match="has no signature"):
+    with pytest.raises(UntrustedError, match="has no signature"):
         world.evidence(published)
 
 
 def test_a_signature_by_another_key_is_refused(world: World) -> None:
     published = world.publish(world.other)
-    with pytest.raises(Untrusted, match="signed, but by no accepted key"):
+    with pytest.raises(UntrustedError, match="signed, but by no accepted key"):
         world.evidence(published)
 
 
@@ -214,7 +214,7 @@ def test_an_attestation_by_the_key_is_no_signature_though_cosign_verify_takes_it
     public = world.folder / "ours.pub"
     public.write_text(world.ours.public_key)
     by_hand("verify", "--key", public, "--insecure-ignore-tlog", "--allow-http-registry", published.reference)
-    with pytest.raises(Untrusted, match="only attestations"):
+    with pytest.raises(UntrustedError, match="only attestations"):
         world.evidence(published)
 
 
@@ -228,7 +228,7 @@ def test_an_attestation_that_calls_itself_a_signature_is_none(world: World, by_h
     referrer = world.registry.push_manifest(world.repository, disguised, "application/vnd.oci.image.manifest.v1+json", None)
     entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": referrer, "size": len(disguised)}
     push_index(world, published.digest, [entry])
-    with pytest.raises(Untrusted, match="signed, but by no accepted key"):
+    with pytest.raises(UntrustedError, match="signed, but by no accepted key"):
         world.evidence(published)
 
 
@@ -237,8 +237,10 @@ def test_a_signature_of_another_artifact_is_refused(world: World) -> None:
     (world.folder / "blueprint.yaml").write_text("kind: Blueprint\nmetadata: {name: bp-evil}\n")
     evil = world.publish(None, version="1.3.1")
     copy_referrers(world, signed, evil)
-    assert collect(world.registry, world.repository, evil.digest).candidates, "the foreign signature is there to be judged"
-    with pytest.raises(Untrusted, match="signed, but by no accepted key"):
+    assert fetch_signatures(world.registry, world.repository, evil.digest).candidates, (
+        "the foreign signature is there to be judged"
+    )
+    with pytest.raises(UntrustedError, match="signed, but by no accepted key"):
         world.evidence(evil)
 
 
@@ -251,7 +253,7 @@ def test_an_old_signature_is_accepted_and_named(world: World, by_hand: Callable[
 def test_an_old_signature_by_another_key_is_refused(world: World, by_hand: Callable[..., None]) -> None:
     published = world.publish(None)
     sign_old_format(published, world.other, by_hand)
-    with pytest.raises(Untrusted, match="signed, but by no accepted key"):
+    with pytest.raises(UntrustedError, match="signed, but by no accepted key"):
         world.evidence(published)
 
 
@@ -261,7 +263,7 @@ def test_an_old_signature_of_another_artifact_is_refused(world: World, by_hand: 
     (world.folder / "blueprint.yaml").write_text("kind: Blueprint\nmetadata: {name: bp-evil}\n")
     evil = world.publish(None, version="1.3.1")
     copy_tag(world, f"{signed.digest.replace(':', '-')}.sig", f"{evil.digest.replace(':', '-')}.sig")
-    with pytest.raises(Untrusted, match="signed, but by no accepted key"):
+    with pytest.raises(UntrustedError, match="signed, but by no accepted key"):
         world.evidence(evil)
 
 
@@ -278,19 +280,19 @@ def test_a_new_bundle_does_not_hide_an_old_signature(world: World, by_hand: Call
 def test_a_registry_that_is_down_is_unavailable_not_untrusted(world: World) -> None:
     published = world.publish(world.ours)
     down = Registry(plain_http=["127.0.0.1:9"], attempts=2, timeout=1)
-    with pytest.raises(Unavailable, match=r"127\.0\.0\.1:9"):
+    with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:9"):
         evidence(down, world.cosign, "127.0.0.1:9/test/bp-shop", published.digest, world.ours.public_key)
 
 
 def test_an_artifact_that_is_not_there_is_missing_not_untrusted(world: World) -> None:
     published = world.publish(world.ours)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         evidence(world.registry, world.cosign, f"{world.prefix}/bp-none", published.digest, world.ours.public_key)
 
 
 def test_without_cosign_nothing_is_trusted(world: World) -> None:
     published = world.publish(world.ours)
-    with pytest.raises(Misconfigured, match="there is no cosign"):
+    with pytest.raises(ConfigurationError, match="there is no cosign"):
         world.evidence(published, Cosign(world.folder / "cosign"))
 
 
@@ -299,13 +301,13 @@ def test_a_hanging_cosign_is_unavailable(world: World) -> None:
     program = world.folder / "cosign"
     program.write_text('#!/bin/sh\n[ "$1" = version ] && echo \'"gitVersion": "v3.1.3"\' && exit 0\nexec /bin/sleep 60\n')
     program.chmod(0o755)
-    with pytest.raises(Unavailable, match=r"took all of its 0\.5 s"):
+    with pytest.raises(UnavailableError, match=r"took all of its 0\.5 s"):
         world.evidence(published, Cosign(program, timeout=0.5))
 
 
 def test_a_failed_signing_says_what_cosign_said(world: World) -> None:
     nowhere = f"127.0.0.1:9/test/bp-shop@sha256:{'0' * 64}"
-    with pytest.raises(Misconfigured, match="connection refused"):
+    with pytest.raises(ConfigurationError, match="connection refused"):
         world.cosign.sign(nowhere, world.ours.key, password=PASSWORD, plain_http=True)
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.decide.admission import Admission, Result
-from reconciler.decide.comment import MARKER, comment
-from reconciler.decide.plan import Step
+from reconciler.decide.admission import Admission, RuleResult
+from reconciler.decide.comment import MARKER, render_plan_comment
+from reconciler.decide.plan import ApplicationChange
 from reconciler.decide.policy_section import section
 from reconciler.model.lock import Requirer
 from reconciler.model.problem import Problem
@@ -323,10 +323,10 @@ def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
     bad = one.model_copy(
         update={"application": HOSTILE, "blueprint": HOSTILE, "version": HOSTILE, "required_by": needed, "evidence": signed}
     )
-    ruled = section(Admission((Result(HOSTILE, HOSTILE, "False", "Soaking", HOSTILE),)))
+    ruled = section(Admission((RuleResult(HOSTILE, HOSTILE, "False", "Soaking", HOSTILE),)))
     warned = (Problem(code="X", message=HOSTILE, file=HOSTILE, line=1, column=1, hint=HOSTILE),)
-    steps = [Step(bad, None, bad, (HOSTILE, HOSTILE)), Step(one, one, one, ())]
-    shown = forge.rendered(comment(HOSTILE, steps, 2, "a" * 40, warnings=warned, policy=ruled))
+    steps = [ApplicationChange(bad, None, bad, (HOSTILE, HOSTILE)), ApplicationChange(one, one, one, ())]
+    shown = forge.rendered(render_plan_comment(HOSTILE, steps, 2, "a" * 40, warnings=warned, policy=ruled))
     assert (shown.count("<tr"), shown.count("<td")) == (6, 2 * 5 + 2 * 3), "no row and no cell more"
     assert read(shown).count("@admin") == 16
     tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", shown)}

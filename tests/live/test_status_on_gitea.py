@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.decide.page import page
+from reconciler.decide.page import status_page
 from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import report
+from reconciler.decide.report import build_status
 from reconciler.world.documents import dump, load
 from tests.decide.builders import lock_of, package
 from tests.live.stage import Servers, Stage, blueprint, reconciler
@@ -49,8 +49,8 @@ def test_gitea_shows_hostile_text_as_it_is_and_nothing_more(gitea: Gitea) -> Non
     lock: EnvironmentLock = lock_of(package("shop"))
     cluster = lock.packages[0].placements[0]
     verdict = Verdict("False", "Failed", "InstallFailed", HOSTILE, 19)
-    status = report("acme-prod", "a" * 40, "b" * 40, lock, {("shop", cluster): verdict}, None)
-    shown = rendered(gitea, page(status), "acme/acme-prod")
+    status = build_status("acme-prod", "a" * 40, "b" * 40, lock, {("shop", cluster): verdict}, None)
+    shown = rendered(gitea, status_page(status), "acme/acme-prod")
     row = next(part for part in shown.split("<tr>") if "<td>shop</td>" in part)
     cells = [html.unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<td>(.*?)</td>", row, re.DOTALL)]
     assert len(cells) == 9

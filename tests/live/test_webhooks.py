@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from reconciler.decide.comment import MARKER
-from reconciler.loop.hooks import ASKED, SET
+from reconciler.loop.hooks import REPORTED_EVENTS, REQUESTED_EVENTS
 from reconciler.world.documents import dump, load
 from tests.live.stage import Servers, Stage, blueprint
 
@@ -144,7 +144,7 @@ def looked_at(stage: Hooked, commit: str) -> None:
 def test_a_push_starts_its_pass_at_once(stage: Hooked, capsys: pytest.CaptureFixture[str]) -> None:
     with stage.listening():
         (hook,) = stage.hooks()
-        assert (hook["active"], hook["config"]["content_type"], frozenset(hook["events"])) == (True, "json", SET)
+        assert (hook["active"], hook["config"]["content_type"], frozenset(hook["events"])) == (True, "json", REPORTED_EVENTS)
         assert hook["branch_filter"] == "main"
         took = []
         for n in range(6):
@@ -230,14 +230,14 @@ def person(stage: Hooked, permission: str = "write") -> httpx.Client:
 
 def test_what_somebody_does_to_the_webhook_is_repaired(stage: Hooked) -> None:
     stage.poll, stage.confirm = 1.0, 1.0
-    fine = {"active": True, "branch_filter": "main", "events": SET}
+    fine = {"active": True, "branch_filter": "main", "events": REPORTED_EVENTS}
 
     def well(than: int = 0) -> bool:
         found = [{**one, "events": frozenset(one["events"])} for one in stage.hooks()]
         return len(found) == 1 and fine.items() <= found[0].items() and found[0]["id"] != than
 
     with stage.listening():
-        same = {"events": sorted(ASKED), "branch_filter": "main"}
+        same = {"events": sorted(REQUESTED_EVENTS), "branch_filter": "main"}
         for change in (
             {"active": False, **same},
             {**same, "events": ["push"]},

@@ -8,22 +8,22 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.catalog import PassedOver, Verified
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
 from reconciler.decide.policies import EnvironmentPolicies
-from reconciler.decide.render import Surroundings
-from reconciler.decide.shape import shape
-from reconciler.decide.trust import Policies
-from reconciler.loop.admission import Gate
-from reconciler.loop.branches import Branches
-from reconciler.loop.claims import Claim, alone
-from reconciler.loop.desire import Identity
+from reconciler.decide.render import RenderContext
+from reconciler.decide.shape import parse_document
+from reconciler.decide.trust import TrustPolicies
+from reconciler.loop.admission import AdmissionGate
+from reconciler.loop.branches import EnvironmentBranches
+from reconciler.loop.claims import NamespaceClaim, sole_claim
+from reconciler.loop.desire import EnvironmentIdentity
 from reconciler.loop.environment_pass import EnvironmentPass
-from reconciler.loop.judge import Limits
-from reconciler.loop.passes import Reconciliation, World
+from reconciler.loop.judge import AssessmentLimits
+from reconciler.loop.passes import EnvironmentReconciler, ReconcileContext
 from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.faults import Fault, Unavailable
-from reconciler.model.lock import ChartPin, EnvironmentLock, Evidence, Package
+from reconciler.model.faults import ReconcilerError, UnavailableError
+from reconciler.model.lock import ChartPin, EnvironmentLock, Package, TrustEvidence
 from reconciler.model.observation import Failure, Observation
 from reconciler.model.status import EnvironmentStatus
 from reconciler.world.documents import load
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.loop.health import Health
-    from reconciler.loop.notices import Notices
-    from reconciler.loop.pulls import Pulls
+    from reconciler.loop.notices import CommitStatusPublisher
+    from reconciler.loop.pulls import PullRequestReviewer
 
 CLUSTER = "hz-fsn-rtz-prod-acme"
 SECOND = "hz-hel-rtz-prod-acme"
@@ -71,19 +71,21 @@ def files(*names: str, **changes: Any) -> dict[str, str]:
     return {"environment.yaml": environment(**changes)} | {f"applications/{n}.yaml": application(n) for n in names}
 
 
-def proof(authority: str, of: str) -> Evidence:
+def proof(authority: str, of: str) -> TrustEvidence:
     """Evidence for something, as one policy wants it."""
-    return Evidence(policy="openova", policy_digest=sha256("policy"), authority=authority, signature=sha256(f"signature of {of}"))
+    return TrustEvidence(
+        policy="openova", policy_digest=sha256("policy"), authority=authority, signature=sha256(f"signature of {of}")
+    )
 
 
 def verified(
     name: str, version: str, *depends: str, home: str = PREFIX, upgrades: Mapping[str, list[str]] | None = None
-) -> Verified:
+) -> VerifiedBlueprint:
     spec = {"version": version, "depends": list(depends), "upgrades": dict(upgrades or {})}
     blueprint = Blueprint.model_validate(
         {"apiVersion": "catalyst.openova.io/v1", "kind": "Blueprint", "metadata": {"name": name}, "spec": spec}
     )
-    return Verified(
+    return VerifiedBlueprint(
         blueprint=blueprint,
         artifact=f"oci://{home}/{name}@{sha256(f'{name} {version}')}",
         chart=ChartPin(digest=sha256(f"chart of {name} {version}"), media_type=CHART_TYPE),
@@ -97,24 +99,24 @@ class Shelf:
     `asked` counts what a real one would look for: not what is known by its digest, and so remembered.
     """
 
-    def __init__(self, *blueprints: Verified) -> None:
-        self.down: Fault | None = None
+    def __init__(self, *blueprints: VerifiedBlueprint) -> None:
+        self.down: ReconcilerError | None = None
         self.asked = self.recalled = 0
-        self._content: dict[str, dict[str, Verified | PassedOver]] = {}
+        self._content: dict[str, dict[str, VerifiedBlueprint | ExcludedVersion]] = {}
         for one in blueprints:
             self.put(one)
 
-    def put(self, one: Verified) -> None:
+    def put(self, one: VerifiedBlueprint) -> None:
         self._content.setdefault(one.blueprint.name, {})[one.blueprint.version] = one
 
     def put_unsigned(self, name: str, version: str) -> None:
-        self._content.setdefault(name, {})[version] = PassedOver(version, "Untrusted", "it has no signature")
+        self._content.setdefault(name, {})[version] = ExcludedVersion(version, "Untrusted", "it has no signature")
 
     def find(self, name: str) -> Mapping[str, tuple[str, ...]]:
         self._ask()
         return {PREFIX: tuple(self._content[name])} if name in self._content else {}
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         del catalog
         self._ask(remembered=digest is not None)
         return self._content[name][version]
@@ -126,7 +128,7 @@ class Shelf:
             raise self.down
 
 
-DOWN = Unavailable("registry.example did not answer")
+DOWN = UnavailableError("registry.example did not answer")
 
 
 class Fleet:
@@ -139,11 +141,11 @@ class Fleet:
         self.age = 0.0
         self.ensured: list[tuple[str, float]] = []
         self.asked_to_look: list[tuple[str, str]] = []
-        self.refuses_to_look: Fault | None = None
+        self.refuses_to_look: ReconcilerError | None = None
         self.flux: dict[str, Mapping[str, Any] | None] = {}
         self.asked_why: list[tuple[str, str, str]] = []
 
-    def ensure(self, context: str, *, wait: float = 0.0) -> None:
+    def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
         self.ensured.append((context, wait))
         if wait:
             self.unlisted.discard(context)
@@ -154,15 +156,15 @@ class Fleet:
             return Observation(failure=failure)
         return Observation(listed=context not in self.unlisted, age=self.age, release=self.releases.get((context, name)))
 
-    def look_now(self, context: str, namespace: str) -> None:
+    def request_reconcile(self, context: str, namespace: str) -> None:
         self.asked_to_look.append((context, namespace))
         if self.refuses_to_look is not None:
             raise self.refuses_to_look
 
-    def sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
+    def flux_sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
         self.asked_why.append((context, namespace, application))
         if (failure := self.failures.get(context)) is not None:
-            raise Unavailable(failure.message)
+            raise UnavailableError(failure.message)
         return self.flux
 
     def run_all(self, lock: EnvironmentLock) -> None:
@@ -179,7 +181,7 @@ def running(package: Package) -> dict[str, Any]:
             "labels": {"app.kubernetes.io/managed-by": "catalyst-reconciler"},
             "annotations": {"catalyst.openova.io/entry": package.entry},
         },
-        "spec": {"suspend": False, **package.running},
+        "spec": {"suspend": False, **package.release_spec},
         "status": {
             "observedGeneration": 1,
             "lastAttemptedConfigDigest": VALUES,
@@ -197,7 +199,7 @@ def running(package: Package) -> dict[str, Any]:
 
 
 NO_KUBECONFIG = Failure("KubeconfigMissing", f"there is no kubeconfig for {CLUSTER}")
-AROUND = Surroundings(sovereign="test", keys={})
+AROUND = RenderContext(sovereign="test", keys={})
 
 
 @dataclass
@@ -207,12 +209,12 @@ class Stage:
     folder: Path
     shelf: Shelf = field(default_factory=lambda: Shelf(verified("bp-shop", "1.0.0")))
     fleet: Fleet = field(default_factory=Fleet)
-    identity: Identity = field(default_factory=lambda: Identity("acme-prod"))
-    policies: Callable[[], Policies] = field(default_factory=lambda: lambda: Policies(()))
+    identity: EnvironmentIdentity = field(default_factory=lambda: EnvironmentIdentity("acme-prod"))
+    policies: Callable[[], TrustPolicies] = field(default_factory=lambda: lambda: TrustPolicies(()))
     limits: dict[str, float] = field(default_factory=dict)
-    judged: Limits = field(default_factory=Limits)
-    notices: Notices | None = None
-    around: Surroundings = AROUND
+    judged: AssessmentLimits = field(default_factory=AssessmentLimits)
+    notices: CommitStatusPublisher | None = None
+    around: RenderContext = AROUND
     url: str = ""
     starts: int = 0
 
@@ -227,20 +229,20 @@ class Stage:
     def start(
         self,
         *,
-        gate: Gate | None = None,
+        gate: AdmissionGate | None = None,
         proposed: Callable[[], AbstractSet[int]] = frozenset,
-        pulls: Pulls | None = None,
+        pulls: PullRequestReviewer | None = None,
         retry: float | None = None,
     ) -> EnvironmentPass:
         """As after a restart on another machine: nothing is known, and nothing is cloned."""
         self.starts += 1
         world = self.world(retry=retry)
-        branches = Branches(Repository(self.clone, self.url or self.origin.as_uri()))
+        branches = EnvironmentBranches(Repository(self.clone, self.url or self.origin.as_uri()))
         return passes(self.identity, branches, world, gate=gate, notices=self.notices, proposed=proposed, pulls=pulls)
 
-    def world(self, *, retry: float | None = None) -> World:
+    def world(self, *, retry: float | None = None) -> ReconcileContext:
         """What its passes share."""
-        return World(
+        return ReconcileContext(
             catalog=self.shelf,
             clusters=self.fleet,
             policies=self.policies,
@@ -285,40 +287,40 @@ class Stage:
         return self.git("for-each-ref"), self.git("count-objects", "-v")
 
     def lock(self) -> EnvironmentLock:
-        found, problems = shape(load(self.show("resolved", "environment.lock.yaml").encode(), "lock"), EnvironmentLock)
+        found, problems = parse_document(load(self.show("resolved", "environment.lock.yaml").encode(), "lock"), EnvironmentLock)
         assert found is not None, problems
         return found
 
     def status(self) -> EnvironmentStatus:
-        found, problems = shape(load(self.show("status", "status.yaml").encode(), "status"), EnvironmentStatus)
+        found, problems = parse_document(load(self.show("status", "status.yaml").encode(), "status"), EnvironmentStatus)
         assert found is not None, problems
         return found
 
 
-def gate_of(policies: Callable[[], EnvironmentPolicies], clock: Callable[[], float] = time.time) -> Gate:
+def gate_of(policies: Callable[[], EnvironmentPolicies], clock: Callable[[], float] = time.time) -> AdmissionGate:
     """The gate of acme-prod under some policies, on no forge."""
-    return Gate("acme-prod", policies, None, lambda _: "no other Environment is known here", clock)
+    return AdmissionGate("acme-prod", policies, None, lambda _: "no other Environment is known here", clock)
 
 
-def open_gate() -> Gate:
+def open_gate() -> AdmissionGate:
     """A gate without any EnvironmentPolicy: it admits everything."""
     return gate_of(EnvironmentPolicies)
 
 
 def passes(
-    identity: Identity,
-    branches: Branches,
-    world: World,
+    identity: EnvironmentIdentity,
+    branches: EnvironmentBranches,
+    world: ReconcileContext,
     *,
-    claim: Claim | None = None,
-    gate: Gate | None = None,
-    notices: Notices | None = None,
+    claim: NamespaceClaim | None = None,
+    gate: AdmissionGate | None = None,
+    notices: CommitStatusPublisher | None = None,
     proposed: Callable[[], AbstractSet[int]] = frozenset,
-    pulls: Pulls | None = None,
+    pulls: PullRequestReviewer | None = None,
 ) -> EnvironmentPass:
     """The passes over an Environment: alone on its clusters and without policies, unless a test says otherwise."""
-    claim, gate = claim or alone(identity), gate or open_gate()
-    reconciler = Reconciliation(identity, branches, world, claim, gate, notices, pulls.proposed if pulls else proposed)
+    claim, gate = claim or sole_claim(identity), gate or open_gate()
+    reconciler = EnvironmentReconciler(identity, branches, world, claim, gate, notices, pulls.open_numbers if pulls else proposed)
     return EnvironmentPass(reconciler, branches, pulls)
 
 

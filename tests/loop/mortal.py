@@ -13,10 +13,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.trust import Policies
-from reconciler.loop.branches import Branches
-from reconciler.loop.desire import Identity
-from reconciler.loop.passes import World
+from reconciler.decide.trust import TrustPolicies
+from reconciler.loop.branches import EnvironmentBranches
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.passes import ReconcileContext
 from reconciler.world.git import Repository
 from tests.loop.builders import AROUND, Fleet, Shelf, passes, verified
 
@@ -30,14 +30,14 @@ OURS = ("/reconciler/loop/", "/reconciler/world/git/")
 
 def reconciliation(folder: Path) -> EnvironmentPass:
     """Passes over FOLDER/env.git, with the clone next to it."""
-    world = World(
+    world = ReconcileContext(
         catalog=Shelf(verified("bp-shop", "1.0.0"), verified("bp-shop", "1.1.0")),
         clusters=Fleet(),
-        policies=lambda: Policies(()),
+        policies=lambda: TrustPolicies(()),
         surroundings=lambda _: AROUND,
     )
     repository = Repository(folder / "clone", (folder / "env.git").as_uri())
-    return passes(Identity("acme-prod"), Branches(repository), world)
+    return passes(EnvironmentIdentity("acme-prod"), EnvironmentBranches(repository), world)
 
 
 class Life:

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.trust import PREDICATE
-from reconciler.world.manifest import MANIFEST_TYPE, digest_of
+from reconciler.world.manifest import MANIFEST_TYPE, digest_of_bytes
 from tests.world.hostile_registry import Reply, Request
 
 if TYPE_CHECKING:
@@ -24,14 +24,15 @@ SIGNED = {"dev.cosignproject.cosign/signature": "MEUC"}
 
 def manifest(*layers: tuple[bytes, str], size: int | None = None, layer: dict[str, Any] | None = None, **extra: object) -> bytes:
     descriptors = [
-        {"digest": digest_of(d), "size": len(d) if size is None else size, "mediaType": t, **(layer or {})} for d, t in layers
+        {"digest": digest_of_bytes(d), "size": len(d) if size is None else size, "mediaType": t, **(layer or {})}
+        for d, t in layers
     ]
-    config = {"mediaType": "x/config", "digest": digest_of(b"{}"), "size": 2}
+    config = {"mediaType": "x/config", "digest": digest_of_bytes(b"{}"), "size": 2}
     return json.dumps({"mediaType": MANIFEST_TYPE, "config": config, "layers": descriptors, **extra}).encode()
 
 
 ARTIFACT = manifest((b"chart", "x/chart"))
-DIGEST = digest_of(ARTIFACT)
+DIGEST = digest_of_bytes(ARTIFACT)
 FALLBACK = DIGEST.replace(":", "-")
 
 
@@ -41,16 +42,16 @@ class Store:
     def __init__(
         self, *referrers: bytes, blobs: tuple[bytes, ...] = (), sig: bytes | None = None, att: bytes | None = None
     ) -> None:
-        index = {"manifests": [{"digest": digest_of(r), "size": len(r), "mediaType": MANIFEST_TYPE} for r in referrers]}
-        self.replies = {f"manifests/{digest_of(m)}": Reply(body=m) for m in (ARTIFACT, *referrers)}
-        self.replies |= {f"blobs/{digest_of(blob)}": Reply(body=blob) for blob in blobs}
+        index = {"manifests": [{"digest": digest_of_bytes(r), "size": len(r), "mediaType": MANIFEST_TYPE} for r in referrers]}
+        self.replies = {f"manifests/{digest_of_bytes(m)}": Reply(body=m) for m in (ARTIFACT, *referrers)}
+        self.replies |= {f"blobs/{digest_of_bytes(blob)}": Reply(body=blob) for blob in blobs}
         if referrers:
             self.replies[f"manifests/{FALLBACK}"] = Reply(body=json.dumps(index).encode())
         for suffix, old in (("sig", sig), ("att", att)):
             if old is not None:
                 self.replies |= {
                     f"manifests/{FALLBACK}.{suffix}": Reply(body=old),
-                    f"manifests/{digest_of(old)}": Reply(body=old),
+                    f"manifests/{digest_of_bytes(old)}": Reply(body=old),
                 }
 
     def __call__(self, request: Request) -> Reply:

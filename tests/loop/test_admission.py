@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.blocker import Refused
-from reconciler.decide.marks import Bound, plan_mark
+from reconciler.decide.marks import PlanFingerprint, plan_status
 from reconciler.decide.policies import EnvironmentPolicies, environment_policies
-from reconciler.loop.admission import Gate
-from reconciler.loop.approvals import Approvals
-from reconciler.loop.branches import CONFIRMED, Branches
+from reconciler.loop.admission import AdmissionGate
+from reconciler.loop.approvals import ApprovalReader
+from reconciler.loop.branches import CONFIRMED, EnvironmentBranches
 from reconciler.loop.change_history import MAX_CHANGES
-from reconciler.loop.claims import alone
-from reconciler.loop.plan import bound_of, merged, plan, planned_of, restores, reviewed
-from reconciler.loop.service import Service
-from reconciler.loop.soaks import History
-from reconciler.loop.targets import Target
+from reconciler.loop.claims import sole_claim
+from reconciler.loop.plan import is_revert, merge_ref, plan_change, plan_fingerprint, reviewed_packages, to_plan_commit
+from reconciler.loop.service import Controller
+from reconciler.loop.soaks import SoakHistory
+from reconciler.loop.targets import EnvironmentTarget
 from reconciler.loop.update import update
-from reconciler.model.faults import Fault, Rejected, Unavailable
+from reconciler.model.faults import ReconcilerError, RejectedError, UnavailableError
 from reconciler.world.documents import load_all
 from reconciler.world.git import Repository
-from reconciler.world.gitea import Merged, Past, PullRequest, Review, SetBy
+from reconciler.world.gitea import CommitStatusRecord, MergedPullRequest, PullRequest, PullRequestHistory, Review
 from tests.loop.builders import Stage, application, files, gate_of, sha256, verified
 from tests.world.git_server import GitServer, bare, git, hook
 
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from reconciler.decide.catalog import Verified
+    from reconciler.decide.catalog import VerifiedBlueprint
     from reconciler.loop.environment_pass import EnvironmentPass
-    from reconciler.loop.passes import Outcome
+    from reconciler.loop.passes import ReconcileOutcome
     from reconciler.model.lock import EnvironmentLock
 
 US, WHERE = "catalyst", "acme/acme-prod"
@@ -69,13 +69,13 @@ def at(text: str) -> float:
 class Forge:
     """A ReviewForge in memory."""
 
-    pulls: dict[str, Merged] = field(default_factory=dict)
+    pulls: dict[str, MergedPullRequest] = field(default_factory=dict)
     said: dict[int, list[Review]] = field(default_factory=dict)
     teams: dict[str, frozenset[str]] = field(default_factory=dict)
-    marks: dict[str, list[SetBy]] = field(default_factory=dict)
-    down: Fault | None = None
+    marks: dict[str, list[CommitStatusRecord]] = field(default_factory=dict)
+    down: ReconcilerError | None = None
     asked: int = 0
-    became: dict[int, Past] = field(default_factory=dict)
+    became: dict[int, PullRequestHistory] = field(default_factory=dict)
     now: int = 0
 
     def tick(self) -> int:
@@ -83,15 +83,15 @@ class Forge:
         self.now += 1
         return self.now
 
-    def past(self, repository: str, number: int) -> Past:
+    def past(self, repository: str, number: int) -> PullRequestHistory:
         self._ask(repository)
-        return self.became.get(number, Past())
+        return self.became.get(number, PullRequestHistory())
 
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         self._ask(repository)
         return self.said.get(number, ())
 
-    def merged_as(self, repository: str, commit: str) -> Merged | None:
+    def pull_request_of_merge(self, repository: str, commit: str) -> MergedPullRequest | None:
         self._ask(repository)
         return self.pulls.get(commit)
 
@@ -99,7 +99,7 @@ class Forge:
         self._ask(WHERE)
         return self.teams.get(team)
 
-    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
+    def statuses_by(self, repository: str, commit: str) -> Sequence[CommitStatusRecord]:
         self._ask(repository)
         return self.marks.get(commit, ())
 
@@ -109,7 +109,7 @@ class Forge:
 
     def mark(self, commit: str, context: str, description: str, person: str = US, state: str = "success") -> None:
         some = self.marks.setdefault(commit, [])
-        some.append(SetBy(len(some) + 1, context, person, state, description, self.tick()))
+        some.append(CommitStatusRecord(len(some) + 1, context, person, state, description, self.tick()))
 
     def _ask(self, repository: str) -> None:
         assert repository == WHERE
@@ -126,9 +126,9 @@ class House:
     forge: Forge = field(
         default_factory=lambda: Forge(teams={"acme/platform": frozenset({"ada", "bob"}), "acme/security": frozenset()})
     )
-    policies: EnvironmentPolicies | Fault = field(default_factory=EnvironmentPolicies)
+    policies: EnvironmentPolicies | ReconcilerError = field(default_factory=EnvironmentPolicies)
     now: float = at("2026-12-01T09:00")
-    history: History | str = "there is none"
+    history: SoakHistory | str = "there is none"
     looks: int = 0
     comes_to: EnvironmentLock | None = None
     restores: bool = False
@@ -140,20 +140,20 @@ class House:
         self.work.mkdir()
         git(self.work, "clone", "-q", str(self.stage.origin), ".")
 
-    def gate(self) -> Gate:
+    def gate(self) -> AdmissionGate:
         def policies() -> EnvironmentPolicies:
-            if isinstance(self.policies, Fault):
+            if isinstance(self.policies, ReconcilerError):
                 raise self.policies
             return self.policies
 
         clone = Repository(self.stage.folder / f"history-{self.stage.starts}", self.stage.origin.as_uri(), history=True)
-        approvals = Approvals(self.forge, US, WHERE, clone)
-        return Gate("acme-prod", policies, approvals, lambda _: self.history, lambda: self.now)
+        approvals = ApprovalReader(self.forge, US, WHERE, clone)
+        return AdmissionGate("acme-prod", policies, approvals, lambda _: self.history, lambda: self.now)
 
     def start(self) -> EnvironmentPass:
         return self.stage.start(gate=self.gate(), proposed=lambda: self.proposed, retry=self.retry)
 
-    def run(self) -> Outcome:
+    def run(self) -> ReconcileOutcome:
         return self.start().run(wait=1)
 
     def commit(self, content: dict[str, str], message: str = "a change", author: str = "Ada <ada@example.org>") -> str:
@@ -187,23 +187,23 @@ class House:
         self.look(number, head)
         return head
 
-    def look(self, number: int, head: str) -> Bound:
+    def look(self, number: int, head: str) -> PlanFingerprint:
         """Plan a pull request as it is now: its branch is pushed, and its head told."""
         self.looks += 1
         clone = Repository(self.stage.folder / f"plans-{self.looks}", self.stage.origin.as_uri(), history=True)
-        branches = Branches(Repository(self.stage.folder / f"looks-{self.looks}", self.stage.origin.as_uri()))
-        branches.look()
-        snapshot = merged(clone, f"pull/{number}")
-        main, world, claim = branches.wanted_files(), self.stage.world(), alone(self.stage.identity)
-        known = reviewed(branches, snapshot, lambda: self.proposed - {number})
-        found = plan(snapshot, self.stage.identity, branches.lock(), world, claim, reviewed=known)
+        branches = EnvironmentBranches(Repository(self.stage.folder / f"looks-{self.looks}", self.stage.origin.as_uri()))
+        branches.refresh()
+        snapshot = merge_ref(clone, f"pull/{number}")
+        main, world, claim = branches.input_snapshot(), self.stage.world(), sole_claim(self.stage.identity)
+        known = reviewed_packages(branches, snapshot, lambda: self.proposed - {number})
+        found = plan_change(snapshot, self.stage.identity, branches.lock(), world, claim, reviewed=known)
         assert found.desired is not None
-        self.restores = restores(found, branches)
-        planned, bound = planned_of(found, branches, self.comes_to), bound_of(found, main, self.comes_to)
+        self.restores = is_revert(found, branches)
+        planned, bound = to_plan_commit(found, branches, self.comes_to), plan_fingerprint(found, main, self.comes_to)
         assert planned is not None
         assert bound is not None
         branches.push_plan(number, planned, found.desired.files, "a plan")
-        self.forge.mark(head, PLAN, plan_mark(found.steps, found.total, bound, None).description)
+        self.forge.mark(head, PLAN, plan_status(found.steps, found.total, bound, None).description)
         return bound
 
     def merge(self, number: int, how: str = "merge", author: str = "eve") -> str:
@@ -226,14 +226,14 @@ class House:
         git(self.work, "push", "-q", "origin", "main")
         self.proposed.remove(number)
         made = git(self.work, "rev-parse", "HEAD")
-        self.forge.pulls[made] = Merged(number, author, "main", made, fork, self.forge.tick())
+        self.forge.pulls[made] = MergedPullRequest(number, author, "main", made, fork, self.forge.tick())
         return made
 
     def admitted(self) -> tuple[str, str]:
         found = self.stage.status().condition("Admitted")
         return found.reason, found.message
 
-    def held(self, outcome: Outcome, reason: str) -> str:
+    def held(self, outcome: ReconcileOutcome, reason: str) -> str:
         """The words of a commit that is held: nothing moved, and it is said."""
         assert outcome.blocker is not None
         assert (outcome.blocker.stage, outcome.blocker.reason) == ("Admitted", reason)
@@ -259,7 +259,7 @@ def house(tmp_path: Path) -> House:
     return made
 
 
-def anew(one: Verified) -> Verified:
+def anew(one: VerifiedBlueprint) -> VerifiedBlueprint:
     """A Blueprint that was published again, with other content, under the same version."""
     return replace(one, artifact=f"{one.artifact.partition('@')[0]}@{AGAIN}")
 
@@ -445,8 +445,8 @@ def test_a_dismissed_review_does_not_count(house: House) -> None:
     house.held(house.run(), "PendingApproval")
 
 
-def planned(bound: Bound) -> str:
-    return plan_mark((), 1, bound, None).description
+def planned(bound: PlanFingerprint) -> str:
+    return plan_status((), 1, bound, None).description
 
 
 @pytest.mark.parametrize(("person", "state", "content"), [(US, "success", SITE), ("eve", "success", BLOG), (US, "pending", BLOG)])
@@ -642,8 +642,8 @@ def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: House) -> None:
     bound = house.look(3, head)
     house.forge.review(3, "ada", head)
     outcome = house.start().run(wait=1)
-    found = house.gate().of_pull(PullRequest(3, "main", head, "eve"), (), bound, main=outcome.admission)
-    assert found.holds == "True", "the way out is open"
+    found = house.gate().evaluate_pull_request(PullRequest(3, "main", head, "eve"), (), bound, main=outcome.admission)
+    assert found.status == "True", "the way out is open"
     house.merge(3)
     assert "resolved" in house.run().pushed
 
@@ -731,10 +731,10 @@ def test_what_main_is_held_by_holds_what_is_merged_into_it(house: House) -> None
     bad = house.push(BLOG)
     main = house.start().run(wait=1).admission
     pull, gate = PullRequest(1, "main", head, "eve"), house.gate()
-    found = gate.of_pull(pull, (), house.look(1, head), main=main)
-    assert (found.holds, found.reason) == ("False", "PendingApproval")
+    found = gate.evaluate_pull_request(pull, (), house.look(1, head), main=main)
+    assert (found.status, found.reason) == ("False", "PendingApproval")
     assert f"main is held already: {bad[:10]} came with no merged pull request" in found.message
-    assert gate.of_pull(pull, (), house.look(1, head), main=main, restores=True).holds == "True"
+    assert gate.evaluate_pull_request(pull, (), house.look(1, head), main=main, restores=True).status == "True"
 
 
 def test_an_approval_is_not_of_another_version(house: House) -> None:
@@ -766,7 +766,7 @@ def test_an_approval_before_any_plan_is_of_none(house: House) -> None:
 
 def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House) -> None:
     head = approved_once(house)
-    house.forge.became[1] = Past(house.forge.tick())
+    house.forge.became[1] = PullRequestHistory(house.forge.tick())
     house.held(house.run(), "PendingApproval")
     house.forge.review(1, "bob", head)
     assert "resolved" in house.run().pushed
@@ -774,7 +774,7 @@ def test_an_approval_of_what_was_for_another_branch_does_not_count(house: House)
 
 def test_who_pushed_to_another_s_pull_request_does_not_count(house: House) -> None:
     head = approved_once(house)
-    house.forge.became[1] = Past(contributors=frozenset({"bob"}))
+    house.forge.became[1] = PullRequestHistory(contributors=frozenset({"bob"}))
     house.held(house.run(), "PendingApproval")
     house.forge.review(1, "ada", head)
     assert "resolved" in house.run().pushed
@@ -784,7 +784,7 @@ def test_a_pull_request_hides_no_commit_of_other_content(house: House) -> None:
     head = house.plan(1, BLOG)
     house.forge.review(1, "ada", head)
     evil = house.push(SITE)
-    house.forge.pulls[evil] = Merged(
+    house.forge.pulls[evil] = MergedPullRequest(
         1, "eve", "main", evil, "", house.forge.tick()
     )  # "manually merged", as somebody told the forge
     assert "is not what merging pull request 1 gives" in house.held(house.run(), "PendingApproval")
@@ -813,10 +813,10 @@ def test_a_policy_in_the_environments_own_repository_says_nothing(house: House) 
 
 def test_what_cannot_be_read_is_no_permission(house: House) -> None:
     approved_once(house)
-    house.forge.down = Unavailable("gitea did not answer")
+    house.forge.down = UnavailableError("gitea did not answer")
     assert "gitea did not answer" in house.held(house.run(), "Unavailable")
     house.forge.down = None
-    house.policies = Unavailable("the system repository is gone")
+    house.policies = UnavailableError("the system repository is gone")
     assert "the system repository is gone" in house.held(house.run(), "Unavailable")
     assert house.stage.status().condition("Admitted").status == "Unknown"
     house.policies = read(policy(REQUIRED.replace("platform", "nobodys")))
@@ -871,11 +871,11 @@ def test_a_window_opens_by_itself_and_our_clock_decides(house: House) -> None:
     running = house.start()
     outcome = running.run(wait=1)
     assert house.held(outcome, "OutsideWindow") == "p: the change window opens at 2026-12-01 14:00:00 UTC"
-    assert outcome.due == at("2026-12-01T14:00") - house.now
+    assert outcome.fetch_after == at("2026-12-01T14:00") - house.now
     house.now = at("2026-12-01T13:59:59")
-    assert running.run(wait=1).due == 1.0
+    assert running.run(wait=1).fetch_after == 1.0
     house.now = at("2026-12-01T14:00")
-    assert "resolved" in running.run(look=False, wait=1).pushed, "at that very moment, whoever looks"
+    assert "resolved" in running.run(fetch=False, wait=1).pushed, "at that very moment, whoever looks"
     house.now = at("2026-12-01T17:00")
     house.push(SITE)
     house.held(running.run(wait=1), "OutsideWindow")
@@ -934,7 +934,7 @@ class Source:
         self.writer = Repository(house.stage.folder / "writer", self.origin.as_uri())
         self.digest = next(p.digest for p in house.stage.lock().packages)
         self.content: dict[str, bytes] = {}
-        house.history = History(Repository(house.stage.folder / "source", self.origin.as_uri(), history=True), confirm=300)
+        house.history = SoakHistory(Repository(house.stage.folder / "source", self.origin.as_uri(), history=True), confirm=300)
 
     def say(self, when: str, ready: str, message: str = "s") -> None:
         placement = {"cluster": "c", "ready": ready, "state": "Running", "reason": "r", "message": "m"}
@@ -974,13 +974,13 @@ def test_a_soak_is_over_at_the_moment_that_it_tells(house: House) -> None:
     told = "p: bp-shop 1.0.0 will have been Ready in acme-stg for 72h at 2026-12-02 06:00:00 UTC if it stays so"
     outcome = running.run(wait=1)
     assert house.held(outcome, "Soaking") == told
-    assert outcome.due == at("2026-12-02T06:00") - house.now
+    assert outcome.fetch_after == at("2026-12-02T06:00") - house.now
     house.now = at("2026-12-02T05:59:59")
     assert "nobody watches it" in house.held(running.run(wait=1), "Soaking")
     source.confirm("2026-12-02T05:50")
     assert house.held(running.run(wait=1), "Soaking") == told
     house.now = at("2026-12-02T06:00")
-    assert "resolved" in running.run(look=False, wait=1).pushed
+    assert "resolved" in running.run(fetch=False, wait=1).pushed
 
 
 def test_time_that_nobody_watched_is_no_soak(house: House) -> None:
@@ -1033,7 +1033,7 @@ def test_a_reconciler_that_was_away_says_so_although_its_first_push_fails(house:
         house.stage.url = f"{server.url}/env.git"
         hook(house.stage.origin, "update", "exit 1")
         made = house.stage.start()
-        with pytest.raises(Rejected):
+        with pytest.raises(RejectedError):
             made.run(wait=1)
         (house.stage.origin / "hooks" / "update").unlink()
         assert "status" in made.run(wait=1).pushed
@@ -1105,7 +1105,7 @@ def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
     house.stage.shelf.put(verified("bp-shop", "1.1.0"))
 
     def asked() -> str:
-        branches = Branches(Repository(house.stage.folder / "own", house.stage.origin.as_uri()))
+        branches = EnvironmentBranches(Repository(house.stage.folder / "own", house.stage.origin.as_uri()))
         stage = house.stage
         found = update(stage.identity, branches, stage.world(), (), house.gate(), push=True)
         return found.blocker.reason if found.blocker else "done"
@@ -1119,16 +1119,16 @@ def test_an_update_by_hand_asks_the_same_rules(house: House) -> None:
 
 def test_what_nobody_proposed_yet_is_told_what_it_will_need(house: House) -> None:
     house.policies = read(policy(REQUIRED, WINDOW, SCORE, SOAK))
-    found = house.gate().of_draft(house.stage.lock().packages)
+    found = house.gate().evaluate_draft(house.stage.lock().packages)
     assert [(one.kind, one.reason) for one in found.results] == [
         ("pr-required", "PendingApproval"),
         ("change-window", "OutsideWindow"),
         ("re-score-gate", "ScoreMissing"),
         ("soak", "UnknownSource"),
     ]
-    assert found.results[0].words == "1 of platform or security must approve its pull request"
-    house.policies = Unavailable("no answer")
-    assert house.gate().of_draft(()).holds == "Unknown"
+    assert found.results[0].message == "1 of platform or security must approve its pull request"
+    house.policies = UnavailableError("no answer")
+    assert house.gate().evaluate_draft(()).status == "Unknown"
 
 
 def test_the_service_looks_again_at_that_very_moment(house: House) -> None:
@@ -1136,8 +1136,8 @@ def test_the_service_looks_again_at_that_very_moment(house: House) -> None:
     house.push(BLOG)
     opens, began = at("2026-12-01T14:00"), time.time()
     made = house.stage.start(gate=gate_of(lambda: read(policy(WINDOW)), lambda: opens - 3 + time.time() - began))
-    targets = {"acme-prod": Target(house.stage.identity, "", None)}
-    service = Service(lambda: targets, lambda _: made, workers=1, poll=3600, discover=3600)
+    targets = {"acme-prod": EnvironmentTarget(house.stage.identity, "", None)}
+    service = Controller(lambda: targets, lambda _: made, workers=1, poll=3600, discover=3600)
     service.start()
     try:
         until(lambda: house.admitted()[0] == "OutsideWindow" if house.stage.head("status") else False)

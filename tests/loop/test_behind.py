@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from reconciler.decide.readiness import MAX_MESSAGE, Verdict
-from reconciler.loop.behind import MAX_ASKED, PATIENCE, Behind
+from reconciler.loop.behind import GRACE, MAX_ASKED, FluxDiagnostics
 from reconciler.model.observation import Failure
 from tests.loop.builders import CLUSTER, Fleet
 
 WAITS = Verdict("False", "Installing", "AwaitingApply", "Flux has not created the HelmRelease yet", 7)
-LATE = PATIENCE + 1
+LATE = GRACE + 1
 
 
 def said(status: str, message: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def fleet() -> Fleet:
 
 
 def test_what_is_wrong_behind_a_release_that_does_not_come_is_quoted(fleet: Fleet) -> None:
-    found = Behind(fleet).quoted({("shop", CLUSTER): WAITS}, "flux-system", age=LATE)["shop", CLUSTER]
+    found = FluxDiagnostics(fleet).with_diagnostics({("shop", CLUSTER): WAITS}, "flux-system", age=LATE)["shop", CLUSTER]
     assert found.message == (
         "Flux has not created the HelmRelease yet. Flux: GitRepository/environment Ready=False Because: authentication required; "
         "Kustomization/applications is not there"
@@ -39,32 +39,35 @@ def test_what_is_wrong_behind_a_release_that_does_not_come_is_quoted(fleet: Flee
 @pytest.mark.parametrize("ready", ["True", "Unknown", 5, None])
 def test_what_is_not_wrong_adds_nothing_and_grants_nothing(fleet: Fleet, ready: Any) -> None:
     fleet.flux = {"GitRepository/environment": said(ready, "fetched"), "OCIRepository/shop": {"status": {"conditions": 5}}}
-    assert Behind(fleet).quoted({("shop", CLUSTER): WAITS}, "flux-system", age=LATE)["shop", CLUSTER] == WAITS
+    assert FluxDiagnostics(fleet).with_diagnostics({("shop", CLUSTER): WAITS}, "flux-system", age=LATE)["shop", CLUSTER] == WAITS
 
 
 def test_nobody_is_asked_too_early_or_about_what_explains_itself(fleet: Fleet) -> None:
-    behind = Behind(fleet)
+    behind = FluxDiagnostics(fleet)
     running = Verdict("True", "Running", "InstallSucceeded", "", 27)
     failing = Verdict("False", "Failed", "InstallFailed", "helm said no", 19)
-    assert behind.quoted({("shop", CLUSTER): WAITS}, "f", age=PATIENCE - 1) == {("shop", CLUSTER): WAITS}
+    assert behind.with_diagnostics({("shop", CLUSTER): WAITS}, "f", age=GRACE - 1) == {("shop", CLUSTER): WAITS}
     verdicts = {("a", CLUSTER): running, ("b", CLUSTER): failing}
-    assert behind.quoted(verdicts, "f", age=LATE) == verdicts
+    assert behind.with_diagnostics(verdicts, "f", age=LATE) == verdicts
     assert fleet.asked_why == []
 
 
 def test_an_answer_stands_for_a_while_and_few_are_asked_about(fleet: Fleet) -> None:
-    behind, verdicts = Behind(fleet), {(f"a{n:03}", CLUSTER): WAITS for n in range(100)}
-    first = behind.quoted(verdicts, "f", age=LATE)
-    assert first == behind.quoted(verdicts, "f", age=LATE)
+    behind, verdicts = FluxDiagnostics(fleet), {(f"a{n:03}", CLUSTER): WAITS for n in range(100)}
+    first = behind.with_diagnostics(verdicts, "f", age=LATE)
+    assert first == behind.with_diagnostics(verdicts, "f", age=LATE)
     assert len(fleet.asked_why) == MAX_ASKED
     assert sum("authentication" in v.message for v in first.values()) == MAX_ASKED
 
 
 def test_a_cluster_that_cannot_be_asked_changes_nothing(fleet: Fleet) -> None:
     fleet.failures[CLUSTER] = Failure("WatchFailed", "no")
-    assert Behind(fleet).quoted({("shop", CLUSTER): WAITS}, "f", age=LATE)["shop", CLUSTER] == WAITS
+    assert FluxDiagnostics(fleet).with_diagnostics({("shop", CLUSTER): WAITS}, "f", age=LATE)["shop", CLUSTER] == WAITS
 
 
 def test_words_are_bounded(fleet: Fleet) -> None:
     fleet.flux = {f"OCIRepository/{n}": said("False", "x" * 10_000) for n in range(10)}
-    assert len(Behind(fleet).quoted({("shop", CLUSTER): WAITS}, "f", age=LATE)["shop", CLUSTER].message) == MAX_MESSAGE
+    assert (
+        len(FluxDiagnostics(fleet).with_diagnostics({("shop", CLUSTER): WAITS}, "f", age=LATE)["shop", CLUSTER].message)
+        == MAX_MESSAGE
+    )

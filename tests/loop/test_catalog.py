@@ -11,25 +11,33 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from reconciler.decide.catalog import PassedOver, Verified
-from reconciler.decide.charts import rejected
-from reconciler.decide.trust import Policies
+from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.decide.charts import values_violations
+from reconciler.decide.trust import TrustPolicies
 from reconciler.loop.blobs import CachedBlobs
-from reconciler.loop.catalog import TrustedCatalog
-from reconciler.loop.vouch import Vouched
+from reconciler.loop.catalog import VerifiedCatalog
+from reconciler.loop.vouch import VerifiedArtifact
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
-from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable, Untrusted
-from reconciler.model.lock import Evidence
+from reconciler.model.faults import (
+    AccessDeniedError,
+    ConfigurationError,
+    IntegrityError,
+    NotFoundError,
+    ReconcilerError,
+    UnavailableError,
+    UntrustedError,
+)
+from reconciler.model.lock import TrustEvidence
 from reconciler.model.trust import TrustPolicy
-from reconciler.world.cache import Cache
-from reconciler.world.manifest import Descriptor, Manifest, describe, digest_of
+from reconciler.world.cache import BlobCache
+from reconciler.world.manifest import Descriptor, Manifest, describe, digest_of_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from reconciler.decide.charts import Chart
-    from reconciler.world.mirrors import Mirrored
+    from reconciler.decide.charts import HelmChart
+    from reconciler.world.mirrors import MirroredRegistry
 
 HOME = "registry.example/openova"
 OTHER = "registry.example/acme"
@@ -70,8 +78,8 @@ class Depot:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.fault: Fault | None = None
-        self.proof_fault: Fault | None = None
+        self.fault: ReconcilerError | None = None
+        self.proof_fault: ReconcilerError | None = None
         self.tagged: dict[str, dict[str, str]] = {}
         self.manifests: dict[str, Manifest] = {}
         self.blobs: dict[str, bytes] = {}
@@ -103,25 +111,25 @@ class Depot:
 
     def put(self, repository: str, version: str, content: tuple[tuple[str, bytes], ...], signers: tuple[str, ...]) -> str:
         layers = tuple(describe(data, kind) for kind, data in content)
-        self.blobs |= {digest_of(data): data for _, data in content}
+        self.blobs |= {digest_of_bytes(data): data for _, data in content}
         raw = repr((repository, version, layers)).encode()
-        digest = digest_of(raw)
+        digest = digest_of_bytes(raw)
         config = describe(b"{}", "x/config")
         self.manifests[digest] = Manifest(digest, raw, "x/manifest", "x/config", config, layers)
         self.tagged.setdefault(repository, {})[version.replace("+", "_")] = digest
-        self.signed |= {(digest, key(who)): digest_of(f"{digest} by {who}".encode()) for who in signers}
+        self.signed |= {(digest, key(who)): digest_of_bytes(f"{digest} by {who}".encode()) for who in signers}
         return digest
 
     def tags(self, repository: str) -> tuple[str, ...]:
         self._tell("tags")
         if repository not in self.tagged:
-            raise Missing(f"there is no {repository}")
+            raise NotFoundError(f"there is no {repository}")
         return tuple(self.tagged[repository])
 
     def resolve(self, repository: str, tag: str) -> str:
         self._tell("resolve")
         if tag not in self.tagged[repository]:
-            raise Missing(f"there is no {repository}:{tag}")
+            raise NotFoundError(f"there is no {repository}:{tag}")
         return self.tagged[repository][tag]
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
@@ -130,16 +138,18 @@ class Depot:
         assert blob.size <= limit
         return self.blobs[blob.digest]
 
-    def vouch(self, repository: str, digest: str, policies: Policies, before: Sequence[Evidence] = ()) -> Vouched:
+    def vouch(
+        self, repository: str, digest: str, policies: TrustPolicies, before: Sequence[TrustEvidence] = ()
+    ) -> VerifiedArtifact:
         del before
         self.told.append("vouch")
         if self.proof_fault is not None:
             raise self.proof_fault
-        by = [(p, a) for p in policies.covering(repository) for a in p.spec.authorities if (digest, a.key) in self.signed]
+        by = [(p, a) for p in policies.matching(repository) for a in p.spec.authorities if (digest, a.key) in self.signed]
         if not by:
-            raise Untrusted("signed, but by no accepted key")
+            raise UntrustedError("signed, but by no accepted key")
         evidence = [
-            Evidence(
+            TrustEvidence(
                 policy=one.metadata.name,
                 policy_digest=policies.digest_of(one),
                 authority=authority.name,
@@ -147,7 +157,7 @@ class Depot:
             )
             for one, authority in by
         ]
-        return Vouched(self.manifests[digest], evidence)
+        return VerifiedArtifact(self.manifests[digest], evidence)
 
     def _tell(self, what: str) -> None:
         self.told.append(what)
@@ -161,25 +171,29 @@ def depot() -> Depot:
 
 
 @pytest.fixture
-def shelf(depot: Depot, tmp_path: Path) -> Callable[..., TrustedCatalog]:
-    def make(*policies: TrustPolicy, homes: tuple[str, ...] = (HOME, OTHER), fresh: float = 60.0, **extra: Any) -> TrustedCatalog:
-        ask = extra.get("ask", lambda: Policies(policies or (policy("openova", "release"),)))
-        blobs = CachedBlobs(depot.blob, Cache(tmp_path / "cache", 1 << 20))
+def shelf(depot: Depot, tmp_path: Path) -> Callable[..., VerifiedCatalog]:
+    def make(
+        *policies: TrustPolicy, homes: tuple[str, ...] = (HOME, OTHER), fresh: float = 60.0, **extra: Any
+    ) -> VerifiedCatalog:
+        ask = extra.get("ask", lambda: TrustPolicies(policies or (policy("openova", "release"),)))
+        blobs = CachedBlobs(depot.blob, BlobCache(tmp_path / "cache", 1 << 20))
         reverify = extra.get("reverify", 3600.0)
-        return TrustedCatalog(homes, ask, cast("Mirrored", depot), depot.vouch, blobs, fresh=fresh, reverify=reverify)
+        return VerifiedCatalog(
+            homes, ask, cast("MirroredRegistry", depot), depot.vouch, blobs, tag_ttl=fresh, reverify_interval=reverify
+        )
 
     return make
 
 
-def passed_over(found: Verified | PassedOver) -> str:
-    assert isinstance(found, PassedOver), found
+def passed_over(found: VerifiedBlueprint | ExcludedVersion) -> str:
+    assert isinstance(found, ExcludedVersion), found
     return f"{found.code}: {found.reason}"
 
 
-def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     digest = depot.publish("1.0.0")
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
+    assert isinstance(found, VerifiedBlueprint)
     assert (found.blueprint.name, found.artifact) == ("bp-shop", f"oci://{HOME}/bp-shop@{digest}")
     (evidence,) = found.evidence
     assert (evidence.policy, evidence.authority) == ("openova", "release")
@@ -187,29 +201,29 @@ def test_a_signed_blueprint_is_verified_with_its_evidence(depot: Depot, shelf: C
     assert found.chart.media_type == CHART_TYPE
 
 
-def test_nothing_of_an_artifact_is_read_before_its_signature_holds(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_nothing_of_an_artifact_is_read_before_its_signature_holds(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0")
     shelf().get(HOME, "bp-shop", "1.0.0", None)
     assert depot.told == ["resolve", "vouch", "blob", "blob"]
 
 
-def test_of_an_unsigned_one_nothing_is_read_at_all(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_of_an_unsigned_one_nothing_is_read_at_all(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0", signers=(), blueprint="!!python/object:os.system", chart_yaml="[")
     reason = passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
     assert reason == "Untrusted: signed, but by no accepted key"
     assert depot.told == ["resolve", "vouch"]
 
 
-def test_a_digest_that_is_known_is_not_asked_for_by_tag(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_digest_that_is_known_is_not_asked_for_by_tag(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     digest = depot.publish("1.0.0")
     depot.publish("1.0.0", layers=(("x/other", b"the tag moved"),))
     found = shelf().get(HOME, "bp-shop", "1.0.0", digest)
-    assert isinstance(found, Verified)
+    assert isinstance(found, VerifiedBlueprint)
     assert found.artifact.endswith(digest)
     assert "resolve" not in depot.told
 
 
-def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     digest = depot.publish("1.0.0", home="registry.example/removed")
     found = shelf().get("registry.example/removed", "bp-shop", "1.0.0", digest)
     assert passed_over(found) == "Untrusted: registry.example/removed is not a catalog of this Sovereign"
@@ -247,7 +261,7 @@ def test_a_catalog_that_is_not_configured_is_not_asked(depot: Depot, shelf: Call
     ],
 )
 def test_a_signed_one_that_is_not_what_its_tag_says_is_passed_over(
-    depot: Depot, shelf: Callable[..., TrustedCatalog], published: dict[str, Any], message: str
+    depot: Depot, shelf: Callable[..., VerifiedCatalog], published: dict[str, Any], message: str
 ) -> None:
     depot.publish("1.0.0", **published)
     reason = passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
@@ -255,7 +269,7 @@ def test_a_signed_one_that_is_not_what_its_tag_says_is_passed_over(
     assert message in reason
 
 
-def test_what_installs_something_is_verified(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_what_installs_something_is_verified(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     db = {"charts/data/Chart.yaml": "name: db\nversion: 1.2.3\n", "charts/data/templates/a.yaml": "kind: A"}
     for number, files in enumerate(
         [
@@ -270,33 +284,35 @@ def test_what_installs_something_is_verified(depot: Depot, shelf: Callable[..., 
         chart_yaml = NEEDY.replace("1.0.0", version) if files is db else None
         depot.publish(version, files=files, chart_yaml=chart_yaml)
         found = shelf().get(HOME, "bp-shop", version, None)
-        assert isinstance(found, Verified), found
-        assert found.checks is None
+        assert isinstance(found, VerifiedBlueprint), found
+        assert found.values_chart is None
 
 
 # What the chart says about values
 
 
-def checks(depot: Depot, catalog: TrustedCatalog, files: dict[str, str], chart_yaml: str | None = None) -> tuple[Verified, Chart]:
+def checks(
+    depot: Depot, catalog: VerifiedCatalog, files: dict[str, str], chart_yaml: str | None = None
+) -> tuple[VerifiedBlueprint, HelmChart]:
     depot.publish("1.0.0", files=TEMPLATE | files, chart_yaml=chart_yaml)
     found = catalog.get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified), found
-    assert found.checks is not None
-    return found, found.checks
+    assert isinstance(found, VerifiedBlueprint), found
+    assert found.values_chart is not None
+    return found, found.values_chart
 
 
-def test_a_schema_comes_with_the_charts_own_values(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_schema_comes_with_the_charts_own_values(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     schema = '{"required": ["host"], "properties": {"port": {"type": "integer"}}}'
     found, chart = checks(depot, shelf(), {"values.schema.json": schema, "values.yaml": "port: 80\nhost: x\n"})
     assert (chart.name, chart.values, found.warnings) == ("bp-shop", {"port": 80, "host": "x"}, ())
-    assert list(rejected(chart, {"port": 81})) == []
-    assert [(one.way, one.words) for one in rejected(chart, {"port": "81", "host": None})] == [
+    assert list(values_violations(chart, {"port": 81})) == []
+    assert [(one.way, one.words) for one in values_violations(chart, {"port": "81", "host": None})] == [
         (("host",), "is required, says the chart bp-shop"),
         (("port",), "must be a whole number, says the chart bp-shop"),
     ]
 
 
-def test_charts_inside_are_known_by_alias_with_their_switches(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_charts_inside_are_known_by_alias_with_their_switches(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     main = "{name: db, alias: main, condition: 'main.on, db.on', tags: [data]}"
     needs = f"[{main}, {{name: db, alias: spare}}, {{name: mq, repository: x}}]"
     _, chart = checks(
@@ -311,14 +327,14 @@ def test_charts_inside_are_known_by_alias_with_their_switches(depot: Depot, shel
         },
         NEEDY.replace("[{name: db, version: 1.x.x}]", needs),
     )
-    assert [(one.name, one.condition, one.tags) for one in chart.inside] == [
+    assert [(one.name, one.condition, one.tags) for one in chart.subcharts] == [
         ("main", ("main.on", "db.on"), ("data",)),
         ("spare", (), ()),
         ("mq", (), ()),
         ("lone", (), ()),
     ]
     given = {"main": {"size": "a", "on": False}, "spare": {"size": "b"}, "db": {"size": "c"}}
-    assert [one.way for one in rejected(chart, given)] == [("spare", "size")]
+    assert [one.way for one in values_violations(chart, given)] == [("spare", "size")]
 
 
 @pytest.mark.parametrize(
@@ -333,73 +349,73 @@ def test_charts_inside_are_known_by_alias_with_their_switches(depot: Depot, shel
     ],
 )
 def test_a_schema_that_cannot_be_used_is_left_to_helm(
-    depot: Depot, shelf: Callable[..., TrustedCatalog], files: dict[str, str], why: str
+    depot: Depot, shelf: Callable[..., VerifiedCatalog], files: dict[str, str], why: str
 ) -> None:
     depot.publish("1.0.0", files=TEMPLATE | files)
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
-    assert found.checks is None
+    assert isinstance(found, VerifiedBlueprint)
+    assert found.values_chart is None
     assert found.warnings[0].startswith("the values.schema.json of the chart bp-shop is left to Helm: ")
     assert why in found.warnings[0]
 
 
 @pytest.mark.parametrize("where", ["values.yaml", "charts/db/values.yaml"])
-def test_values_that_cannot_be_read_are_all_left_to_helm(depot: Depot, shelf: Callable[..., TrustedCatalog], where: str) -> None:
+def test_values_that_cannot_be_read_are_all_left_to_helm(depot: Depot, shelf: Callable[..., VerifiedCatalog], where: str) -> None:
     files = {"values.schema.json": '{"required": ["db"]}', "charts/db/Chart.yaml": "name: db\n", where: "a: ["}
     depot.publish("1.0.0", files=TEMPLATE | files)
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
-    assert found.checks is None
+    assert isinstance(found, VerifiedBlueprint)
+    assert found.values_chart is None
     (note,) = found.warnings
     assert note.startswith("no values.schema.json is checked: the values.yaml of the chart ")
 
 
-def test_a_chart_that_imports_values_is_left_to_helm(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_chart_that_imports_values_is_left_to_helm(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     files = {"values.schema.json": "{}", "charts/db/Chart.yaml": "name: db\n"}
     chart_yaml = NEEDY.replace("1.x.x", "1.x.x, import-values: [data]")
     depot.publish("1.0.0", files=TEMPLATE | files, chart_yaml=chart_yaml)
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
-    assert (found.checks, "imports values" in found.warnings[0]) == (None, True)
+    assert isinstance(found, VerifiedBlueprint)
+    assert (found.values_chart, "imports values" in found.warnings[0]) == (None, True)
 
 
-def test_an_artifact_without_a_chart_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_an_artifact_without_a_chart_is_passed_over(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.put(f"{HOME}/bp-shop", "1.0.0", ((BLUEPRINT_TYPE, b"x"),), ("release",))
     assert "it holds no Helm chart" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
 
 
-def test_a_blueprint_inside_the_chart_will_do(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_blueprint_inside_the_chart_will_do(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0", inside=True)
-    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), VerifiedBlueprint)
 
 
-def test_its_own_layer_comes_first(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_its_own_layer_comes_first(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     layer = (BLUEPRINT_TYPE, BLUEPRINT.format(name="bp-shop", version="1.0.0", more="").encode())
     depot.publish("1.0.0", inside=True, blueprint="kind: [", layers=(layer,))
-    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), VerifiedBlueprint)
 
 
-def test_a_blueprint_nowhere_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_blueprint_nowhere_is_passed_over(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     content = ((CHART_TYPE, chart({"Chart.yaml": "name: shop\nversion: 1.0.0\n"})),)
     depot.put(f"{HOME}/bp-shop", "1.0.0", content, ("release",))
     assert "it holds no blueprint.yaml" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
 
 
-def test_unknown_fields_of_a_published_blueprint_are_warnings(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_unknown_fields_of_a_published_blueprint_are_warnings(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0", more=", colour: blue")
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
+    assert isinstance(found, VerifiedBlueprint)
     assert "unknown field spec.colour" in found.warnings[0]
 
 
-def test_build_metadata_is_an_underscore_in_a_tag(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_build_metadata_is_an_underscore_in_a_tag(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0+build.7")
     catalog = shelf()
     assert catalog.find("bp-shop") == {HOME: ("1.0.0+build.7",)}
-    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0+build.7", None), Verified)
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0+build.7", None), VerifiedBlueprint)
 
 
-def test_a_tag_that_went_is_passed_over(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_tag_that_went_is_passed_over(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0")
     assert passed_over(shelf().get(HOME, "bp-shop", "1.1.0", None)).startswith("InvalidBlueprint: there is no")
 
@@ -407,8 +423,8 @@ def test_a_tag_that_went_is_passed_over(depot: Depot, shelf: Callable[..., Trust
 # What cannot be told now
 
 
-@pytest.mark.parametrize("fault", [Unavailable("no answer"), Denied("no"), Misconfigured("no")])
-def test_what_is_outside_passes_through(depot: Depot, shelf: Callable[..., TrustedCatalog], fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [UnavailableError("no answer"), AccessDeniedError("no"), ConfigurationError("no")])
+def test_what_is_outside_passes_through(depot: Depot, shelf: Callable[..., VerifiedCatalog], fault: ReconcilerError) -> None:
     digest = depot.publish("1.0.0")
     depot.fault = fault
     for ask in (
@@ -423,86 +439,86 @@ def test_what_is_outside_passes_through(depot: Depot, shelf: Callable[..., Trust
         shelf(policy("one", "first", "release")).get(HOME, "bp-shop", "1.0.0", None)
 
 
-def test_one_catalog_that_does_not_answer_is_not_a_blueprint_less(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_one_catalog_that_does_not_answer_is_not_a_blueprint_less(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0")
     assert shelf().find("bp-shop") == {HOME: ("1.0.0",)}
     depot.publish("9.0.0", home=OTHER)
     assert set(shelf().find("bp-shop")) == {HOME, OTHER}
-    depot.fault = Unavailable("no")
-    with pytest.raises(Unavailable):
+    depot.fault = UnavailableError("no")
+    with pytest.raises(UnavailableError):
         shelf().find("bp-shop")
 
 
 # Memory
 
 
-def test_a_verified_one_is_remembered_under_the_same_policies(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_verified_one_is_remembered_under_the_same_policies(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     digest = depot.publish("1.0.0")
-    current = [Policies((policy("openova", "release"),))]
+    current = [TrustPolicies((policy("openova", "release"),))]
     catalog = shelf(ask=lambda: current[0])
     first = catalog.get(HOME, "bp-shop", "1.0.0", digest)
     depot.told.clear()
     assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
     assert depot.told == []
-    current[0] = Policies((policy("openova", "other"),))
+    current[0] = TrustPolicies((policy("openova", "other"),))
     assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", digest)).startswith("Untrusted")
     assert depot.told == ["vouch"]
-    current[0] = Policies((policy("openova", "release"),))
-    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
+    current[0] = TrustPolicies((policy("openova", "release"),))
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), VerifiedBlueprint)
 
 
-def test_memory_holds_only_what_the_current_policies_accept(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_memory_holds_only_what_the_current_policies_accept(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     digest = depot.publish("1.0.0")
-    current = [Policies(())]
+    current = [TrustPolicies(())]
     catalog = shelf(ask=lambda: current[0])
     for number in range(20):
-        current[0] = Policies((policy(f"p{number}", "release"),))
-        assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
-    assert len(catalog._answers) == 1
+        current[0] = TrustPolicies((policy(f"p{number}", "release"),))
+        assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), VerifiedBlueprint)
+    assert len(catalog._cache) == 1
 
 
-def test_a_refusal_is_remembered_for_a_short_while_only(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_refusal_is_remembered_for_a_short_while_only(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     digest = depot.publish("1.0.0", signers=())
     patient = shelf()
     for _ in range(3):
-        assert isinstance(patient.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
+        assert isinstance(patient.get(HOME, "bp-shop", "1.0.0", None), ExcludedVersion)
     assert depot.told == ["resolve", "vouch"]
     catalog = shelf(fresh=0.0)
-    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
-    depot.signed[digest, key("release")] = digest_of(b"signed later")
-    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), ExcludedVersion)
+    depot.signed[digest, key("release")] = digest_of_bytes(b"signed later")
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), VerifiedBlueprint)
 
 
-def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     catalog, steady = shelf(fresh=0.0), shelf()
     first = depot.publish("1.0.0")
     steady.get(HOME, "bp-shop", "1.0.0", None)
     catalog.get(HOME, "bp-shop", "1.0.0", None)
     moved = depot.publish("1.0.0", layers=(("x/other", b"moved"),), signers=())
-    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), PassedOver)
-    depot.signed[moved, key("release")] = digest_of(b"signature")
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), ExcludedVersion)
+    depot.signed[moved, key("release")] = digest_of_bytes(b"signature")
     found = catalog.get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified)
+    assert isinstance(found, VerifiedBlueprint)
     assert found.artifact.endswith(moved)
     found = steady.get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, Verified), "all that is asked in one decision speaks of one digest"
+    assert isinstance(found, VerifiedBlueprint), "all that is asked in one decision speaks of one digest"
     assert found.artifact.endswith(first)
 
 
-def due(catalog: TrustedCatalog, seconds: float) -> None:
+def due(catalog: VerifiedCatalog, seconds: float) -> None:
     """Let time pass."""
-    catalog._answers = {
-        k: dataclasses.replace(one, due=one.due - seconds, until=one.until - seconds) for k, one in catalog._answers.items()
+    catalog._cache = {
+        k: dataclasses.replace(one, due=one.due - seconds, until=one.until - seconds) for k, one in catalog._cache.items()
     }
 
 
 def test_what_was_verified_is_held_against_the_policies_again_when_it_is_due(
-    depot: Depot, shelf: Callable[..., TrustedCatalog]
+    depot: Depot, shelf: Callable[..., VerifiedCatalog]
 ) -> None:
     digest = depot.publish("1.0.0")
     catalog = shelf(reverify=100.0)
     first = catalog.get(HOME, "bp-shop", "1.0.0", digest)
-    assert isinstance(first, Verified)
+    assert isinstance(first, VerifiedBlueprint)
     depot.told.clear()
     due(catalog, 79)
     assert catalog.get(HOME, "bp-shop", "1.0.0", digest) is first
@@ -514,12 +530,12 @@ def test_what_was_verified_is_held_against_the_policies_again_when_it_is_due(
     assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", digest)).startswith("Untrusted")
     depot.signed[digest, key("release")] = gone
     due(catalog, 60)
-    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), Verified)
+    assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), VerifiedBlueprint)
 
 
-@pytest.mark.parametrize("fault", [Unavailable("no answer"), Denied("no")])
+@pytest.mark.parametrize("fault", [UnavailableError("no answer"), AccessDeniedError("no")])
 def test_an_answer_stands_for_as_long_again_while_there_is_no_other(
-    depot: Depot, shelf: Callable[..., TrustedCatalog], fault: Fault
+    depot: Depot, shelf: Callable[..., VerifiedCatalog], fault: ReconcilerError
 ) -> None:
     digest = depot.publish("1.0.0")
     catalog = shelf(reverify=100.0)
@@ -535,7 +551,7 @@ def test_an_answer_stands_for_as_long_again_while_there_is_no_other(
         catalog.get(HOME, "bp-shop", "1.0.0", digest)
 
 
-def test_lists_of_tags_are_remembered_for_a_while_and_then_forgotten(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_lists_of_tags_are_remembered_for_a_while_and_then_forgotten(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0")
     long, short = shelf(homes=(HOME,)), shelf(homes=(HOME,), fresh=0.0)
     for catalog in (long, short):
@@ -550,29 +566,29 @@ def test_lists_of_tags_are_remembered_for_a_while_and_then_forgotten(depot: Depo
 
 
 def test_blobs_are_fetched_once_and_damage_in_the_cache_is_noticed(
-    depot: Depot, shelf: Callable[..., TrustedCatalog], tmp_path: Path
+    depot: Depot, shelf: Callable[..., VerifiedCatalog], tmp_path: Path
 ) -> None:
     depot.publish("1.0.0")
     shelf().get(HOME, "bp-shop", "1.0.0", None)
     depot.told.clear()
-    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), VerifiedBlueprint)
     assert "blob" not in depot.told
     for file in (f for f in (tmp_path / "cache").rglob("*") if f.is_file()):
         file.write_bytes(b"damaged")
-    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), Verified)
+    assert isinstance(shelf().get(HOME, "bp-shop", "1.0.0", None), VerifiedBlueprint)
     assert depot.told.count("blob") == 2
 
 
-def test_a_corrupt_artifact_is_that_artifacts_fault(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_a_corrupt_artifact_is_that_artifacts_fault(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.publish("1.0.0")
-    depot.fault = Corrupt("other content")
+    depot.fault = IntegrityError("other content")
     assert passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None)) == "InvalidBlueprint: other content"
 
 
-def test_threads_share_a_catalog(depot: Depot, shelf: Callable[..., TrustedCatalog]) -> None:
+def test_threads_share_a_catalog(depot: Depot, shelf: Callable[..., VerifiedCatalog]) -> None:
     for number in range(10):
         depot.publish(f"1.{number}.0")
-    catalog, found = shelf(), list[Verified | PassedOver]()
+    catalog, found = shelf(), list[VerifiedBlueprint | ExcludedVersion]()
 
     def ask() -> None:
         found.extend(catalog.get(HOME, "bp-shop", version, None) for version in catalog.find("bp-shop")[HOME])
@@ -583,4 +599,4 @@ def test_threads_share_a_catalog(depot: Depot, shelf: Callable[..., TrustedCatal
     for thread in threads:
         thread.join()
     assert len(found) == 40
-    assert all(isinstance(one, Verified) for one in found)
+    assert all(isinstance(one, VerifiedBlueprint) for one in found)

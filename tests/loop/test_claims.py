@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.blocker import Refused, problems_of
-from reconciler.loop.branches import Branches
-from reconciler.loop.claims import Claims, places
-from reconciler.loop.desire import Identity
-from reconciler.loop.passes import World
-from reconciler.model.faults import Unavailable
+from reconciler.loop.branches import EnvironmentBranches
+from reconciler.loop.claims import NamespaceRegistry, cluster_namespaces
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.passes import ReconcileContext
+from reconciler.model.faults import UnavailableError
 from reconciler.world.git import Repository
 from tests.decide.builders import FSN, NBG, lock_of, package
 from tests.loop.builders import AROUND, CLUSTER, Stage, application, environment, files, passes
@@ -20,16 +20,16 @@ from tests.loop.builders import AROUND, CLUSTER, Stage, application, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.loop.claims import Place
+    from reconciler.loop.claims import ClusterNamespace
     from reconciler.loop.environment_pass import EnvironmentPass
     from reconciler.model.lock import EnvironmentLock
 
-PROD = Identity("acme-prod")
+PROD = EnvironmentIdentity("acme-prod")
 
 
-def claims(*repositories: str, identity: Identity = PROD) -> Claims:
-    one = Claims()
-    one.expect(dict.fromkeys(repositories, identity))
+def claims(*repositories: str, identity: EnvironmentIdentity = PROD) -> NamespaceRegistry:
+    one = NamespaceRegistry()
+    one.set_known_environments(dict.fromkeys(repositories, identity))
     return one
 
 
@@ -39,96 +39,98 @@ def lock(*names: str, flux: str = "flux-system") -> EnvironmentLock:
 
 def test_a_lock_needs_the_namespaces_of_its_applications_and_that_of_flux() -> None:
     two = lock_of(package("web", placements=[FSN, NBG]), package("db"))
-    assert places(two) == {(FSN, "web"), (NBG, "web"), (FSN, "db"), (FSN, "flux-system"), (NBG, "flux-system")}
-    assert places(None) == places(lock_of()) == frozenset()
+    assert cluster_namespaces(two) == {(FSN, "web"), (NBG, "web"), (FSN, "db"), (FSN, "flux-system"), (NBG, "flux-system")}
+    assert cluster_namespaces(None) == cluster_namespaces(lock_of()) == frozenset()
 
 
 def test_the_first_to_hold_keeps_it_and_the_second_is_told_whose_it_is() -> None:
     both = claims("a", "b")
-    both.of("b").hold(lock("web"))
-    both.of("a").hold(None)
-    assert both.of("a").take(lock("web", "db", flux="other")) == {(FSN, "web"): "b"}
-    assert both.of("a").take(lock("db", flux="other")) == {}
+    both.of("b").record(lock("web"))
+    both.of("a").record(None)
+    assert both.of("a").acquire(lock("web", "db", flux="other")) == {(FSN, "web"): "b"}
+    assert both.of("a").acquire(lock("db", flux="other")) == {}
 
 
 def test_what_was_asked_for_and_is_not_pushed_yet_is_held_too() -> None:
     both = claims("a", "b")
-    both.of("a").hold(None)
-    both.of("b").hold(None)
-    assert both.of("b").take(lock("web")) == {}
-    assert both.of("a").take(lock("web")) == {(FSN, "flux-system"): "b", (FSN, "web"): "b"}
+    both.of("a").record(None)
+    both.of("b").record(None)
+    assert both.of("b").acquire(lock("web")) == {}
+    assert both.of("a").acquire(lock("web")) == {(FSN, "flux-system"): "b", (FSN, "web"): "b"}
 
 
 def test_a_refused_one_holds_nothing_of_what_it_asked_for() -> None:
     both = claims("a", "b")
-    both.of("a").hold(lock("web"))
-    both.of("b").hold(None)
-    assert both.of("b").take(lock("web", "db", flux="other"))
-    assert both.of("a").take(lock("web", "db")) == {}
+    both.of("a").record(lock("web"))
+    both.of("b").record(None)
+    assert both.of("b").acquire(lock("web", "db", flux="other"))
+    assert both.of("a").acquire(lock("web", "db")) == {}
 
 
 def test_after_a_restart_a_newcomer_waits_until_the_other_was_read() -> None:
     both = claims("a", "b")
-    both.of("a").hold(None)
-    with pytest.raises(Unavailable, match="b is the same Environment and was not read yet"):
-        both.of("a").take(lock("web"))
-    both.of("b").hold(lock("web"))
-    assert both.of("a").take(lock("web"))
-    assert both.of("b").take(lock("web")) == {}
+    both.of("a").record(None)
+    with pytest.raises(UnavailableError, match="b is the same Environment and was not read yet"):
+        both.of("a").acquire(lock("web"))
+    both.of("b").record(lock("web"))
+    assert both.of("a").acquire(lock("web"))
+    assert both.of("b").acquire(lock("web")) == {}
 
 
 def test_what_one_has_already_it_keeps_without_waiting_for_anybody() -> None:
     both = claims("a", "b")
-    both.of("b").hold(lock("web", "db"))
-    assert both.of("b").take(lock("web")) == {}
+    both.of("b").record(lock("web", "db"))
+    assert both.of("b").acquire(lock("web")) == {}
 
 
 def test_nobody_waits_for_an_environment_of_another_name() -> None:
-    one = Claims()
-    one.expect({"a": PROD, "b": Identity("acme-stg")})
-    one.of("a").hold(None)
-    assert one.of("a").take(lock("web")) == {}
+    one = NamespaceRegistry()
+    one.set_known_environments({"a": PROD, "b": EnvironmentIdentity("acme-stg")})
+    one.of("a").record(None)
+    assert one.of("a").acquire(lock("web")) == {}
 
 
 @pytest.mark.parametrize("first", ["a", "b"])
 def test_of_two_that_have_the_same_since_long_the_first_by_name_keeps_it(first: str) -> None:
     both = claims("a", "b")
     for one in (first, "b" if first == "a" else "a"):
-        both.of(one).hold(lock("web"))
-    assert both.of("b").take(lock("web")) == {(FSN, "flux-system"): "a", (FSN, "web"): "a"}
-    assert both.of("a").take(lock("web")) == {}
+        both.of(one).record(lock("web"))
+    assert both.of("b").acquire(lock("web")) == {(FSN, "flux-system"): "a", (FSN, "web"): "a"}
+    assert both.of("a").acquire(lock("web")) == {}
 
 
 def test_what_an_environment_held_that_is_gone_is_free_again() -> None:
     both = claims("a", "b")
-    both.of("a").hold(None)
-    both.of("b").hold(lock("web"))
-    both.expect({"a": PROD})
-    assert both.of("a").take(lock("web")) == {}
-    both.of("b").hold(lock("web"))  # a pass that was under way
-    assert both.of("b").take(lock("web")) == {}
-    assert both.of("a").take(lock("web")) == {}
+    both.of("a").record(None)
+    both.of("b").record(lock("web"))
+    both.set_known_environments({"a": PROD})
+    assert both.of("a").acquire(lock("web")) == {}
+    both.of("b").record(lock("web"))  # a pass that was under way
+    assert both.of("b").acquire(lock("web")) == {}
+    assert both.of("a").acquire(lock("web")) == {}
 
 
 def test_a_repository_that_plays_another_organizations_environment_keeps_nothing_from_it() -> None:
-    one = Claims()
-    one.expect({"acme/acme-prod": Identity("acme-prod", "acme"), "evil/acme-prod": Identity("acme-prod", "evil")})
-    one.of("evil/acme-prod").hold(lock("web"))
-    one.of("acme/acme-prod").hold(None)
-    assert one.of("acme/acme-prod").take(lock("web")) == {}
+    one = NamespaceRegistry()
+    one.set_known_environments(
+        {"acme/acme-prod": EnvironmentIdentity("acme-prod", "acme"), "evil/acme-prod": EnvironmentIdentity("acme-prod", "evil")}
+    )
+    one.of("evil/acme-prod").record(lock("web"))
+    one.of("acme/acme-prod").record(None)
+    assert one.of("acme/acme-prod").acquire(lock("web")) == {}
 
 
 def test_of_many_that_ask_at_once_one_gets_it() -> None:
     names = [f"env-{number}" for number in range(16)]
     many = claims(*names)
     for name in names:
-        many.of(name).hold(None)
+        many.of(name).record(None)
     barrier = threading.Barrier(len(names))
-    taken: dict[str, dict[Place, str]] = {}
+    taken: dict[str, dict[ClusterNamespace, str]] = {}
 
     def ask(name: str) -> None:
         barrier.wait()
-        taken[name] = dict(many.of(name).take(lock("web")))
+        taken[name] = dict(many.of(name).acquire(lock("web")))
 
     threads = [threading.Thread(target=ask, args=(name,)) for name in names]
     for thread in threads:
@@ -148,11 +150,11 @@ def pair(tmp_path: Path) -> tuple[Stage, Stage]:
     return Stage(tmp_path / "one"), Stage(tmp_path / "two")
 
 
-def start(stage: Stage, every: Claims, label: str) -> EnvironmentPass:
+def start(stage: Stage, every: NamespaceRegistry, label: str) -> EnvironmentPass:
     """As `Stage.start`, with others in the same process."""
     stage.starts += 1
-    world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0, coalesce=0.0)
-    return passes(PROD, Branches(Repository(stage.clone, stage.origin.as_uri())), world, claim=every.of(label))
+    world = ReconcileContext(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0, coalesce=0.0)
+    return passes(PROD, EnvironmentBranches(Repository(stage.clone, stage.origin.as_uri())), world, claim=every.of(label))
 
 
 def test_the_second_repository_of_one_environment_is_refused_at_its_line(tmp_path: Path) -> None:

@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.loop.deliveries import (
+    ACCEPTED,
     DENIED,
+    DUPLICATE,
     IGNORED,
     MALFORMED,
-    SEEN,
     SEEN_AT_MOST,
     SEEN_FOR,
     TOO_LARGE,
     UNKNOWN,
-    WOKEN,
     WRONG_TYPE,
-    Deliveries,
+    WebhookHandler,
 )
 
 if TYPE_CHECKING:
-    from reconciler.world.receiver import Answer
+    from reconciler.world.receiver import WebhookResponse
 
 SECRET = "a secret of deliveries"  # noqa: S105
 PUSH = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "Acme/Prod"}}).encode()
@@ -35,15 +35,15 @@ class Bell:
         self.rung: list[str] = []
         self.counted: list[str] = []
         self.now = 100.0
-        self.door = Deliveries(SECRET, self.wake, self.counted.append, lambda: self.now)
+        self.door = WebhookHandler(SECRET, self.wake, self.counted.append, lambda: self.now)
 
     def wake(self, repository: str) -> bool:
         self.rung.append(repository)
         return repository == "acme/prod"
 
-    def send(self, body: bytes = PUSH, *, id_: str = "1", event: str = "push", **headers: str) -> Answer:
+    def send(self, body: bytes = PUSH, *, id_: str = "1", event: str = "push", **headers: str) -> WebhookResponse:
         given = headed(body, id_=id_, event=event) | {name.replace("_", "-"): value for name, value in headers.items()}
-        return self.door.refusal(given) or self.door.take(given, body)
+        return self.door.precheck(given) or self.door.handle(given, body)
 
 
 def sign(body: bytes, secret: str = SECRET) -> str:
@@ -65,7 +65,7 @@ def bell() -> Bell:
 
 
 def test_a_signed_delivery_wakes_its_repository(bell: Bell) -> None:
-    assert bell.send() == WOKEN
+    assert bell.send() == ACCEPTED
     assert (bell.rung, bell.counted) == (["acme/prod"], ["woken"])
 
 
@@ -96,7 +96,7 @@ def test_any_other_signature_is_denied(bell: Bell, signature: str) -> None:
 def test_without_a_signature_the_body_is_not_even_asked_for(bell: Bell) -> None:
     given = headed(PUSH)
     del given["X-Gitea-Signature"]
-    assert bell.door.refusal(given) == DENIED
+    assert bell.door.precheck(given) == DENIED
 
 
 def test_a_body_that_nobody_signed_is_not_looked_into(bell: Bell) -> None:
@@ -111,41 +111,41 @@ def test_a_form_is_refused(bell: Bell, kind: str) -> None:
 
 
 def test_json_may_say_its_charset(bell: Bell) -> None:
-    assert bell.send(Content_Type="Application/JSON; charset=utf-8") == WOKEN
+    assert bell.send(Content_Type="Application/JSON; charset=utf-8") == ACCEPTED
 
 
 def test_one_that_is_too_large_is_counted(bell: Bell) -> None:
-    assert bell.door.take(headed(PUSH), None) == TOO_LARGE
+    assert bell.door.handle(headed(PUSH), None) == TOO_LARGE
     assert bell.counted == ["too large"]
 
 
 def test_a_replayed_delivery_wakes_nobody(bell: Bell) -> None:
-    assert [bell.send(), bell.send(), bell.send()] == [WOKEN, SEEN, SEEN]
+    assert [bell.send(), bell.send(), bell.send()] == [ACCEPTED, DUPLICATE, DUPLICATE]
     assert bell.rung == ["acme/prod"]
 
 
 def test_one_that_people_have_sent_again_wakes(bell: Bell) -> None:
-    assert [bell.send(id_="1"), bell.send(id_="2")] == [WOKEN, WOKEN]
+    assert [bell.send(id_="1"), bell.send(id_="2")] == [ACCEPTED, ACCEPTED]
 
 
 def test_a_forged_id_keeps_no_other_delivery_away(bell: Bell) -> None:
     other = PUSH + b" "
-    assert [bell.send(other, id_="1"), bell.send(PUSH, id_="1")] == [WOKEN, WOKEN]
+    assert [bell.send(other, id_="1"), bell.send(PUSH, id_="1")] == [ACCEPTED, ACCEPTED]
 
 
 def test_one_that_is_denied_does_not_count_as_seen(bell: Bell) -> None:
-    assert [bell.send(X_Gitea_Signature="0" * 64), bell.send()] == [DENIED, WOKEN]
+    assert [bell.send(X_Gitea_Signature="0" * 64), bell.send()] == [DENIED, ACCEPTED]
 
 
 def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell) -> None:
-    assert bell.send() == WOKEN
+    assert bell.send() == ACCEPTED
     bell.now += SEEN_FOR - 1
-    assert bell.send() == SEEN
+    assert bell.send() == DUPLICATE
     bell.now += SEEN_FOR
-    assert bell.send() == WOKEN
+    assert bell.send() == ACCEPTED
     for n in range(SEEN_AT_MOST):
-        assert bell.send(id_=f"other {n}") == WOKEN
-    assert bell.send() == WOKEN
+        assert bell.send(id_=f"other {n}") == ACCEPTED
+    assert bell.send() == ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -155,10 +155,10 @@ def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell) -> No
         ("release", {}, IGNORED),
         ("push", {"ref": "refs/heads/main", "repository": {"full_name": "acme/elsewhere"}}, UNKNOWN),
         ("push", {"repository": {}}, MALFORMED),
-        ("pull_request", {}, WOKEN),
+        ("pull_request", {}, ACCEPTED),
     ],
 )
-def test_what_is_no_push_to_main(bell: Bell, event: str, said: dict[str, Any], answer: Answer) -> None:
+def test_what_is_no_push_to_main(bell: Bell, event: str, said: dict[str, Any], answer: WebhookResponse) -> None:
     body = json.dumps({"repository": {"full_name": "Acme/Prod"}, **said}).encode()
     assert bell.send(body, event=event) == answer
     assert bell.counted == [answer.words], "and no name of anybody's is a label"

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.policies import EnvironmentPolicies
-from reconciler.loop.announcements import Announcements
+from reconciler.loop.announcements import PolicyStatusPublisher
 from reconciler.loop.policies import (
     ENVIRONMENTS,
-    PolicyFiles,
-    PolicyRepository,
+    DirectoryPolicySource,
+    GitPolicySource,
     environment_policies_at,
     read_environment_policies,
 )
-from reconciler.model.faults import Misconfigured, Missing
+from reconciler.model.faults import ConfigurationError, NotFoundError
 from reconciler.world.git import Repository
 from tests.loop.test_admission import WINDOW, policy
 from tests.world.git_server import bare, commit, git
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def source(origin: Path, *, stands: float = 60.0) -> PolicyRepository[EnvironmentPolicies]:
+def source(origin: Path, *, stands: float = 60.0) -> GitPolicySource[EnvironmentPolicies]:
     repository = Repository(origin.parent / "clone", origin.as_uri())
-    return PolicyRepository(repository, ENVIRONMENTS, environment_policies_at, every=0.0, stands=stands)
+    return GitPolicySource(repository, ENVIRONMENTS, environment_policies_at, every=0.0, max_staleness=stands)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def origin(tmp_path: Path) -> Path:
 
 def test_the_folder_policies_is_read_and_nothing_else(origin: Path) -> None:
     policies = source(origin)
-    assert len(policies().rulings("acme-prod")) == 1
+    assert len(policies().rules_for("acme-prod")) == 1
     assert policies().broken == ()
     assert policies.head == git(origin, "rev-parse", "main")
     commit(origin, "main", {"policies/p.yaml": policy(WINDOW.replace("14", "25"))})
@@ -54,7 +54,7 @@ def test_what_is_no_plain_file_holds_all(origin: Path) -> None:
     git(origin, "update-ref", "refs/heads/main", git(origin, "commit-tree", tree, "-p", "main", "-m", "x"))
     found = source(origin)()
     assert found.problems("whoever")
-    assert found.rulings("acme-prod")
+    assert found.rules_for("acme-prod")
 
 
 def test_without_main_nothing_is_admitted_and_an_outage_is_bridged(origin: Path) -> None:
@@ -62,22 +62,22 @@ def test_without_main_nothing_is_admitted_and_an_outage_is_bridged(origin: Path)
     policies()
     hasty()
     away = origin.rename(origin.with_name("away.git"))
-    assert policies().rulings("acme-prod"), "what is known stands for a while"
-    with pytest.raises(Missing):
+    assert policies().rules_for("acme-prod"), "what is known stands for a while"
+    with pytest.raises(NotFoundError):
         hasty()
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         source(origin)()
     away.rename(origin)
     git(origin, "update-ref", "-d", "refs/heads/main")
-    with pytest.raises(Misconfigured, match="has no branch main"):
+    with pytest.raises(ConfigurationError, match="has no branch main"):
         policies()
 
 
 def test_a_directory_is_read_as_well(tmp_path: Path) -> None:
-    policies = PolicyFiles(tmp_path, read_environment_policies)
+    policies = DirectoryPolicySource(tmp_path, read_environment_policies)
     assert policies() == EnvironmentPolicies()
     (tmp_path / "p.yaml").write_text(policy(WINDOW))
-    assert policies().rulings("acme-prod")
+    assert policies().rules_for("acme-prod")
     (tmp_path / "q.yaml").write_text("kind: [")
     assert policies().problems("whoever")
 
@@ -99,7 +99,7 @@ class Forge:
 
 def test_it_is_told_once_where_policies_are_written(origin: Path) -> None:
     forge = Forge()
-    announced = Announcements(forge, "system/config", source(origin))
+    announced = PolicyStatusPublisher(forge, "system/config", source(origin))
     announced.publish()
     announced.publish()
     head = git(origin, "rev-parse", "main")

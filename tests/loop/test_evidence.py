@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from reconciler.loop.evidence import BUNDLE_LIMIT, collect
-from reconciler.model.faults import Corrupt, Missing, Unavailable, Untrusted
+from reconciler.loop.evidence import BUNDLE_LIMIT, fetch_signatures
+from reconciler.model.faults import IntegrityError, NotFoundError, UnavailableError, UntrustedError
 from reconciler.model.trust import Signer
-from reconciler.world.manifest import digest_of
+from reconciler.world.manifest import digest_of_bytes
 from reconciler.world.registry import Registry
 from tests.loop.signed import BUNDLE, DIGEST, FALLBACK, SIGNED, SIMPLE, Store, manifest
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
@@ -17,13 +17,13 @@ from tests.world.hostile_registry import HostileRegistry, Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.loop.evidence import Judge
+    from reconciler.loop.evidence import SignatureVerifier
 
 
 def collecting(script: Callable[[Request], Reply]) -> Any:
     with HostileRegistry(script) as server:
-        found = collect(Registry(plain_http=[server.host], attempts=1, timeout=1), f"{server.host}/shop", DIGEST)
-        assert found.prove(cast("Judge", Nobody()), Signer("anyone", key="")) is None
+        found = fetch_signatures(Registry(plain_http=[server.host], attempts=1, timeout=1), f"{server.host}/shop", DIGEST)
+        assert found.find_signature_by(cast("SignatureVerifier", Nobody()), Signer("anyone", key="")) is None
         return found
 
 
@@ -41,21 +41,21 @@ def test_bundles_and_old_signatures_are_candidates() -> None:
     bundle, sig = manifest((b"bundle", BUNDLE)), manifest((b"payload", SIMPLE), layer={"annotations": SIGNED})
     found = collecting(Store(bundle, blobs=(b"bundle", b"payload"), sig=sig))
     assert [(c.manifest, c.content, c.annotations) for c in found.candidates] == [
-        (digest_of(bundle), b"bundle", None),
-        (digest_of(sig), b"payload", SIGNED),
+        (digest_of_bytes(bundle), b"bundle", None),
+        (digest_of_bytes(sig), b"payload", SIGNED),
     ]
-    assert str(found.refusal()).count("signed, but by no accepted key (signatures: 2)") == 1
+    assert str(found.why_untrusted()).count("signed, but by no accepted key (signatures: 2)") == 1
 
 
 def test_unsigned_says_unsigned() -> None:
     found = collecting(Store())
     assert (found.candidates, found.attestations, found.passed_over) == ([], 0, 0)
-    assert isinstance(found.refusal(), Untrusted)
-    assert "has no signature" in found.refusal().message
+    assert isinstance(found.why_untrusted(), UntrustedError)
+    assert "has no signature" in found.why_untrusted().message
 
 
 def test_an_artifact_that_is_not_there_is_missing_not_unsigned() -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         collecting(lambda _: Reply(status=404))
 
 
@@ -66,9 +66,11 @@ def test_an_artifact_that_is_not_there_is_missing_not_unsigned() -> None:
 def test_what_is_not_answered_is_unavailable_not_unsigned(failing: str, status: int) -> None:
     bundle = manifest((b"bundle", BUNDLE))
     store = Store(bundle, blobs=(b"bundle",))
-    path = {"referrer": f"manifests/{digest_of(bundle)}", "blob": f"blobs/{digest_of(b'bundle')}"}.get(failing, failing)
+    path = {"referrer": f"manifests/{digest_of_bytes(bundle)}", "blob": f"blobs/{digest_of_bytes(b'bundle')}"}.get(
+        failing, failing
+    )
     store.replies[path] = Reply(status=status, headers={"Retry-After": "60"})
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         collecting(store)
 
 
@@ -76,7 +78,7 @@ def test_only_attestations_says_so() -> None:
     sbom = manifest((b"sbom", BUNDLE), annotations={"dev.sigstore.bundle.predicateType": "https://spdx.dev/Document"})
     found = collecting(Store(sbom, blobs=(b"sbom",)))
     assert (found.candidates, found.attestations) == ([], 1)
-    assert "only attestations" in found.refusal().message
+    assert "only attestations" in found.why_untrusted().message
 
 
 @pytest.mark.parametrize(
@@ -96,16 +98,16 @@ def test_rubbish_does_not_hide_a_good_signature(rubbish: bytes) -> None:
     found = collecting(Store(rubbish, bundle, blobs=(b"bundle", b"bomb")))
     assert [c.content for c in found.candidates] == [b"bundle"]
     assert found.passed_over == 1
-    assert "1 not usable" in found.refusal().message
+    assert "1 not usable" in found.why_untrusted().message
 
 
 @pytest.mark.parametrize("damage", ["manifest", "blob"])
 def test_a_damaged_signature_hides_no_other_and_alone_is_corrupt_not_untrusted(damage: str) -> None:
     bundle, other = manifest((b"bundle", BUNDLE)), manifest((b"other", BUNDLE))
     store = Store(bundle, other, blobs=(b"bundle", b"other"))
-    store.replies[f"manifests/{digest_of(bundle)}" if damage == "manifest" else f"blobs/{digest_of(b'bundle')}"] = Reply(
-        body=b"BUNDLE"
+    store.replies[f"manifests/{digest_of_bytes(bundle)}" if damage == "manifest" else f"blobs/{digest_of_bytes(b'bundle')}"] = (
+        Reply(body=b"BUNDLE")
     )
     found = collecting(store)
     assert [c.content for c in found.candidates] == [b"other"]
-    assert isinstance(found.refusal(), Corrupt)
+    assert isinstance(found.why_untrusted(), IntegrityError)

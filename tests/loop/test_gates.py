@@ -5,20 +5,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.policies import EnvironmentPolicies
-from reconciler.loop.desire import Identity
-from reconciler.loop.gates import Gates
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.gates import AdmissionGateFactory
 from reconciler.loop.settings import read_settings
-from reconciler.loop.soaks import History
-from reconciler.loop.targets import Target
+from reconciler.loop.soaks import SoakHistory
+from reconciler.loop.targets import EnvironmentTarget
 from reconciler.world.git import Repository
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def target(where: str, *, named: bool = False) -> Target:
+def target(where: str, *, named: bool = False) -> EnvironmentTarget:
     owner, _, name = where.partition("/")
-    return Target(Identity(name, None if named else owner), f"https://gitea.example/{where}.git", None, where)
+    return EnvironmentTarget(
+        EnvironmentIdentity(name, None if named else owner), f"https://gitea.example/{where}.git", None, where
+    )
 
 
 @pytest.mark.parametrize(
@@ -33,15 +35,17 @@ def target(where: str, *, named: bool = False) -> Target:
     ],
 )
 def test_only_an_environment_of_the_same_owner_or_one_that_is_configured_is_followed(
-    tmp_path: Path, there: list[Target], found: bool
+    tmp_path: Path, there: list[EnvironmentTarget], found: bool
 ) -> None:
     file = tmp_path / "c.yaml"
     file.write_text("sovereign: s\nstate: s\ncatalogs: [{prefix: r.example/c}]\ntrust: {directory: t}\n")
-    gates = Gates(read_settings(file), None, EnvironmentPolicies, lambda t, folder: Repository(folder / t.label, t.url))
-    gates.expect({one.label: one for one in there})
-    history = gates._history("acme-stg", asker=target("acme/acme-prod"), folder=tmp_path)
-    assert isinstance(history, History) is found
+    gates = AdmissionGateFactory(
+        read_settings(file), None, EnvironmentPolicies, lambda t, folder: Repository(folder / t.display_name, t.url)
+    )
+    gates.set_known_environments({one.display_name: one for one in there})
+    history = gates._soak_source("acme-stg", asker=target("acme/acme-prod"), folder=tmp_path)
+    assert isinstance(history, SoakHistory) is found
     if isinstance(history, str):
         assert "called acme-stg, of acme or in the configuration" in history
     else:
-        assert gates._history("acme-stg", asker=target("acme/acme-prod"), folder=tmp_path) is history
+        assert gates._soak_source("acme-stg", asker=target("acme/acme-prod"), folder=tmp_path) is history

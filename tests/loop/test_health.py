@@ -6,56 +6,56 @@ import pytest
 
 from reconciler.decide import blocker
 from reconciler.loop.health import Health
-from reconciler.loop.passes import Outcome
+from reconciler.loop.passes import ReconcileOutcome
 from reconciler.loop.queue import Item
-from reconciler.model.faults import Moved, Unavailable
+from reconciler.model.faults import ConcurrentUpdateError, UnavailableError
 from reconciler.model.problem import Problem
 from tests.loop.builders import Stage, files, measured
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-QUIET = Outcome("acme-prod", "c1")
+QUIET = ReconcileOutcome("acme-prod", "c1")
 
 
-def watch(health: Health, key: str, outcome: Outcome | Exception = QUIET, *, look: bool = True) -> None:
-    def run(*, look: bool) -> Outcome:
-        del look
+def watch(health: Health, key: str, outcome: ReconcileOutcome | Exception = QUIET, *, look: bool = True) -> None:
+    def run(*, fetch: bool) -> ReconcileOutcome:
+        del fetch
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
     if isinstance(outcome, Exception):
         with pytest.raises(type(outcome)):
-            health.watched(Item(key, look=look), run)
+            health.measured_pass(Item(key, fetch=look), run)
     else:
-        assert health.watched(Item(key, look=look), run) is outcome
+        assert health.measured_pass(Item(key, fetch=look), run) is outcome
 
 
 def test_ready_is_what_looked_at_everything_once() -> None:
     health = Health()
-    assert health.unready() == ["no search for Environments has succeeded yet"]
-    health.searched(["a", "b"])
-    assert health.unready() == ["Environments that were not looked at yet: 2"]
+    assert health.readiness_problems() == ["no search for Environments has succeeded yet"]
+    health.discovered(["a", "b"])
+    assert health.readiness_problems() == ["Environments that were not looked at yet: 2"]
     watch(health, "a")
-    watch(health, "b", Unavailable("away"))
-    assert health.unready() == [], "what could not be looked at was tried"
-    health.searched(["a", "b", "new"])
-    assert health.unready() == [], "one that comes later does not cut the others off"
+    watch(health, "b", UnavailableError("away"))
+    assert health.readiness_problems() == [], "what could not be looked at was tried"
+    health.discovered(["a", "b", "new"])
+    assert health.readiness_problems() == [], "one that comes later does not cut the others off"
 
 
 def test_what_is_gone_is_not_waited_for() -> None:
     health = Health()
-    health.searched(["a", "b"])
+    health.discovered(["a", "b"])
     watch(health, "a")
-    health.searched(["a"])
-    assert health.unready() == []
+    health.discovered(["a"])
+    assert health.readiness_problems() == []
 
 
 def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
     health = Health()
-    health.searched([])
-    assert health.unready() == []
+    health.discovered([])
+    assert health.readiness_problems() == []
     assert measured(health)["reconciler_look_age_seconds"] == 0
 
 
@@ -63,17 +63,20 @@ def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
     ("outcome", "result"),
     [
         (QUIET, "quiet"),
-        (Outcome("e", "c1", pushed=("status",)), "changed"),
-        (Outcome("e", "c1", pushed=("status",), blocker=blocker.Refused("Valid", (Problem(code="X", message="no"),))), "refused"),
-        (Outcome("e", "c1", blocker=blocker.Unavailable("Resolved", "X", "away")), "hindered"),
-        (Moved("they pushed"), "moved"),
-        (Unavailable("away"), "failed"),
+        (ReconcileOutcome("e", "c1", pushed=("status",)), "changed"),
+        (
+            ReconcileOutcome("e", "c1", pushed=("status",), blocker=blocker.Refused("Valid", (Problem(code="X", message="no"),))),
+            "refused",
+        ),
+        (ReconcileOutcome("e", "c1", blocker=blocker.Unavailable("Resolved", "X", "away")), "hindered"),
+        (ConcurrentUpdateError("they pushed"), "moved"),
+        (UnavailableError("away"), "failed"),
         (ZeroDivisionError(), "failed"),
     ],
 )
-def test_passes_are_counted_by_what_came_of_them(outcome: Outcome | Exception, result: str) -> None:
+def test_passes_are_counted_by_what_came_of_them(outcome: ReconcileOutcome | Exception, result: str) -> None:
     health = Health()
-    health.searched(["a"])
+    health.discovered(["a"])
     watch(health, "a", outcome)
     found = measured(health)
     assert {name: n for name, n in found.items() if name.startswith("reconciler_passes")} == {
@@ -84,11 +87,11 @@ def test_passes_are_counted_by_what_came_of_them(outcome: Outcome | Exception, r
 
 def test_the_age_of_the_oldest_look_is_told() -> None:
     health = Health()
-    health.searched(["a", "b"])
+    health.discovered(["a", "b"])
     health._since |= {"a": health._since["a"] - 1000, "b": health._since["b"] - 2000}
     watch(health, "b")
     assert 1000 <= measured(health)["reconciler_look_age_seconds"] < 1100
-    for look, outcome in ((False, QUIET), (True, Unavailable("away"))):
+    for look, outcome in ((False, QUIET), (True, UnavailableError("away"))):
         watch(health, "a", outcome, look=look)
     assert measured(health)["reconciler_look_age_seconds"] >= 1000, "neither a glance nor a failure is a look"
     watch(health, "a")
@@ -103,7 +106,7 @@ def truths(health: Health) -> dict[str, float]:
 def test_environments_are_counted_by_their_ready(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
     health = Health()
-    health.searched(["a", "b"])
+    health.discovered(["a", "b"])
     assert truths(health) == {"True": 0, "False": 0, "Unknown": 2}
     ready = stage.settle(files("shop")).run(wait=1)
     watch(health, "a", ready)
@@ -111,5 +114,5 @@ def test_environments_are_counted_by_their_ready(tmp_path: Path) -> None:
     assert truths(health) == {"True": 1, "False": 0, "Unknown": 1}
     watch(health, "a")
     assert truths(health) == {"True": 1, "False": 0, "Unknown": 1}, "a pass that says nothing changes nothing"
-    health.searched(["b"])
+    health.discovered(["b"])
     assert truths(health) == {"True": 0, "False": 0, "Unknown": 1}

@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog.testing
 
-from reconciler.loop.hooks import ASKED, SET, Registration
-from reconciler.model.faults import Denied, Fault, Unavailable
-from reconciler.world.gitea import Hook
+from reconciler.loop.hooks import REPORTED_EVENTS, REQUESTED_EVENTS, WebhookRegistrar
+from reconciler.model.faults import AccessDeniedError, ReconcilerError, UnavailableError
+from reconciler.world.gitea import Webhook
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 URL = "http://reconciler.example/webhook"
 SECRET = "canary-of-the-webhook"  # noqa: S105
-OTHERS = Hook(1, "http://chat.example/hook", active=True, json=True, events=frozenset({"push"}), branches="")
-GOOD = Hook(2, URL, active=True, json=True, events=SET, branches="main")
+OTHERS = Webhook(1, "http://chat.example/hook", active=True, json=True, events=frozenset({"push"}), branches="")
+GOOD = Webhook(2, URL, active=True, json=True, events=REPORTED_EVENTS, branches="main")
 
 
 @dataclass
 class Wall:
     """A forge in memory."""
 
-    kept: list[Hook] = field(default_factory=lambda: [OTHERS])
+    kept: list[Webhook] = field(default_factory=lambda: [OTHERS])
     secrets: dict[int, str] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     last: int = 10
-    trouble: Fault | None = None
+    trouble: ReconcilerError | None = None
 
-    def hooks(self, repository: str) -> tuple[Hook, ...]:
+    def hooks(self, repository: str) -> tuple[Webhook, ...]:
         assert repository == "acme/prod"
         self.calls.append("list")
         if self.trouble is not None:
@@ -37,7 +37,7 @@ class Wall:
         return tuple(self.kept)
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
-        assert (repository, frozenset(events), branches) == ("acme/prod", ASKED, "main")
+        assert (repository, frozenset(events), branches) == ("acme/prod", REQUESTED_EVENTS, "main")
         self.calls.append("create")
         self.last += 1
         self.kept.append(replace(GOOD, id=self.last, url=url))
@@ -50,13 +50,13 @@ class Wall:
         self.kept = [one for one in self.kept if one.id != hook]
 
 
-def registration(wall: Wall, *, every: float = 0.0, retry: float = 0.0) -> Registration:
-    return Registration(wall, URL, SECRET, every=every, retry=retry)
+def registration(wall: Wall, *, every: float = 0.0, retry: float = 0.0) -> WebhookRegistrar:
+    return WebhookRegistrar(wall, URL, SECRET, every=every, retry=retry)
 
 
 def test_one_that_is_not_there_is_added_and_others_are_left_alone() -> None:
     wall = Wall()
-    registration(wall).keep("acme/prod")
+    registration(wall).ensure("acme/prod")
     assert wall.calls == ["list", "create"]
     assert [(one.url, wall.secrets.get(one.id)) for one in wall.kept] == [(OTHERS.url, None), (URL, SECRET)]
 
@@ -65,7 +65,7 @@ def test_one_of_an_earlier_process_is_replaced_once_since_its_secret_cannot_be_s
     wall = Wall([OTHERS, GOOD])
     one = registration(wall)
     for _ in range(3):
-        one.keep("acme/prod")
+        one.ensure("acme/prod")
     assert wall.calls == ["list", "create", "delete 2", "list", "list"], "the new one first: nothing is missed in between"
     assert wall.secrets == {11: SECRET}
 
@@ -73,41 +73,41 @@ def test_one_of_an_earlier_process_is_replaced_once_since_its_secret_cannot_be_s
 def test_one_that_was_removed_by_hand_comes_back() -> None:
     wall = Wall()
     one = registration(wall)
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     wall.kept = [OTHERS]
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     assert [hook.url for hook in wall.kept] == [OTHERS.url, URL]
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"active": False}, {"json": False}, {"events": SET - {"status"}}, {"branches": "*"}, {"branches": ""}],
+    [{"active": False}, {"json": False}, {"events": REPORTED_EVENTS - {"status"}}, {"branches": "*"}, {"branches": ""}],
     ids=str,
 )
 def test_what_can_be_seen_to_differ_is_repaired(changes: dict[str, Any]) -> None:
     wall = Wall()
     one = registration(wall)
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     wall.kept, wall.calls = [replace(wall.kept[-1], **changes)], []
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     assert (wall.calls, wall.kept) == (["list", "create", "delete 11"], [replace(GOOD, id=12)])
 
 
 def test_a_server_that_shows_less_is_not_asked_for_ever() -> None:
     wall = Wall()
     one = registration(wall)
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     wall.kept, wall.calls = [replace(wall.kept[-1], branches=None)], []
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     assert wall.calls == ["list"]
 
 
 def test_doubles_are_removed() -> None:
     wall = Wall()
     one = registration(wall)
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     wall.kept = [replace(GOOD, id=3), *wall.kept, replace(GOOD, id=14, active=False)]
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     assert [hook.id for hook in wall.kept] == [1, 11]
 
 
@@ -116,13 +116,13 @@ def test_what_was_left_when_a_removal_failed_is_removed_later() -> None:
         def delete_hook(self, repository: str, hook: int) -> None:
             if self.calls.count("create") == len(self.calls) - 1:
                 self.calls.append("torn")
-                raise Unavailable("away")
+                raise UnavailableError("away")
             super().delete_hook(repository, hook)
 
     wall = Torn([GOOD])
     one = registration(wall)
     for _ in range(2):
-        one.keep("acme/prod")
+        one.ensure("acme/prod")
     assert [hook.id for hook in wall.kept] == [11]
 
 
@@ -130,26 +130,28 @@ def test_it_is_looked_at_only_now_and_then() -> None:
     wall = Wall()
     one = registration(wall, every=3600)
     for _ in range(5):
-        one.keep("acme/prod")
+        one.ensure("acme/prod")
     assert wall.calls == ["list", "create"]
 
 
-@pytest.mark.parametrize(("trouble", "hint"), [(Denied("no"), "admin rights"), (Unavailable("away"), "tried again")])
-def test_a_fault_breaks_nothing_and_it_is_tried_again(trouble: Fault, hint: str) -> None:
+@pytest.mark.parametrize(
+    ("trouble", "hint"), [(AccessDeniedError("no"), "admin rights"), (UnavailableError("away"), "tried again")]
+)
+def test_a_fault_breaks_nothing_and_it_is_tried_again(trouble: ReconcilerError, hint: str) -> None:
     wall = Wall(trouble=trouble)
     one = registration(wall, every=3600)
     with structlog.testing.capture_logs() as told:
-        one.keep("acme/prod")
+        one.ensure("acme/prod")
     assert hint in told[0]["hint"]
     assert SECRET not in str(told)
     wall.trouble = None
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
     assert [hook.url for hook in wall.kept] == [OTHERS.url, URL]
 
 
 def test_a_fault_is_not_told_at_every_pass() -> None:
-    wall = Wall(trouble=Denied("no"))
+    wall = Wall(trouble=AccessDeniedError("no"))
     one = registration(wall, retry=3600)
-    one.keep("acme/prod")
-    one.keep("acme/prod")
+    one.ensure("acme/prod")
+    one.ensure("acme/prod")
     assert wall.calls == ["list"]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.loop.init import Place, Step, prepare
-from reconciler.model.faults import Rejected
+from reconciler.loop.init import PreparationRequest, PreparationStep, prepare_environment
+from reconciler.model.faults import RejectedError
 from reconciler.world.git import Repository
-from reconciler.world.gitea import Hook
+from reconciler.world.gitea import Webhook
 from tests.loop.builders import CLUSTER
 from tests.world.git_server import bare, commit, git
 
@@ -31,11 +31,11 @@ class Forge:
     forgetful: bool = False
     read_only: bool = False
     tags: list[str] = field(default_factory=lambda: ["theirs"])
-    webhooks: list[Hook] = field(default_factory=list)
+    webhooks: list[Webhook] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
 
-    def archived(self, repository: str) -> bool | None:
+    def is_archived(self, repository: str) -> bool | None:
         assert repository == WHERE
         return self.read_only if self.origin.exists() else None
 
@@ -47,7 +47,7 @@ class Forge:
         del repository
         return user.capitalize(), self.right
 
-    def let_write(self, repository: str, user: str) -> None:
+    def grant_write(self, repository: str, user: str) -> None:
         self.writes.append(f"let {user} write {repository}")
         self.right = "write"
 
@@ -64,7 +64,7 @@ class Forge:
         else:
             next(one for one in self.rules if one["rule_name"] == rule).update(kept)
 
-    def hooks(self, repository: str) -> Sequence[Hook]:
+    def hooks(self, repository: str) -> Sequence[Webhook]:
         del repository
         return self.webhooks
 
@@ -72,7 +72,7 @@ class Forge:
         self.writes.append(f"hook {repository}")
         assert secret == SECRET
         found = frozenset(events) - {"pull_request_only"} | {"pull_request"}  # in the words in which Gitea shows it
-        self.webhooks.append(Hook(7, url, active=True, json=True, events=found, branches=branches))
+        self.webhooks.append(Webhook(7, url, active=True, json=True, events=found, branches=branches))
         return 7
 
     def topics(self, repository: str) -> Sequence[str]:
@@ -89,9 +89,9 @@ def forge(tmp_path: Path) -> Forge:
     return Forge(tmp_path / "served" / "env.git")
 
 
-def init(forge: Forge, *clusters: str, webhook: tuple[str, str] | None = (URL, SECRET)) -> list[Step]:
+def init(forge: Forge, *clusters: str, webhook: tuple[str, str] | None = (URL, SECRET)) -> list[PreparationStep]:
     clone = Repository(forge.origin.parent.parent / f"clone-{len(forge.writes)}", forge.origin.as_uri())
-    return list(prepare(Place(forge, clone, WHERE, US.lower(), "topic", webhook, clusters)))
+    return list(prepare_environment(PreparationRequest(forge, clone, WHERE, US.lower(), "topic", webhook, clusters)))
 
 
 def test_all_is_made_once_and_the_topic_last(forge: Forge) -> None:
@@ -103,7 +103,7 @@ def test_all_is_made_once_and_the_topic_last(forge: Forge) -> None:
         "webhook",
         "topic",
     ]
-    assert Step("access", "changed", f"{US} may write") in steps
+    assert PreparationStep("access", "changed", f"{US} may write") in steps
     assert forge.writes[-1] == f"add topic to {WHERE}"
     assert git(forge.origin, "ls-tree", "--name-only", "main").split() == ["README.md", "environment.yaml"]
     before, refs = list(forge.writes), git(forge.origin, "for-each-ref")
@@ -117,9 +117,9 @@ def test_without_an_address_there_is_no_webhook(forge: Forge) -> None:
 
 
 def test_a_webhook_that_does_not_deliver_what_is_needed_gets_one_beside_it(forge: Forge) -> None:
-    forge.webhooks.append(Hook(1, URL, active=False, json=True, events=frozenset({"push"}), branches=None))
+    forge.webhooks.append(Webhook(1, URL, active=False, json=True, events=frozenset({"push"}), branches=None))
     steps = init(forge, CLUSTER)
-    assert Step("webhook", "created", URL) in steps
+    assert PreparationStep("webhook", "created", URL) in steps
     assert [hook.active for hook in forge.webhooks] == [False, True]
 
 
@@ -141,7 +141,7 @@ def test_what_people_wrote_is_not_touched(forge: Forge) -> None:
 
 def test_a_rule_that_the_forge_does_not_keep_is_no_protection(forge: Forge) -> None:
     forge.right, forge.forgetful = "admin", True
-    with pytest.raises(Rejected, match=r"does not keep the protection of resolved: push_whitelist_usernames.*collaborator"):
+    with pytest.raises(RejectedError, match=r"does not keep the protection of resolved: push_whitelist_usernames.*collaborator"):
         init(forge, CLUSTER)
     assert forge.tags == ["theirs"], "the reconciler does not take it on"
 
@@ -149,6 +149,6 @@ def test_a_rule_that_the_forge_does_not_keep_is_no_protection(forge: Forge) -> N
 def test_an_archived_one_is_left_alone(forge: Forge) -> None:
     bare(forge.origin)
     forge.read_only = True
-    with pytest.raises(Rejected, match="is archived"):
+    with pytest.raises(RejectedError, match="is archived"):
         init(forge, CLUSTER)
     assert forge.writes == []

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.decide.marks import Mark
+from reconciler.decide.marks import CommitStatus
 from reconciler.loop.branches import CONFIRMED
-from reconciler.loop.judge import Limits
-from reconciler.loop.notices import Notices
-from reconciler.model.faults import Denied, Unavailable
+from reconciler.loop.judge import AssessmentLimits
+from reconciler.loop.notices import CommitStatusPublisher
+from reconciler.model.faults import AccessDeniedError, UnavailableError
 from reconciler.world.git import Repository
 from tests.loop.builders import Stage, files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-GREEN, RED = Mark("success", "it runs"), Mark("failure", "it does not")
+GREEN, RED = CommitStatus("success", "it runs"), CommitStatus("failure", "it does not")
 
 
 @dataclass
@@ -39,11 +39,11 @@ class Wall:
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
         assert repository == "acme/acme-prod"
         if self.trouble:
-            raise Denied("no")
+            raise AccessDeniedError("no")
         self.shown.setdefault(commit, []).append((context, state, description))
         if self.lost:
             self.lost = False
-            raise Unavailable("the answer was lost")
+            raise UnavailableError("the answer was lost")
 
 
 @pytest.fixture
@@ -53,40 +53,40 @@ def wall() -> Wall:
 
 @pytest.fixture
 def stage(tmp_path: Path, wall: Wall) -> Stage:
-    return Stage(tmp_path, notices=Notices(wall, "acme/acme-prod"))
+    return Stage(tmp_path, notices=CommitStatusPublisher(wall, "acme/acme-prod"))
 
 
 def test_one_that_somebody_overwrote_is_posted_again(wall: Wall) -> None:
-    notices = Notices(wall, "acme/acme-prod", stands=0.0)
-    notices.post("c1", {"policy": RED})
+    notices = CommitStatusPublisher(wall, "acme/acme-prod", stands=0.0)
+    notices.publish("c1", {"policy": RED})
     wall.post_status("acme/acme-prod", "c1", "policy", "success", "all is well")
-    notices.post("c1", {"policy": RED})
+    notices.publish("c1", {"policy": RED})
     assert wall.shown["c1"][-1] == ("policy", RED.state, RED.description)
     assert len(wall.shown["c1"]) == 3
 
 
 def test_each_change_of_meaning_is_posted_once(wall: Wall) -> None:
-    notices = Notices(wall, "acme/acme-prod")
+    notices = CommitStatusPublisher(wall, "acme/acme-prod")
     for mark in (GREEN, GREEN, RED, RED, GREEN):
-        notices.post("c1", {"ready": mark})
+        notices.publish("c1", {"ready": mark})
     assert [state for _, state, _ in wall.shown["c1"]] == ["success", "failure", "success"]
     assert wall.asked == 1
 
 
 def test_a_restart_posts_nothing_that_is_there(wall: Wall) -> None:
-    Notices(wall, "acme/acme-prod").post("c1", {"ready": GREEN})
-    Notices(wall, "acme/acme-prod").post("c1", {"ready": GREEN})
+    CommitStatusPublisher(wall, "acme/acme-prod").publish("c1", {"ready": GREEN})
+    CommitStatusPublisher(wall, "acme/acme-prod").publish("c1", {"ready": GREEN})
     assert len(wall.shown["c1"]) == 1
 
 
 def test_a_post_that_failed_is_repaired_and_one_whose_answer_was_lost_is_not_doubled(wall: Wall) -> None:
-    notices = Notices(wall, "acme/acme-prod")
+    notices = CommitStatusPublisher(wall, "acme/acme-prod")
     wall.trouble = True
-    notices.post("c1", {"ready": RED})
+    notices.publish("c1", {"ready": RED})
     assert wall.shown == {}
     wall.trouble, wall.lost = False, True
-    notices.post("c1", {"ready": RED})
-    notices.post("c1", {"ready": RED})
+    notices.publish("c1", {"ready": RED})
+    notices.publish("c1", {"ready": RED})
     assert len(wall.shown["c1"]) == 1
 
 
@@ -101,7 +101,7 @@ def test_a_commit_is_marked_from_refused_to_ready(stage: Stage, wall: Wall) -> N
     good = stage.push(files("shop"))
     reconciliation.run(wait=1)
     stage.fleet.run_all(stage.lock())
-    reconciliation.run(look=False)
+    reconciliation.run(fetch=False)
     reconciliation.run()
     assert [(context, state) for context, state, _ in wall.shown[good]] == [
         ("catalyst/resolved", "success"),
@@ -117,15 +117,15 @@ def test_status_commits_are_held_back_and_the_last_one_lands(tmp_path: Path) -> 
     reconciliation.run(wait=1)
     before = stage.head("status")
     stage.fleet.run_all(stage.lock())
-    held = reconciliation.run(look=False)
-    assert held.again is not None
-    assert 0 < held.again <= 0.5
+    held = reconciliation.run(fetch=False)
+    assert held.observe_after is not None
+    assert 0 < held.observe_after <= 0.5
     assert (held.pushed, stage.head("status")) == ((), before)
-    time.sleep(held.again)
-    calm = reconciliation.run(look=False)
-    assert (calm.again, calm.pushed) == (0.05, ()), "it has only just changed, more may come"
+    time.sleep(held.observe_after)
+    calm = reconciliation.run(fetch=False)
+    assert (calm.observe_after, calm.pushed) == (0.05, ()), "it has only just changed, more may come"
     time.sleep(0.06)
-    assert reconciliation.run(look=False).pushed == ("status",)
+    assert reconciliation.run(fetch=False).pushed == ("status",)
 
 
 def test_a_status_that_stands_is_confirmed_now_and_then_without_history(tmp_path: Path) -> None:
@@ -185,40 +185,40 @@ def test_that_flux_looks_again_is_no_news_for_a_while(tmp_path: Path) -> None:
     before = stage.head("status")
     for look in (True, False):
         looking(stage, is_=True)
-        held = reconciliation.run(look=look)
-        assert held.again is not None
-        assert (0 < held.again < 0.5, held.pushed) == (True, ())
+        held = reconciliation.run(fetch=look)
+        assert held.observe_after is not None
+        assert (0 < held.observe_after < 0.5, held.pushed) == (True, ())
         looking(stage, is_=False)
-        time.sleep(held.again)
-        assert reconciliation.run(look=look).again is None
+        time.sleep(held.observe_after)
+        assert reconciliation.run(fetch=look).observe_after is None
     assert stage.head("status") == before
     looking(stage, is_=True)
-    assert reconciliation.run(look=False).pushed == ()
+    assert reconciliation.run(fetch=False).pushed == ()
     time.sleep(0.5)
-    assert reconciliation.run(look=False).pushed == ("status",), "it goes on for longer: something is done"
+    assert reconciliation.run(fetch=False).pushed == ("status",), "it goes on for longer: something is done"
     assert stage.status().applications[0].placements[0].reason == "Reconciling"
-    assert reconciliation.run(look=False).again is None
+    assert reconciliation.run(fetch=False).observe_after is None
 
 
 def test_whatever_else_changes_meanwhile_is_told_at_once(tmp_path: Path) -> None:
     stage = Stage(tmp_path, limits={"patience": 60.0})
     reconciliation = stage.settle(files("shop"))
     looking(stage, is_=True)
-    assert reconciliation.run(look=False).pushed == ()
+    assert reconciliation.run(fetch=False).pushed == ()
     release = next(iter(stage.fleet.releases.values()))
     release["status"]["conditions"][0]["status"] = "False"
-    assert reconciliation.run(look=False).pushed == ("status",)
+    assert reconciliation.run(fetch=False).pushed == ("status",)
     looking(stage, is_=False)
-    assert reconciliation.run(look=False).pushed == (), "still not ready, and said so"
+    assert reconciliation.run(fetch=False).pushed == (), "still not ready, and said so"
 
 
 def test_the_deadline_is_for_what_is_to_come(tmp_path: Path) -> None:
-    stage = Stage(tmp_path, judged=Limits(progress_deadline=1.0), limits={"patience": 0.0})
+    stage = Stage(tmp_path, judged=AssessmentLimits(progress_deadline=1.0), limits={"patience": 0.0})
     reconciliation = stage.settle(files("shop"))
     time.sleep(1.1)
     looking(stage, is_=True)
     for one in (reconciliation, stage.start()):  # this process has seen it ready, the next reads that in the status
-        one.run(wait=1, look=True)
+        one.run(wait=1, fetch=True)
         assert stage.status().applications[0].placements[0].reason == "Reconciling"
         looking(stage, is_=False)
         one.run(wait=1)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.loop.pace import LONGEST, Pace
+from reconciler.loop.pace import MAX_BURST, StatusThrottle
 from reconciler.model.status import Condition, EnvironmentStatus, StatusMetadata
 
 STEP = 0.01
@@ -20,7 +20,7 @@ def status(number: int) -> EnvironmentStatus:
 
 def told(changes: list[float], until: float) -> list[tuple[float, int]]:
     """When what is told, if the world changes at some times, and every change and every wish to look again leads to a look."""
-    pace, on_branch, now, due = Pace(), status(0), 0.0, 0.0
+    pace, on_branch, now, due = StatusThrottle(), status(0), 0.0, 0.0
     pace.pushed(-100.0)
     lines = []
     while now < until:
@@ -28,10 +28,10 @@ def told(changes: list[float], until: float) -> list[tuple[float, int]]:
         new = any(now - STEP < at <= now for at in changes)
         if new or now >= due:
             due = until
-            wait = pace.early(now)
+            wait = pace.wait_before_observing(now)
             if wait is None:
                 seen = status(number)
-                wait = pace.hold(seen, on_branch, now, news=False)
+                wait = pace.hold_back(seen, on_branch, now, news=False)
                 if wait is None and seen != on_branch:
                     pace.pushed(now)
                     on_branch = seen
@@ -60,7 +60,7 @@ def test_of_a_long_burst_people_see_something_now_and_then() -> None:
     lines = told(burst, 40.0)
     assert 4 <= len(lines) <= 7
     assert lines[-1][1] == 1_000
-    assert all(b - a <= LONGEST + 1.5 for (a, _), (b, _) in pairwise(lines))
+    assert all(b - a <= MAX_BURST + 1.5 for (a, _), (b, _) in pairwise(lines))
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.blocker import Refused, problems_of
-from reconciler.decide.trust import Policies
-from reconciler.loop.branches import CONFIRMED, Branches
-from reconciler.loop.desire import Identity
-from reconciler.loop.judge import Limits
-from reconciler.model.faults import Denied, Misconfigured, Missing, Moved, Unavailable
+from reconciler.decide.trust import TrustPolicies
+from reconciler.loop.branches import CONFIRMED, EnvironmentBranches
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.judge import AssessmentLimits
+from reconciler.model.faults import AccessDeniedError, ConcurrentUpdateError, ConfigurationError, NotFoundError, UnavailableError
 from reconciler.model.observation import Failure
 from reconciler.model.trust import TrustPolicy
 from reconciler.world.git import Repository
@@ -41,7 +41,7 @@ from tests.world.git_server import GitServer, commit_tree, git, hook
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.decide.catalog import PassedOver, Verified
+    from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_a_hundred_passes_over_an_unchanged_world_change_nothing(stage: Stage, l
     reconciliation = stage.settle(files("blog", "shop"))
     before, asked = stage.everything(), stage.shelf.asked
     for _ in range(100):
-        assert reconciliation.run(look=look).pushed == ()
+        assert reconciliation.run(fetch=look).pushed == ()
     assert (stage.everything(), stage.shelf.asked) == (before, asked)
 
 
@@ -142,7 +142,7 @@ def test_a_removed_application_goes_from_lock_and_status(stage: Stage) -> None:
 
 
 def test_flux_that_cannot_be_asked_to_look_is_no_failure(stage: Stage) -> None:
-    stage.fleet.refuses_to_look = Missing("there is no kubeconfig")
+    stage.fleet.refuses_to_look = NotFoundError("there is no kubeconfig")
     stage.push(files("shop"))
     assert stage.start().run(wait=1).pushed == ("resolved", "status")
 
@@ -172,7 +172,7 @@ def test_what_runs_is_still_reported_while_a_push_is_refused(stage: Stage) -> No
     stage.push(files("shop") | {"environment.yaml": "kind: ["})
     reconciliation.run()
     stage.fleet.releases.clear()
-    assert reconciliation.run(look=False).pushed == ("status",)
+    assert reconciliation.run(fetch=False).pushed == ("status",)
     assert stage.status().applications[0].placements[0].reason == "Removed"
     assert stage.status().refused is not None
 
@@ -222,7 +222,7 @@ def test_a_symlink_is_refused(stage: Stage) -> None:
 
 
 def test_a_repository_cannot_claim_to_be_another_environment(stage: Stage) -> None:
-    stage.identity = Identity("acme-stg")
+    stage.identity = EnvironmentIdentity("acme-stg")
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
@@ -233,7 +233,7 @@ def test_a_repository_cannot_claim_to_be_another_environment(stage: Stage) -> No
 
 
 def test_a_repository_cannot_claim_to_be_of_another_organization(stage: Stage) -> None:
-    stage.identity = Identity("acme-prod", "globex")
+    stage.identity = EnvironmentIdentity("acme-prod", "globex")
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
@@ -314,7 +314,7 @@ def test_what_cannot_be_looked_at_is_not_called_trusted(stage: Stage) -> None:
     stage.shelf.put_unsigned("bp-shop", "1.0.0")
     reconciliation.run(wait=1)
     for words in ("it timed out", "it answered 503"):
-        stage.shelf.down = Unavailable(words)
+        stage.shelf.down = UnavailableError(words)
         reconciliation.run(wait=1)
     assert said(stage, "Trusted") == ("Unknown", "Unavailable")
     assert "it timed out" in stage.status().condition("Trusted").message, "other words each time are no change to commit"
@@ -341,7 +341,7 @@ def test_what_is_resolved_is_not_called_refused_whatever_makes_it_lose_its_trust
     reconciliation.run(wait=1)
     stage.shelf.put_unsigned("bp-shop", "1.0.0")
     for look in (True, False, True):
-        reconciliation.run(look=look, wait=1)
+        reconciliation.run(fetch=look, wait=1)
         assert (stage.status().refused, said(stage, "Trusted")) == (None, ("False", "Untrusted"))
 
 
@@ -363,10 +363,10 @@ def test_an_outage_that_is_told_in_other_words_each_time_is_one_commit(stage: St
     reconciliation = stage.start()
     pushed = []
     for words in ("it timed out", "it answered 503", "the connection was refused"):
-        stage.shelf.down = Unavailable(words)
+        stage.shelf.down = UnavailableError(words)
         pushed.append(reconciliation.run(wait=1).pushed)
     assert pushed == [("status",), (), ()]
-    stage.shelf.down = Denied("another trouble is told")
+    stage.shelf.down = AccessDeniedError("another trouble is told")
     assert reconciliation.run(wait=1).pushed == ("status",)
 
 
@@ -376,7 +376,7 @@ def test_a_registry_that_does_not_answer_is_not_asked_at_every_change_of_a_clust
     stage.shelf.down = DOWN
     reconciliation.run()
     asked = stage.shelf.asked
-    assert reconciliation.run(look=False).blocker is not None
+    assert reconciliation.run(fetch=False).blocker is not None
     assert stage.shelf.asked == asked
     reconciliation.run()
     assert stage.shelf.asked > asked
@@ -395,8 +395,8 @@ def test_a_commit_resolved_before_is_not_doubted_when_the_registry_is_away(stage
 
 
 def test_trust_policies_that_cannot_be_read_stop_decisions_and_judge_nothing(stage: Stage) -> None:
-    def broken() -> Policies:
-        raise Misconfigured("trust/openova.yaml:3:1: unknown field spek")
+    def broken() -> TrustPolicies:
+        raise ConfigurationError("trust/openova.yaml:3:1: unknown field spek")
 
     stage.policies = broken
     stage.push({"environment.yaml": "["})
@@ -419,10 +419,10 @@ def test_changed_trust_policies_are_a_reason_to_decide_again(stage: Stage) -> No
             },
         }
     )
-    current = [Policies(())]
+    current = [TrustPolicies(())]
     stage.policies = lambda: current[0]
     reconciliation = stage.settle(files("shop"))
-    for now, decides in ((Policies(()), False), (Policies((policy,)), True), (Policies((policy,)), False)):
+    for now, decides in ((TrustPolicies(()), False), (TrustPolicies((policy,)), True), (TrustPolicies((policy,)), False)):
         current[0], before = now, stage.shelf.recalled
         assert reconciliation.run().pushed == ()
         assert (stage.shelf.recalled - before > 1) == decides, "each pass looks once whether what is locked still stands"
@@ -452,7 +452,7 @@ def test_one_cluster_of_two_that_cannot_be_seen_makes_it_unknown(stage: Stage) -
 def test_an_old_answer_does_not_count(stage: Stage) -> None:
     reconciliation = stage.settle(files("shop"))
     stage.fleet.age = 61.0
-    reconciliation.run(look=False)
+    reconciliation.run(fetch=False)
     assert said(stage, "Ready") == ("Unknown", "ObservationStale")
 
 
@@ -469,7 +469,7 @@ def test_what_was_not_observed_yet_overwrites_no_status(stage: Stage) -> None:
 
 def test_nothing_observed_in_time_is_said_when_one_waits(stage: Stage) -> None:
     class Hanging(Fleet):
-        def ensure(self, context: str, *, wait: float = 0.0) -> None:
+        def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
             self.ensured.append((context, wait))
 
     stage.fleet = Hanging()
@@ -514,7 +514,7 @@ def test_what_comes_back_is_ready_again(stage: Stage) -> None:
 
 
 def test_the_deadline_makes_installing_a_failure(stage: Stage) -> None:
-    stage.judged = Limits(progress_deadline=-1.0)
+    stage.judged = AssessmentLimits(progress_deadline=-1.0)
     stage.push(files("shop"))
     stage.start().run()
     placement = stage.status().applications[0].placements[0]
@@ -526,14 +526,14 @@ def test_without_a_look_a_new_push_is_not_seen_but_what_runs_is(stage: Stage) ->
     old = stage.status().input
     new = stage.push(files("blog", "shop"))
     stage.fleet.releases.clear()
-    assert reconciliation.run(look=False).pushed == ("status",)
+    assert reconciliation.run(fetch=False).pushed == ("status",)
     assert (stage.status().input, stage.status().applications[0].placements[0].reason) == (old, "Removed")
     assert reconciliation.run().main == new
 
 
 def test_the_first_pass_looks_in_any_case(stage: Stage) -> None:
     stage.push(files("shop"))
-    assert stage.start().run(look=False).pushed == ("resolved", "status")
+    assert stage.start().run(fetch=False).pushed == ("resolved", "status")
 
 
 # Upgrades
@@ -562,12 +562,12 @@ def test_an_upgrade_is_not_ready_while_the_old_one_runs(stage: Stage) -> None:
 class Meddling(Shelf):
     """A Catalog during whose answers somebody moves branches, for each in `plan` once."""
 
-    def __init__(self, *blueprints: Verified) -> None:
+    def __init__(self, *blueprints: VerifiedBlueprint) -> None:
         super().__init__(*blueprints)
         self.stage: Stage | None = None
         self.plan: list[str] = []
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         for branch in self.plan if self.stage else []:
             assert self.stage is not None
             self.stage.push({"rubbish": "by somebody"}, branch)
@@ -583,7 +583,7 @@ def test_a_branch_that_moves_during_a_pass_is_not_overwritten_unseen(tmp_path: P
     reconciliation = stage.settle(files("shop")) if before else stage.start()
     stage.push(files("shop") | {"applications/blog.yaml": application("blog", "bp-blog")})
     shelf.stage, shelf.plan = stage, [branch]
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentUpdateError):
         reconciliation.run(wait=1)
     assert stage.paths(branch) == ["rubbish"]
     assert branch in reconciliation.run(wait=1).pushed
@@ -600,7 +600,7 @@ class Hasty(Repository):
     def fetch(self, wanted: Mapping[str, str]) -> None:
         if self.moves:
             self.moves -= 1
-            raise Moved("it moved while it was fetched")
+            raise ConcurrentUpdateError("it moved while it was fetched")
         super().fetch(wanted)
 
 
@@ -609,9 +609,9 @@ def test_a_branch_that_moves_during_a_look_is_looked_at_again(tmp_path: Path, mo
     stage = Stage(tmp_path)
     main = stage.push(files("shop"))
     hasty = Hasty(stage.folder / "hasty", stage.origin.as_uri())
-    hasty.moves, branches = moves, Branches(hasty)
-    with contextlib.nullcontext() if seen else pytest.raises(Moved):
-        branches.look()
+    hasty.moves, branches = moves, EnvironmentBranches(hasty)
+    with contextlib.nullcontext() if seen else pytest.raises(ConcurrentUpdateError):
+        branches.refresh()
     assert branches.head("main") == (main if seen else None)
 
 
@@ -689,7 +689,7 @@ def test_a_server_that_rejects_resolved_is_quoted_and_asked_again(stage: Stage) 
         assert "the rule says no" in stage.status().condition("Committed").message
         assert said(stage, "Resolved")[0] == "True"
         pushes = sum("git-receive-pack" in line for line in server.requests)
-        assert reconciliation.run(look=False).blocker == outcome.blocker
+        assert reconciliation.run(fetch=False).blocker == outcome.blocker
         assert sum("git-receive-pack" in line for line in server.requests) == pushes
         assert reconciliation.run().pushed == ()
         (stage.origin / "hooks" / "update").unlink()
@@ -712,10 +712,10 @@ def test_a_rejected_repair_is_not_reported_as_committed(stage: Stage) -> None:
 def test_a_server_that_is_away_raises_and_nothing_is_lost(stage: Stage) -> None:
     reconciliation = stage.settle(files("shop"))
     away = stage.origin.rename(stage.origin.with_name("away"))
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         reconciliation.run()
-    with pytest.raises(Missing):
-        reconciliation.run(look=False)
+    with pytest.raises(NotFoundError):
+        reconciliation.run(fetch=False)
     away.rename(stage.origin)
     assert reconciliation.run().pushed == ()
 
@@ -739,7 +739,7 @@ def test_a_clone_that_is_rubbish_costs_only_time(stage: Stage) -> None:
     reconciliation = stage.settle(files("shop"))
     shutil.rmtree(stage.clone)
     stage.clone.write_text("not a folder")
-    with pytest.raises(Misconfigured):
+    with pytest.raises(ConfigurationError):
         reconciliation.run()
     stage.clone.unlink()
     stage.clone.mkdir()
@@ -757,9 +757,11 @@ def test_two_environments_on_one_catalog_do_not_mix(tmp_path: Path) -> None:
     assert two.lock().packages[0].artifact.startswith(f"oci://{PREFIX}/bp-db@")
 
 
-@pytest.mark.parametrize("fault", [Unavailable("no"), Denied("no"), Misconfigured("no"), Moved("no")])
+@pytest.mark.parametrize(
+    "fault", [UnavailableError("no"), AccessDeniedError("no"), ConfigurationError("no"), ConcurrentUpdateError("no")]
+)
 def test_any_fault_of_the_catalog_refuses_nothing(stage: Stage, fault: Exception) -> None:
-    assert isinstance(fault, (Unavailable, Denied, Misconfigured, Moved))
+    assert isinstance(fault, (UnavailableError, AccessDeniedError, ConfigurationError, ConcurrentUpdateError))
     stage.shelf.down = fault
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
@@ -768,10 +770,10 @@ def test_any_fault_of_the_catalog_refuses_nothing(stage: Stage, fault: Exception
 
 
 def test_a_repository_that_does_not_exist_is_a_fault(stage: Stage, tmp_path: Path) -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         Repository(tmp_path / "clone", (tmp_path / "nowhere.git").as_uri()).heads()
     stage.url = Path(tmp_path / "nowhere.git").as_uri()
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         stage.start().run()
 
 

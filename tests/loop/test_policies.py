@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from reconciler.loop.policies import FOLDER, PolicyFiles, PolicyRepository, policies_at, read_policies
-from reconciler.model.faults import Misconfigured, Missing, Unavailable
+from reconciler.loop.policies import FOLDER, DirectoryPolicySource, GitPolicySource, read_policies, trust_policies_at
+from reconciler.model.faults import ConfigurationError, NotFoundError, UnavailableError
 from reconciler.world.git import Repository
 from tests.loop.builders import Latch
 from tests.world.git_server import bare, commit
@@ -15,7 +15,7 @@ from tests.world.git_server import bare, commit
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.decide.trust import Policies
+    from reconciler.decide.trust import TrustPolicies
 
 KEY = "-----BEGIN PUBLIC KEY-----\n      AAAA\n      -----END PUBLIC KEY-----"
 
@@ -46,15 +46,15 @@ def test_one_file_may_hold_several(tmp_path: Path) -> None:
 
 
 def test_an_empty_directory_trusts_nobody(tmp_path: Path) -> None:
-    assert read_policies(tmp_path).covering("registry.example/openova/bp-shop") == ()
+    assert read_policies(tmp_path).matching("registry.example/openova/bp-shop") == ()
 
 
 def test_a_missing_directory_says_so(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere"
-    with pytest.raises(Misconfigured, match="nowhere cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match="nowhere cannot be read: No such file"):
         read_policies(nowhere)
-    with pytest.raises(Misconfigured, match="nowhere cannot be read: No such file"):
-        PolicyFiles(nowhere, read_policies)()
+    with pytest.raises(ConfigurationError, match="nowhere cannot be read: No such file"):
+        DirectoryPolicySource(nowhere, read_policies)()
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_missing_directory_says_so(tmp_path: Path) -> None:
 def test_a_broken_policy_stops_all_rather_than_being_left_out(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "good.yaml").write_text(policy("good"))
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         read_policies(tmp_path)
     assert message in str(caught.value)
 
@@ -80,12 +80,12 @@ def test_one_authority_name_stands_for_one_key(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(policy("two"))
     assert len(read_policies(tmp_path).policies) == 2
     (tmp_path / "b.yaml").write_text(policy("two", key=KEY.replace("AAAA", "BBBB")))
-    with pytest.raises(Misconfigured, match="the authority release stands for two different signers"):
+    with pytest.raises(ConfigurationError, match="the authority release stands for two different signers"):
         read_policies(tmp_path)
 
 
 def test_a_change_is_seen_at_the_next_question(tmp_path: Path) -> None:
-    files = PolicyFiles(tmp_path, read_policies)
+    files = DirectoryPolicySource(tmp_path, read_policies)
     assert files().policies == ()
     (tmp_path / "a.yaml").write_text(policy("one"))
     first = files()
@@ -94,7 +94,7 @@ def test_a_change_is_seen_at_the_next_question(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(policy("two"))
     assert [p.metadata.name for p in files().policies] == ["two"]
     (tmp_path / "a.yaml").write_text("broken: [")
-    with pytest.raises(Misconfigured):
+    with pytest.raises(ConfigurationError):
         files()
     (tmp_path / "a.yaml").unlink()
     assert files().policies == ()
@@ -108,7 +108,7 @@ def test_a_configmaps_way_of_changing_all_files_at_once_is_seen(tmp_path: Path) 
     mount.mkdir()
     (mount / "..data").symlink_to(tmp_path / "v1")
     (mount / "a.yaml").symlink_to("..data/a.yaml")
-    files = PolicyFiles(mount, read_policies)
+    files = DirectoryPolicySource(mount, read_policies)
     assert [p.metadata.name for p in files().policies] == ["one"]
     (mount / "..new").symlink_to(tmp_path / "v2")
     (mount / "..new").rename(mount / "..data")
@@ -117,7 +117,7 @@ def test_a_configmaps_way_of_changing_all_files_at_once_is_seen(tmp_path: Path) 
 
 def test_threads_get_whole_answers(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(policy("n0"))
-    files = PolicyFiles(tmp_path, read_policies)
+    files = DirectoryPolicySource(tmp_path, read_policies)
 
     def ask(_: int) -> int:
         return len(files().policies)
@@ -148,8 +148,10 @@ def origin(tmp_path: Path) -> Path:
     return bare(tmp_path / "served" / "catalyst-config.git")
 
 
-def source(origin: Path, *, every: float = 0.0, stands: float = 3600.0) -> PolicyRepository[Policies]:
-    return PolicyRepository(Repository(origin.parent / "clone", origin.as_uri()), FOLDER, policies_at, every=every, stands=stands)
+def source(origin: Path, *, every: float = 0.0, stands: float = 3600.0) -> GitPolicySource[TrustPolicies]:
+    return GitPolicySource(
+        Repository(origin.parent / "clone", origin.as_uri()), FOLDER, trust_policies_at, every=every, max_staleness=stands
+    )
 
 
 def test_policies_come_from_the_folder_trust_of_main(origin: Path) -> None:
@@ -168,14 +170,14 @@ def test_a_broken_policy_in_the_repository_stops_all_until_it_is_mended(origin: 
     policies()
     commit(origin, "main", {"trust/a.yaml": policy("one"), "trust/b.yaml": "kind: ["})
     for _ in range(2):
-        with pytest.raises(Misconfigured, match=r"b\.yaml:1:8: not YAML"):
+        with pytest.raises(ConfigurationError, match=r"b\.yaml:1:8: not YAML"):
             policies()
     commit(origin, "main", {"trust/a.yaml": policy("one")})
     assert len(policies().policies) == 1
 
 
 def test_without_main_nothing_is_trusted(origin: Path) -> None:
-    with pytest.raises(Misconfigured, match="has no branch main"):
+    with pytest.raises(ConfigurationError, match="has no branch main"):
         source(origin)()
 
 
@@ -187,11 +189,11 @@ def test_a_repository_that_is_away_is_done_without_for_a_while(origin: Path) -> 
     strict()
     origin.rename(origin.with_suffix(".away"))
     assert patient() is first
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         strict()
     fresh = source(origin)
     fresh._repository = Repository(origin.parent / "clone-3", origin.as_uri())
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         fresh()
     origin.with_suffix(".away").rename(origin)
     assert len(strict().policies) == len(fresh().policies) == 1
@@ -205,7 +207,7 @@ def test_policies_that_stood_too_long_do_not_come_back_between_looks(origin: Pat
     policies._tried -= 3601
     origin.rename(origin.with_suffix(".away"))
     for _ in range(3):
-        with pytest.raises(Missing):
+        with pytest.raises(NotFoundError):
             policies()
 
 
@@ -219,15 +221,15 @@ class Away:
 
     def heads(self) -> dict[str, str]:
         self.asked += 1
-        raise Unavailable("it is away")
+        raise UnavailableError("it is away")
 
 
 def test_threads_do_not_queue_for_a_repository_that_is_away() -> None:
     away = Away()
-    policies = PolicyRepository(cast("Repository", away), FOLDER, policies_at, every=3600.0, stands=3600.0)
+    policies = GitPolicySource(cast("Repository", away), FOLDER, trust_policies_at, every=3600.0, max_staleness=3600.0)
     with ThreadPoolExecutor(8) as pool:
         faults = [one.exception() for one in [pool.submit(policies) for _ in range(8)]]
-    assert (away.asked, {type(fault) for fault in faults}) == (1, {Unavailable})
+    assert (away.asked, {type(fault) for fault in faults}) == (1, {UnavailableError})
 
 
 def test_it_is_looked_at_only_now_and_then(origin: Path) -> None:
@@ -254,7 +256,7 @@ def test_when_told_so_it_looks_again_at_once(origin: Path) -> None:
     assert [p.metadata.name for p in slow().policies] == ["a"]
     commit(origin, "main", {"trust/b.yaml": policy("b")})
     assert len(slow().policies) == 1
-    slow.look_again()
+    slow.request_refresh()
     assert [p.metadata.name for p in slow().policies] == ["b"]
     commit(origin, "main", {"trust/a.yaml": policy("a")})
     assert len(slow().policies) == 1, "once"
@@ -279,12 +281,12 @@ class Gated:
 def test_after_a_change_nobody_goes_on_with_the_old_policies(origin: Path, tmp_path: Path) -> None:
     commit(origin, "main", {"trust/a.yaml": policy("a")})
     gated = Gated(Repository(tmp_path / "clone", origin.as_uri()))
-    slow = PolicyRepository(cast("Repository", gated), FOLDER, policies_at, every=3600.0, stands=3600.0)
+    slow = GitPolicySource(cast("Repository", gated), FOLDER, trust_policies_at, every=3600.0, max_staleness=3600.0)
     gated.gate.open.set()
     slow()
     gated.gate = Latch()
     commit(origin, "main", {"trust/b.yaml": policy("b")})
-    slow.look_again()
+    slow.request_refresh()
     with ThreadPoolExecutor() as pool:
         answers = [pool.submit(slow) for _ in range(3)]
         assert gated.gate.reached.wait(15)
@@ -295,13 +297,13 @@ def test_after_a_change_nobody_goes_on_with_the_old_policies(origin: Path, tmp_p
 
 def test_a_trusted_root_lies_beside_the_policies(tmp_path: Path) -> None:
     (tmp_path / "ci.yaml").write_text(KEYLESS)
-    with pytest.raises(Misconfigured, match=r"ci\.yaml:\d+:\d+: there is no root\.json beside the policies"):
+    with pytest.raises(ConfigurationError, match=r"ci\.yaml:\d+:\d+: there is no root\.json beside the policies"):
         read_policies(tmp_path)
     (tmp_path / "root.json").write_text("{}")
     (tmp_path / "other.json").write_text("[")
     policies = read_policies(tmp_path)
     assert policies.roots == {"root.json": "{}"}
-    files = PolicyFiles(tmp_path, read_policies)
+    files = DirectoryPolicySource(tmp_path, read_policies)
     before = files().digest
     (tmp_path / "root.json").write_text('{"a": 1}')
     assert files().digest != before, "another root is another policy"
@@ -311,7 +313,7 @@ def test_a_trusted_root_lies_beside_the_policies(tmp_path: Path) -> None:
 def test_a_trusted_root_that_is_no_text_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "ci.yaml").write_text(KEYLESS)
     (tmp_path / "root.json").write_bytes(content)
-    with pytest.raises(Misconfigured, match=r"root\.json"):
+    with pytest.raises(ConfigurationError, match=r"root\.json"):
         read_policies(tmp_path)
 
 
@@ -332,11 +334,11 @@ def test_a_trusted_root_that_is_no_text_is_named(tmp_path: Path, content: bytes)
 def test_what_a_policy_may_not_say(tmp_path: Path, old: str, new: str, message: str) -> None:
     (tmp_path / "root.json").write_text("{}")
     (tmp_path / "ci.yaml").write_text(KEYLESS.replace(old, new))
-    with pytest.raises(Misconfigured, match=re.escape(message)):
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
         read_policies(tmp_path)
 
 
 def test_two_policies_cannot_share_a_name(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(policy("one") + "---\n" + policy("one", artifacts="x/*"))
-    with pytest.raises(Misconfigured, match="two trust policies one"):
+    with pytest.raises(ConfigurationError, match="two trust policies one"):
         read_policies(tmp_path)

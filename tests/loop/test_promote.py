@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.decide.protections import CHECKS
-from reconciler.loop.branches import Branches
-from reconciler.loop.desire import Identity
-from reconciler.loop.passes import World
-from reconciler.loop.promote import Goal, Promotion, merge, propose, source_of
-from reconciler.loop.soaks import History
-from reconciler.model.faults import Missing, Rejected
+from reconciler.loop.branches import EnvironmentBranches
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.passes import ReconcileContext
+from reconciler.loop.promote import Promotion, PromotionTarget, merge_promotion, open_promotion, promotion_source
+from reconciler.loop.soaks import SoakHistory
+from reconciler.model.faults import NotFoundError, RejectedError
 from reconciler.world.git import Repository
-from reconciler.world.gitea import Proposal, SetBy
+from reconciler.world.gitea import CommitStatusRecord, OwnPullRequest
 from tests.loop.builders import AROUND, Shelf, Stage, application, environment, files, verified
 
 if TYPE_CHECKING:
@@ -32,30 +32,30 @@ SHOP = "applications/shop.yaml"
 class Forge:
     """A ProposalForge in memory; it keeps count of what is written."""
 
-    open: list[Proposal] = field(default_factory=list)
-    marks: list[SetBy] = field(default_factory=list)
+    open: list[OwnPullRequest] = field(default_factory=list)
+    marks: list[CommitStatusRecord] = field(default_factory=list)
     merged: list[tuple[int, str]] = field(default_factory=list)
     later: list[str] = field(default_factory=list)
     against: str = ""
     busy: int = 0
     writes: int = 0
 
-    def proposal(self, repository: str, branch: str, base: str) -> Proposal | None:
+    def proposal(self, repository: str, branch: str, base: str) -> OwnPullRequest | None:
         assert (repository, branch, base) == (WHERE, "promote/acme-prod", "main")
         return self.open[-1] if self.open else None
 
-    def propose(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
+    def open_pull_request(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
         del repository, branch, base
         self.writes += 1
-        self.open.append(Proposal(number=7, title=title, text=text))
+        self.open.append(OwnPullRequest(number=7, title=title, text=text))
         return 7
 
     def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
         del repository
         self.writes += 1
-        self.open[-1] = Proposal(number=number, title=title, text=text)
+        self.open[-1] = OwnPullRequest(number=number, title=title, text=text)
 
-    def statuses_by(self, repository: str, commit: str) -> Sequence[SetBy]:
+    def statuses_by(self, repository: str, commit: str) -> Sequence[CommitStatusRecord]:
         del repository, commit
         if self.later:
             self.mark(self.later.pop(0), "words")
@@ -63,12 +63,12 @@ class Forge:
 
     def mark(self, state: str, words: str, by: str = US) -> None:
         """Let somebody set all that is checked."""
-        self.marks += [SetBy(len(self.marks), check, by, state, words, 0) for check in CHECKS]
+        self.marks += [CommitStatusRecord(len(self.marks), check, by, state, words, 0) for check in CHECKS]
 
     def merge(self, repository: str, number: int, commit: str) -> bool:
         del repository
         if self.against:
-            raise Rejected(self.against)
+            raise RejectedError(self.against)
         self.busy -= 1
         if self.busy < 0:
             self.merged.append((number, commit))
@@ -87,7 +87,7 @@ class Scene:
         (self.folder / "source").mkdir()
         (self.folder / "goal").mkdir()
         shelf = Shelf(verified("bp-shop", "1.0.0"))
-        self.goal = Stage(self.folder / "goal", shelf=shelf, identity=Identity("bolt-prod"))
+        self.goal = Stage(self.folder / "goal", shelf=shelf, identity=EnvironmentIdentity("bolt-prod"))
         self.goal.settle(self.content(application("shop")))
         shelf.put(verified("bp-shop", "1.1.0"))
         self.source = Stage(self.folder / "source", shelf=shelf)
@@ -97,16 +97,18 @@ class Scene:
     def content(shop: str) -> dict[str, str]:
         return {"environment.yaml": environment(name="bolt-prod", organization="bolt", clusters=(BOLT,)), SHOP: shop}
 
-    def promote(self, *names: str, patience: float = 600) -> tuple[Goal, Promotion]:
+    def promote(self, *names: str, patience: float = 600) -> tuple[PromotionTarget, Promotion]:
         """As the command does it: nothing is known from before."""
         self.starts += 1
         clones = self.folder / f"clones-{self.starts}"
-        history = History(Repository(clones / "history", self.source.origin.as_uri(), history=True), 300)
-        ready = source_of("acme-prod", Branches(Repository(clones / "from", self.source.origin.as_uri())), patience)
+        history = SoakHistory(Repository(clones / "history", self.source.origin.as_uri(), history=True), 300)
+        ready = promotion_source(
+            "acme-prod", EnvironmentBranches(Repository(clones / "from", self.source.origin.as_uri())), patience
+        )
         clone = Repository(clones / "to", self.goal.origin.as_uri())
-        goal = Goal(self.goal.identity, self.forge, US, WHERE, clone, Branches(clone))
-        world = World(self.goal.shelf, self.goal.fleet, self.goal.policies, lambda _: AROUND)
-        return goal, propose(ready, history, goal, world, names)
+        goal = PromotionTarget(self.goal.identity, self.forge, US, WHERE, clone, EnvironmentBranches(clone))
+        world = ReconcileContext(self.goal.shelf, self.goal.fleet, self.goal.policies, lambda _: AROUND)
+        return goal, open_promotion(ready, history, goal, world, names)
 
 
 @pytest.fixture
@@ -179,7 +181,7 @@ def test_what_people_pushed_to_the_branch_stays(scene: Scene) -> None:
     scene.goal.git("update-ref", "refs/heads/promote/acme-prod", found.commit)
     mine = scene.goal.push({**scene.content(application("shop", version="1.1.0")), "notes.md": "mine"}, "promote/acme-prod")
     scene.goal.push(scene.content(application("shop", version="~1.0")))
-    with pytest.raises(Rejected, match="holds a commit that is not the reconciler's"):
+    with pytest.raises(RejectedError, match="holds a commit that is not the reconciler's"):
         scene.promote()
     assert scene.goal.head("promote/acme-prod") == mine
 
@@ -194,33 +196,33 @@ def test_what_is_refused_on_main_is_told_first(scene: Scene) -> None:
 
 
 def test_before_anything_is_resolved_there_is_nothing_to_promote(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="nothing is resolved yet in acme-prod"):
-        source_of("acme-prod", Branches(Repository(tmp_path / "clone", Stage(tmp_path).origin.as_uri())), 600)
+    with pytest.raises(NotFoundError, match="nothing is resolved yet in acme-prod"):
+        promotion_source("acme-prod", EnvironmentBranches(Repository(tmp_path / "clone", Stage(tmp_path).origin.as_uri())), 600)
 
 
 def test_it_is_merged_at_the_commit_whose_checks_are_green(scene: Scene) -> None:
     goal, found = scene.promote()
-    assert merge(goal, found, 0) == "catalyst/plan is pending: the reconciler has not looked at it yet"
+    assert merge_promotion(goal, found, 0) == "catalyst/plan is pending: the reconciler has not looked at it yet"
     scene.forge.mark("failure", "Conflict")
-    assert merge(goal, found, 0) == "catalyst/plan is failure: Conflict"
+    assert merge_promotion(goal, found, 0) == "catalyst/plan is failure: Conflict"
     scene.forge.mark("success", "1 of 1", by="mallory")
-    assert merge(goal, found, 0) == "catalyst/plan was set by mallory, not by catalyst"
+    assert merge_promotion(goal, found, 0) == "catalyst/plan was set by mallory, not by catalyst"
     scene.forge.mark("success", "1 of 1")
     scene.forge.against = "Does not have enough approvals"
-    assert merge(goal, found, 0) == "Does not have enough approvals"
+    assert merge_promotion(goal, found, 0) == "Does not have enough approvals"
     assert scene.forge.merged == []
     scene.forge.against = ""
-    assert merge(goal, found, 0) == ""
+    assert merge_promotion(goal, found, 0) == ""
     assert scene.forge.merged == [(7, found.commit)]
 
 
 def test_pending_checks_are_waited_for_and_red_ones_are_not(scene: Scene) -> None:
     goal, found = scene.promote()
     scene.forge.later = ["pending", "failure", "success"]
-    assert merge(goal, found, 60) == "catalyst/plan is failure: words"
+    assert merge_promotion(goal, found, 60) == "catalyst/plan is failure: words"
     scene.forge.later = ["pending", "success"]
     scene.forge.busy = 2
-    assert merge(goal, found, 0) == "catalyst/plan is pending: words"
-    assert merge(goal, found, 0) == "the forge is still finding out whether it conflicts"
-    assert merge(goal, found, 60) == ""
+    assert merge_promotion(goal, found, 0) == "catalyst/plan is pending: words"
+    assert merge_promotion(goal, found, 0) == "the forge is still finding out whether it conflicts"
+    assert merge_promotion(goal, found, 60) == ""
     assert scene.forge.merged == [(7, found.commit)]

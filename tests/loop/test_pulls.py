@@ -12,10 +12,10 @@ import pytest
 
 from reconciler.decide.comment import MARKER
 from reconciler.decide.policies import EnvironmentPolicies, environment_policies
-from reconciler.loop.claims import alone
-from reconciler.loop.passes import World
-from reconciler.loop.pulls import Pulls
-from reconciler.model.faults import Denied, Fault, Missing, Unavailable
+from reconciler.loop.claims import sole_claim
+from reconciler.loop.passes import ReconcileContext
+from reconciler.loop.pulls import PullRequestReviewer
+from reconciler.model.faults import AccessDeniedError, NotFoundError, ReconcilerError, UnavailableError
 from reconciler.model.source import Source
 from reconciler.world.git import Repository
 from reconciler.world.gitea import Comment, PullRequest
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reconciler.decide.catalog import Verified
-    from reconciler.loop.admission import Gate
+    from reconciler.decide.catalog import VerifiedBlueprint
+    from reconciler.loop.admission import AdmissionGate
     from reconciler.loop.environment_pass import EnvironmentPass
 
 US = "catalyst"
@@ -45,7 +45,7 @@ class Forge:
     posted: list[str] = field(default_factory=list)
     writes: int = 0
     asked: int = 0
-    fault: Fault | None = None
+    fault: ReconcilerError | None = None
     mute: set[int] = field(default_factory=set)
 
     def pull_requests(self, repository: str) -> Sequence[PullRequest]:
@@ -58,7 +58,7 @@ class Forge:
     def pull_request(self, repository: str, number: int) -> PullRequest:
         del repository
         if number not in self.closed:
-            raise Missing("there is no such pull request")
+            raise NotFoundError("there is no such pull request")
         return self.closed[number]
 
     def close(self, number: int, merged: str | None = None) -> None:
@@ -67,14 +67,14 @@ class Forge:
     def comments(self, repository: str, number: int) -> Sequence[Comment]:
         del repository
         if number in self.mute:
-            raise Denied("may not")
+            raise AccessDeniedError("may not")
         return tuple(self.talk.get(number, ()))
 
     def comment(self, repository: str, comment: int) -> Comment:
         del repository
         found = [one for talk in self.talk.values() for one in talk if one.id == comment]
         if not found:
-            raise Missing("there is no such comment")
+            raise NotFoundError("there is no such comment")
         return found[0]
 
     def post_comment(self, repository: str, number: int, text: str) -> int:
@@ -108,17 +108,17 @@ class Scene:
 
     stage: Stage
     forge: Forge = field(default_factory=Forge)
-    gate: Gate | None = None
+    gate: AdmissionGate | None = None
     stands: float = 300.0
     retry: float | None = None  # of the passes over `main`
 
     def start(self) -> EnvironmentPass:
         """As after a restart on another machine."""
         stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts + 1}"
-        world = World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
+        world = ReconcileContext(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
         clone = Repository(place, stage.origin.as_uri(), history=True)
-        gate, claim = self.gate or open_gate(), alone(stage.identity)
-        self.pulls = Pulls(self.forge, US, "acme/acme-prod", clone, stage.identity, world, claim, gate, self.stands)
+        gate, claim = self.gate or open_gate(), sole_claim(stage.identity)
+        self.pulls = PullRequestReviewer(self.forge, US, "acme/acme-prod", clone, stage.identity, world, claim, gate, self.stands)
         return stage.start(gate=gate, pulls=self.pulls, retry=self.retry)
 
     def propose(self, number: int, content: dict[str, str], base: str = "main") -> str:
@@ -234,7 +234,7 @@ def test_a_plan_that_was_not_made_again_since_something_else_was_resolved_is_sti
     scene.propose(3, files("shop", "blog"))
     scene.start().run()
     stale = scene.stage.head("plan/pr-3")
-    scene.forge.fault = Unavailable("no answer")  # so that nobody plans anew
+    scene.forge.fault = UnavailableError("no answer")  # so that nobody plans anew
     scene.stage.push(files("shop", "other"))
     scene.start().run()
     scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
@@ -276,7 +276,7 @@ def test_a_plan_takes_nothing_back_that_was_resolved_since(scene: Scene) -> None
     scene.stage.shelf.put(verified("bp-shop", "1.1.0"))
     scene.start().run()
     assert "Brings: shop sha256:" in scene.stage.message("plan/pr-3")
-    scene.forge.fault = Unavailable("no answer")
+    scene.forge.fault = UnavailableError("no answer")
     scene.stage.shelf.put(verified("bp-shop", "1.1.1"))
     scene.stage.push(shop("1.1.1"))
     scene.start().run()
@@ -387,7 +387,7 @@ def test_trouble_with_one_keeps_no_other_up(scene: Scene) -> None:
 
 def test_a_forge_that_does_not_answer_fails_no_pass(scene: Scene) -> None:
     scene.propose(3, files("shop", "blog"))
-    scene.forge.fault = Unavailable("no answer")
+    scene.forge.fault = UnavailableError("no answer")
     running = scene.start()
     assert running.run().blocker is None
     scene.forge.fault = None
@@ -515,8 +515,8 @@ def test_the_forge_may_learn_of_a_merge_after_the_push(scene: Scene, newer: bool
     merged = scene.stage.push(files("shop", "blog"))
     outcome = running.run()
     assert scene.stage.trees("resolved")[0] == plan
-    assert outcome.due is not None
-    assert outcome.due <= 10
+    assert outcome.fetch_after is not None
+    assert outcome.fetch_after <= 10
     scene.forge.close(3, merged)
     running.run()
     assert "**Merged, and applied as planned**" in scene.text(3)
@@ -633,7 +633,7 @@ class Waiting:
     scene: Scene
     now: datetime = datetime(2026, 12, 1, 9, tzinfo=UTC)
 
-    def start(self, *newer: Verified, wants: str) -> EnvironmentPass:
+    def start(self, *newer: VerifiedBlueprint, wants: str) -> EnvironmentPass:
         policies = ruled({"kind": "change-window", "cron": "0 14 * * *", "duration": "2h"})
         self.scene.gate = gate_of(lambda: policies, self.clock)
         for one in newer:
@@ -832,9 +832,9 @@ def test_a_window_that_opens_is_told_at_its_moment(scene: Scene) -> None:
     scene.gate = gate_of(lambda: policies, clock)
     scene.propose(3, files("shop", "blog"))
     running = scene.start()
-    assert running.run().due == 60
+    assert running.run().fetch_after == 60
     now += timedelta(hours=1)
-    assert running.run().due == timedelta(hours=1, minutes=1).total_seconds(), "nor is it open for ever"
+    assert running.run().fetch_after == timedelta(hours=1, minutes=1).total_seconds(), "nor is it open for ever"
 
 
 @pytest.mark.parametrize("restart", [False, True])

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 import structlog.testing
 
-from reconciler.loop.reception import receiving, registration
+from reconciler.loop.reception import serve_http, webhook_registrar
 from reconciler.loop.settings import Settings
-from reconciler.loop.wakes import MOST, SPAN
-from reconciler.model.faults import Misconfigured
+from reconciler.loop.wakes import BURST, WINDOW
+from reconciler.model.faults import ConfigurationError
 from tests.loop.builders import Stage, files, measured
 from tests.loop.test_deliveries import SECRET, headed
 from tests.loop.test_hooks import Wall
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.loop.assemble import Runtime
-    from reconciler.loop.service import Service
+    from reconciler.loop.service import Controller
 
 
 @dataclass
@@ -36,7 +36,7 @@ class World:
     gitea: Wall | None = None
     looks: list[str] = field(default_factory=list)
 
-    def look_at_policies(self) -> None:
+    def refresh_policies(self) -> None:
         self.looks.append("policies")
 
 
@@ -69,8 +69,8 @@ class Sender:
 
 
 @contextmanager
-def listening(service: Service, world: World, **http: Any) -> Iterator[Sender]:
-    with structlog.testing.capture_logs() as told, receiving(settings(**http), cast("Runtime", world), service):
+def listening(service: Controller, world: World, **http: Any) -> Iterator[Sender]:
+    with structlog.testing.capture_logs() as told, serve_http(settings(**http), cast("Runtime", world), service):
         (port,) = (one["port"] for one in told if one["event"] == "listening")
         yield Sender(port)
     assert SECRET not in str(told)
@@ -92,11 +92,11 @@ def test_a_thousand_deliveries_are_a_few_passes(tmp_path: Path) -> None:
         took = time.monotonic() - begun
         eventually(lambda: len(stage.trees("resolved")) == 2 and quiet(service))
         assert answers == {"woken"}
-        assert passes(service) - before <= MOST * (took / SPAN + 2)
+        assert passes(service) - before <= BURST * (took / WINDOW + 2)
         assert f"{1000.0}" in it.ask("GET", "/metrics")[1].decode()
 
 
-def passes(service: Service) -> float:
+def passes(service: Controller) -> float:
     return sum(n for name, n in measured(service.health).items() if name.startswith("reconciler_passes_total"))
 
 
@@ -104,7 +104,7 @@ def test_a_change_of_policies_is_looked_at_before_all_else(tmp_path: Path) -> No
     gitea, world = OnGitea(), World()
     stages = [gitea.add(name, Stage(tmp_path / name)) for name in ("prod", "stg")]
     with gitea.running(poll=3600, discover=3600) as service, listening(service, world, listen="127.0.0.1:0", secret=SECRET) as it:
-        eventually(lambda: not service.health.unready() and quiet(service))
+        eventually(lambda: not service.health.readiness_problems() and quiet(service))
         for stage in stages:
             stage.push(files("shop"))
         assert it.push("system/catalyst-config") == "woken"
@@ -135,16 +135,16 @@ def test_without_a_secret_only_the_signs_are_there() -> None:
 
 def test_without_an_address_nothing_is_listened_to_or_registered() -> None:
     service, wall = OnGitea().service(), Wall()
-    with receiving(settings(), cast("Runtime", World()), service):
+    with serve_http(settings(), cast("Runtime", World()), service):
         pass
-    registration(settings(listen="127.0.0.1:0", secret=SECRET), cast("Runtime", World(wall)))("acme/prod")
+    webhook_registrar(settings(listen="127.0.0.1:0", secret=SECRET), cast("Runtime", World(wall)))("acme/prod")
     assert wall.calls == []
 
 
 def test_the_address_is_where_the_webhook_leads() -> None:
     wall = Wall()
     told = settings(listen="127.0.0.1:0", secret=SECRET, address="http://reconciler.example/below/")
-    registration(told, cast("Runtime", World(wall)))("acme/prod")
+    webhook_registrar(told, cast("Runtime", World(wall)))("acme/prod")
     assert [hook.url for hook in wall.kept][1:] == ["http://reconciler.example/below/webhook"]
 
 
@@ -157,5 +157,5 @@ def test_the_address_is_where_the_webhook_leads() -> None:
     ],
 )
 def test_what_cannot_be_registered_says_so(http: dict[str, str], message: str) -> None:
-    with pytest.raises(Misconfigured, match=message):
-        registration(settings(listen="127.0.0.1:0", **http), cast("Runtime", World()))
+    with pytest.raises(ConfigurationError, match=message):
+        webhook_registrar(settings(listen="127.0.0.1:0", **http), cast("Runtime", World()))

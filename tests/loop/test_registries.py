@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.assemble import registries
+from reconciler.loop.assemble import registry_client
 from reconciler.loop.settings import Settings
-from reconciler.model.faults import Misconfigured, Unavailable
-from reconciler.world.manifest import Descriptor, digest_of
+from reconciler.model.faults import ConfigurationError, UnavailableError
+from reconciler.world.manifest import Descriptor, digest_of_bytes
 from tests.world.certificates import Authority
 from tests.world.hostile_registry import HostileRegistry, Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-BLOB = Descriptor("x/y", digest_of(b"content"), 7)
+BLOB = Descriptor("x/y", digest_of_bytes(b"content"), 7)
 
 
 def configured(catalog: str, *hosts: dict[str, object]) -> Settings:
@@ -42,9 +42,9 @@ def test_a_mirror_behind_its_own_authority_gives_what_the_catalogs_host_would(tm
             {"host": upstream.host, "mirrors": [f"{mirror.host}/copies"]},
             {"host": mirror.host, "ca": authority.file},
         )
-        mirrored = registries(settings)
+        mirrored = registry_client(settings)
         repository = f"{upstream.host}/openova/bp-shop"
-        assert mirrored.places(repository) == (f"{mirror.host}/copies/openova/bp-shop", repository)
+        assert mirrored.locations(repository) == (f"{mirror.host}/copies/openova/bp-shop", repository)
         assert mirrored.blob(repository, BLOB, limit=7) == b"content"
         assert mirrored.tags(repository) == ("1.0.0",)
         mirrored.close()
@@ -53,21 +53,21 @@ def test_a_mirror_behind_its_own_authority_gives_what_the_catalogs_host_would(tm
 
 
 def test_an_authority_that_is_not_there_is_told() -> None:
-    with pytest.raises(Misconfigured, match=r"gone\.pem of registry\.example cannot be read"):
-        registries(configured("other.example", {"host": "registry.example", "ca": "gone.pem"})).tags("registry.example/a")
+    with pytest.raises(ConfigurationError, match=r"gone\.pem of registry\.example cannot be read"):
+        registry_client(configured("other.example", {"host": "registry.example", "ca": "gone.pem"})).tags("registry.example/a")
 
 
 def test_hosts_without_tls_are_the_catalogs_and_those_that_are_configured() -> None:
-    client = registries(configured("registry.example", {"host": "cache.example", "plainHttp": True})).registry
+    client = registry_client(configured("registry.example", {"host": "cache.example", "plainHttp": True})).registry
     assert [client.is_plain_http(f"{host}.example/a") for host in ("registry", "cache", "other")] == [True, True, False]
 
 
 def test_hosts_that_others_stand_for_are_left_alone_when_they_are_silent() -> None:
     with HostileRegistry(lambda _: Reply()) as server:
         gone = server.host
-    mirrored = registries(configured(gone, {"host": gone, "mirrors": ["127.0.0.1:1/copies"]}, {"host": "127.0.0.1:1"}))
+    mirrored = registry_client(configured(gone, {"host": gone, "mirrors": ["127.0.0.1:1/copies"]}, {"host": "127.0.0.1:1"}))
     for host in (gone, "127.0.0.1:1"):
-        with pytest.raises(Unavailable, match="failed"):
+        with pytest.raises(UnavailableError, match="failed"):
             mirrored.registry.tags(f"{host}/a")
-        with pytest.raises(Unavailable, match="asked again"):
+        with pytest.raises(UnavailableError, match="asked again"):
             mirrored.registry.tags(f"{host}/a")

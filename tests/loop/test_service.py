@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.desire import Identity
-from reconciler.loop.service import LONGEST_PAUSE, Service
-from reconciler.loop.targets import Target
-from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.loop.desire import EnvironmentIdentity
+from reconciler.loop.service import MAX_RETRY, Controller
+from reconciler.loop.targets import EnvironmentTarget
+from reconciler.model.faults import ConfigurationError, UnavailableError
 from tests.loop.builders import CLUSTER, DOWN, SECOND, Fleet, Latch, Shelf, Stage, application, files, measured, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from reconciler.decide.catalog import PassedOver, Verified
+    from reconciler.decide.catalog import ExcludedVersion, VerifiedBlueprint
     from reconciler.loop.environment_pass import EnvironmentPass
     from reconciler.model.observation import Observation
 
@@ -36,21 +36,21 @@ class Sovereign:
         self.stages[key] = stage
         return stage
 
-    def targets(self) -> Mapping[str, Target]:
+    def targets(self) -> Mapping[str, EnvironmentTarget]:
         if self.searching is not None:
             raise self.searching
-        return {key: Target(Identity("acme-prod"), key, None) for key in self.stages}
+        return {key: EnvironmentTarget(EnvironmentIdentity("acme-prod"), key, None) for key in self.stages}
 
-    def reconciliation(self, target: Target) -> EnvironmentPass:
+    def reconciliation(self, target: EnvironmentTarget) -> EnvironmentPass:
         if target.url in self.unmade:
-            raise Misconfigured("the url carries a user name")
+            raise ConfigurationError("the url carries a user name")
         return self.stages[target.url].start()
 
-    def service(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Service:
-        return Service(self.targets, self.reconciliation, workers=workers, poll=poll, discover=discover)
+    def service(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Controller:
+        return Controller(self.targets, self.reconciliation, workers=workers, poll=poll, discover=discover)
 
     @contextmanager
-    def running(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Iterator[Service]:
+    def running(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Iterator[Controller]:
         service = self.service(poll=poll, discover=discover, workers=workers)
         service.start()
         try:
@@ -86,7 +86,7 @@ class Hanging(Shelf):
 class Bursting(Shelf):
     """A Catalog with a bug."""
 
-    def get(self, catalog: str, name: str, version: str, digest: str | None) -> Verified | PassedOver:
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         del catalog, name, version, digest
         raise ZeroDivisionError
 
@@ -182,7 +182,7 @@ def test_one_that_cannot_be_made_does_not_keep_others_away(sovereign: Sovereign,
         eventually(lambda: odd.head("status"))
 
 
-@pytest.mark.parametrize("trouble", [Unavailable("Gitea did not answer"), ZeroDivisionError()])
+@pytest.mark.parametrize("trouble", [UnavailableError("Gitea did not answer"), ZeroDivisionError()])
 def test_a_search_that_fails_is_made_again(sovereign: Sovereign, tmp_path: Path, trouble: Exception) -> None:
     known = sovereign.add("a", Stage(tmp_path / "a"))
     with sovereign.running() as service:
@@ -259,9 +259,9 @@ class OnGitea(Sovereign):
 
     searches = 0
 
-    def targets(self) -> Mapping[str, Target]:
+    def targets(self) -> Mapping[str, EnvironmentTarget]:
         self.searches += 1
-        return {key: Target(Identity("acme-prod"), key, None, f"Acme/{key}") for key in super().targets()}
+        return {key: EnvironmentTarget(EnvironmentIdentity("acme-prod"), key, None, f"Acme/{key}") for key in super().targets()}
 
 
 @pytest.fixture
@@ -269,17 +269,19 @@ def gitea() -> OnGitea:
     return OnGitea()
 
 
-def quiet(service: Service) -> bool:
+def quiet(service: Controller) -> bool:
     return not service._queue._running and not service._queue.depth()
 
 
 def test_a_delivery_starts_a_pass_at_once(gitea: OnGitea, tmp_path: Path) -> None:
     one, other = (gitea.add(name, Stage(tmp_path / name)) for name in ("Prod", "stg"))
     with gitea.running(poll=3600, discover=3600) as service:
-        eventually(lambda: len(service._failures) == 0 and service._known and not service.health.unready() and quiet(service))
+        eventually(
+            lambda: len(service._failures) == 0 and service._known and not service.health.readiness_problems() and quiet(service)
+        )
         for stage in (one, other):
             stage.push(files("shop"))
-        assert service.woken("acme/prod")
+        assert service.wake("acme/prod")
         eventually(lambda: one.head("status"))
         eventually(lambda: quiet(service))
         assert other.head("status") is None
@@ -291,10 +293,10 @@ def test_a_delivery_starts_a_pass_at_once(gitea: OnGitea, tmp_path: Path) -> Non
 def test_a_delivery_about_the_policies_wakes_all(gitea: OnGitea, tmp_path: Path) -> None:
     stages = [gitea.add(name, Stage(tmp_path / name)) for name in ("prod", "stg")]
     with gitea.running(poll=3600, discover=3600) as service:
-        eventually(lambda: not service.health.unready() and quiet(service))
+        eventually(lambda: not service.health.readiness_problems() and quiet(service))
         for stage in stages:
             stage.push(files("shop"))
-        service.all_woken()
+        service.wake_all()
         eventually(lambda: all(stage.head("status") for stage in stages))
 
 
@@ -305,7 +307,7 @@ def test_a_thousand_deliveries_are_a_few_passes(gitea: OnGitea, tmp_path: Path) 
     with gitea.running(poll=3600, discover=3600) as service:
         assert gate.reached.wait(15)
         for _ in range(1000):
-            service.woken("acme/prod")
+            service.wake("acme/prod")
         gate.open.set()
         eventually(lambda: stage.head("status") and quiet(service))
         passes = sum(n for name, n in measured(service.health).items() if name.startswith("reconciler_passes_total"))
@@ -324,7 +326,7 @@ def test_a_delivery_does_not_wait_for_one_that_failed(gitea: OnGitea, tmp_path: 
     try:
         eventually(lambda: service._failures["prod"] > 5000 and quiet(service))
         stage.origin.with_name("away").rename(stage.origin)
-        assert service.woken("Acme/Prod")
+        assert service.wake("Acme/Prod")
         eventually(lambda: stage.head("status"))
     finally:
         assert service.stop(15)
@@ -336,20 +338,20 @@ def test_an_unknown_repository_is_searched_for_but_not_for_every_delivery(gitea:
         new = gitea.add("new", Stage(tmp_path))
         new.push(files("shop"))
         for _ in range(100):
-            assert not service.woken("acme/new")
+            assert not service.wake("acme/new")
         eventually(lambda: new.head("status"))
         assert gitea.searches == 2
-        assert service.woken("acme/new")
+        assert service.wake("acme/new")
 
 
 def test_one_that_is_gone_is_woken_no_more(gitea: OnGitea, tmp_path: Path) -> None:
     gitea.add("prod", Stage(tmp_path))
     with gitea.running(poll=3600) as service:
         eventually(lambda: service._known)
-        assert service.woken("acme/prod")
+        assert service.wake("acme/prod")
         del gitea.stages["prod"]
         eventually(lambda: not service._known)
-        assert not service.woken("acme/prod")
+        assert not service.wake("acme/prod")
         assert service._repositories == {}
 
 
@@ -357,14 +359,14 @@ def test_one_that_is_not_on_gitea_is_not_woken_by_its_name(sovereign: Sovereign,
     sovereign.add("prod", Stage(tmp_path))
     with sovereign.running(poll=3600, discover=3600) as service:
         eventually(lambda: service._known)
-        assert not service.woken("acme/prod")
+        assert not service.wake("acme/prod")
 
 
 def test_repositories_are_tended_whatever_comes_of_their_passes(gitea: OnGitea, tmp_path: Path) -> None:
     gitea.add("prod", Stage(tmp_path / "prod"))
     away(gitea.add("away", Stage(tmp_path / "away")))
     tended: list[str] = []
-    service = Service(gitea.targets, gitea.reconciliation, workers=1, poll=3600, discover=3600, tend=tended.append)
+    service = Controller(gitea.targets, gitea.reconciliation, workers=1, poll=3600, discover=3600, after_pass=tended.append)
     service.start()
     eventually(lambda: len(set(tended)) == 2)
     assert service.stop(15)
@@ -373,8 +375,8 @@ def test_repositories_are_tended_whatever_comes_of_their_passes(gitea: OnGitea, 
 
 def test_a_service_whose_workers_ended_is_broken(sovereign: Sovereign) -> None:
     with sovereign.running(workers=3) as service:
-        assert service.broken() == []
-    assert service.broken() == ["3 of 3 workers ended"]
+        assert service.liveness_problems() == []
+    assert service.liveness_problems() == ["3 of 3 workers ended"]
 
 
 # Stopping
@@ -417,9 +419,9 @@ def test_stop_with_nothing_under_way_is_quick(sovereign: Sovereign) -> None:
 # Back-off
 
 
-def pause(service: Service, key: str) -> float:
+def pause(service: Controller, key: str) -> float:
     """In how many seconds a key is due; it is taken out."""
-    at = service._queue._due.pop(key).look
+    at = service._queue._due.pop(key).fetch_at
     return at - time.monotonic()
 
 
@@ -429,13 +431,13 @@ def test_pauses_grow_and_start_anew_after_a_good_pass(sovereign: Sovereign, tmp_
     service._search()
     pauses = []
     for _ in range(4):
-        service._again("a", failed=True)
+        service._requeue("a", failed=True)
         pauses.append(pause(service, "a"))
     for found, base in zip(pauses[1:], (2, 4, 8), strict=True):
         assert base * 0.79 < found < base * 1.21
-    service._again("a", failed=False)
+    service._requeue("a", failed=False)
     assert 24 - 0.1 < pause(service, "a") < 36.1
-    service._again("a", failed=True)
+    service._requeue("a", failed=True)
     assert pause(service, "a") < 1.21
 
 
@@ -445,8 +447,8 @@ def test_an_environment_that_fails_for_weeks_is_still_tried(sovereign: Sovereign
     service._search()
     service._queue._due.clear()
     service._failures["a"] = 5000
-    service._again("a", failed=True)
-    assert pause(service, "a") < LONGEST_PAUSE * 1.21
+    service._requeue("a", failed=True)
+    assert pause(service, "a") < MAX_RETRY * 1.21
 
 
 def test_a_registry_that_is_away_is_tried_again(sovereign: Sovereign, tmp_path: Path) -> None:

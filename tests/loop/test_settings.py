@@ -7,7 +7,7 @@ import pytest
 
 from reconciler.loop.secrets import secret_of, token_of
 from reconciler.loop.settings import Settings, read_settings
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def variables() -> Iterator[dict[str, str]]:
 
 
 def refused(file: Path) -> list[str]:
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         read_settings(file)
     return [line.replace(f"{file}:", "") for line in str(caught.value).splitlines()]
 
@@ -139,9 +139,9 @@ def test_bad_yaml_has_a_place(write: Write, text: str, message: str) -> None:
 
 
 def test_a_missing_file_says_so(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match=r"nowhere\.yaml cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.yaml cannot be read: No such file"):
         read_settings(tmp_path / "nowhere.yaml")
-    with pytest.raises(Misconfigured, match="cannot be read: Is a directory"):
+    with pytest.raises(ConfigurationError, match="cannot be read: Is a directory"):
         read_settings(tmp_path)
 
 
@@ -171,7 +171,7 @@ def test_variables_of_other_programs_are_none_of_ours(write: Write, variables: d
 def test_a_token_comes_from_its_file(write: Write, tmp_path: Path) -> None:
     settings = read_settings(write(LEAST + "gitea: {url: 'https://gitea.example', tokenFile: token}\n"))
     assert settings.gitea is not None
-    with pytest.raises(Misconfigured, match=r"gitea\.tokenFile .*token cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"gitea\.tokenFile .*token cannot be read: No such file"):
         token_of(settings.gitea)
     (tmp_path / "token").write_text(f"{CANARY}\n")
     assert token_of(settings.gitea) == CANARY
@@ -180,7 +180,7 @@ def test_a_token_comes_from_its_file(write: Write, tmp_path: Path) -> None:
 def test_gitea_without_a_token_says_where_to_put_it(write: Write) -> None:
     settings = read_settings(write(LEAST + "gitea: {url: 'https://gitea.example'}\n"))
     assert settings.gitea is not None
-    with pytest.raises(Misconfigured, match="CATALYST_GITEA__TOKEN"):
+    with pytest.raises(ConfigurationError, match="CATALYST_GITEA__TOKEN"):
         token_of(settings.gitea)
 
 
@@ -190,7 +190,7 @@ def test_a_secret_is_in_no_error_and_no_repr(write: Write, token: str) -> None:
     shown = ""
     try:
         shown = repr(read_settings(write(text))) + str(read_settings(write(text)))
-    except Misconfigured as fault:
+    except ConfigurationError as fault:
         shown = str(fault) + repr(fault)
         assert "5:" in shown
     shown += "\n".join(refused(write(text + "wrokers: 1\n")))
@@ -258,14 +258,14 @@ def test_a_host_that_can_hardly_be_meant_is_refused(write: Write, hosts: str, me
     ],
 )
 def test_an_address_with_something_secret_in_it_is_refused_and_not_shown(write: Write, address: str) -> None:
-    with pytest.raises(Misconfigured, match="address") as caught:
+    with pytest.raises(ConfigurationError, match="address") as caught:
         read_settings(write(f"gitea: {{url: '{address}', token: t}}\n"))
     assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("line", ["trust: {directory: trust, repository:canary: 1}", "gitea: {url: 'http://h', token:canary: 1}"])
 def test_a_value_that_became_a_part_of_its_key_is_not_shown(write: Write, line: str) -> None:
-    with pytest.raises(Misconfigured, match="a key is followed by a colon and a space") as caught:
+    with pytest.raises(ConfigurationError, match="a key is followed by a colon and a space") as caught:
         read_settings(write(f"{line}\n"))
     assert "canary" not in str(caught.value)
 
@@ -274,7 +274,7 @@ def test_a_token_file_that_is_no_text_is_told(write: Write, tmp_path: Path) -> N
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     settings = read_settings(write(f"{LEAST}gitea: {{url: 'http://h', tokenFile: token}}\n"))
     assert settings.gitea is not None
-    with pytest.raises(Misconfigured, match="is no text"):
+    with pytest.raises(ConfigurationError, match="is no text"):
         token_of(settings.gitea)
 
 
@@ -290,7 +290,7 @@ HTTP = "http: {listen: '0.0.0.0:8080', address: 'https://reconciler.example', se
 def test_the_secret_of_deliveries_comes_from_its_file_or_the_environment(
     write: Write, tmp_path: Path, variables: dict[str, str]
 ) -> None:
-    with pytest.raises(Misconfigured, match=r"http\.secretFile .*hook cannot be read: No such file"):
+    with pytest.raises(ConfigurationError, match=r"http\.secretFile .*hook cannot be read: No such file"):
         secret_of(read_settings(write(LEAST + HTTP)).http)
     (tmp_path / "hook").write_text(f"{CANARY}-of-the-webhook\n")
     assert secret_of(read_settings(write(LEAST + HTTP)).http) == f"{CANARY}-of-the-webhook"
@@ -304,7 +304,7 @@ def test_the_secret_of_deliveries_comes_from_its_file_or_the_environment(
 @pytest.mark.parametrize("secret", ["", "'   '", CANARY])
 def test_a_secret_that_keeps_nobody_out_is_refused_and_not_shown(write: Write, tmp_path: Path, secret: str) -> None:
     (tmp_path / "hook").write_text(secret.strip("'"))
-    with pytest.raises(Misconfigured, match="too short") as caught:
+    with pytest.raises(ConfigurationError, match="too short") as caught:
         secret_of(read_settings(write(LEAST + HTTP)).http)
     assert CANARY not in str(caught.value)
 
@@ -340,5 +340,5 @@ def test_environment_policies_lie_in_one_place(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text(text + "trust: {directory: t}\n")
     assert read_settings(tmp_path / "c.yaml").policies.directory == tmp_path / "p"
     (tmp_path / "c.yaml").write_text(text + "trust: {repository: a/b}\n")
-    with pytest.raises(Misconfigured, match=r"leave out policies\.directory"):
+    with pytest.raises(ConfigurationError, match=r"leave out policies\.directory"):
         read_settings(tmp_path / "c.yaml")

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from reconciler.loop.assemble import Runtime, exclusive, repository
-from reconciler.loop.desire import Identity
+from reconciler.loop.assemble import Runtime, repository, state_lock
+from reconciler.loop.desire import EnvironmentIdentity
 from reconciler.loop.settings import Settings
-from reconciler.loop.targets import Target, targets
-from reconciler.model.faults import Misconfigured, Unavailable
-from reconciler.world.git import Credentials
+from reconciler.loop.targets import EnvironmentTarget, discover
+from reconciler.model.faults import ConfigurationError, UnavailableError
+from reconciler.world.git import GitCredentials
 from reconciler.world.gitea import Gitea, RemoteRepository
 
 if TYPE_CHECKING:
@@ -50,19 +50,21 @@ def settings(*environments: dict[str, str], gitea: dict[str, Any] | None = None)
 GITEA = {"url": HOME, "token": CANARY}
 
 
-def found(*environments: dict[str, str], gitea: dict[str, Any] | None = None, forge: Forge | None = None) -> dict[str, Target]:
-    return targets(settings(*environments, gitea=gitea), cast("Gitea | None", forge))
+def found(
+    *environments: dict[str, str], gitea: dict[str, Any] | None = None, forge: Forge | None = None
+) -> dict[str, EnvironmentTarget]:
+    return discover(settings(*environments, gitea=gitea), cast("Gitea | None", forge))
 
 
 def test_a_named_environment_has_its_own_url_and_no_credentials() -> None:
     assert found({"name": "acme-prod", "url": "file:///srv/acme.git"}) == {
-        "acme-prod": Target(Identity("acme-prod"), "file:///srv/acme.git", None)
+        "acme-prod": EnvironmentTarget(EnvironmentIdentity("acme-prod"), "file:///srv/acme.git", None)
     }
 
 
 def test_a_repository_on_gitea_gets_the_token() -> None:
     one = found({"name": "acme-prod", "repository": "acme/env"}, gitea=GITEA, forge=Forge())["acme-prod"]
-    assert (one.url, one.credentials) == (f"{HOME}/acme/env.git", Credentials("catalyst-reconciler", CANARY))
+    assert (one.url, one.credentials) == (f"{HOME}/acme/env.git", GitCredentials("catalyst-reconciler", CANARY))
     assert CANARY not in repr(one)
 
 
@@ -82,7 +84,7 @@ def test_the_token_goes_to_gitea_and_nowhere_else(url: str, ours: bool) -> None:
 
 def test_a_discovered_environment_must_be_its_owners() -> None:
     one = found(gitea=GITEA, forge=Forge(remote("acme", "acme-prod")))
-    assert one["acme/acme-prod"].identity == Identity("acme-prod", "acme")
+    assert one["acme/acme-prod"].identity == EnvironmentIdentity("acme-prod", "acme")
 
 
 def test_one_that_is_named_is_not_discovered_again() -> None:
@@ -98,18 +100,18 @@ def test_discovery_can_be_turned_off() -> None:
 
 
 def test_gitea_that_does_not_answer_is_a_fault() -> None:
-    with pytest.raises(Unavailable):
-        found({"name": "a", "url": "file:///a"}, gitea=GITEA, forge=Forge(fault=Unavailable("no")))
+    with pytest.raises(UnavailableError):
+        found({"name": "a", "url": "file:///a"}, gitea=GITEA, forge=Forge(fault=UnavailableError("no")))
 
 
 @pytest.mark.parametrize("part", [{"name": "acme-prod"}, {"name": "acme-prod", "repository": "acme/env"}])
 def test_one_without_a_place_is_named(part: dict[str, str]) -> None:
-    with pytest.raises(Misconfigured, match="the Environment acme-prod has neither a url nor a repository"):
+    with pytest.raises(ConfigurationError, match="the Environment acme-prod has neither a url nor a repository"):
         found(part)
 
 
 def test_two_of_one_name_are_refused_rather_than_one_forgotten() -> None:
-    with pytest.raises(Misconfigured, match="two Environments acme-prod"):
+    with pytest.raises(ConfigurationError, match="two Environments acme-prod"):
         found({"name": "acme-prod", "url": "file:///a"}, {"name": "acme-prod", "url": "file:///b"})
 
 
@@ -122,13 +124,13 @@ def test_all_environments_of_a_process_share_what_they_claim(tmp_path: Path) -> 
         claims = {runtime.environment_pass(one)._reconciler._claim for one in found.values()}
     finally:
         runtime.close()
-    assert {one._repository for one in claims} == set(runtime._claims._names) == {one.label for one in found.values()}
+    assert {one._repository for one in claims} == set(runtime._claims._names) == {one.display_name for one in found.values()}
     assert {one._claims for one in claims} == {runtime._claims}
 
 
 def test_clones_of_two_repositories_never_share_a_folder(tmp_path: Path) -> None:
     for url in ("/a", "/b"):
-        clone = repository(Target(Identity("acme-prod"), f"{tmp_path}{url}", None), tmp_path / "clones")
+        clone = repository(EnvironmentTarget(EnvironmentIdentity("acme-prod"), f"{tmp_path}{url}", None), tmp_path / "clones")
         clone.write({"a": b""}, parent=None, message="x", time=0)
     assert len(list((tmp_path / "clones").iterdir())) == 2
 
@@ -136,16 +138,16 @@ def test_clones_of_two_repositories_never_share_a_folder(tmp_path: Path) -> None
 def test_a_state_directory_is_one_processes_at_a_time(tmp_path: Path) -> None:
     state = tmp_path / "deep" / "state"
     with (
-        exclusive(state),
-        pytest.raises(Misconfigured, match=f"another reconciler uses the state directory {state}"),
-        exclusive(state),
+        state_lock(state),
+        pytest.raises(ConfigurationError, match=f"another reconciler uses the state directory {state}"),
+        state_lock(state),
     ):
         pass
-    with exclusive(state):
+    with state_lock(state):
         assert state.stat().st_mode & 0o077 == 0
 
 
 def test_a_state_directory_that_cannot_be_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Misconfigured, match="cannot be used"), exclusive(tmp_path / "file" / "state"):
+    with pytest.raises(ConfigurationError, match="cannot be used"), state_lock(tmp_path / "file" / "state"):
         pass

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.loop.branches import Branches
-from reconciler.loop.passes import World
+from reconciler.loop.branches import EnvironmentBranches
+from reconciler.loop.passes import ReconcileContext
 from reconciler.loop.update import Update, outdated, update
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 from reconciler.world.git import Repository
 from tests.loop.builders import AROUND, Stage, application, files, open_gate, verified
 
@@ -27,12 +27,12 @@ def stage(tmp_path: Path) -> Stage:
     return stage
 
 
-def world(stage: Stage) -> World:
-    return World(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND)
+def world(stage: Stage) -> ReconcileContext:
+    return ReconcileContext(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND)
 
 
-def branches(stage: Stage) -> Branches:
-    return Branches(Repository(stage.folder / "own", stage.origin.as_uri()))
+def branches(stage: Stage) -> EnvironmentBranches:
+    return EnvironmentBranches(Repository(stage.folder / "own", stage.origin.as_uri()))
 
 
 def asked(stage: Stage, *names: str, push: bool = True) -> Update:
@@ -90,11 +90,11 @@ def test_a_commit_that_cannot_be_resolved_is_not_updated(stage: Stage) -> None:
 
 
 def test_names_that_are_not_there_are_refused(stage: Stage, tmp_path: Path) -> None:
-    with pytest.raises(Missing, match=r"no Application shpo \(did you mean shop\?\)"):
+    with pytest.raises(NotFoundError, match=r"no Application shpo \(did you mean shop\?\)"):
         asked(stage, "shpo")
     fresh = Stage(tmp_path / "fresh")
     fresh.push(files("shop"))
-    with pytest.raises(Missing, match="nothing is resolved yet"):
+    with pytest.raises(NotFoundError, match="nothing is resolved yet"):
         asked(fresh)
 
 
@@ -103,7 +103,7 @@ def test_outdated_says_what_an_update_would_do_and_what_it_would_not(stage: Stag
     stage.shelf.put_unsigned("bp-shop", "2.0.0")
     rows, blocker = outdated(stage.identity, branches(stage), world(stage))
     assert blocker is None
-    assert [(o.package.application, o.package.version, o.in_range, o.newest, o.why_not) for o in rows] == [
+    assert [(o.package.application, o.package.version, o.in_range, o.newest, o.blocked_by) for o in rows] == [
         ("shop", "1.0.0", "1.1.0", "2.0.0", "it has no signature"),
         ("site", "1.0.0", "1.1.0", "2.0.0", "it has no signature"),
     ]

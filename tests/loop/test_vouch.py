@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.decide.trust import Policies
+from reconciler.decide.trust import TrustPolicies
 from reconciler.loop.evidence import ATTESTATION_LIMIT
-from reconciler.loop.vouch import vouch
-from reconciler.model.faults import Corrupt, Fault, Missing, Unavailable, Untrusted
+from reconciler.loop.vouch import verify_artifact
+from reconciler.model.faults import IntegrityError, NotFoundError, ReconcilerError, UnavailableError, UntrustedError
 from reconciler.model.trust import VULNERABILITIES, TrustPolicy
-from reconciler.world.manifest import digest_of
-from reconciler.world.mirrors import Mirrored
+from reconciler.world.manifest import digest_of_bytes
+from reconciler.world.mirrors import MirroredRegistry
 from reconciler.world.registry import Registry
 from tests.decide.builders import API
 from tests.loop.signed import DIGEST, ENVELOPE, SIGNED, SIMPLE, Judge, Store, bundle, manifest, referrer
@@ -24,7 +24,7 @@ from tests.world.hostile_registry import HostileRegistry, Reply, Request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.model.lock import Evidence
+    from reconciler.model.lock import TrustEvidence
 
 SPDX = "https://spdx.dev/Document"
 
@@ -42,16 +42,18 @@ def held(*contents: tuple[bytes, str | None], att: bytes | None = None, old: byt
     return Store(*(referrer(*one) for one in contents), blobs=(*(c for c, _ in contents), old), att=att)
 
 
-def vouched(script: Callable[[Request], Reply], *policies: TrustPolicy, judge: Judge | None = None) -> list[Evidence]:
+def vouched(script: Callable[[Request], Reply], *policies: TrustPolicy, judge: Judge | None = None) -> list[TrustEvidence]:
     with HostileRegistry(script) as server:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
         where = f"{server.host}/shop"
-        found = vouch(Mirrored(registry, {}), registry.blob, judge or Judge(), where, DIGEST, Policies(policies))
+        found = verify_artifact(
+            MirroredRegistry(registry, {}), registry.blob, judge or Judge(), where, DIGEST, TrustPolicies(policies)
+        )
         assert found.manifest.digest == DIGEST
         return found.evidence
 
 
-def refused(script: Callable[[Request], Reply], *policies: TrustPolicy, kind: type[Fault] = Untrusted) -> str:
+def refused(script: Callable[[Request], Reply], *policies: TrustPolicy, kind: type[ReconcilerError] = UntrustedError) -> str:
     with pytest.raises(kind) as caught:
         vouched(script, *policies)
     return caught.value.message
@@ -73,7 +75,7 @@ def test_no_policy_is_a_refusal_and_nothing_is_asked() -> None:
 def test_any_one_authority_of_a_policy_suffices_and_is_named() -> None:
     signature = bundle("second")
     (evidence,) = vouched(held((signature, None)), policy("one", "first", "second"))
-    assert (evidence.policy, evidence.authority, evidence.signature) == ("one", "second", digest_of(referrer(signature)))
+    assert (evidence.policy, evidence.authority, evidence.signature) == ("one", "second", digest_of_bytes(referrer(signature)))
 
 
 def test_each_policy_that_covers_it_must_hold_and_gives_evidence() -> None:
@@ -81,7 +83,7 @@ def test_each_policy_that_covers_it_must_hold_and_gives_evidence() -> None:
     assert refused(held((bundle("first"), None)), *both).startswith("the policy two is not met: ")
     found = vouched(held((bundle("first"), None), (bundle("second"), None)), *both)
     assert [(one.policy, one.authority) for one in found] == [("one", "first"), ("two", "second")]
-    assert [one.policy_digest for one in found] == [Policies(both).digest_of(p) for p in reversed(both)]
+    assert [one.policy_digest for one in found] == [TrustPolicies(both).digest_of(p) for p in reversed(both)]
 
 
 def test_policies_that_share_an_authority_ask_once() -> None:
@@ -97,14 +99,14 @@ def test_old_signatures_are_asked_for_only_where_no_bundle_will_do(old: bool) ->
     store = Store(*(() if old else (referrer(*new),)), blobs=(new[0],), sig=sig)
     with HostileRegistry(store) as server:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
-        where, ours = f"{server.host}/shop", Policies((policy("one", "first"),))
-        (found,) = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, ours).evidence
+        where, ours = f"{server.host}/shop", TrustPolicies((policy("one", "first"),))
+        (found,) = verify_artifact(MirroredRegistry(registry, {}), registry.blob, Judge(), where, DIGEST, ours).evidence
         asked = [request.path for request in server.requests if request.path.endswith(".sig")]
-        assert (found.signature == digest_of(sig), bool(asked)) == (old, old)
+        assert (found.signature == digest_of_bytes(sig), bool(asked)) == (old, old)
         if old:  # what holds is kept, also beside a bundle
             server_with_both = Store(referrer(*new), blobs=(new[0],), sig=sig)
             store.replies |= server_with_both.replies
-            again = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, ours, [found]).evidence
+            again = verify_artifact(MirroredRegistry(registry, {}), registry.blob, Judge(), where, DIGEST, ours, [found]).evidence
             assert again == [found]
 
 
@@ -117,8 +119,15 @@ def test_what_vouches_for_an_artifact_is_told_within_the_time_of_one_answer_or_n
     with HostileRegistry(slowly) as server:
         registry = Registry(plain_http=[server.host], attempts=3, timeout=0.3)
         started = time.monotonic()
-        with pytest.raises(Unavailable, match=r"is not asked any more, as 1\.2 s have passed"):
-            vouch(Mirrored(registry, {}), registry.blob, Judge(), f"{server.host}/shop", DIGEST, Policies((policy("one", "x"),)))
+        with pytest.raises(UnavailableError, match=r"is not asked any more, as 1\.2 s have passed"):
+            verify_artifact(
+                MirroredRegistry(registry, {}),
+                registry.blob,
+                Judge(),
+                f"{server.host}/shop",
+                DIGEST,
+                TrustPolicies((policy("one", "x"),)),
+            )
         assert time.monotonic() - started < 5
         assert registry.manifest(f"{server.host}/shop", DIGEST), "what is asked for afterwards has a time of its own"
 
@@ -131,7 +140,9 @@ def test_neither_order_nor_copies_change_the_evidence() -> None:
     with HostileRegistry(held(*ones)) as server:
         registry = Registry(plain_http=[server.host], attempts=1, timeout=5)
         where = f"{server.host}/shop"
-        again = vouch(Mirrored(registry, {}), registry.blob, Judge(), where, DIGEST, Policies((ours,)), [known])
+        again = verify_artifact(
+            MirroredRegistry(registry, {}), registry.blob, Judge(), where, DIGEST, TrustPolicies((ours,)), [known]
+        )
     assert again.evidence == [known], "what holds is kept"
 
 
@@ -151,14 +162,14 @@ def test_what_is_wanted_must_be_attested_by_an_authority_of_the_policy() -> None
         (evidence,) = vouched(held(signed, (attested, claimed)), wants)
         (found,) = evidence.attestations
         assert (found.predicate_type, found.authority) == (SPDX, "second")
-        assert found.signature == digest_of(referrer(attested, claimed))
+        assert found.signature == digest_of_bytes(referrer(attested, claimed))
 
 
 def test_an_old_attestation_will_do() -> None:
     content = bundle("first", SPDX, bundled=False)
     att = manifest((content, ENVELOPE))
     (evidence,) = vouched(held((bundle("first"), None), att=att, old=content), policy("one", "first", wants=(SPDX,)))
-    assert evidence.attestations[0].signature == digest_of(att)
+    assert evidence.attestations[0].signature == digest_of_bytes(att)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +192,7 @@ def test_the_newest_scan_decides(scans: list[dict[str, Any]], message: str) -> N
         assert message in refused(store, wants)
     else:
         (evidence,) = vouched(store, wants)
-        assert evidence.attestations[0].signature == digest_of(referrer(contents[-1], VULNERABILITIES))
+        assert evidence.attestations[0].signature == digest_of_bytes(referrer(contents[-1], VULNERABILITIES))
 
 
 @pytest.mark.parametrize("harm", ["damaged", "gone", "too large"])
@@ -191,9 +202,9 @@ def test_a_scan_that_cannot_be_read_might_be_the_newest(harm: str) -> None:
         bad += b" " * ATTESTATION_LIMIT
     store = held((bundle("first"), None), (good, VULNERABILITIES), (bad, VULNERABILITIES))
     if harm == "damaged":
-        store.replies[f"blobs/{digest_of(bad)}"] = Reply(body=b"x" * len(bad))
+        store.replies[f"blobs/{digest_of_bytes(bad)}"] = Reply(body=b"x" * len(bad))
     elif harm == "gone":
-        del store.replies[f"blobs/{digest_of(bad)}"]
+        del store.replies[f"blobs/{digest_of_bytes(bad)}"]
     assert "may be a newer scan and cannot be read (1)" in refused(store, policy("one", "first", most="high"))
     assert vouched(store, policy("one", "first")), "where no scan is wanted it is nobody's concern"
 
@@ -214,12 +225,12 @@ def test_a_bundle_that_can_be_read_in_two_ways_is_not_used() -> None:
 # Places
 
 
-def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply], *some: TrustPolicy) -> list[Evidence]:
+def places(first: Callable[[Request], Reply], second: Callable[[Request], Reply], *some: TrustPolicy) -> list[TrustEvidence]:
     with HostileRegistry(first) as mirror, HostileRegistry(second) as named:
         registry = Registry(plain_http=[mirror.host, named.host], attempts=1, timeout=5)
-        mirrored = Mirrored(registry, {named.host: [mirror.host]})
-        policies = Policies(some or (policy("one", "first"),))
-        return vouch(mirrored, registry.blob, Judge(), f"{named.host}/shop", DIGEST, policies).evidence
+        mirrored = MirroredRegistry(registry, {named.host: [mirror.host]})
+        policies = TrustPolicies(some or (policy("one", "first"),))
+        return verify_artifact(mirrored, registry.blob, Judge(), f"{named.host}/shop", DIGEST, policies).evidence
 
 
 def test_a_scan_that_a_mirror_does_not_have_yet_counts() -> None:
@@ -228,7 +239,7 @@ def test_a_scan_that_a_mirror_does_not_have_yet_counts() -> None:
     mirror = held(signed, (older, VULNERABILITIES))
     named = held(signed, (older, VULNERABILITIES), (newer, VULNERABILITIES))
     wants = policy("one", "first", most="high")
-    with pytest.raises(Untrusted, match="critical"):
+    with pytest.raises(UntrustedError, match="critical"):
         places(mirror, named, wants)
     assert places(mirror, down, wants), "without the named place the mirror's word counts"
 
@@ -249,21 +260,21 @@ def test_one_place_that_has_it_all_suffices(other: Callable[[Request], Reply]) -
 
 
 @pytest.mark.parametrize(
-    ("other", "kind"), [(down, Unavailable), (empty, Untrusted), (held((bundle("stranger"), None)), Untrusted)]
+    ("other", "kind"), [(down, UnavailableError), (empty, UntrustedError), (held((bundle("stranger"), None)), UntrustedError)]
 )
-def test_unsigned_is_said_only_when_every_place_answered(other: Callable[[Request], Reply], kind: type[Fault]) -> None:
+def test_unsigned_is_said_only_when_every_place_answered(other: Callable[[Request], Reply], kind: type[ReconcilerError]) -> None:
     for pair in ((held(), other), (other, held())):
         with pytest.raises(kind):
             places(*pair)
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         places(empty, empty)
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         places(empty, down)
 
 
 def test_damage_is_not_called_unsigned() -> None:
     signature = bundle("first")
     store = held((signature, None))
-    store.replies[f"blobs/{digest_of(signature)}"] = Reply(body=b"x" * len(signature))
-    with pytest.raises(Corrupt):
+    store.replies[f"blobs/{digest_of_bytes(signature)}"] = Reply(body=b"x" * len(signature))
+    with pytest.raises(IntegrityError):
         vouched(store, policy("one", "first"))

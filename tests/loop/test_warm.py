@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from reconciler.decide.trust import Policies
+from reconciler.decide.trust import TrustPolicies
 from reconciler.loop.blobs import CachedBlobs
-from reconciler.loop.branches import Branches
-from reconciler.loop.catalog import TrustedCatalog
-from reconciler.loop.passes import World
-from reconciler.loop.vouch import vouch
+from reconciler.loop.branches import EnvironmentBranches
+from reconciler.loop.catalog import VerifiedCatalog
+from reconciler.loop.passes import ReconcileContext
+from reconciler.loop.vouch import verify_artifact
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.trust import PREDICATE, TrustPolicy
-from reconciler.world.cache import Cache
+from reconciler.world.cache import BlobCache
 from reconciler.world.git import Repository
-from reconciler.world.manifest import INDEX_TYPE, MANIFEST_TYPE, digest_of
-from reconciler.world.mirrors import Mirrored
+from reconciler.world.manifest import INDEX_TYPE, MANIFEST_TYPE, digest_of_bytes
+from reconciler.world.mirrors import MirroredRegistry
 from reconciler.world.registry import Registry
 from tests.loop.builders import AROUND, Stage, application, environment, passes
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from reconciler.loop.evidence import Judge
+    from reconciler.loop.evidence import SignatureVerifier
     from reconciler.model.trust import Signer
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -84,15 +84,15 @@ class Shop:
         self.replies[f"/v2/home/{name}/referrers/{digest}"] = Reply(body=json.dumps(index).encode())
 
     def _put(self, name: str, *layers: tuple[bytes, str]) -> str:
-        self.replies |= {f"/v2/home/{name}/blobs/{digest_of(data)}": Reply(body=data) for data, _ in layers}
+        self.replies |= {f"/v2/home/{name}/blobs/{digest_of_bytes(data)}": Reply(body=data) for data, _ in layers}
         manifest = {
             "mediaType": MANIFEST_TYPE,
-            "config": {"mediaType": "x/config", "digest": digest_of(b"{}"), "size": 2},
-            "layers": [{"digest": digest_of(data), "size": len(data), "mediaType": kind} for data, kind in layers],
+            "config": {"mediaType": "x/config", "digest": digest_of_bytes(b"{}"), "size": 2},
+            "layers": [{"digest": digest_of_bytes(data), "size": len(data), "mediaType": kind} for data, kind in layers],
         }
         raw = json.dumps(manifest).encode()
-        self.replies[f"/v2/home/{name}/manifests/{digest_of(raw)}"] = Reply(body=raw)
-        return digest_of(raw)
+        self.replies[f"/v2/home/{name}/manifests/{digest_of_bytes(raw)}"] = Reply(body=raw)
+        return digest_of_bytes(raw)
 
 
 def _chart(name: str, version: str) -> bytes:
@@ -118,15 +118,15 @@ class Setting:
         """As after a restart: what is on disk is all that is known."""
         host = self._server.host
         registry = Registry(plain_http=[host], attempts=1, timeout=5)
-        policies = Policies((TrustPolicy.model_validate(POLICY),))
-        mirrored = Mirrored(registry, {})
-        blobs = CachedBlobs(mirrored.blob, Cache(self.cache, 1 << 20))
-        judged = partial(vouch, mirrored, blobs, cast("Judge", AnySignature()))
-        self._catalog = TrustedCatalog([f"{host}/home"], lambda: policies, mirrored, judged, blobs, fresh=3600.0)
+        policies = TrustPolicies((TrustPolicy.model_validate(POLICY),))
+        mirrored = MirroredRegistry(registry, {})
+        blobs = CachedBlobs(mirrored.blob, BlobCache(self.cache, 1 << 20))
+        judged = partial(verify_artifact, mirrored, blobs, cast("SignatureVerifier", AnySignature()))
+        self._catalog = VerifiedCatalog([f"{host}/home"], lambda: policies, mirrored, judged, blobs, tag_ttl=3600.0)
         self._passes = []
         for stage in self.stages:
-            world = World(self._catalog, stage.fleet, lambda: policies, lambda _: AROUND)
-            branches = Branches(Repository(stage.folder / "clone", stage.origin.as_uri()))
+            world = ReconcileContext(self._catalog, stage.fleet, lambda: policies, lambda _: AROUND)
+            branches = EnvironmentBranches(Repository(stage.folder / "clone", stage.origin.as_uri()))
             self._passes.append(passes(stage.identity, branches, world))
 
     def due(self) -> None:

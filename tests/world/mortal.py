@@ -34,7 +34,7 @@ class Life:
 
     def live(self, folder: Path) -> int:
         """Put something; returns how many calls it took."""
-        one = cache.Cache(folder, SIZE)
+        one = cache.BlobCache(folder, SIZE)
         sys.setprofile(self)
         try:
             one.put(b"last")

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.faults import Misconfigured
-from reconciler.world.cache import Cache
-from reconciler.world.manifest import DIGEST, digest_of
+from reconciler.model.faults import ConfigurationError
+from reconciler.world.cache import BlobCache
+from reconciler.world.manifest import DIGEST, digest_of_bytes
 from tests.world import mortal
 
 ROOT = Path(__file__).parents[2]
 SIZE = mortal.SIZE
 BLOCK = 4096
-CONTENT = digest_of(b"content")
+CONTENT = digest_of_bytes(b"content")
 
 
 def stored(directory: Path) -> list[Path]:
@@ -37,7 +37,7 @@ def on_disk(directory: Path) -> int:
 
 def fill(directory: Path, count: int) -> list[str]:
     """Put some content of one block each, the first one used the longest time ago."""
-    digests = [Cache(directory, SIZE).put(bytes([number])) for number in range(count)]
+    digests = [BlobCache(directory, SIZE).put(bytes([number])) for number in range(count)]
     for number, digest in enumerate(digests):
         os.utime(directory / digest, (number, number))
     return digests
@@ -46,19 +46,19 @@ def fill(directory: Path, count: int) -> list[str]:
 def python(script: str, *arguments: str) -> subprocess.Popen[str]:
     head = (
         "import os, resource, sys; from pathlib import Path\n"
-        "from reconciler.world.cache import Cache; from reconciler.world.manifest import digest_of\n"
+        "from reconciler.world.cache import BlobCache; from reconciler.world.manifest import digest_of_bytes\n"
     )
     return subprocess.Popen([sys.executable, "-c", head + script, *arguments], cwd=ROOT, text=True)
 
 
 def test_what_was_put_is_got(tmp_path: Path) -> None:
     directory = tmp_path / "not" / "yet" / "there"
-    cache = Cache(directory, SIZE)
+    cache = BlobCache(directory, SIZE)
     assert cache.get(CONTENT) is None
     assert cache.put(b"content") == CONTENT
     assert cache.put(b"content") == CONTENT
     assert cache.get(CONTENT) == b"content"
-    assert Cache(directory, SIZE).get(CONTENT) == b"content", "another process finds it"
+    assert BlobCache(directory, SIZE).get(CONTENT) == b"content", "another process finds it"
     assert len(stored(directory)) == 1
 
 
@@ -66,7 +66,7 @@ def test_only_its_owner_reads_it_whatever_the_umask(tmp_path: Path) -> None:
     directory = tmp_path / "cache"
     before = os.umask(0)
     try:
-        Cache(directory, SIZE).put(b"content")
+        BlobCache(directory, SIZE).put(b"content")
     finally:
         os.umask(before)
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
@@ -75,8 +75,8 @@ def test_only_its_owner_reads_it_whatever_the_umask(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("digest", ["sha256:../../etc/passwd", "", "sha256:" + "A" * 64, f"{CONTENT}{os.sep}x", f"{CONTENT}\n"])
 def test_a_digest_is_no_path(tmp_path: Path, digest: str) -> None:
-    with pytest.raises(Misconfigured):
-        Cache(tmp_path, SIZE).get(digest)
+    with pytest.raises(ConfigurationError):
+        BlobCache(tmp_path, SIZE).get(digest)
 
 
 # Damage
@@ -84,7 +84,7 @@ def test_a_digest_is_no_path(tmp_path: Path, digest: str) -> None:
 
 @pytest.mark.parametrize("damaged", [b"", b"conten", b"CONTENT", b"content "])
 def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, damaged: bytes) -> None:
-    cache = Cache(tmp_path, SIZE)
+    cache = BlobCache(tmp_path, SIZE)
     cache.put(b"content")
     (tmp_path / CONTENT).write_bytes(damaged)
     assert cache.get(CONTENT) is None
@@ -96,7 +96,7 @@ def test_what_is_damaged_is_not_there_and_is_replaced(tmp_path: Path, damaged: b
 
 
 def test_it_may_be_deleted_at_any_time(tmp_path: Path) -> None:
-    cache = Cache(tmp_path / "cache", SIZE)
+    cache = BlobCache(tmp_path / "cache", SIZE)
     stop = threading.Event()
 
     def delete() -> None:
@@ -116,7 +116,7 @@ def test_it_may_be_deleted_at_any_time(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [CONTENT, "new", "used"])
 def test_a_planted_link_is_replaced_and_never_followed(tmp_path: Path, name: str) -> None:
-    elsewhere, cache = tmp_path / "elsewhere", Cache(tmp_path / "cache", SIZE)
+    elsewhere, cache = tmp_path / "elsewhere", BlobCache(tmp_path / "cache", SIZE)
     elsewhere.write_bytes(b"content")
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / name).symlink_to(elsewhere)
@@ -133,16 +133,16 @@ def test_a_planted_link_is_evicted_alone(tmp_path: Path) -> None:
     elsewhere.write_bytes(b"x")
     directory = tmp_path / "cache"
     fill(directory, 15)
-    link = directory / digest_of(b"x")
+    link = directory / digest_of_bytes(b"x")
     link.symlink_to(elsewhere)
     os.utime(link, (0, 0), follow_symlinks=False)
-    Cache(directory, SIZE).put(b"y" * 2 * BLOCK)
+    BlobCache(directory, SIZE).put(b"y" * 2 * BLOCK)
     assert not link.is_symlink()
     assert elsewhere.read_bytes() == b"x"
 
 
 def test_nothing_planted_is_waited_for_or_read_without_end(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, SIZE)
+    cache = BlobCache(tmp_path, SIZE)
     os.mkfifo(tmp_path / CONTENT)
     writer = os.open(tmp_path / CONTENT, os.O_RDWR)
     os.write(writer, b"content")
@@ -154,9 +154,9 @@ def test_nothing_planted_is_waited_for_or_read_without_end(tmp_path: Path) -> No
     os.mkfifo(tmp_path / "used")
     cache.put(b"content")
     assert cache.get(CONTENT) == b"content"
-    (tmp_path / digest_of(b"other")).mkdir()
+    (tmp_path / digest_of_bytes(b"other")).mkdir()
     cache.put(b"other")
-    assert cache.get(digest_of(b"other")) is None
+    assert cache.get(digest_of_bytes(b"other")) is None
 
 
 # A bound
@@ -164,7 +164,7 @@ def test_nothing_planted_is_waited_for_or_read_without_end(tmp_path: Path) -> No
 
 def test_what_was_not_used_for_the_longest_time_goes_first(tmp_path: Path) -> None:
     digests = fill(tmp_path, 16)
-    cache = Cache(tmp_path, SIZE)
+    cache = BlobCache(tmp_path, SIZE)
     assert len(stored(tmp_path)) == 16, "it may be full"
     assert cache.get(digests[0]) is not None
     newest = cache.put(b"one more")
@@ -173,26 +173,26 @@ def test_what_was_not_used_for_the_longest_time_goes_first(tmp_path: Path) -> No
 
 
 def test_it_stays_within_its_size(tmp_path: Path) -> None:
-    cache = Cache(tmp_path, SIZE)
+    cache = BlobCache(tmp_path, SIZE)
     for number in range(100):
         data = bytes([number]) * (number * 997 % SIZE)
         cache.put(data)
         assert on_disk(tmp_path) <= SIZE
-        assert cache.get(digest_of(data)) == data
+        assert cache.get(digest_of_bytes(data)) == data
 
 
 def test_what_is_larger_than_all_of_it_is_not_kept_and_costs_nothing(tmp_path: Path) -> None:
     digests = fill(tmp_path, 16)
-    cache = Cache(tmp_path, SIZE)
+    cache = BlobCache(tmp_path, SIZE)
     cache.put(b"x" * (SIZE + 1))
     assert [file.name for file in stored(tmp_path)] == sorted(digests)
     cache.put(b"x" * SIZE)
-    assert [file.name for file in stored(tmp_path)] == [digest_of(b"x" * SIZE)]
+    assert [file.name for file in stored(tmp_path)] == [digest_of_bytes(b"x" * SIZE)]
 
 
 def test_a_smaller_bound_holds_from_the_next_write_on(tmp_path: Path) -> None:
     fill(tmp_path, 16)
-    Cache(tmp_path, 4 * BLOCK).put(b"one more")
+    BlobCache(tmp_path, 4 * BLOCK).put(b"one more")
     assert on_disk(tmp_path) <= 4 * BLOCK
 
 
@@ -202,14 +202,14 @@ def test_a_count_that_is_lost_is_made_again(tmp_path: Path, said: bytes | None) 
     (tmp_path / "used").unlink()
     if said is not None:
         (tmp_path / "used").write_bytes(said)
-    Cache(tmp_path, SIZE).put(b"one more")
+    BlobCache(tmp_path, SIZE).put(b"one more")
     assert on_disk(tmp_path) == int((tmp_path / "used").read_bytes()) <= SIZE
 
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes").write_bytes(b"x" * SIZE)
     fill(tmp_path, 16)
-    Cache(tmp_path, SIZE).put(b"one more")
+    BlobCache(tmp_path, SIZE).put(b"one more")
     assert (tmp_path / "notes").stat().st_size == SIZE
 
 
@@ -218,22 +218,22 @@ def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_made_costs_time_only(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    cache = Cache(tmp_path / "file" / "cache", SIZE)
+    cache = BlobCache(tmp_path / "file" / "cache", SIZE)
     assert cache.put(b"content") == CONTENT
     assert cache.get(CONTENT) is None
 
 
 def test_a_read_only_directory_is_read_and_costs_time_only(tmp_path: Path) -> None:
     directory = tmp_path / "cache"
-    Cache(directory, SIZE).put(b"content")
+    BlobCache(directory, SIZE).put(b"content")
     (directory / CONTENT).chmod(0o444)
     directory.chmod(0o555)
     tmp_path.chmod(0o755)  # whoever runs the tests as root goes on as nobody
     script = (
         "os.chdir(sys.argv[1])\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"
-        "cache = Cache(Path('cache'), 65536)\n"
-        "assert cache.get(digest_of(b'content')) == b'content'\n"
+        "cache = BlobCache(Path('cache'), 65536)\n"
+        "assert cache.get(digest_of_bytes(b'content')) == b'content'\n"
         "assert cache.get(cache.put(b'other')) is None\n"
     )
     try:
@@ -245,7 +245,7 @@ def test_a_read_only_directory_is_read_and_costs_time_only(tmp_path: Path) -> No
 
 def test_a_disk_that_fills_up_while_writing_costs_time_only(tmp_path: Path) -> None:
     script = (
-        "cache = Cache(Path(sys.argv[1]), 65536)\n"
+        "cache = BlobCache(Path(sys.argv[1]), 65536)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, resource.RLIM_INFINITY))\n"
         "assert cache.get(cache.put(b'x' * 20_000)) is None\n"
         "assert cache.get(cache.put(b'content')) == b'content'\n"
@@ -261,7 +261,7 @@ def test_a_disk_that_fills_up_while_writing_costs_time_only(tmp_path: Path) -> N
 
 def test_processes_write_and_evict_at_once(tmp_path: Path) -> None:
     script = (
-        "cache, known = Cache(Path(sys.argv[1]), 65536), {}\n"
+        "cache, known = BlobCache(Path(sys.argv[1]), 65536), {}\n"
         "for number in range(300):\n"
         "    data = f'{number % 50} {int(sys.argv[2]) % 2} '.encode() * (number * 37 % 900)\n"
         "    known[cache.put(data)] = data\n"
@@ -283,13 +283,13 @@ def test_processes_write_and_evict_at_once(tmp_path: Path) -> None:
     assert on_disk(tmp_path) <= int((tmp_path / "used").read_bytes())
     assert not (tmp_path / "new").exists()
     for file in stored(tmp_path):
-        assert digest_of(file.read_bytes()) == file.name
+        assert digest_of_bytes(file.read_bytes()) == file.name
 
 
 def test_a_writer_that_was_stopped_is_not_waited_for_forever(tmp_path: Path) -> None:
     lock = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    cache = Cache(tmp_path, SIZE)
+    cache = BlobCache(tmp_path, SIZE)
     assert cache.get(cache.put(b"content")) is None
     os.close(lock)
     assert cache.get(cache.put(b"content")) == b"content"
@@ -309,10 +309,10 @@ def test_a_writer_killed_anywhere_leaves_a_cache_that_works(tmp_path: Path) -> N
     left = set()
     for point in points:
         directory = tmp_path / str(point)
-        left.add((len(stored(directory)), (directory / "new").exists(), (directory / digest_of(b"last")).exists()))
+        left.add((len(stored(directory)), (directory / "new").exists(), (directory / digest_of_bytes(b"last")).exists()))
         assert on_disk(directory) <= SIZE
-        cache = Cache(directory, SIZE)
-        for digest in (*digests, digest_of(b"last")):
+        cache = BlobCache(directory, SIZE)
+        for digest in (*digests, digest_of_bytes(b"last")):
             assert (cache.get(digest) is None) == (not (directory / digest).exists()), "nothing there is wrong"
         assert cache.get(cache.put(b"next")) == b"next"
         assert on_disk(directory) <= int((directory / "used").read_bytes()) <= SIZE

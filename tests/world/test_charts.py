@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.model.faults import Corrupt, Missing
+from reconciler.model.faults import IntegrityError, NotFoundError
 from reconciler.world import charts
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_what_is_packed_is_read_back(folder: Path) -> None:
     empty = ("values.yaml", "b.txt", "README.md", "a.txt")
-    assert charts.read(charts.pack(folder, "shop")) == {
+    assert charts.read_archive(charts.pack_chart(folder, "shop")) == {
         **{f"{place}{name}": b"" for place in ("", "templates/") for name in empty},
         "Chart.yaml": b"name: shop\n",
         "templates/deployment.yaml": b"kind: Deployment\n",
@@ -62,46 +62,46 @@ def test_what_is_packed_is_read_back(folder: Path) -> None:
 
 
 def test_packing_depends_on_names_and_contents_only(folder: Path) -> None:
-    before = charts.pack(folder, "shop")
+    before = charts.pack_chart(folder, "shop")
     os.utime(folder / "Chart.yaml", (1, 1))
     (folder / "Chart.yaml").chmod(0o600)
     (folder / "Chart.yaml").rename(folder / "x")
     (folder / "x").rename(folder / "Chart.yaml")
-    assert charts.pack(folder, "shop") == before
+    assert charts.pack_chart(folder, "shop") == before
     with tarfile.open(fileobj=io.BytesIO(before)) as tar:
         assert {(m.mtime, m.uid, m.gid, m.uname, m.gname, m.mode) for m in tar} == {(0, 0, 0, "", "", 0o644)}
     assert before[4:8] == bytes(4), "no time in the gzip header"
     with tarfile.open(fileobj=io.BytesIO(before)) as tar:
         assert tar.getnames() == sorted(tar.getnames())
     (folder / "Chart.yaml").write_bytes(b"name: shop2\n")
-    assert charts.pack(folder, "shop") != before
+    assert charts.pack_chart(folder, "shop") != before
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "Chart.yaml", "nowhere", "templates"])
 def test_a_symlink_is_not_packed(folder: Path, target: str) -> None:
     (folder / "templates" / "link").symlink_to(target)
-    with pytest.raises(Corrupt, match="link is no regular file"):
-        charts.pack(folder, "shop")
+    with pytest.raises(IntegrityError, match="link is no regular file"):
+        charts.pack_chart(folder, "shop")
 
 
 def test_a_pipe_is_not_packed(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
-    with pytest.raises(Corrupt, match="pipe is no regular file"):
-        charts.pack(folder, "shop")
+    with pytest.raises(IntegrityError, match="pipe is no regular file"):
+        charts.pack_chart(folder, "shop")
 
 
 def test_a_chart_that_is_too_large_or_missing_is_not_packed(folder: Path, tmp_path: Path) -> None:
     with (folder / "large").open("wb") as large:
         large.truncate(charts.UNPACKED_LIMIT)
-    with pytest.raises(Corrupt, match="larger than"):
-        charts.pack(folder, "shop")
-    with pytest.raises(Missing):
-        charts.pack(tmp_path / "nowhere", "shop")
+    with pytest.raises(IntegrityError, match="larger than"):
+        charts.pack_chart(folder, "shop")
+    with pytest.raises(NotFoundError):
+        charts.pack_chart(tmp_path / "nowhere", "shop")
 
 
 def test_directories_in_an_archive_are_no_files() -> None:
     with_folders = archive(member("shop", kind=tarfile.DIRTYPE), CHART, member("shop/crds", kind=tarfile.DIRTYPE))
-    assert charts.read(with_folders) == {"Chart.yaml": b"name: shop\n"}
+    assert charts.read_archive(with_folders) == {"Chart.yaml": b"name: shop\n"}
 
 
 @pytest.mark.parametrize(
@@ -124,16 +124,16 @@ def test_directories_in_an_archive_are_no_files() -> None:
     ids=lambda bad: f"{bad[0].type.decode()} {bad[0].name}",
 )
 def test_an_archive_with_anything_but_plain_files_in_one_folder_is_refused(bad: tuple[tarfile.TarInfo, bytes]) -> None:
-    assert charts.read(archive(CHART))
-    with pytest.raises(Corrupt):
-        charts.read(archive(CHART, bad))
-    with pytest.raises(Corrupt):
-        charts.read(archive(bad, CHART))
+    assert charts.read_archive(archive(CHART))
+    with pytest.raises(IntegrityError):
+        charts.read_archive(archive(CHART, bad))
+    with pytest.raises(IntegrityError):
+        charts.read_archive(archive(bad, CHART))
 
 
 def test_an_archive_of_absolute_names_is_refused() -> None:
-    with pytest.raises(Corrupt, match="leads out"):
-        charts.read(archive(member("/Chart.yaml", b"x"), member("/templates/x.yaml", b"x")))
+    with pytest.raises(IntegrityError, match="leads out"):
+        charts.read_archive(archive(member("/Chart.yaml", b"x"), member("/templates/x.yaml", b"x")))
 
 
 def test_a_sparse_file_cannot_claim_to_be_huge() -> None:
@@ -148,15 +148,15 @@ def test_a_sparse_file_cannot_claim_to_be_huge() -> None:
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
         tar.addfile(CHART[0], io.BytesIO(CHART[1]))
         tar.addfile(sparse[0], io.BytesIO(b""))
-    with pytest.raises(Corrupt, match="no plain file"):
-        charts.read(gzip.compress(raw.getvalue()))
+    with pytest.raises(IntegrityError, match="no plain file"):
+        charts.read_archive(gzip.compress(raw.getvalue()))
 
 
 def test_a_gzip_bomb_ends_at_the_limit() -> None:
     bomb = gzip.compress(b"\0" * (256 << 20), compresslevel=1)
     tracemalloc.start()
-    with pytest.raises(Corrupt, match="unpacks to more than 1048576 bytes"):
-        charts.read(bomb, limit=1 << 20)
+    with pytest.raises(IntegrityError, match="unpacks to more than 1048576 bytes"):
+        charts.read_archive(bomb, limit=1 << 20)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 8 << 20
@@ -165,34 +165,34 @@ def test_a_gzip_bomb_ends_at_the_limit() -> None:
 def test_an_archive_at_the_limit_is_read() -> None:
     whole = archive(CHART)
     size = len(gzip.decompress(whole))
-    assert charts.read(whole, limit=size)
-    with pytest.raises(Corrupt):
-        charts.read(whole, limit=size - 1)
+    assert charts.read_archive(whole, limit=size)
+    with pytest.raises(IntegrityError):
+        charts.read_archive(whole, limit=size - 1)
 
 
 @pytest.mark.parametrize("cut", [1, 8, 20, 60])
 def test_a_truncated_archive_is_refused(cut: int) -> None:
-    with pytest.raises(Corrupt):
-        charts.read(archive(CHART)[:-cut])
+    with pytest.raises(IntegrityError):
+        charts.read_archive(archive(CHART)[:-cut])
 
 
 @pytest.mark.parametrize("extra", [b"x", gzip.compress(b"second"), archive(member("shop/more", b"x"))])
 def test_nothing_may_follow_the_archive(extra: bytes) -> None:
-    with pytest.raises(Corrupt, match="something follows"):
-        charts.read(archive(CHART) + extra)
+    with pytest.raises(IntegrityError, match="something follows"):
+        charts.read_archive(archive(CHART) + extra)
 
 
 def test_a_broken_header_is_not_taken_for_the_end() -> None:
     raw = bytearray(gzip.decompress(archive(CHART, member("shop/values.yaml", b"a: 1\n"))))
     raw[1024] ^= 0xFF  # the first byte of the second header
-    with pytest.raises(Corrupt, match="damaged in the middle"):
-        charts.read(gzip.compress(bytes(raw)))
+    with pytest.raises(IntegrityError, match="damaged in the middle"):
+        charts.read_archive(gzip.compress(bytes(raw)))
 
 
 @pytest.mark.parametrize("data", [b"", b"text", gzip.compress(b""), gzip.compress(b"text" * 500), archive()])
 def test_what_is_no_chart_is_refused(data: bytes) -> None:
-    with pytest.raises(Corrupt):
-        charts.read(data)
+    with pytest.raises(IntegrityError):
+        charts.read_archive(data)
 
 
 # Charts inside
@@ -210,7 +210,7 @@ def test_archives_of_dependencies_are_opened_wherever_helm_opens_them() -> None:
         member("shop/charts/ui/files/data.tgz", b"not opened"),
         member("shop/files/data.tgz", b"not opened"),
     )
-    assert charts.read(outer) == {
+    assert charts.read_archive(outer) == {
         "Chart.yaml": b"name: shop\n",
         "charts/db-1.0.0.tgz/Chart.yaml": b"name: db\n",
         "charts/db-1.0.0.tgz/charts/mq-2.0.0.tgz/Chart.yaml": b"name: mq\n",
@@ -225,22 +225,22 @@ def test_archives_of_dependencies_are_opened_wherever_helm_opens_them() -> None:
 def test_charts_inside_count_towards_the_same_limit() -> None:
     inner = archive(member("db/Chart.yaml", b"name: db\n"), member("db/big", bytes(60_000)))
     many = [member(f"shop/charts/db{number}.tgz", inner) for number in range(4)]
-    assert len(charts.read(archive(CHART, *many), limit=400_000)) == 9
-    with pytest.raises(Corrupt, match="unpacks to more than"):
-        charts.read(archive(CHART, *many), limit=200_000)
+    assert len(charts.read_archive(archive(CHART, *many), limit=400_000)) == 9
+    with pytest.raises(IntegrityError, match="unpacks to more than"):
+        charts.read_archive(archive(CHART, *many), limit=200_000)
 
 
 def test_a_chart_inside_is_trusted_no_more_than_the_outer_one() -> None:
     inner = archive(member("db/../../etc/passwd", b"x"))
-    with pytest.raises(Corrupt, match="leads out of it"):
-        charts.read(archive(CHART, member("shop/charts/db.tgz", inner)))
-    with pytest.raises(Corrupt, match="no gzip file"):
-        charts.read(archive(CHART, member("shop/charts/db.tgz", b"no archive")))
+    with pytest.raises(IntegrityError, match="leads out of it"):
+        charts.read_archive(archive(CHART, member("shop/charts/db.tgz", inner)))
+    with pytest.raises(IntegrityError, match="no gzip file"):
+        charts.read_archive(archive(CHART, member("shop/charts/db.tgz", b"no archive")))
 
 
 def test_charts_inside_charts_for_ever_end() -> None:
     one = archive(CHART)
-    for _ in range(charts.MAX_NESTED + 1):
+    for _ in range(charts.MAX_CHART_DEPTH + 1):
         one = archive(CHART, member("shop/charts/shop.tgz", one))
-    with pytest.raises(Corrupt, match="more than 8 deep"):
-        charts.read(one)
+    with pytest.raises(IntegrityError, match="more than 8 deep"):
+        charts.read_archive(one)

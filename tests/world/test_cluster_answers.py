@@ -12,29 +12,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from urllib3.response import HTTPResponse
 
-from reconciler.model.faults import Denied, Missing, Unavailable
-from reconciler.world.cluster.api import MAX_RELEASES, PAGE, ClusterClient
-from reconciler.world.cluster.observer import Observer
-from reconciler.world.cluster.stream import MAX_LINE, changes, read
+from reconciler.model.faults import AccessDeniedError, NotFoundError, UnavailableError
+from reconciler.world.cluster.api import LIST_PAGE_SIZE, MAX_RELEASES, ClusterClient
+from reconciler.world.cluster.observer import Informer
+from reconciler.world.cluster.stream import MAX_LINE, read_body, watch_events
 from reconciler.world.documents import dump
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.world.cluster.kept import Change
+    from reconciler.world.cluster.kept import WatchEvent
 
 
 def item(name: str = "web", version: str = "7") -> dict[str, Any]:
     return {"metadata": {"namespace": "ns", "name": name, "resourceVersion": version}}
 
 
-def told(*pieces: bytes) -> list[list[Change]]:
+def told(*pieces: bytes) -> list[list[WatchEvent]]:
     class Pieces(HTTPResponse):
         def stream(self, *_: Any, **__: Any) -> Any:
             yield from pieces
 
-    return list(changes(Pieces(io.BytesIO(), preload_content=False), "ctx"))
+    return list(watch_events(Pieces(io.BytesIO(), preload_content=False), "ctx"))
 
 
 def event(kind: str, what: Any) -> bytes:
@@ -53,7 +53,14 @@ def test_events_are_told_as_they_come_whatever_pieces_they_come_in() -> None:
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(410, Unavailable), (500, Unavailable), (403, Denied), (404, Missing), (0, Unavailable), ("x", Unavailable)],
+    [
+        (410, UnavailableError),
+        (500, UnavailableError),
+        (403, AccessDeniedError),
+        (404, NotFoundError),
+        (0, UnavailableError),
+        ("x", UnavailableError),
+    ],
 )
 def test_an_error_inside_the_stream_is_what_it_would_be_outside(status: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind):
@@ -61,7 +68,7 @@ def test_an_error_inside_the_stream_is_what_it_would_be_outside(status: Any, kin
 
 
 def test_a_servers_words_for_a_status_are_not_repeated() -> None:
-    with pytest.raises(Denied, match=r"\(403 Forbidden\)"):
+    with pytest.raises(AccessDeniedError, match=r"\(403 Forbidden\)"):
         told(event("ERROR", {"code": 403, "reason": "Bearer canary", "message": "Bearer canary"}))
 
 
@@ -83,32 +90,32 @@ def test_a_servers_words_for_a_status_are_not_repeated() -> None:
     ],
 )
 def test_an_event_that_makes_no_sense_ends_the_watch(line: bytes) -> None:
-    with pytest.raises(Unavailable, match="not understood"):
+    with pytest.raises(UnavailableError, match="not understood"):
         told(event("ADDED", item()), line + b"\n")
 
 
 def test_what_a_server_calls_its_error_is_not_quoted_at_length() -> None:
-    with pytest.raises(Unavailable) as fault:
+    with pytest.raises(UnavailableError) as fault:
         told(event("ERROR", {"code": 500, "reason": "x" * 1_000_000}))
     assert len(fault.value.message) < 300
 
 
 def test_an_event_without_end_ends_the_watch() -> None:
-    with pytest.raises(Unavailable, match="more than"):
+    with pytest.raises(UnavailableError, match="more than"):
         told(*[b"x" * (1 << 20)] * 9)
     assert MAX_LINE < 9 << 20
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_an_answer_that_is_no_json_is_not_understood(body: bytes) -> None:
-    with pytest.raises(Unavailable, match="not understood"):
-        read(HTTPResponse(io.BytesIO(body), preload_content=False), "ctx")
+    with pytest.raises(UnavailableError, match="not understood"):
+        read_body(HTTPResponse(io.BytesIO(body), preload_content=False), "ctx")
 
 
 def test_an_answer_that_is_too_long_is_not_read() -> None:
     body = io.BytesIO(b"x" * 1000)
-    with pytest.raises(Unavailable, match="more than 100 bytes"):
-        read(HTTPResponse(body, preload_content=False), "ctx", most=100)
+    with pytest.raises(UnavailableError, match="more than 100 bytes"):
+        read_body(HTTPResponse(body, preload_content=False), "ctx", most=100)
 
 
 def kubeconfig(host: str) -> bytes:
@@ -130,7 +137,7 @@ def listing(script: Callable[[Request], Reply]) -> tuple[Any, list[Request]]:
     with HostileRegistry(script) as server, closing(ClusterClient(kubeconfig(server.host), "ctx")) as cluster:
         try:
             return cluster.releases(), server.requests
-        except (Unavailable, Denied, Missing) as fault:
+        except (UnavailableError, AccessDeniedError, NotFoundError) as fault:
             return fault, server.requests
 
 
@@ -160,15 +167,15 @@ def test_a_list_is_all_its_pages_and_the_version_of_the_last() -> None:
 )
 def test_a_list_that_is_none_is_no_list(reply: Reply) -> None:
     fault, requests = listing(lambda _: reply)
-    assert isinstance(fault, Unavailable)
+    assert isinstance(fault, UnavailableError)
     assert "ctx" in fault.message
     assert len(requests) == 1  # nothing tries again by itself
 
 
 def test_pages_without_end_are_not_read_for_ever() -> None:
     fault, requests = listing(lambda _: page(more="t"))
-    assert isinstance(fault, Unavailable)
-    assert len(requests) == MAX_RELEASES // PAGE
+    assert isinstance(fault, UnavailableError)
+    assert len(requests) == MAX_RELEASES // LIST_PAGE_SIZE
 
 
 def test_stopping_does_not_wait_for_an_answer_that_is_being_read() -> None:
@@ -179,7 +186,7 @@ def test_stopping_does_not_wait_for_an_answer_that_is_being_read() -> None:
         return Reply(body=page(item()).body, pause=30, pieces=2)
 
     with HostileRegistry(slow) as server:
-        observer = Observer(kubeconfig(server.host), "ctx", stale_after=60, allow_exec=False, on_change=lambda: None)
+        observer = Informer(kubeconfig(server.host), "ctx", stale_after=60, allow_exec=False, on_change=lambda: None)
         assert begun.wait(5)
         time.sleep(0.2)
         began = time.monotonic()
@@ -191,7 +198,7 @@ def test_stopping_does_not_wait_for_an_answer_that_is_being_read() -> None:
 def test_nobody_is_told_after_the_end() -> None:
     told_at: list[float] = []
     with HostileRegistry(lambda _: Reply(status=500)) as server:
-        observer = Observer(
+        observer = Informer(
             kubeconfig(server.host),
             "ctx",
             stale_after=60,

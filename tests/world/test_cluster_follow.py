@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.model.faults import Denied, Fault, Missing, Unavailable
-from reconciler.world.cluster.follow import CALM, LONGEST_PAUSE, Follower
-from reconciler.world.cluster.kept import Change, Releases
-from reconciler.world.cluster.sight import Sight
+from reconciler.model.faults import AccessDeniedError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.world.cluster.follow import MAX_BACKOFF, STABLE_AFTER, Reflector
+from reconciler.world.cluster.kept import Releases, WatchEvent
+from reconciler.world.cluster.sight import ReleaseStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,9 @@ WINDOW = 20
 class Scripted:
     """An API that does as it is told, on a clock of its own; `calls` are what it was asked, with the moment."""
 
-    def __init__(self, *, windows: float = WINDOW, lists: Fault | None = None, watches: Fault | None = None) -> None:
+    def __init__(
+        self, *, windows: float = WINDOW, lists: ReconcilerError | None = None, watches: ReconcilerError | None = None
+    ) -> None:
         self.now = 0.0
         self.calls: list[tuple[float, str]] = []
         self.windows = windows
@@ -29,9 +31,9 @@ class Scripted:
         self.watches = watches
         self.wakes = 0
         self.until = 0.0
-        self.changes: Callable[[], list[Change]] = list
-        self.sight = Sight(0.0)
-        self.follower = Follower(
+        self.changes: Callable[[], list[WatchEvent]] = list
+        self.sight = ReleaseStore(0.0)
+        self.follower = Reflector(
             lambda: self,
             self.sight,
             context="ctx",
@@ -48,18 +50,18 @@ class Scripted:
         self.asked("list", self.lists)
         return {("ns", "a"): {}}, "1"
 
-    def watch(self, version: str, seconds: int) -> Iterator[list[Change]]:
+    def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
         self.asked(f"watch from {version} for {seconds} s", self.watches)
         return self.stream()
 
-    def stream(self) -> Iterator[list[Change]]:
+    def stream(self) -> Iterator[list[WatchEvent]]:
         yield self.changes()
         self.now += self.windows
 
     def confirm(self) -> None:
         self.asked("confirm", None)
 
-    def asked(self, what: str, fault: Fault | None) -> None:
+    def asked(self, what: str, fault: ReconcilerError | None) -> None:
         self.now += 0.001
         self.calls.append((self.now, what))
         if fault is not None:
@@ -74,7 +76,7 @@ class Scripted:
     def run(self, seconds: float) -> list[str]:
         self.until = self.now + seconds
         while self.now < self.until:
-            pause = self.follower.attempt()
+            pause = self.follower.run_once()
             self.now += pause
         return [what for _, what in self.calls]
 
@@ -92,7 +94,7 @@ def test_what_is_seen_of_a_settled_cluster_is_never_older_than_a_window() -> Non
     api = Scripted()
     oldest = 0.0
 
-    def look() -> list[Change]:
+    def look() -> list[WatchEvent]:
         nonlocal oldest
         oldest = max(oldest, api.sight.observe(("ns", "a"), api.now + WINDOW).age)
         return []
@@ -104,7 +106,7 @@ def test_what_is_seen_of_a_settled_cluster_is_never_older_than_a_window() -> Non
 
 def test_a_watch_goes_on_from_the_last_thing_it_told() -> None:
     api = Scripted()
-    told = iter([[Change("5", ("ns", "a"), {"n": 1}), Change("6", ("ns", "a"), None)], [], [Change("9")]])
+    told = iter([[WatchEvent("5", ("ns", "a"), {"n": 1}), WatchEvent("6", ("ns", "a"), None)], [], [WatchEvent("9")]])
     api.changes = lambda: next(told, [])
     assert [c for c in api.run(70) if c.startswith("watch")] == [f"watch from {v} for 20 s" for v in (1, 6, 6, 9)]
     assert api.wakes == 2  # the list, and one burst
@@ -112,7 +114,7 @@ def test_a_watch_goes_on_from_the_last_thing_it_told() -> None:
 
 def test_news_that_say_what_is_known_wake_nobody() -> None:
     api = Scripted()
-    api.changes = lambda: [Change("5", ("ns", "a"), {}), Change("6", ("ns", "gone"), None), Change("7")]
+    api.changes = lambda: [WatchEvent("5", ("ns", "a"), {}), WatchEvent("6", ("ns", "gone"), None), WatchEvent("7")]
     api.run(100)
     assert api.wakes == 1
 
@@ -120,11 +122,11 @@ def test_news_that_say_what_is_known_wake_nobody() -> None:
 @pytest.mark.parametrize(
     "api",
     [
-        Scripted(lists=Unavailable("refused")),
-        Scripted(lists=Denied("401")),
-        Scripted(lists=Missing("404")),
-        Scripted(watches=Denied("403")),
-        Scripted(watches=Unavailable("410")),
+        Scripted(lists=UnavailableError("refused")),
+        Scripted(lists=AccessDeniedError("401")),
+        Scripted(lists=NotFoundError("404")),
+        Scripted(watches=AccessDeniedError("403")),
+        Scripted(watches=UnavailableError("410")),
         Scripted(windows=0.0),  # it agrees to a watch and ends it at once
     ],
     ids=["silent", "denied", "no API", "may not watch", "410 for ever", "ends at once"],
@@ -134,18 +136,18 @@ def test_a_cluster_that_fails_is_never_asked_in_a_hot_loop_and_soon_enough(api: 
     moments = [at for at, what in api.calls if what == "list"]
     gaps = [after - before for before, after in pairwise(moments)]
     assert gaps[:4] == pytest.approx([0.5, 1.0, 2.0, 4.0], abs=0.01)
-    assert set(map(round, gaps[4:])) == {round(LONGEST_PAUSE)}
+    assert set(map(round, gaps[4:])) == {round(MAX_BACKOFF)}
     assert api.wakes <= (len(moments) if api.windows == 0 else 1)
 
 
 def test_pauses_begin_anew_after_it_went_well() -> None:
-    api = Scripted(windows=CALM)  # something cuts each watch, but not at once
-    assert api.run(100).count("list") > 100 / (CALM + 1)
+    api = Scripted(windows=STABLE_AFTER)  # something cuts each watch, but not at once
+    assert api.run(100).count("list") > 100 / (STABLE_AFTER + 1)
 
 
 def test_a_server_that_tells_more_than_can_be_kept_is_left() -> None:
     api = Scripted()
-    api.changes = lambda: [Change("5", ("ns", str(n)), {}) for n in range(50_001)]
+    api.changes = lambda: [WatchEvent("5", ("ns", str(n)), {}) for n in range(50_001)]
     api.run(0.4)
     assert [what for _, what in api.calls] == ["list", "watch from 1 for 20 s"]
 
@@ -153,7 +155,7 @@ def test_a_server_that_tells_more_than_can_be_kept_is_left() -> None:
 def test_a_server_that_does_not_end_a_window_is_left() -> None:
     api = Scripted()
 
-    def endless() -> Iterator[list[Change]]:
+    def endless() -> Iterator[list[WatchEvent]]:
         while True:
             api.now += 1
             yield []

@@ -1,7 +1,7 @@
 """Whatever a cluster's API does, what is shown of it was true at a moment no older than the age that is told.
 
-The real protocol (`follow`) and the real `Sight` are driven by scripts of changes, time and faults. The API is played by a world
-that keeps its whole history, so that every observation can be held against what was true and when.
+The real protocol (`follow`) and the real `ReleaseStore` are driven by scripts of changes, time and faults. The API is played by
+a world that keeps its whole history, so that every observation can be held against what was true and when.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
-from reconciler.world.cluster.follow import Follower
-from reconciler.world.cluster.kept import Change, Key, Release, Releases
-from reconciler.world.cluster.sight import Sight
+from reconciler.model.faults import AccessDeniedError, ConfigurationError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.world.cluster.follow import Reflector
+from reconciler.world.cluster.kept import Key, ReleaseObject, Releases, WatchEvent
+from reconciler.world.cluster.sight import ReleaseStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,13 @@ CHANGES = st.one_of(
     st.tuples(st.just("compact"), st.none()),
 )
 # How the next call, or the next piece of a stream, comes out.
-FAULTS = (Denied("401"), Missing("404"), Misconfigured("exec"), Unavailable("cut"), RuntimeError("odd"))
+FAULTS = (
+    AccessDeniedError("401"),
+    NotFoundError("404"),
+    ConfigurationError("exec"),
+    UnavailableError("cut"),
+    RuntimeError("odd"),
+)
 OUTCOMES = st.sampled_from(
     [
         *[("answer", "now")] * 4,
@@ -54,17 +60,17 @@ class World:
     compacted: int = 0
     exhausted: bool = False
     truth: Releases = field(default_factory=dict)
-    log: list[tuple[float, int, Key, Release | None]] = field(default_factory=list)
+    log: list[tuple[float, int, Key, ReleaseObject | None]] = field(default_factory=list)
     answered: float = 1000.0
     pending: Releases | None = None
     told: Releases | None = None
     refused: bool = False
     admitted: bool = False
     looked: list[Any] = field(default_factory=list)
-    sight: Sight = field(init=False)
+    sight: ReleaseStore = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sight = Sight(self.now)
+        self.sight = ReleaseStore(self.now)
         self.looked = self.look()
 
     # What `follow` sees.
@@ -80,7 +86,7 @@ class World:
         self.pending, version = (before, version) if how == "as it was when asked" else (dict(self.truth), self.version)
         return dict(self.pending), str(version)
 
-    def watch(self, version: str, seconds: int) -> Iterator[list[Change]]:
+    def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
         self.outcome()
         self.answered = self.now
         if int(version) < self.compacted:  # as real servers do: agreed to, and told inside the stream
@@ -106,12 +112,12 @@ class World:
         if self.pending is not None:
             self.told, self.pending, self.refused = self.pending, None, False
 
-    def gone(self) -> Iterator[list[Change]]:
+    def gone(self) -> Iterator[list[WatchEvent]]:
         self.check()
-        raise Unavailable("410")
+        raise UnavailableError("410")
         yield []
 
-    def stream(self, version: int, end: float) -> Iterator[list[Change]]:
+    def stream(self, version: int, end: float) -> Iterator[list[WatchEvent]]:
         while True:
             how = self.outcome(streaming=True)
             due = [(v, key, release) for t, v, key, release in self.log if v > version and t <= end]
@@ -124,19 +130,19 @@ class World:
                 version = max([version, *(v for v, _, _ in due[:1])])
             elif how == "bookmark" and not due:
                 version = self.version
-                yield [Change(str(version))]
+                yield [WatchEvent(str(version))]
             else:
                 yield []
             if over:
                 self.check()
                 return
 
-    def tell(self, due: list[tuple[int, Key, Release | None]]) -> list[Change]:
+    def tell(self, due: list[tuple[int, Key, ReleaseObject | None]]) -> list[WatchEvent]:
         self.answered = self.now
         assert self.told is not None
         for _, key, release in due:
             self.told.pop(key, None) if release is None else self.told.update({key: release})
-        return [Change(str(v), key, release) for v, key, release in due]
+        return [WatchEvent(str(v), key, release) for v, key, release in due]
 
     def outcome(self, *, streaming: bool = False) -> str:
         """Let the world go on until it is clear how the call comes out."""
@@ -149,7 +155,7 @@ class World:
             self.step(kind, what)
             self.check()
         self.exhausted = True
-        raise Unavailable("the script is at its end")
+        raise UnavailableError("the script is at its end")
 
     def step(self, kind: str, what: Any) -> None:
         if kind == "wait":
@@ -161,15 +167,17 @@ class World:
         elif kind == "drop" and what in self.truth:
             self.change(what, None)
 
-    def change(self, key: Key, release: Release | None) -> None:
+    def change(self, key: Key, release: ReleaseObject | None) -> None:
         self.version += 1
         self.log.append((self.now, self.version, key, release))
         self.truth.pop(key, None) if release is None else self.truth.update({key: release})
 
     def fail(self, fault: Exception) -> None:
         self.pending = None
-        if isinstance(fault, Fault) and not isinstance(fault, Unavailable):
-            if not isinstance(fault, Denied) or not self.admitted:  # else the next client has to try its credentials first
+        if isinstance(fault, ReconcilerError) and not isinstance(fault, UnavailableError):
+            if (
+                not isinstance(fault, AccessDeniedError) or not self.admitted
+            ):  # else the next client has to try its credentials first
                 self.refused, self.told = True, None
             self.admitted = False
         raise fault
@@ -196,15 +204,15 @@ class World:
             assert (seen.failure, seen.listed, seen.release) == (None, True, self.told.get(key))
             assert self.was_so(key, seen.release, self.now - seen.age), "this was not true so lately"
 
-    def was_so(self, key: Key, release: Release | None, since: float) -> bool:
+    def was_so(self, key: Key, release: ReleaseObject | None, since: float) -> bool:
         """Whether something was true at any moment since."""
         changes = [(0.0, None), *((t, r) for t, _, k, r in self.log if k == key)]
         ends = [t for t, _ in changes[1:]] + [self.now]
         return any(r == release and end >= since for (_, r), end in zip(changes, ends, strict=True))
 
 
-def follower(world: World) -> Follower:
-    return Follower(
+def follower(world: World) -> Reflector:
+    return Reflector(
         world.connect,
         world.sight,
         context="ctx",
@@ -219,9 +227,9 @@ OK: Step = ("answer", "now")
 TELL: Step = ("stream", "tell")
 PUT: Step = ("put", KEYS[0])
 DROP: Step = ("drop", KEYS[0])
-CUT: Step = ("fault", Unavailable("cut"))
-DENIED: Step = ("fault", Denied("403"))
-MISSING: Step = ("fault", Missing("404"))
+CUT: Step = ("fault", UnavailableError("cut"))
+DENIED: Step = ("fault", AccessDeniedError("403"))
+MISSING: Step = ("fault", NotFoundError("404"))
 WHOLE: Step = ("wait", 20.25)
 
 
@@ -244,29 +252,31 @@ def test_what_is_shown_was_true_no_longer_ago_than_is_told(script: list[Step]) -
     world = World(iter(script))
     follow = follower(world)
     while not world.exhausted:
-        pause = follow.attempt()
+        pause = follow.run_once()
         assert 0.5 <= pause <= 5.0
         world.now += pause
         world.check()
     world.exhausted, world.script = False, iter([OK, OK, TELL])  # and now nothing goes wrong for once
-    follow.attempt()
+    follow.run_once()
     assert world.look() == [(None, True, world.truth.get(key)) for key in KEYS]
 
 
-@pytest.mark.parametrize("fault", [Denied("401"), Missing("404"), Misconfigured("exec")])
-def test_what_was_seen_before_a_refusal_is_not_shown_after_it(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [AccessDeniedError("401"), NotFoundError("404"), ConfigurationError("exec")])
+def test_what_was_seen_before_a_refusal_is_not_shown_after_it(fault: ReconcilerError) -> None:
     world = World(iter([PUT, OK, OK, TELL, ("fault", fault), ("fault", fault)]))
     follow = follower(world)
-    follow.attempt()
-    follow.attempt()
+    follow.run_once()
+    follow.run_once()
     assert [o[1:] for o in world.look()] == [(False, None)] * 3
 
 
 def test_silence_is_told_once_and_not_again_in_other_words() -> None:
-    world = World(iter([("fault", Unavailable("refused")), ("fault", Unavailable("timed out")), ("fault", RuntimeError())]))
+    world = World(
+        iter([("fault", UnavailableError("refused")), ("fault", UnavailableError("timed out")), ("fault", RuntimeError())])
+    )
     follow = follower(world)
     for _ in range(3):
-        follow.attempt()
+        follow.run_once()
         failure = world.sight.observe(KEYS[0], world.now).failure
         assert failure is not None
         assert (failure.reason, failure.message) == ("WatchFailed", "refused")
@@ -276,7 +286,7 @@ def test_silence_makes_what_was_seen_older_and_nothing_else() -> None:
     world = World(iter([PUT, OK, OK, TELL, *[CUT] * 5]))
     follow = follower(world)
     for _ in range(5):
-        follow.attempt()
+        follow.run_once()
         world.now += 20
     seen = world.sight.observe(KEYS[0], world.now)
     assert (seen.failure, seen.listed, seen.release, seen.age) == (None, True, {"version": 1}, 100.0)

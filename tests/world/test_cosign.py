@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from reconciler.model.faults import Misconfigured, Unavailable
+from reconciler.model.faults import ConfigurationError, UnavailableError
 from reconciler.model.trust import Signer
 from reconciler.world.cosign import Cosign
 from tests.signers import CertificateAuthority, Holder
@@ -30,7 +30,7 @@ def program(tmp_path: Path, script: str, version: str = VERSION) -> Path:
 
 
 def test_a_missing_program_says_so(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="there is no cosign at"):
+    with pytest.raises(ConfigurationError, match="there is no cosign at"):
         Cosign(tmp_path / "cosign").verify_bundle(b"{}", DIGEST, SIGNER)
 
 
@@ -38,7 +38,7 @@ def test_a_program_that_cannot_run_says_so(tmp_path: Path) -> None:
     path = tmp_path / "cosign"
     path.write_bytes(b"\x7fELF of another kind")
     path.chmod(0o755)
-    with pytest.raises(Misconfigured, match="is no program that runs here") as caught:
+    with pytest.raises(ConfigurationError, match="is no program that runs here") as caught:
         Cosign(path).version()
     assert "Traceback" not in str(caught.value)
 
@@ -51,7 +51,7 @@ def test_an_old_program_is_not_asked(tmp_path: Path, says: str, message: str) ->
     path = program(
         tmp_path, f"> {asked}", version=f'if [ "$1" = version ]; then echo \'{{"gitVersion": "{says}"}}\'; exit 0; fi\n'
     )
-    with pytest.raises(Misconfigured, match=message):
+    with pytest.raises(ConfigurationError, match=message):
         Cosign(path).verify_bundle(b"{}", DIGEST, SIGNER)
     assert not asked.exists()
 
@@ -73,7 +73,7 @@ def test_the_exit_code_is_zero_or_it_is_not(tmp_path: Path, code: int, holds: bo
 def test_a_hanging_program_is_unavailable_in_time_and_leaves_nothing_behind(tmp_path: Path) -> None:
     path = program(tmp_path, "/bin/sleep 47.11 & wait")
     started = time.monotonic()
-    with pytest.raises(Unavailable, match=r"took all of its 0\.5 s"):
+    with pytest.raises(UnavailableError, match=r"took all of its 0\.5 s"):
         Cosign(path, timeout=0.5).verify_bundle(b"{}", DIGEST, SIGNER)
     assert time.monotonic() - started < 2
     time.sleep(0.1)
@@ -81,14 +81,14 @@ def test_a_hanging_program_is_unavailable_in_time_and_leaves_nothing_behind(tmp_
 
 
 def test_a_no_that_took_all_the_time_is_no_answer_and_a_yes_is(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         Cosign(program(tmp_path, "/bin/sleep 0.93; exit 1"), timeout=1).verify_bundle(b"{}", DIGEST, SIGNER)
     assert Cosign(program(tmp_path, "/bin/sleep 0.93; exit 0"), timeout=1).verify_bundle(b"{}", DIGEST, SIGNER)
     assert not Cosign(program(tmp_path, "/bin/sleep 0.2; exit 1"), timeout=1).verify_bundle(b"{}", DIGEST, SIGNER)
 
 
 def test_a_killed_program_is_unavailable(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match="killed by signal 9"):
+    with pytest.raises(UnavailableError, match="killed by signal 9"):
         Cosign(program(tmp_path, "kill -9 $$")).verify_bundle(b"{}", DIGEST, SIGNER)
 
 
@@ -123,7 +123,7 @@ def test_the_environment_is_empty_but_for_a_private_home(tmp_path: Path) -> None
 
 def test_the_password_is_in_no_message_and_in_no_argument(tmp_path: Path) -> None:
     path = program(tmp_path, 'echo "$@" >&2; test -n "$COSIGN_PASSWORD" || echo none >&2; exit 1')
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Cosign(path).sign(f"host.example/a@{DIGEST}", tmp_path / "key", password="canary-7d1", plain_http=False)  # noqa: S106
     assert "canary-7d1" not in str(caught.value)
     assert "--allow-http-registry=false" in str(caught.value), "the program's last line is shown"
@@ -135,19 +135,19 @@ def test_the_password_is_in_no_message_and_in_no_argument(tmp_path: Path) -> Non
 )
 def test_credentials_that_a_registry_says_back_are_not_shown(tmp_path: Path, line: str) -> None:
     path = program(tmp_path, f"echo '{line}' >&2; exit 1")
-    with pytest.raises(Misconfigured, match="cosign did not sign") as caught:
+    with pytest.raises(ConfigurationError, match="cosign did not sign") as caught:
         Cosign(path).sign(f"host.example/a@{DIGEST}", tmp_path / "key", password="", plain_http=False)
     assert "canary" not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["text", KEY.replace("PUBLIC", "PRIVATE"), KEY.replace("MFkw", "MF*w"), KEY + KEY])
 def test_what_is_no_key_is_not_called_a_bad_signature(tmp_path: Path, key: str) -> None:
-    with pytest.raises(Misconfigured, match="the key of the authority release is no PEM public key"):
+    with pytest.raises(ConfigurationError, match="the key of the authority release is no PEM public key"):
         Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, Signer("release", key=key))
 
 
 def test_a_trusted_root_that_cosign_cannot_read_is_not_called_a_bad_signature(tmp_path: Path) -> None:
-    with pytest.raises(Misconfigured, match="the trusted root of the authority ci cannot be read by cosign"):
+    with pytest.raises(ConfigurationError, match="the trusted root of the authority ci cannot be read by cosign"):
         Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, CI)
 
 

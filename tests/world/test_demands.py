@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 from reconciler.model.trust import Signer
-from reconciler.world.demands import Demands, demands_of, identity, signer_flags
+from reconciler.world.demands import WitnessRequirements, identity_regexp, requirements_for, signer_flags
 from tests.signers import ROOT, SUBJECT, WORKFLOW, CertificateAuthority, Holder, Log
 
 if TYPE_CHECKING:
@@ -32,24 +32,28 @@ def keyless(content: str) -> Signer:
 @pytest.mark.parametrize(
     ("parts", "demands", "flags"),
     [
-        ({}, Demands(certificate=True), ["--insecure-ignore-sct", "--insecure-ignore-tlog"]),
+        ({}, WitnessRequirements(certificate=True), ["--insecure-ignore-sct", "--insecure-ignore-tlog"]),
         (
             {"tlogs": [], "ctlogs": [], "timestampAuthorities": []},
-            Demands(True),
+            WitnessRequirements(True),
             ["--insecure-ignore-sct", "--insecure-ignore-tlog"],
         ),
-        ({"ctlogs": [{}]}, Demands(True, certificate_log=True), ["--insecure-ignore-tlog"]),
-        ({"tlogs": [{}]}, Demands(True, log=True), ["--insecure-ignore-sct"]),
+        ({"ctlogs": [{}]}, WitnessRequirements(True, certificate_log=True), ["--insecure-ignore-tlog"]),
+        ({"tlogs": [{}]}, WitnessRequirements(True, log=True), ["--insecure-ignore-sct"]),
         (
             {"timestampAuthorities": [{}]},
-            Demands(True, time=True),
+            WitnessRequirements(True, time=True),
             ["--insecure-ignore-sct", "--insecure-ignore-tlog", "--use-signed-timestamps"],
         ),
-        ({"tlogs": [{}], "timestampAuthorities": [{}], "ctlogs": [{}]}, Demands(True, certificate_log=True, log=True), []),
+        (
+            {"tlogs": [{}], "timestampAuthorities": [{}], "ctlogs": [{}]},
+            WitnessRequirements(True, certificate_log=True, log=True),
+            [],
+        ),
     ],
 )
-def test_what_the_trusted_root_names_is_demanded(parts: dict[str, Any], demands: Demands, flags: list[str]) -> None:
-    assert demands_of(keyless(root(**parts))) == demands
+def test_what_the_trusted_root_names_is_demanded(parts: dict[str, Any], demands: WitnessRequirements, flags: list[str]) -> None:
+    assert requirements_for(keyless(root(**parts))) == demands
     assert list(demands.flags()) == flags
 
 
@@ -97,7 +101,7 @@ def test_a_key_is_told_with_a_root_of_nobody_so_that_no_old_bundle_is_read(tmp_p
     ],
 )
 def test_a_star_reaches_past_no_border(subject: str, one: str, matches: bool) -> None:
-    assert bool(re.search(identity(subject), one)) is matches
+    assert bool(re.search(identity_regexp(subject), one)) is matches
 
 
 @pytest.mark.parametrize(
@@ -117,13 +121,13 @@ def test_a_star_reaches_past_no_border(subject: str, one: str, matches: bool) ->
     ],
 )
 def test_what_is_no_trusted_root_is_not_called_a_bad_signature(content: str, why: str) -> None:
-    with pytest.raises(Misconfigured, match=f"the trusted root of the authority ci .*{why}"):
-        demands_of(keyless(content))
+    with pytest.raises(ConfigurationError, match=f"the trusted root of the authority ci .*{why}"):
+        requirements_for(keyless(content))
 
 
 @pytest.mark.parametrize("name", ["issuer", "subject"])
 @pytest.mark.parametrize("bad", ["a\0b", "a\nb", "a\ud800b"])
 def test_an_identity_that_no_argument_can_hold_is_refused(tmp_path: Path, name: str, bad: str) -> None:
     signer = replace(CA.signer(), **{name: bad})
-    with pytest.raises(Misconfigured, match="the authority ci has a character"):
+    with pytest.raises(ConfigurationError, match="the authority ci has a character"):
         signer_flags(tmp_path, signer)

@@ -11,7 +11,7 @@ import yaml as yaml11  # type: ignore[import-untyped]
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.world.documents import MAX_BYTES, MAX_DOCUMENTS, dump, load, load_all, recall
+from reconciler.world.documents import MAX_BYTES, MAX_DOCUMENTS, dump, load, load_all, load_cached
 
 if TYPE_CHECKING:
     from reconciler.model.problem import Problem
@@ -96,7 +96,7 @@ def test_keys_are_the_strings_they_look_like() -> None:
 
 
 def test_every_part_has_the_place_of_its_key_and_of_its_value() -> None:
-    places = load(b"a:\n  bee:   7\n  list:\n  - x\n  - y: {z: 1}\n", "f.yaml").places
+    places = load(b"a:\n  bee:   7\n  list:\n  - x\n  - y: {z: 1}\n", "f.yaml").locations
     shown = {way: (p.line, p.column, p.value_line, p.value_column) for way, p in places.items()}
     assert shown == {
         (): (1, 1, 1, 1),
@@ -227,11 +227,11 @@ def test_a_file_of_too_many_documents_is_refused_where_they_become_too_many() ->
 
 @pytest.mark.parametrize("text", [b"a: [x]\n", b"a: &x [x]\nb: *x\n", b"a: [x\n"], ids=["plain", "not plain", "refused"])
 def test_what_is_recalled_is_what_was_read(text: bytes) -> None:
-    first = recall(text, "f.yaml")
+    first = load_cached(text, "f.yaml")
     assert first == load(text, "f.yaml")
-    assert recall(bytes(bytearray(text)), "f.yaml") is first
-    assert recall(text, "g.yaml").file == "g.yaml"
-    assert recall(text + b" ", "f.yaml") is not first
+    assert load_cached(bytes(bytearray(text)), "f.yaml") is first
+    assert load_cached(text, "g.yaml").file == "g.yaml"
+    assert load_cached(text + b" ", "f.yaml") is not first
 
 
 @pytest.mark.parametrize("text", ["a: 1 # plain\n", "a: !!str 1\n"], ids=["plain", "not plain"])

@@ -13,8 +13,15 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from reconciler.model.faults import Corrupt, Misconfigured, Missing, Moved, Rejected, Unavailable
-from reconciler.world.git import Credentials, Repository, Snapshot
+from reconciler.model.faults import (
+    ConcurrentUpdateError,
+    ConfigurationError,
+    IntegrityError,
+    NotFoundError,
+    RejectedError,
+    UnavailableError,
+)
+from reconciler.world.git import GitCredentials, Repository, Snapshot
 from tests.world.git_server import GitServer, bare, commit, commit_tree, git, hook
 from tests.world.test_git_objects import contents
 
@@ -22,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ADA = Credentials("ada", "s3cret")
+ADA = GitCredentials("ada", "s3cret")
 FILES = {"environment.lock.yaml": b"lock", "clusters/one/shop.yaml": b"shop"}
 
 
@@ -85,17 +92,17 @@ def test_rewritten_history_is_followed(repository: Repository, origin: Path) -> 
 def test_a_branch_that_moved_or_went_since_it_was_seen(repository: Repository, origin: Path) -> None:
     gone = commit(origin, "main", {"a": "1"})
     git(origin, "update-ref", "-d", "refs/heads/main")
-    with pytest.raises(Moved, match="main"):
+    with pytest.raises(ConcurrentUpdateError, match="main"):
         repository.fetch({"main": gone})
     commit(origin, "main", {"a": "2"})
-    with pytest.raises(Moved, match="main"):
+    with pytest.raises(ConcurrentUpdateError, match="main"):
         repository.fetch({"main": "1" * 40})
 
 
 @pytest.mark.parametrize("id_", ["1" * 40, "main", "", "HEAD", "\x1b[31m"])
 def test_a_commit_that_is_not_here_is_missing(repository: Repository, id_: str) -> None:
     for ask in (repository.commit_of, repository.read):
-        with pytest.raises(Missing, match="not in the local clone") as caught:
+        with pytest.raises(NotFoundError, match="not in the local clone") as caught:
             ask(id_)
         assert str(caught.value).isprintable()
 
@@ -103,7 +110,7 @@ def test_a_commit_that_is_not_here_is_missing(repository: Repository, id_: str) 
 def test_a_tree_is_not_a_commit(repository: Repository, origin: Path) -> None:
     id_ = commit(origin, "main", {"a": "1"})
     repository.fetch({"main": id_})
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         repository.commit_of(repository.commit_of(id_).tree)
 
 
@@ -121,7 +128,7 @@ def test_nothing_new_costs_one_request_and_new_things_bring_no_history(tmp_path:
 def test_a_missing_repository_is_missing_and_a_later_one_is_found(repository: Repository, origin: Path) -> None:
     shutil.move(origin, origin.with_name("away"))
     for ask in (repository.heads, lambda: repository.fetch({"main": "1" * 40})):
-        with pytest.raises(Missing, match="no git repository"):
+        with pytest.raises(NotFoundError, match="no git repository"):
             ask()
     shutil.move(origin.with_name("away"), origin)
     assert repository.heads() == {}
@@ -151,7 +158,7 @@ def test_equal_inputs_give_equal_commits(tmp_path: Path) -> None:
 
 
 def test_a_parent_must_be_here(repository: Repository) -> None:
-    with pytest.raises(Missing):
+    with pytest.raises(NotFoundError):
         repository.write(FILES, parent="1" * 40, message="m", time=1)
 
 
@@ -181,7 +188,7 @@ def test_a_new_branch_and_a_rewritten_one(repository: Repository, origin: Path) 
 def test_a_lost_lease_moves_nothing(repository: Repository, origin: Path, there: bool) -> None:
     made = repository.write(FILES, parent=None, message="m", time=1)
     theirs = commit(origin, "resolved", {"theirs": ""}) if there else None
-    with pytest.raises(Moved, match="resolved"):
+    with pytest.raises(ConcurrentUpdateError, match="resolved"):
         repository.push(made.id, "resolved", expect=None if there else "1" * 40)
     assert repository.heads().get("resolved") == theirs
 
@@ -191,7 +198,7 @@ def test_another_push_between_our_look_and_our_write_is_noticed(tmp_path: Path, 
     theirs, old = commit(origin, "main", {"theirs": ""}), commit(origin, "resolved", {"old": ""})
     hook(origin, "pre-receive", "unset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/resolved main")
     made = repository.write(FILES, parent=None, message="m", time=1)
-    with pytest.raises(Moved, match="resolved"):
+    with pytest.raises(ConcurrentUpdateError, match="resolved"):
         repository.push(made.id, "resolved", expect=old)
     assert tip(origin, "resolved") == theirs
 
@@ -201,7 +208,7 @@ def test_a_hooks_refusal_carries_its_words(tmp_path: Path, origin: Path, server:
     repository = Repository(tmp_path / "clone", server.url + "/env.git")
     hook(origin, name, "echo 'not on a' >&2; printf 'friday\\033[31m' >&2; yes | head -c 5000 >&2; echo bye >&2; exit 1")
     made = repository.write(FILES, parent=None, message="m", time=1)
-    with pytest.raises(Rejected, match=r"rejected the push to resolved: .*hook declined.*bye") as caught:
+    with pytest.raises(RejectedError, match=r"rejected the push to resolved: .*hook declined.*bye") as caught:
         repository.push(made.id, "resolved", expect=None)
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 2500
@@ -221,7 +228,7 @@ def test_on_disk_only_a_bare_repository_is_pushed_to(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "clone", str(tmp_path / "work"))
     made = repository.write(FILES, parent=None, message="m", time=1)
     assert repository.heads() == {}
-    with pytest.raises(Misconfigured, match="work tree"):
+    with pytest.raises(ConfigurationError, match="work tree"):
         repository.push(made.id, "resolved", expect=None)
 
 
@@ -299,7 +306,7 @@ def test_a_push_from_a_damaged_clone_fails_as_transient(repository: Repository, 
     for loose in (tmp_path / "clone" / "objects").glob("??/*"):
         loose.chmod(0o644)
         loose.write_bytes(b"")
-    with pytest.raises(Unavailable, match="damaged"):
+    with pytest.raises(UnavailableError, match="damaged"):
         repository.push(made.id, "resolved", expect=None)
     again = repository.write(FILES, parent=None, message="m", time=1)
     repository.push(again.id, "resolved", expect=None)
@@ -348,7 +355,7 @@ def test_histories_that_have_nothing_in_common_are_not_merged(tmp_path: Path, or
 def test_a_branch_is_removed_if_it_is_where_it_was_seen(repository: Repository, origin: Path) -> None:
     first = commit(origin, "plan", {"a": "1"})
     second = commit(origin, "plan", {"a": "2"})
-    with pytest.raises(Moved):
+    with pytest.raises(ConcurrentUpdateError):
         repository.remove("plan", expect=first)
     assert repository.heads() == {"plan": second}
     repository.remove("plan", expect=second)
@@ -358,14 +365,14 @@ def test_a_branch_is_removed_if_it_is_where_it_was_seen(repository: Repository, 
 def test_a_damaged_repository_on_disk_is_corrupt(tmp_path: Path, origin: Path) -> None:
     id_ = commit(origin, "main", {"a": "1"})
     shutil.rmtree(origin / "objects" / git(origin, "rev-parse", "main^{tree}")[:2])
-    with pytest.raises(Corrupt, match="even when made anew"):
+    with pytest.raises(IntegrityError, match="even when made anew"):
         Repository(tmp_path / "clone", str(origin)).fetch({"main": id_})
 
 
 def test_a_damaged_repository_on_a_server_is_the_servers_fault(tmp_path: Path, origin: Path, server: GitServer) -> None:
     id_ = commit(origin, "main", {"a": "1"})
     shutil.rmtree(origin / "objects" / git(origin, "rev-parse", "main^{tree}")[:2])
-    with pytest.raises(Unavailable):
+    with pytest.raises(UnavailableError):
         Repository(tmp_path / "clone", server.url + "/env.git").fetch({"main": id_})
 
 
@@ -404,7 +411,7 @@ def test_a_crowded_clone_is_made_anew(repository: Repository, tmp_path: Path, or
 def test_a_clone_that_cannot_be_kept_is_a_matter_of_configuration(tmp_path: Path, origin: Path) -> None:
     (tmp_path / "file").touch()
     for path in (tmp_path / "file" / "clone", tmp_path / "file"):
-        with pytest.raises((Misconfigured, Corrupt), match="clone"):
+        with pytest.raises((ConfigurationError, IntegrityError), match="clone"):
             Repository(path, str(origin)).heads()
 
 
@@ -460,9 +467,13 @@ def test_a_commit_over_another_changes_nothing_else(tmp_path: Path) -> None:
     assert git(origin, "diff", "--name-status", "main", "other") == "M\tapplications/shop.yaml"
     assert git(origin, "show", "other:applications/shop.yaml") == "two"
     assert "100755" in git(origin, "ls-tree", "other:applications")
-    assert (made.parents, repository.wrote(made), repository.wrote(repository.commit_of(main))) == ((main,), True, False)
+    assert (made.parents, repository.is_own_commit(made), repository.is_own_commit(repository.commit_of(main))) == (
+        (main,),
+        True,
+        False,
+    )
     for absent in ("nope.yaml", "applications", "applications/nope.yaml", "README/x"):
-        with pytest.raises(Missing, match="holds no file"):
+        with pytest.raises(NotFoundError, match="holds no file"):
             repository.write_over({absent: b""}, parent=main, message="m\n", time=1)
 
 
@@ -471,6 +482,6 @@ def test_a_deletion_that_the_server_refuses_is_noticed(tmp_path: Path) -> None:
     head = commit(origin, "plan/pr-1", {"a": "b"})
     git(origin, "config", "receive.denyDeletes", "true")
     git(origin, "config", "http.receivepack", "true")
-    with GitServer(tmp_path / "served").running() as server, pytest.raises(Rejected, match="deletion prohibited"):
+    with GitServer(tmp_path / "served").running() as server, pytest.raises(RejectedError, match="deletion prohibited"):
         Repository(tmp_path / "clone", f"{server.url}/origin.git").remove("plan/pr-1", expect=head)
     assert git(origin, "rev-parse", "plan/pr-1") == head

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pygit2
 import pytest
 
-from reconciler.model.faults import Denied, Fault, Misconfigured, Missing, Unavailable
-from reconciler.world.git import Credentials, Repository
+from reconciler.model.faults import AccessDeniedError, ConfigurationError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.world.git import GitCredentials, Repository
 from tests.world.git_server import GitServer, bare, commit, tcp_server
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-ADA = Credentials("ada", "s3cret")
+ADA = GitCredentials("ada", "s3cret")
 FILES = {"environment.lock.yaml": b"lock", "clusters/one/shop.yaml": b"shop"}
 
 
@@ -26,9 +26,9 @@ def origin(tmp_path: Path) -> Path:
     return bare(tmp_path / "served" / "env.git")
 
 
-@pytest.mark.parametrize("credentials", [None, Credentials("ada", "wr0ng")])
+@pytest.mark.parametrize("credentials", [None, GitCredentials("ada", "wr0ng")])
 def test_bad_credentials_are_denied_at_once_and_never_shown(
-    tmp_path: Path, origin: Path, credentials: Credentials | None
+    tmp_path: Path, origin: Path, credentials: GitCredentials | None
 ) -> None:
     with GitServer(origin.parent, authorization=ADA.header.removeprefix("Authorization: ")).running() as server:
         repository = Repository(tmp_path / "clone", server.url + "/env.git", credentials=credentials)
@@ -39,7 +39,7 @@ def test_bad_credentials_are_denied_at_once_and_never_shown(
             lambda: repository.push(made.id, "resolved", expect=None),
         ):
             server.requests.clear()
-            with pytest.raises(Denied) as caught:
+            with pytest.raises(AccessDeniedError) as caught:
                 ask()
             assert len(server.requests) == 1
             assert "wr0ng" not in str(caught.value) + repr(repository) + repr(credentials)
@@ -62,7 +62,7 @@ def test_a_redirect_does_not_take_the_credentials_elsewhere(tmp_path: Path, orig
         elsewhere = other.url.replace("127.0.0.1", "localhost")
         with GitServer(origin.parent, redirect=elsewhere).running() as server:
             repository = Repository(tmp_path / "clone", server.url + "/env.git", credentials=ADA)
-            with pytest.raises(Unavailable):
+            with pytest.raises(UnavailableError):
                 repository.heads()
         assert other.requests == []
 
@@ -75,7 +75,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, origin
     context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     with GitServer(origin.parent, tls=context).running() as server:
         repository = Repository(tmp_path / "clone", server.url + "/env.git", credentials=ADA)
-        with pytest.raises(Misconfigured, match="cannot trust"):
+        with pytest.raises(ConfigurationError, match="cannot trust"):
             repository.heads()
         assert server.requests == []
 
@@ -94,7 +94,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path, origin
     ],
 )
 def test_urls_that_are_not_used(tmp_path: Path, url: str, shown: str) -> None:
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Repository(tmp_path / "clone", url)
     assert shown in str(caught.value)
     assert "s3cret" not in str(caught.value)
@@ -145,19 +145,19 @@ ADVERTISEMENT = "application/x-git-upload-pack-advertisement"
 @pytest.mark.parametrize(
     ("behave", "fault", "attempts"),
     [
-        (hang, Unavailable, 3),
-        (hang_up, Unavailable, 3),
-        (talk_rubbish, Unavailable, 3),
-        (answer("200 OK"), Unavailable, 3),
-        (answer("200 OK", b"001e# service=git-upload-pack\n0000zzzz", ADVERTISEMENT), Unavailable, 3),
-        (answer("500 Oops"), Unavailable, 3),
-        (answer("429 Slow down"), Unavailable, 3),
-        (answer("403 No"), Denied, 1),
-        (answer("404 No"), Missing, 1),
+        (hang, UnavailableError, 3),
+        (hang_up, UnavailableError, 3),
+        (talk_rubbish, UnavailableError, 3),
+        (answer("200 OK"), UnavailableError, 3),
+        (answer("200 OK", b"001e# service=git-upload-pack\n0000zzzz", ADVERTISEMENT), UnavailableError, 3),
+        (answer("500 Oops"), UnavailableError, 3),
+        (answer("429 Slow down"), UnavailableError, 3),
+        (answer("403 No"), AccessDeniedError, 1),
+        (answer("404 No"), NotFoundError, 1),
     ],
 )
 def test_whatever_a_server_does_is_a_fault_in_bounded_time(
-    tmp_path: Path, behave: Callable[[socket.socket], None], fault: type[Fault], attempts: int
+    tmp_path: Path, behave: Callable[[socket.socket], None], fault: type[ReconcilerError], attempts: int
 ) -> None:
     repository = Repository(tmp_path / "clone", str(tmp_path))
     made = repository.write(FILES, parent=None, message="m", time=1)
@@ -179,5 +179,5 @@ def test_whatever_a_server_does_is_a_fault_in_bounded_time(
 def test_nobody_listens(tmp_path: Path) -> None:
     with tcp_server(hang) as (url, _):
         pass
-    with pytest.raises(Unavailable, match="refused"):
+    with pytest.raises(UnavailableError, match="refused"):
         Repository(tmp_path / "clone", url).heads()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 from reconciler.world.git import Repository
 from tests.world.git_server import bare, commit, git
 
@@ -36,14 +36,14 @@ def test_a_line_follows_first_parents_and_is_bounded(origin: Path) -> None:
     merged = git(origin, "commit-tree", tree, "-p", two, "-p", side, "-m", "m")
     git(origin, "update-ref", "refs/heads/main", merged)
     repository = opened(origin)
-    line = repository.line(merged, most=10)
+    line = repository.first_parent_history(merged, limit=10)
     assert [each.id for each in line] == [merged, two, one]
     assert line[0].parents == (two, side)
     assert line[1].message == "words\n\nmore\n"
     assert line[1].author.startswith("Ada <ada@example.org> ")
-    assert [each.id for each in repository.line(merged, most=2)] == [merged, two]
-    with pytest.raises(Missing):
-        repository.line("0" * 40, most=2)
+    assert [each.id for each in repository.first_parent_history(merged, limit=2)] == [merged, two]
+    with pytest.raises(NotFoundError):
+        repository.first_parent_history("0" * 40, limit=2)
 
 
 def test_prints_are_equal_exactly_where_what_is_wanted_is(origin: Path) -> None:
@@ -62,11 +62,13 @@ def test_prints_are_equal_exactly_where_what_is_wanted_is(origin: Path) -> None:
     for content in contents:
         head = commit(origin, "main", content)
     repository = opened(origin)
-    line = repository.line(head, most=50)
-    prints = repository.prints(list(reversed(line)), WANTED)
+    line = repository.first_parent_history(head, limit=50)
+    prints = repository.fingerprints(list(reversed(line)), WANTED)
     assert prints[0] == prints[1]
     assert len(set(prints)) == len(prints) - 1
-    assert repository.prints(line[:1], WANTED) == repository.prints(line[:1], ("applications/*.yaml",)), "nothing is nothing"
+    assert repository.fingerprints(line[:1], WANTED) == repository.fingerprints(line[:1], ("applications/*.yaml",)), (
+        "nothing is nothing"
+    )
 
 
 def test_a_link_in_the_place_of_a_file_is_something_else(origin: Path) -> None:
@@ -77,5 +79,5 @@ def test_a_link_in_the_place_of_a_file_is_something_else(origin: Path) -> None:
     made = git(origin, "commit-tree", tree, "-p", "main", "-m", "link")
     git(origin, "update-ref", "refs/heads/main", made)
     repository = opened(origin)
-    first, second = repository.prints(repository.line(made, most=2), WANTED)
+    first, second = repository.fingerprints(repository.first_parent_history(made, limit=2), WANTED)
     assert first != second

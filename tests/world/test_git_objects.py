@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.world.git import Repository
-from reconciler.world.git.names import fault_of_name, printable
-from reconciler.world.git.objects import Entry, entries_of
+from reconciler.world.git.names import name_problem, printable
+from reconciler.world.git.objects import TreeEntry, entries_of
 from tests.world.git_server import bare, git
 
 names = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/\\"), min_size=1, max_size=12).filter(
-    lambda name: not fault_of_name(name.encode())
+    lambda name: not name_problem(name.encode())
 )
 paths = st.lists(names, min_size=1, max_size=4).map("/".join)
 contents = st.dictionaries(paths, st.binary(max_size=200), max_size=12).filter(
@@ -63,7 +63,7 @@ def test_a_path_cannot_be_a_file_and_a_folder() -> None:
 
 def test_a_tree_is_read_as_it_is_written() -> None:
     line = b"100644 na me\xff\0" + bytes(range(20))
-    assert list(entries_of(line * 2)) == [Entry(0o100644, b"na me\xff", bytes(range(20)).hex())] * 2
+    assert list(entries_of(line * 2)) == [TreeEntry(0o100644, b"na me\xff", bytes(range(20)).hex())] * 2
 
 
 @pytest.mark.parametrize("broken", [b"x", b"100644 a\0short", b"100644 \0" + b"i" * 20, b"9 a\0" + b"i" * 20])
@@ -95,7 +95,7 @@ def test_what_is_not_a_tree_is_refused(broken: bytes) -> None:
     ],
 )
 def test_names_that_deceive_are_named(name: bytes, fault: str) -> None:
-    found = fault_of_name(name)
+    found = name_problem(name)
     assert fault in found
     assert bool(fault) == bool(found)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.world.git import Limits, Repository, Snapshot
+from reconciler.world.git import Repository, Snapshot, SnapshotLimits
 from tests.world.git_server import bare, commit, commit_tree, git
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def origin(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(tmp_path: Path, origin: Path) -> Callable[..., Snapshot]:
-    def read(id_: str, *, wanted: tuple[str, ...] | None = WANTED, limits: Limits | None = None) -> Snapshot:
+    def read(id_: str, *, wanted: tuple[str, ...] | None = WANTED, limits: SnapshotLimits | None = None) -> Snapshot:
         repository = Repository(tmp_path / "clone", str(origin))
         repository.fetch({"main": id_})
         return repository.read(id_, wanted, limits=limits)
@@ -141,20 +141,20 @@ def test_a_tree_that_is_none(tmp_path: Path, origin: Path) -> None:
 
 def test_a_file_over_the_limit_is_not_loaded(origin: Path, read: Callable[..., Snapshot]) -> None:
     id_ = commit(origin, "main", {"applications/big.yaml": "x" * 1025, "applications/fits.yaml": "x" * 1024})
-    snapshot = read(id_, limits=Limits(file=1024))
+    snapshot = read(id_, limits=SnapshotLimits(file=1024))
     assert problems(snapshot) == {("TooLarge", "applications/big.yaml")}
     assert list(snapshot.files) == ["applications/fits.yaml"]
 
 
 def test_all_files_together_have_a_limit(origin: Path, read: Callable[..., Snapshot]) -> None:
     id_ = commit(origin, "main", {f"applications/{each}.yaml": each * 400 for each in "abc"})
-    snapshot = read(id_, limits=Limits(total=1000))
+    snapshot = read(id_, limits=SnapshotLimits(total=1000))
     assert problems(snapshot) == {("TooLarge", "applications/c.yaml")}
 
 
 def test_the_number_of_entries_has_a_limit(origin: Path, read: Callable[..., Snapshot]) -> None:
     id_ = commit(origin, "main", {f"{each}/{name}": "" for each in "abc" for name in "xyz"})
-    snapshot = read(id_, wanted=None, limits=Limits(entries=5))
+    snapshot = read(id_, wanted=None, limits=SnapshotLimits(entries=5))
     assert [problem.code for problem in snapshot.problems] == ["TooManyFiles"]
 
 

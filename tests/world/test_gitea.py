@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Rejected, Unavailable
-from reconciler.world.gitea import Gitea, Hook, Merged, Past
+from reconciler.model.faults import (
+    AccessDeniedError,
+    ConfigurationError,
+    IntegrityError,
+    NotFoundError,
+    ReconcilerError,
+    RejectedError,
+    UnavailableError,
+)
+from reconciler.world.gitea import Gitea, MergedPullRequest, PullRequestHistory, Webhook
 from tests.world.git_server import tcp_server
 
 if TYPE_CHECKING:
@@ -47,23 +55,23 @@ def found(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("behave", "fault", "attempts"),
     [
-        (hang, Unavailable, 3),
-        (answer("500 Oops"), Unavailable, 3),
-        (answer("429 Slow down"), Unavailable, 3),
-        (answer("401 Who"), Denied, 1),
-        (answer("403 No"), Denied, 1),
-        (answer("404 No"), Missing, 1),
-        (answer("302 Found", more="Location: http://127.0.0.1:9/\r\n"), Misconfigured, 1),
-        (answer("200 OK", b"hello"), Corrupt, 1),
-        (answer("200 OK", b'{"ok": true, "data": [{"name": "s3cret-echo"}]}'), Corrupt, 1),
-        (answer("200 OK", found(topics="t")), Corrupt, 1),
-        (answer("200 OK", b'{"ok": false, "data": []}'), Unavailable, 1),
-        (flood, Corrupt, 1),
-        (lambda connection: connection.sendall(b"token s3cret-echo\r\n\r\n"), Unavailable, 3),
+        (hang, UnavailableError, 3),
+        (answer("500 Oops"), UnavailableError, 3),
+        (answer("429 Slow down"), UnavailableError, 3),
+        (answer("401 Who"), AccessDeniedError, 1),
+        (answer("403 No"), AccessDeniedError, 1),
+        (answer("404 No"), NotFoundError, 1),
+        (answer("302 Found", more="Location: http://127.0.0.1:9/\r\n"), ConfigurationError, 1),
+        (answer("200 OK", b"hello"), IntegrityError, 1),
+        (answer("200 OK", b'{"ok": true, "data": [{"name": "s3cret-echo"}]}'), IntegrityError, 1),
+        (answer("200 OK", found(topics="t")), IntegrityError, 1),
+        (answer("200 OK", b'{"ok": false, "data": []}'), UnavailableError, 1),
+        (flood, IntegrityError, 1),
+        (lambda connection: connection.sendall(b"token s3cret-echo\r\n\r\n"), UnavailableError, 3),
     ],
 )
 def test_whatever_a_server_does_is_a_fault_in_bounded_time(
-    behave: Callable[[socket.socket], None], fault: type[Fault], attempts: int
+    behave: Callable[[socket.socket], None], fault: type[ReconcilerError], attempts: int
 ) -> None:
     with tcp_server(behave) as (url, seen), Gitea(url, TOKEN, timeout=0.3) as gitea:
         began = time.monotonic()
@@ -76,7 +84,7 @@ def test_whatever_a_server_does_is_a_fault_in_bounded_time(
 
 def test_a_server_that_always_has_another_page_is_left() -> None:
     with tcp_server(answer("200 OK", found())) as (url, seen), Gitea(url, TOKEN) as gitea:
-        with pytest.raises(Corrupt, match="more than"):
+        with pytest.raises(IntegrityError, match="more than"):
             gitea.repositories("t")
         assert len(seen) == 100
 
@@ -84,7 +92,7 @@ def test_a_server_that_always_has_another_page_is_left() -> None:
 def test_nobody_listens() -> None:
     with tcp_server(hang) as (url, _):
         pass
-    with Gitea(url, TOKEN) as gitea, pytest.raises(Unavailable, match="ConnectError"):
+    with Gitea(url, TOKEN) as gitea, pytest.raises(UnavailableError, match="ConnectError"):
         gitea.repositories("t")
 
 
@@ -92,13 +100,13 @@ def test_nobody_listens() -> None:
     "url", ["", "gitea.example.org", "ftp://gitea.example.org", "https://", "https://a:b@host", "http://[::1"]
 )
 def test_urls_that_are_not_used(url: str) -> None:
-    with pytest.raises(Misconfigured):
+    with pytest.raises(ConfigurationError):
         Gitea(url, TOKEN)
 
 
 @pytest.mark.parametrize("token", [TOKEN + "\n", TOKEN + "\r\nX: y", "schlüssel"])
 def test_tokens_that_cannot_be_sent_are_not_shown(token: str) -> None:
-    with pytest.raises(Misconfigured) as caught:
+    with pytest.raises(ConfigurationError) as caught:
         Gitea("https://gitea.example.org", token)
     assert token.strip() not in str(caught.value)
 
@@ -115,7 +123,7 @@ def test_tokens_that_cannot_be_sent_are_not_shown(token: str) -> None:
 )
 def test_what_a_rule_turns_down_is_rejected_in_the_servers_words(status: str, content: bytes, words: str) -> None:
     with tcp_server(answer(status, content)) as (url, seen), Gitea(url, TOKEN) as gitea:
-        with pytest.raises(Rejected) as caught:
+        with pytest.raises(RejectedError) as caught:
             gitea.merge("acme/acme-prod", 1, "a" * 40)
         assert len(seen) == 1, "a change is sent once"
         assert words in str(caught.value)
@@ -137,13 +145,13 @@ def test_that_gitea_does_not_know_yet_whether_it_can_merge_is_no_refusal() -> No
 def test_whose_token_it_takes_is_said() -> None:
     with tcp_server(answer("403 No")) as (url, _), Gitea(url, TOKEN) as gitea:
         for ask in (gitea.protections, gitea.create_repository):
-            with pytest.raises(Denied, match="CATALYST_GITEA__TOKEN"):
+            with pytest.raises(AccessDeniedError, match="CATALYST_GITEA__TOKEN"):
                 ask("acme/acme-prod")
     with tcp_server(answer("404 No")) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.archived("acme/acme-prod") is None
-        with pytest.raises(Missing, match="Gitea has no organization acme"):
+        assert gitea.is_archived("acme/acme-prod") is None
+        with pytest.raises(NotFoundError, match="Gitea has no organization acme"):
             gitea.create_repository("acme/acme-prod")
-        with pytest.raises(Missing, match="Gitea has no user bot"):
+        with pytest.raises(NotFoundError, match="Gitea has no user bot"):
             gitea.access("acme/acme-prod", "bot")
 
 
@@ -158,21 +166,21 @@ def test_webhooks_are_read_as_they_are_shown() -> None:
 
     with tcp_server(behave) as (url, _), Gitea(url, TOKEN) as gitea:
         found = gitea.hooks("acme/prod")
-    assert found == (Hook(7, "http://r/webhook", active=True, json=True, events=frozenset({"push"}), branches=None),)
+    assert found == (Webhook(7, "http://r/webhook", active=True, json=True, events=frozenset({"push"}), branches=None),)
 
 
 @pytest.mark.parametrize(
     ("behave", "fault"),
     [
-        (answer("403 No"), Denied),
-        (answer("404 No"), Missing),
-        (answer("500 Oops s3cret-echo"), Unavailable),
-        (answer("201 Created", b'{"id": "s3cret-echo"}'), Corrupt),
-        (hang, Unavailable),
+        (answer("403 No"), AccessDeniedError),
+        (answer("404 No"), NotFoundError),
+        (answer("500 Oops s3cret-echo"), UnavailableError),
+        (answer("201 Created", b'{"id": "s3cret-echo"}'), IntegrityError),
+        (hang, UnavailableError),
     ],
 )
 def test_a_webhook_is_made_once_and_its_secret_is_in_no_error(
-    behave: Callable[[socket.socket], None], fault: type[Fault]
+    behave: Callable[[socket.socket], None], fault: type[ReconcilerError]
 ) -> None:
     with tcp_server(behave) as (url, seen), Gitea(url, TOKEN, timeout=0.3) as gitea:
         with pytest.raises(fault) as caught:
@@ -223,28 +231,32 @@ def test_names_are_compared_as_the_forge_does_and_reviews_come_in_their_order() 
 )
 def test_only_what_was_merged_as_that_commit_counts(changes: dict[str, object]) -> None:
     with tcp_server(answers(PULL)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.merged_as("acme/env", "c") == Merged(7, "eve", "main", "c", "f", 9)
+        assert gitea.pull_request_of_merge("acme/env", "c") == MergedPullRequest(7, "eve", "main", "c", "f", 9)
     with tcp_server(answers(PULL | changes)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.merged_as("acme/env", "c") is None
+        assert gitea.pull_request_of_merge("acme/env", "c") is None
     with tcp_server(answer("404 No")) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.merged_as("acme/env", "c") is None
+        assert gitea.pull_request_of_merge("acme/env", "c") is None
 
 
 def test_when_it_was_last_for_another_branch_and_who_pushed() -> None:
     pushed = {"type": "pull_push", "created_at": AT, "user": {"login": "Eve"}}
     events = [{"type": "change_target_branch", "created_at": AT}, None, {"type": "comment", "created_at": "2026-12-01T00:00:00Z"}]
     with tcp_server(answers(events)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.past("acme/env", 7) == Past(9)
+        assert gitea.past("acme/env", 7) == PullRequestHistory(9)
     with tcp_server(answers([pushed, None], None)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.past("acme/env", 7) == Past(None, frozenset({"eve"}))
+        assert gitea.past("acme/env", 7) == PullRequestHistory(None, frozenset({"eve"}))
     with tcp_server(answers([pushed], *[None] * 9, events)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.past("acme/env", 7) == Past(9, frozenset({"eve"})), "pages whose events are not shown are no end"
+        assert gitea.past("acme/env", 7) == PullRequestHistory(9, frozenset({"eve"})), (
+            "pages whose events are not shown are no end"
+        )
     commits = [{"author": {"login": "Ada"}, "committer": None}, {"author": None, "committer": {"login": "Bob"}}]
     with tcp_server(answers(*[None] * 10, commits)) as (url, _), Gitea(url, TOKEN) as gitea:
-        assert gitea.past("acme/env", 7) == Past(None, frozenset({"ada", "bob"})), "nor does it matter who opened it"
+        assert gitea.past("acme/env", 7) == PullRequestHistory(None, frozenset({"ada", "bob"})), (
+            "nor does it matter who opened it"
+        )
 
 
 @pytest.mark.parametrize("odd", [{"id": "x"}, REVIEW | {"user": "ada"}, REVIEW | {"dismissed": None}])
 def test_a_review_of_another_shape_is_none(odd: object) -> None:
-    with tcp_server(answers([odd])) as (url, _), Gitea(url, TOKEN) as gitea, pytest.raises(Corrupt):
+    with tcp_server(answers([odd])) as (url, _), Gitea(url, TOKEN) as gitea, pytest.raises(IntegrityError):
         gitea.reviews("acme/env", 7)

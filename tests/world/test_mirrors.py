@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Unavailable
-from reconciler.world.manifest import MANIFEST_TYPE, Descriptor, digest_of
-from reconciler.world.mirrors import Mirrored
+from reconciler.model.faults import (
+    AccessDeniedError,
+    ConfigurationError,
+    IntegrityError,
+    NotFoundError,
+    ReconcilerError,
+    UnavailableError,
+)
+from reconciler.world.manifest import MANIFEST_TYPE, Descriptor, digest_of_bytes
+from reconciler.world.mirrors import MirroredRegistry
 from reconciler.world.registry import Registry
-from reconciler.world.registry_answers import Silent
-from reconciler.world.registry_silences import FIRST, LONGEST, Silences
+from reconciler.world.registry_answers import NoResponseError
+from reconciler.world.registry_silences import FIRST, MAX_OPEN, HostCircuitBreaker
 from tests.world.hostile_registry import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
@@ -23,19 +30,19 @@ if TYPE_CHECKING:
 NAMED = "ghcr.io/openova/bp-shop"
 NEAR = "harbor.example/ghcr/openova/bp-shop"
 FAR = "cache.example:5000/openova/bp-shop"
-BLOB = Descriptor("x/y", digest_of(b"content"), 7)
+BLOB = Descriptor("x/y", digest_of_bytes(b"content"), 7)
 
 
 @dataclass
 class Places:
-    """A registry client in memory: what each place answers, or the Fault there; nothing is there by default."""
+    """A registry client in memory: what each place answers, or the ReconcilerError there; nothing is there by default."""
 
     answers: dict[str, object] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
     def _answer(self, place: str) -> object:
         self.asked.append(place)
-        answer = self.answers.get(place, Missing(f"{place} has none"))
+        answer = self.answers.get(place, NotFoundError(f"{place} has none"))
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -53,16 +60,16 @@ class Places:
         return f"{self._answer(repository)} of {blob.size} up to {limit}".encode()
 
 
-def mirrored(places: Places) -> Mirrored:
-    return Mirrored(cast("Registry", places), {"ghcr.io": ["harbor.example/ghcr", "cache.example:5000"]})
+def mirrored(places: Places) -> MirroredRegistry:
+    return MirroredRegistry(cast("Registry", places), {"ghcr.io": ["harbor.example/ghcr", "cache.example:5000"]})
 
 
 def test_places_are_the_mirrors_and_at_last_the_repository() -> None:
     mirrors = mirrored(Places())
-    assert mirrors.places(NAMED) == (NEAR, FAR, NAMED)
-    assert mirrors.places("quay.io/openova/bp-shop") == ("quay.io/openova/bp-shop",)
-    assert mirrors.places("ghcr.io.evil.example/a") == ("ghcr.io.evil.example/a",)
-    assert mirrors.places(NEAR) == (NEAR,), "a mirror of a mirror is none"
+    assert mirrors.locations(NAMED) == (NEAR, FAR, NAMED)
+    assert mirrors.locations("quay.io/openova/bp-shop") == ("quay.io/openova/bp-shop",)
+    assert mirrors.locations("ghcr.io.evil.example/a") == ("ghcr.io.evil.example/a",)
+    assert mirrors.locations(NEAR) == (NEAR,), "a mirror of a mirror is none"
 
 
 def test_content_comes_from_the_nearest_place_that_has_it() -> None:
@@ -73,15 +80,15 @@ def test_content_comes_from_the_nearest_place_that_has_it() -> None:
     assert places.asked == [NEAR, FAR] * 3
 
 
-@pytest.mark.parametrize("fault", [Missing("no"), Denied("no"), Unavailable("no"), Corrupt("no")])
-def test_a_mirror_that_does_not_give_it_leads_to_the_next_place(fault: Fault) -> None:
+@pytest.mark.parametrize("fault", [NotFoundError("no"), AccessDeniedError("no"), UnavailableError("no"), IntegrityError("no")])
+def test_a_mirror_that_does_not_give_it_leads_to_the_next_place(fault: ReconcilerError) -> None:
     places = Places({NEAR: fault, FAR: fault, NAMED: "named"})
     assert mirrored(places).resolve(NAMED, "1") == "named of 1"
 
 
 def test_a_mirror_that_is_misconfigured_is_told_and_not_walked_around() -> None:
-    with pytest.raises(Misconfigured):
-        mirrored(Places({NEAR: Misconfigured("its CA file cannot be read"), NAMED: "named"})).resolve(NAMED, "1")
+    with pytest.raises(ConfigurationError):
+        mirrored(Places({NEAR: ConfigurationError("its CA file cannot be read"), NAMED: "named"})).resolve(NAMED, "1")
 
 
 def test_tags_are_the_named_repositorys_so_that_a_stale_mirror_hides_nothing() -> None:
@@ -91,12 +98,12 @@ def test_tags_are_the_named_repositorys_so_that_a_stale_mirror_hides_nothing() -
 
 
 def test_tags_are_a_mirrors_where_the_named_repository_cannot_be_asked() -> None:
-    places = Places({NEAR: Unavailable("down"), FAR: ("1.0.0",), NAMED: Unavailable("no way out")})
+    places = Places({NEAR: UnavailableError("down"), FAR: ("1.0.0",), NAMED: UnavailableError("no way out")})
     assert mirrored(places).tags(NAMED) == ("1.0.0",)
     assert places.asked == [NAMED, NEAR, FAR]
 
 
-GONE, DOWN, SHUT, ROTTEN = Missing("gone"), Unavailable("down"), Denied("shut"), Corrupt("rotten")
+GONE, DOWN, SHUT, ROTTEN = NotFoundError("gone"), UnavailableError("down"), AccessDeniedError("shut"), IntegrityError("rotten")
 
 
 @pytest.mark.parametrize(
@@ -109,10 +116,12 @@ GONE, DOWN, SHUT, ROTTEN = Missing("gone"), Unavailable("down"), Denied("shut"),
         (ROTTEN, SHUT, GONE, ROTTEN),
     ],
 )
-def test_missing_is_said_only_when_every_place_says_so(near: Fault, far: Fault, named: Fault, said: Fault) -> None:
+def test_missing_is_said_only_when_every_place_says_so(
+    near: ReconcilerError, far: ReconcilerError, named: ReconcilerError, said: ReconcilerError
+) -> None:
     for ask in ("resolve", "tags"):
         mirrors = mirrored(Places({NEAR: near, FAR: far, NAMED: named}))
-        with pytest.raises(Fault) as caught:
+        with pytest.raises(ReconcilerError) as caught:
             mirrors.tags(NAMED) if ask == "tags" else mirrors.resolve(NAMED, "1")
         assert caught.value is said
 
@@ -130,9 +139,9 @@ def test_a_mirror_that_lies_about_content_costs_time_only() -> None:
         HostileRegistry(lambda r: Reply(body=raw if "manifests" in r.path else b"content")) as honest,
     ):
         registry = Registry(plain_http=[liar.host, honest.host], timeout=5, attempts=1)
-        mirrors = Mirrored(registry, {honest.host: [f"{liar.host}/copies"]})
+        mirrors = MirroredRegistry(registry, {honest.host: [f"{liar.host}/copies"]})
         assert mirrors.blob(f"{honest.host}/a", BLOB, limit=7) == b"content"
-        assert mirrors.manifest(f"{honest.host}/a", digest_of(raw)).raw == raw
+        assert mirrors.manifest(f"{honest.host}/a", digest_of_bytes(raw)).raw == raw
         assert [r.path.partition("/a/")[0] for r in liar.requests] == ["/v2/copies", "/v2/copies"]
         mirrors.close()
 
@@ -150,18 +159,18 @@ class Clock:
 def test_a_host_that_is_silent_is_left_alone_and_then_asked_once() -> None:
     clock, replies = Clock(), [Reply(status=200, body=b'{"tags": ["1"]}', pause=30)]
     with HostileRegistry(lambda _: replies[0]) as server:
-        registry = Registry(plain_http=[server.host], replaceable=[server.host], timeout=0.2, attempts=2, clock=clock)
-        with pytest.raises(Unavailable, match="did not answer within"):
+        registry = Registry(plain_http=[server.host], has_mirror=[server.host], timeout=0.2, attempts=2, clock=clock)
+        with pytest.raises(UnavailableError, match="did not answer within"):
             registry.tags(f"{server.host}/a")
         assert len(server.requests) == 2
-        with pytest.raises(Unavailable, match="asked again in 30 s"):
+        with pytest.raises(UnavailableError, match="asked again in 30 s"):
             registry.resolve(f"{server.host}/b", "1")
         assert len(server.requests) == 2
         clock.now += FIRST
-        with pytest.raises(Unavailable, match="did not answer within"):
+        with pytest.raises(UnavailableError, match="did not answer within"):
             registry.tags(f"{server.host}/a")
         assert len(server.requests) == 3
-        with pytest.raises(Unavailable, match="asked again in 60 s"):
+        with pytest.raises(UnavailableError, match="asked again in 60 s"):
             registry.tags(f"{server.host}/a")
         clock.now += 2 * FIRST
         replies[:] = [Reply(body=b'{"tags": ["1"]}')]
@@ -174,7 +183,7 @@ def test_a_host_that_nothing_stands_for_is_asked_each_time() -> None:
         gone = server.host
     registry = Registry(plain_http=[gone], timeout=0.2, attempts=1)
     for _ in range(2):
-        with pytest.raises(Unavailable, match=r"the connection to .* failed"):
+        with pytest.raises(UnavailableError, match=r"the connection to .* failed"):
             registry.tags(f"{gone}/a")
 
 
@@ -183,54 +192,54 @@ def test_a_host_that_nothing_stands_for_is_asked_each_time() -> None:
 )
 def test_a_host_that_answers_is_not_silent_whatever_it_says(reply: Reply) -> None:
     with HostileRegistry(lambda _: reply) as server:
-        registry = Registry(plain_http=[server.host], replaceable=[server.host], timeout=5, attempts=1)
+        registry = Registry(plain_http=[server.host], has_mirror=[server.host], timeout=5, attempts=1)
         for _ in range(2):
-            with pytest.raises(Fault):
+            with pytest.raises(ReconcilerError):
                 registry.blob(f"{server.host}/a", BLOB, limit=7)
         assert len(server.requests) == 2
 
 
-def fall_silent(silences: Silences) -> None:
-    with pytest.raises(Silent), silences.asking("host", "it"):
-        raise Silent("no answer")
+def fall_silent(silences: HostCircuitBreaker) -> None:
+    with pytest.raises(NoResponseError), silences.guard("host", "it"):
+        raise NoResponseError("no answer")
 
 
 def test_a_host_that_stays_silent_is_asked_ever_more_rarely() -> None:
     clock = Clock()
-    silences = Silences(["host"], clock)
-    for seconds in (FIRST, 60, 120, 240, 480, LONGEST, LONGEST):
+    silences = HostCircuitBreaker(["host"], clock)
+    for seconds in (FIRST, 60, 120, 240, 480, MAX_OPEN, MAX_OPEN):
         fall_silent(silences)
         clock.now += seconds - 1
-        with pytest.raises(Unavailable, match="asked again in 1 s"), silences.asking("host", "it"):
+        with pytest.raises(UnavailableError, match="asked again in 1 s"), silences.guard("host", "it"):
             pass
         clock.now += 1
 
 
 def test_one_asks_a_silent_host_and_the_others_go_on_without_it() -> None:
     clock = Clock()
-    silences = Silences(["host"], clock)
+    silences = HostCircuitBreaker(["host"], clock)
     fall_silent(silences)
     clock.now += FIRST
-    with silences.asking("host", "it") as again:
+    with silences.guard("host", "it") as again:
         assert again
-        with pytest.raises(Unavailable, match="asked again"), silences.asking("host", "it"):
+        with pytest.raises(UnavailableError, match="asked again"), silences.guard("host", "it"):
             pass
-    with silences.asking("host", "it") as again:
+    with silences.guard("host", "it") as again:
         assert not again, "it answered"
 
 
 def test_many_that_wait_for_a_host_at_the_same_time_are_one_silence() -> None:
-    silences, together = Silences(["host"], Clock()), threading.Barrier(8)
+    silences, together = HostCircuitBreaker(["host"], Clock()), threading.Barrier(8)
 
     def wait() -> None:
-        with contextlib.suppress(Silent), silences.asking("host", "it"):
+        with contextlib.suppress(NoResponseError), silences.guard("host", "it"):
             together.wait()
-            raise Silent("no answer")
+            raise NoResponseError("no answer")
 
     threads = [threading.Thread(target=wait) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    with pytest.raises(Unavailable, match="asked again in 30 s"), silences.asking("host", "it"):
+    with pytest.raises(UnavailableError, match="asked again in 30 s"), silences.guard("host", "it"):
         pass

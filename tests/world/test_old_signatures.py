@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from reconciler.world.demands import Demands
+from reconciler.world.demands import WitnessRequirements
 from reconciler.world.old_signatures import attestation_bundle, signature_bundle
 from tests.signers import CertificateAuthority, Log, der
 
 CA = CertificateAuthority()
 WHO = CA.leaf()
 DIGEST = "sha256:" + "ab" * 32
-KEYLESS = Demands(certificate=True)
-LOGGED = Demands(certificate=True, log=True)
-TIMED = Demands(certificate=True, time=True)
+KEYLESS = WitnessRequirements(certificate=True)
+LOGGED = WitnessRequirements(certificate=True, log=True)
+TIMED = WitnessRequirements(certificate=True, time=True)
 LOG = "dev.sigstore.cosign/bundle"
 TIME = "dev.sigstore.cosign/rfc3161timestamp"
 CERTIFICATE = "dev.sigstore.cosign/certificate"
@@ -47,7 +47,7 @@ def test_the_certificate_and_the_promise_of_a_log_are_carried_over() -> None:
 
 def test_what_is_not_demanded_stays_behind() -> None:
     payload, annotations = old(**{TIME: "{"})
-    assert material(signature_bundle(payload, annotations, Demands())) == {"publicKey": {"hint": ""}}
+    assert material(signature_bundle(payload, annotations, WitnessRequirements())) == {"publicKey": {"hint": ""}}
     assert material(signature_bundle(payload, annotations, KEYLESS)).keys() == {"x509CertificateChain"}
     assert material(signature_bundle(payload, annotations, LOGGED)).keys() == {"x509CertificateChain", "tlogEntries"}
 
@@ -69,7 +69,7 @@ def test_what_is_not_demanded_stays_behind() -> None:
         (TIMED, {}),
     ],
 )
-def test_what_is_demanded_and_cannot_be_read_is_no_signature(demands: Demands, annotations: dict[str, str]) -> None:
+def test_what_is_demanded_and_cannot_be_read_is_no_signature(demands: WitnessRequirements, annotations: dict[str, str]) -> None:
     payload, made = old(**annotations)
     assert signature_bundle(payload, made, demands) is None
 
@@ -83,7 +83,7 @@ def test_what_is_demanded_and_not_there_is_no_signature(missing: str) -> None:
 
 @pytest.mark.parametrize("envelope", [b"", b"{", b"\xff", b"[" * 100_000, b'{"payload": "", "payload": ""}'])
 def test_an_envelope_that_two_could_read_differently_is_none(envelope: bytes) -> None:
-    assert attestation_bundle(envelope, {}, Demands()) is None
+    assert attestation_bundle(envelope, {}, WitnessRequirements()) is None
 
 
 def test_annotations_that_can_be_read_and_are_too_deep_to_be_written_are_refused() -> None:
@@ -97,5 +97,5 @@ def test_annotations_that_can_be_read_and_are_too_deep_to_be_written_are_refused
 
 def test_an_envelope_of_many_parts_is_not_even_read() -> None:
     wide = b'{"payload": "", "x": [' + b"{}," * 100 + b"{}]}"
-    assert attestation_bundle(wide, {}, Demands()) is None
-    assert attestation_bundle(b'{"payload": "", "x": [{},{}]}', {}, Demands()) is not None
+    assert attestation_bundle(wide, {}, WitnessRequirements()) is None
+    assert attestation_bundle(b'{"payload": "", "x": [{},{}]}', {}, WitnessRequirements()) is not None

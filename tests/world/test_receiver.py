@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog.testing
 
-from reconciler.loop.deliveries import Deliveries
-from reconciler.model.faults import Misconfigured
+from reconciler.loop.deliveries import WebhookHandler
+from reconciler.model.faults import ConfigurationError
 from reconciler.world.metrics import CONTENT_TYPE, Metrics
-from reconciler.world.receiver import MOST_BODY, MOST_CONNECTIONS, Receiver, Signs
+from reconciler.world.receiver import MOST_BODY, MOST_CONNECTIONS, HttpServer, Probes
 from tests.loop.test_deliveries import PUSH, SECRET, headed
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ class House:
 
     @contextmanager
     def open(self, *, secret: str | None = SECRET, host: str = "127.0.0.1", patience: float = 10) -> Iterator[House]:
-        signs = Signs(lambda: self.broken, lambda: self.unready, lambda: (self.metrics.text(), CONTENT_TYPE))
-        door = Deliveries(secret, self.wake, self.counted.append) if secret else None
-        with Receiver(host, 0, signs, door, patience=patience) as server:
+        signs = Probes(lambda: self.broken, lambda: self.unready, lambda: (self.metrics.text(), CONTENT_TYPE))
+        door = WebhookHandler(secret, self.wake, self.counted.append) if secret else None
+        with HttpServer(host, 0, signs, door, patience=patience) as server:
             self.port = server.port
             yield self
 
@@ -279,7 +279,7 @@ def test_health_and_readiness_say_why_not(house: House) -> None:
 
 
 def test_metrics_are_text(house: House) -> None:
-    house.metrics.delivered("woken")
+    house.metrics.record_delivery("woken")
     status, text = house.ask("GET", "/metrics")
     assert (status, b'reconciler_deliveries_total{result="woken"} 1.0' in text) == (200, True)
 
@@ -303,15 +303,15 @@ def test_it_says_nothing_on_standard_output(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_a_port_that_is_taken_says_so(house: House) -> None:
-    signs = Signs(list, list, lambda: (b"", ""))
-    with pytest.raises(Misconfigured, match=f"cannot listen on 127.0.0.1 port {house.port}"):
-        Receiver("127.0.0.1", house.port, signs, None)
+    signs = Probes(list, list, lambda: (b"", ""))
+    with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1 port {house.port}"):
+        HttpServer("127.0.0.1", house.port, signs, None)
 
 
 @pytest.mark.parametrize(("host", "port"), [("no.such.host.invalid", 0), ("1.2.3.4", 0)])
 def test_an_address_that_is_none_of_ours_says_so(host: str, port: int) -> None:
-    with pytest.raises(Misconfigured, match="cannot listen on"):
-        Receiver(host, port, Signs(list, list, lambda: (b"", "")), None)
+    with pytest.raises(ConfigurationError, match="cannot listen on"):
+        HttpServer(host, port, Probes(list, list, lambda: (b"", "")), None)
 
 
 def test_it_stops_soon_whatever_clients_do() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.world.recent import Recent
+from reconciler.world.recent import LruCache
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
-    recent = Recent[str](3)
+    recent = LruCache[str](3)
     for key in "abc":
         recent.put(key, key.upper(), 1)
     assert recent.get("a") == "A"
@@ -18,7 +18,7 @@ def test_what_was_not_used_for_longest_goes_first() -> None:
 
 
 def test_a_value_that_is_too_heavy_is_not_kept_and_drives_nothing_out() -> None:
-    recent = Recent[str](3)
+    recent = LruCache[str](3)
     recent.put("a", "A", 2)
     recent.put("b", "B", 4)
     assert (recent.get("a"), recent.get("b")) == ("A", None)
@@ -28,7 +28,7 @@ def test_a_value_that_is_too_heavy_is_not_kept_and_drives_nothing_out() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4)), max_size=30))
 def test_all_together_never_weigh_more_than_the_bound(puts: list[tuple[int, int]]) -> None:
-    recent, weights = Recent[int](8), dict[int, int]()
+    recent, weights = LruCache[int](8), dict[int, int]()
     for key, weight in puts:
         recent.put(key, weight, weight)
         weights[key] = weight

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.model.faults import Denied, Misconfigured, Unavailable
-from reconciler.world.manifest import Descriptor, digest_of
+from reconciler.model.faults import AccessDeniedError, ConfigurationError, UnavailableError
+from reconciler.world.manifest import Descriptor, digest_of_bytes
 from reconciler.world.registry import Registry
 from tests.world.certificates import Authority
 from tests.world.hostile_registry import HostileRegistry, RawServer, Reply, Request
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-BLOB = Descriptor("x/y", digest_of(b"content"), 7)
+BLOB = Descriptor("x/y", digest_of_bytes(b"content"), 7)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_host_is_believed_by_its_own_authority(ours: Authority) -> None:
 
 def test_a_host_without_one_is_told_where_to_put_it(ours: Authority) -> None:
     with HostileRegistry(give, ours.server()) as server:
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(UnavailableError) as caught:
             read(server.host, {})
         assert server.requests == []
     assert f"{server.host} shows a certificate that cannot be verified: unable to get local issuer" in caught.value.message
@@ -60,7 +60,9 @@ def test_a_host_without_one_is_told_where_to_put_it(ours: Authority) -> None:
 
 def test_a_host_is_believed_by_its_own_authority_only(ours: Authority, other: Authority) -> None:
     with HostileRegistry(give, ours.server()) as server:
-        with pytest.raises(Unavailable, match=r"cannot be verified.*other\.pem, its CA under registry\.hosts, did not issue it"):
+        with pytest.raises(
+            UnavailableError, match=r"cannot be verified.*other\.pem, its CA under registry\.hosts, did not issue it"
+        ):
             read(server.host, {server.host: other.file})
         assert server.requests == []
 
@@ -69,7 +71,7 @@ def test_an_authority_is_for_its_host_only_even_in_one_client(ours: Authority) -
     with HostileRegistry(give, ours.server()) as server, HostileRegistry(give, ours.server()) as neighbour:
         registry = Registry(authorities={server.host: ours.file}, timeout=5, attempts=1)
         assert registry.blob(f"{server.host}/a", BLOB, limit=7) == b"content"
-        with pytest.raises(Unavailable, match=f"{neighbour.host} shows a certificate"):
+        with pytest.raises(UnavailableError, match=f"{neighbour.host} shows a certificate"):
             registry.blob(f"{neighbour.host}/a", BLOB, limit=7)
         assert registry.blob(f"{server.host}/a", BLOB, limit=7) == b"content"
         assert neighbour.requests == []
@@ -87,7 +89,7 @@ def test_a_certificate_that_does_not_hold_is_told_why(
     ours: Authority, address: str, years: tuple[float, float], why: str
 ) -> None:
     with HostileRegistry(give, ours.server(address, years=years)) as server:
-        with pytest.raises(Unavailable, match=why):
+        with pytest.raises(UnavailableError, match=why):
             read(server.host, {server.host: ours.file})
         assert server.requests == []
 
@@ -107,7 +109,7 @@ def test_a_redirect_is_followed_by_the_rules_of_the_host_it_leads_to(ours: Autho
             assert registry.blob(f"{server.host}/a", BLOB, limit=7) == b"content"
             assert all("Authorization" not in request.headers for request in store.requests)
             only = Registry(authorities={server.host: ours.file}, credentials=config, timeout=5, attempts=1)
-            with pytest.raises(Unavailable, match=f"{store.host} shows a certificate"):
+            with pytest.raises(UnavailableError, match=f"{store.host} shows a certificate"):
                 only.blob(f"{server.host}/a", BLOB, limit=7)
         assert len(store.requests) == 1
 
@@ -115,7 +117,7 @@ def test_a_redirect_is_followed_by_the_rules_of_the_host_it_leads_to(ours: Autho
 def test_a_redirect_leads_out_of_tls_nowhere(ours: Authority) -> None:
     with HostileRegistry(give) as store:
         reply = Reply(status=307, headers={"Location": f"http://{store.host}/blob"})
-        with HostileRegistry(lambda _: reply, ours.server()) as server, pytest.raises(Denied, match="without TLS"):
+        with HostileRegistry(lambda _: reply, ours.server()) as server, pytest.raises(AccessDeniedError, match="without TLS"):
             read(server.host, {server.host: ours.file}, plain_http=(store.host,))
         assert store.requests == []
 
@@ -152,7 +154,7 @@ def test_a_token_realm_without_tls_gets_nothing(ours: Authority, tmp_path: Path)
                 timeout=5,
                 attempts=1,
             )
-            with pytest.raises(Denied, match="fetch a token from"):
+            with pytest.raises(AccessDeniedError, match="fetch a token from"):
                 registry.blob(f"{server.host}/a", BLOB, limit=7)
         assert tokens.requests == []
 
@@ -172,9 +174,9 @@ def test_an_authority_that_cannot_be_read_is_told_before_anything_is_sent(
     if content is not None:
         file.write_text(content)
     with HostileRegistry(give, ours.server()) as server:
-        with pytest.raises(Misconfigured, match=why):
+        with pytest.raises(ConfigurationError, match=why):
             read(server.host, {server.host: file})
-        with pytest.raises(Misconfigured, match="Is a directory"):
+        with pytest.raises(ConfigurationError, match="Is a directory"):
             read(server.host, {server.host: tmp_path})
         assert server.requests == []
         file.write_bytes(ours.file.read_bytes())
@@ -184,25 +186,25 @@ def test_an_authority_that_cannot_be_read_is_told_before_anything_is_sent(
 def test_an_authority_may_be_replaced_at_any_time(ours: Authority, other: Authority) -> None:
     with HostileRegistry(give, ours.server()) as server:
         registry = Registry(authorities={server.host: other.file}, timeout=5, attempts=1)
-        with pytest.raises(Unavailable):
+        with pytest.raises(UnavailableError):
             registry.blob(f"{server.host}/a", BLOB, limit=7)
         other.file.write_bytes(ours.file.read_bytes())
         assert registry.blob(f"{server.host}/a", BLOB, limit=7) == b"content"
 
 
 def test_a_default_port_is_the_same_host(ours: Authority) -> None:
-    with pytest.raises(Misconfigured, match="cannot be read"):
+    with pytest.raises(ConfigurationError, match="cannot be read"):
         read("registry.example:443", {"registry.example": ours.file.with_name("gone.pem")})
 
 
 def test_nothing_in_answer_to_a_handshake_is_unavailable() -> None:
-    with RawServer(lambda: ()) as server, pytest.raises(Unavailable, match=r"did not answer within 0\.3 s"):
+    with RawServer(lambda: ()) as server, pytest.raises(UnavailableError, match=r"did not answer within 0\.3 s"):
         Registry(timeout=0.3, attempts=1).tags(f"{server.host}/a")
 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x16\x03\x01" + b"\x00" * 100])
 def test_something_else_in_answer_to_a_handshake_is_unavailable(said: bytes) -> None:
-    with RawServer(lambda: [said]) as server, pytest.raises(Unavailable, match=r"the connection to .* failed"):
+    with RawServer(lambda: [said]) as server, pytest.raises(UnavailableError, match=r"the connection to .* failed"):
         Registry(timeout=0.3, attempts=1).tags(f"{server.host}/a")
 
 
@@ -226,7 +228,7 @@ def test_many_hosts_with_authorities_are_kept_apart(tmp_path: Path) -> None:
 def _answers(registry: Registry, host: str) -> bool:
     try:
         return registry.blob(f"{host}/a", BLOB, limit=7) == b"content"
-    except Unavailable:
+    except UnavailableError:
         return False
 
 

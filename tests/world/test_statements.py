@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.faults import Corrupt
-from reconciler.world.demands import Demands
+from reconciler.model.faults import IntegrityError
+from reconciler.world.demands import WitnessRequirements
 from reconciler.world.old_signatures import SIGNATURE, attestation_bundle, signature_bundle
-from reconciler.world.statements import predicate_of
+from reconciler.world.statements import read_predicate
 
 SBOM = "https://spdx.dev/Document"
 IN_TOTO = "application/vnd.in-toto+json"
@@ -32,8 +32,8 @@ GOOD = json.dumps({"predicateType": SBOM, "predicate": {"a": 1}})
 
 
 def test_the_predicate_of_a_bundle_and_of_an_envelope_is_read() -> None:
-    assert predicate_of(bundle(GOOD), SBOM, bundled=True) == {"a": 1}
-    assert predicate_of(json.dumps(envelope(GOOD)).encode(), SBOM, bundled=False) == {"a": 1}
+    assert read_predicate(bundle(GOOD), SBOM, bundled=True) == {"a": 1}
+    assert read_predicate(json.dumps(envelope(GOOD)).encode(), SBOM, bundled=False) == {"a": 1}
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_the_predicate_of_a_bundle_and_of_an_envelope_is_read() -> None:
     ids=["payload type", "predicate type", "two predicates", "two envelopes", "base64", "url base64", "deep", "null", "empty"],
 )
 def test_what_could_be_read_otherwise_is_not_read(content: bytes) -> None:
-    with pytest.raises(Corrupt):
-        predicate_of(content, SBOM, bundled=True)
+    with pytest.raises(IntegrityError):
+        read_predicate(content, SBOM, bundled=True)
 
 
 WORDS = st.sampled_from(
@@ -70,8 +70,8 @@ ANYTHING = st.recursive(
 def test_nothing_is_raised_but_what_is_ours(value: Any, bundled: bool) -> None:
     texts = (json.dumps(value), json.dumps({"dsseEnvelope": value}), bundle(json.dumps(value)).decode())
     for text in texts:
-        with contextlib.suppress(Corrupt):
-            predicate_of(text.encode(), SBOM, bundled=bundled)
+        with contextlib.suppress(IntegrityError):
+            read_predicate(text.encode(), SBOM, bundled=bundled)
 
 
 @given(ANYTHING, st.text(max_size=20), st.binary(max_size=20))
@@ -79,7 +79,12 @@ def test_no_old_signature_raises_anything(value: Any, text: str, content: bytes)
     prefix = "dev.sigstore.cosign"
     for words in (json.dumps(value), text):
         annotations = {f"{prefix}/{name}": words for name in ("certificate", "bundle", "rfc3161timestamp")} | {SIGNATURE: words}
-        for demands in (Demands(), Demands(certificate=True), Demands(log=True), Demands(time=True)):
+        for demands in (
+            WitnessRequirements(),
+            WitnessRequirements(certificate=True),
+            WitnessRequirements(log=True),
+            WitnessRequirements(time=True),
+        ):
             for made in (
                 signature_bundle(content, annotations, demands),
                 attestation_bundle(words.encode(), annotations, demands),

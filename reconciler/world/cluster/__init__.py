@@ -18,6 +18,6 @@ no older than its age. An exec plugin in a kubeconfig is never run unless the co
 allows it. May not: judge what it sees.
 """
 
-from reconciler.world.cluster.clusters import Clusters
+from reconciler.world.cluster.clusters import ClusterPool
 
-__all__ = ["Clusters"]
+__all__ = ["ClusterPool"]

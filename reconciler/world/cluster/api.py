@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kubernetes import client
 
-from reconciler.model.faults import Missing, Unavailable
-from reconciler.world.cluster.errors import FOREIGN, fault_of, not_understood
-from reconciler.world.cluster.kept import Change, Releases, trim
+from reconciler.model.faults import NotFoundError, UnavailableError
+from reconciler.world.cluster.errors import FOREIGN, error_from, malformed_response
+from reconciler.world.cluster.kept import Releases, WatchEvent, project
 from reconciler.world.cluster.kubeconfig import connect
-from reconciler.world.cluster.stream import changes, read
+from reconciler.world.cluster.stream import read_body, watch_events
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
 GROUP: Final = "helm.toolkit.fluxcd.io"
-VERSION: Final = "v2"
+HELM_API_VERSION: Final = "v2"
 PLURAL: Final = "helmreleases"
-PAGE: Final = 100
+LIST_PAGE_SIZE: Final = 100
 CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 10.0
 HINT_TIMEOUT: Final = (2.0, 5.0)  # asking Flux to hurry, or to explain, is worth no long wait
@@ -57,48 +57,48 @@ class ClusterClient:
     def releases(self) -> tuple[Releases, str]:
         """All HelmReleases, by namespace and name, as they were at one moment, and the resourceVersion to watch from.
 
-        Raises a Fault.
+        Raises a ReconcilerError.
         """
         found: Releases = {}
         token = None
-        for _ in range(MAX_RELEASES // PAGE):
-            page = read(self._list(READ_TIMEOUT, limit=PAGE, _continue=token), self.context)
+        for _ in range(MAX_RELEASES // LIST_PAGE_SIZE):
+            page = read_body(self._list(READ_TIMEOUT, limit=LIST_PAGE_SIZE, _continue=token), self.context)
             try:
-                found.update(map(trim, page["items"]))
+                found.update(map(project, page["items"]))
                 token, version = page["metadata"].get("continue"), str(page["metadata"]["resourceVersion"])
             except (KeyError, TypeError, AttributeError) as error:
-                raise not_understood(error, self.context) from None
+                raise malformed_response(error, self.context) from None
             if not token:
                 return found, version
-        raise Unavailable(f"{self.context} has more than {MAX_RELEASES} HelmReleases")
+        raise UnavailableError(f"{self.context} has more than {MAX_RELEASES} HelmReleases")
 
-    def watch(self, version: str, seconds: int) -> Iterator[list[Change]]:
+    def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
         """Begin to watch from a resourceVersion; the server ends it after some seconds.
 
         Returns:
-            The changes as they come (see `stream.changes`), once the server has agreed to tell them.
+            The changes as they come (see `stream.watch_events`), once the server has agreed to tell them.
 
         Raises:
-            Fault: it did not agree.
+            ReconcilerError: it did not agree.
         """
         answer = self._list(
             seconds + CONNECT_TIMEOUT, watch=True, resource_version=version, timeout_seconds=seconds, allow_watch_bookmarks=True
         )
-        return changes(answer, self.context)
+        return watch_events(answer, self.context)
 
     def confirm(self) -> None:
         """See that the API still answers a read that is to be no older than the question: its store has to take part.
 
-        A watch is served from the API server's memory, and goes on in silence when its store is lost. Raises a Fault.
+        A watch is served from the API server's memory, and goes on in silence when its store is lost. Raises a ReconcilerError.
         """
-        read(self._list(READ_TIMEOUT, limit=1), self.context)
+        read_body(self._list(READ_TIMEOUT, limit=1), self.context)
 
-    def look_now(self, namespace: str) -> None:
-        """Ask Flux to fetch an Environment's repository at once, as `flux reconcile` does. Raises a Fault."""
+    def request_reconcile(self, namespace: str) -> None:
+        """Ask Flux to fetch an Environment's repository at once, as `flux reconcile` does. Raises a ReconcilerError."""
         stamp = datetime.now(UTC).isoformat()
         body = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": stamp}}}
         call, where = self._api.patch_namespaced_custom_object, (*_SOURCE, namespace, "gitrepositories", "environment", body)
-        read(self._call(HINT_TIMEOUT, f"the GitRepository {namespace}/environment", call, *where), self.context)
+        read_body(self._call(HINT_TIMEOUT, f"the GitRepository {namespace}/environment", call, *where), self.context)
 
     def sources(self, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
         """What stands behind an Application's HelmRelease, as the API shows it now: to explain, never to grant.
@@ -108,7 +108,7 @@ class ClusterClient:
             for one that is not there.
 
         Raises:
-            Fault: the cluster could not be asked.
+            ReconcilerError: the cluster could not be asked.
         """
         return {
             "GitRepository/environment": self._object(*_SOURCE, namespace, "gitrepositories", "environment"),
@@ -119,17 +119,17 @@ class ClusterClient:
     def _object(self, *where: str) -> Mapping[str, Any] | None:
         try:
             answer = self._call(HINT_TIMEOUT, where[-1], self._api.get_namespaced_custom_object, *where)
-        except Missing:
+        except NotFoundError:
             return None
-        found = read(answer, self.context)
+        found = read_body(answer, self.context)
         if not isinstance(found, dict):
-            raise not_understood(TypeError(), self.context)
+            raise malformed_response(TypeError(), self.context)
         return found
 
     def _list(self, patience: float, **options: Any) -> BaseHTTPResponse:
-        what = f"{PLURAL}.{GROUP}/{VERSION}"
+        what = f"{PLURAL}.{GROUP}/{HELM_API_VERSION}"
         call = self._api.list_cluster_custom_object
-        return self._call((CONNECT_TIMEOUT, patience), what, call, GROUP, VERSION, PLURAL, **options)
+        return self._call((CONNECT_TIMEOUT, patience), what, call, GROUP, HELM_API_VERSION, PLURAL, **options)
 
     def _call(
         self, patience: tuple[float, float], what: str, call: Callable[..., Any], *where: Any, **options: Any
@@ -141,6 +141,6 @@ class ClusterClient:
                 answer.close()
                 raise client.ApiException(status=answer.status, reason=answer.reason)
         except FOREIGN as error:
-            raise fault_of(error, self.context, what) from None
+            raise error_from(error, self.context, what) from None
         self._answer = answer
         return answer

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 from reconciler.model.observation import Failure, Observation
 from reconciler.world.cluster.api import ClusterClient
-from reconciler.world.cluster.observer import Observer
+from reconciler.world.cluster.observer import Informer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ CLOSING: Final = 1.0
 """Seconds that closing waits for threads: those of clusters that answer end in milliseconds, and no thread holds up an exit."""
 
 
-class Clusters:
+class ClusterPool:
     """All clusters whose kubeconfigs lie in a directory, by context name; a file may come, change or go at any time.
 
     A file `<context>`, `<context>.yaml` or `<context>.kubeconfig` is the kubeconfig of that context.
@@ -35,7 +35,7 @@ class Clusters:
         self._allow_exec = allow_exec
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._observers: dict[str, Observer] = {}
+        self._observers: dict[str, Informer] = {}
 
     def close(self) -> None:
         """Stop all observing."""
@@ -57,7 +57,7 @@ class Clusters:
                 return (self._directory / name).read_bytes()
         return None
 
-    def ensure(self, context: str, *, wait: float = 0.0) -> None:
+    def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
         """See to it that a cluster is observed as its kubeconfig now is; wait some seconds for a first answer."""
         content = self.kubeconfig(context)
         with self._lock:
@@ -66,7 +66,7 @@ class Clusters:
                 observer.stop()
                 observer = self._observers.pop(context, None) and None
             if observer is None and content is not None:
-                observer = Observer(
+                observer = Informer(
                     content,
                     context,
                     stale_after=self._stale_after,
@@ -85,15 +85,18 @@ class Clusters:
             return Observation(failure=Failure("KubeconfigMissing", f"there is no kubeconfig for {context}"))
         return observer.observe(namespace, name)
 
-    def look_now(self, context: str, namespace: str) -> None:
-        """Ask Flux on a cluster to fetch the Environment's repository at once. Raises a Fault; Missing where there is none."""
-        with contextlib.closing(self._client(context)) as cluster:
-            cluster.look_now(namespace)
+    def request_reconcile(self, context: str, namespace: str) -> None:
+        """Ask Flux on a cluster to fetch the Environment's repository at once.
 
-    def sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
+        Raises a ReconcilerError; Missing where there is none.
+        """
+        with contextlib.closing(self._client(context)) as cluster:
+            cluster.request_reconcile(namespace)
+
+    def flux_sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
         """What stands behind an Application's HelmRelease on a cluster, asked now; see `ClusterClient.sources`.
 
-        Takes seconds at worst. Raises a Fault; Missing where there is no kubeconfig.
+        Takes seconds at worst. Raises a ReconcilerError; Missing where there is no kubeconfig.
         """
         with contextlib.closing(self._client(context)) as cluster:
             return cluster.sources(namespace, application)
@@ -101,5 +104,5 @@ class Clusters:
     def _client(self, context: str) -> ClusterClient:
         content = self.kubeconfig(context)
         if content is None:
-            raise Missing(f"there is no kubeconfig for {context}")
+            raise NotFoundError(f"there is no kubeconfig for {context}")
         return ClusterClient(content, context, allow_exec=self._allow_exec)

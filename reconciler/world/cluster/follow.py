@@ -5,19 +5,19 @@ from __future__ import annotations
 from contextlib import closing
 from typing import TYPE_CHECKING, Final, Protocol
 
-from reconciler.model.faults import Denied, Fault, Unavailable
+from reconciler.model.faults import AccessDeniedError, ReconcilerError, UnavailableError
 from reconciler.world.cluster.api import MAX_RELEASES
-from reconciler.world.cluster.errors import failure_of, not_understood
+from reconciler.world.cluster.errors import failure_of, malformed_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reconciler.world.cluster.kept import Change, Releases
-    from reconciler.world.cluster.sight import Sight
+    from reconciler.world.cluster.kept import Releases, WatchEvent
+    from reconciler.world.cluster.sight import ReleaseStore
 
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 5.0
-CALM: Final = 5.0
+FIRST_BACKOFF: Final = 0.5
+MAX_BACKOFF: Final = 5.0
+STABLE_AFTER: Final = 5.0
 """Seconds that an attempt has to last for the next pause to be a first one again."""
 SLACK: Final = 0.1
 """Seconds by which a window may end early for two clocks' sake, and still be whole."""
@@ -26,12 +26,12 @@ LATE: Final = 5.0
 
 
 class Cluster(Protocol):
-    """What following needs of a cluster's API; `api.ClusterClient` in earnest. All of it raises Faults."""
+    """What following needs of a cluster's API; `api.ClusterClient` in earnest. All of it raises ReconcilerErrors."""
 
     def releases(self) -> tuple[Releases, str]:
         """All HelmReleases, and the version to watch from."""
 
-    def watch(self, version: str, seconds: int) -> Iterator[list[Change]]:
+    def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
         """Begin to watch."""
 
     def confirm(self) -> None:
@@ -44,13 +44,13 @@ class Cluster(Protocol):
         """Close the connections."""
 
 
-class Follower:
+class Reflector:
     """Follows one cluster, and tells a Sight. It has no thread and never sleeps."""
 
     def __init__(
         self,
         connect: Callable[[], Cluster],
-        sight: Sight,
+        sight: ReleaseStore,
         *,
         context: str,
         window: int,
@@ -78,7 +78,7 @@ class Follower:
         self._on_change = on_change
         self._cluster: Cluster | None = None
         self._admitted = False
-        self._pause = FIRST_PAUSE / 2
+        self._pause = FIRST_BACKOFF / 2
 
     def interrupt(self) -> None:
         """Make the call under way fail at once, if its answer is already being read; for another thread."""
@@ -86,7 +86,7 @@ class Follower:
         if cluster is not None:
             cluster.interrupt()
 
-    def attempt(self) -> float:
+    def run_once(self) -> float:
         """Follow until something breaks, whatever it is.
 
         Returns:
@@ -96,14 +96,14 @@ class Follower:
         try:
             with closing(self._connect()) as self._cluster:
                 self._follow(self._cluster)
-        except Fault as fault:
+        except ReconcilerError as fault:
             self._broke(fault)
         except Exception as error:  # noqa: BLE001 - a thread that died in silence would leave an old answer standing
-            self._broke(not_understood(error, self._context))
+            self._broke(malformed_response(error, self._context))
         finally:
             self._cluster = None
-        calm = self._clock() - began >= CALM
-        self._pause = FIRST_PAUSE if calm else min(self._pause * 2, LONGEST_PAUSE)
+        calm = self._clock() - began >= STABLE_AFTER
+        self._pause = FIRST_BACKOFF if calm else min(self._pause * 2, MAX_BACKOFF)
         return self._pause
 
     def _follow(self, cluster: Cluster) -> None:
@@ -115,43 +115,43 @@ class Follower:
             return
         # Only now: where listing is allowed and watching is not, nothing may look fresh in between.
         self._admitted = True
-        self._tell(changed=self._sight.listed(releases, asked))
+        self._tell(changed=self._sight.replace(releases, asked))
         while not self._stopped():
             version = self._watch(stream, version, since)
             end = since + self._window - SLACK
             if self._clock() < end or self._stopped():
                 return  # it ended before its time: whatever ended it, only a new list can be trusted
             cluster.confirm()
-            self._sight.confirmed(end)
+            self._sight.confirm_until(end)
             since = self._clock()
             stream = cluster.watch(version, self._window)
 
-    def _watch(self, stream: Iterator[list[Change]], version: str, since: float) -> str:
+    def _watch(self, stream: Iterator[list[WatchEvent]], version: str, since: float) -> str:
         """Tell what one window brings; the version to go on from."""
         for changes in stream:
             if self._stopped():
                 break
-            self._tell(changed=self._sight.changed(changes))
+            self._tell(changed=self._sight.apply(changes))
             if changes:
                 version = changes[-1].version
             if len(self._sight) > MAX_RELEASES:
-                raise Unavailable(f"{self._context} has more than {MAX_RELEASES} HelmReleases")
+                raise UnavailableError(f"{self._context} has more than {MAX_RELEASES} HelmReleases")
             if self._clock() > since + self._window + LATE:
-                raise Unavailable(f"the API server of {self._context} does not end a watch when asked to")
+                raise UnavailableError(f"the API server of {self._context} does not end a watch when asked to")
         return version
 
-    def _broke(self, fault: Fault) -> None:
+    def _broke(self, fault: ReconcilerError) -> None:
         if self._stopped():
             return
-        if isinstance(fault, Unavailable):
-            self._tell(changed=self._sight.silent(failure_of(fault)))
-        elif isinstance(fault, Denied) and self._admitted:
+        if isinstance(fault, UnavailableError):
+            self._tell(changed=self._sight.mark_unreachable(failure_of(fault)))
+        elif isinstance(fault, AccessDeniedError) and self._admitted:
             # Credentials that were good may have been renewed where the kubeconfig points. Until the next client has tried
             # them, what was seen ages.
             self._admitted = False
         else:
             self._admitted = False
-            self._tell(changed=self._sight.refused(failure_of(fault)))
+            self._tell(changed=self._sight.mark_denied(failure_of(fault)))
 
     def _tell(self, *, changed: bool) -> None:
         if changed and not self._stopped():

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, Final
 
-from reconciler.model.canonical import runs_of
+from reconciler.model.canonical import release_spec_digest
 
-MAX_TEXT: Final = 2_000
+MAX_PROJECTED_TEXT: Final = 2_000
 """Characters kept of one text of a condition; more than any message of ours quotes."""
 
 _STATUS: Final = (
@@ -22,13 +22,13 @@ _STATUS: Final = (
 
 Key = tuple[str, str]
 """A HelmRelease's namespace and name."""
-Release = Mapping[str, Any]
+ReleaseObject = Mapping[str, Any]
 """A HelmRelease in the shape the Kubernetes API gives it, with the parts that readiness needs. Never changed once made."""
-Releases = dict[Key, Release]
+Releases = dict[Key, ReleaseObject]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class WatchEvent:
     """One event of a watch.
 
     Attributes:
@@ -39,10 +39,10 @@ class Change:
 
     version: str
     key: Key | None = None
-    release: Release | None = None
+    release: ReleaseObject | None = None
 
 
-def trim(item: Mapping[str, Any]) -> tuple[Key, Release]:
+def project(item: Mapping[str, Any]) -> tuple[Key, ReleaseObject]:
     """A HelmRelease's namespace and name, and the parts of it that readiness needs.
 
     Raises:
@@ -62,7 +62,12 @@ def trim(item: Mapping[str, Any]) -> tuple[Key, Release]:
         seen["history"] = [{k: latest[k] for k in ("status", "ociDigest", "chartVersion", "configDigest") if k in latest}]
     spec = mapping(item.get("spec"))
     # Of the spec a digest is enough: it is compared with that of the spec that the lock makes.
-    release = {"metadata": kept, "spec": {"suspend": spec.get("suspend", False)}, "runs": runs_of(spec), "status": seen}
+    release = {
+        "metadata": kept,
+        "spec": {"suspend": spec.get("suspend", False)},
+        "runs": release_spec_digest(spec),
+        "status": seen,
+    }
     return (metadata["namespace"], metadata["name"]), release
 
 
@@ -80,4 +85,4 @@ def _condition(condition: Any) -> Any:
 
 def _text(text: str) -> str:
     """A text cut to a bound; short ones are words that a thousand HelmReleases have in common."""
-    return intern(text) if len(text) < 32 else text[:MAX_TEXT]  # noqa: PLR2004 - a guess at what a word is
+    return intern(text) if len(text) < 32 else text[:MAX_PROJECTED_TEXT]  # noqa: PLR2004 - a guess at what a word is

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
 
-from reconciler.model.faults import Misconfigured
+from reconciler.model.faults import ConfigurationError
 from reconciler.world.cluster.kept import mapping
 from reconciler.world.documents import load
 
@@ -19,22 +19,22 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
     """Make a client from a kubeconfig's content. It never tries again by itself, nor follows a redirect.
 
     Raises:
-        Misconfigured: the kubeconfig is not one, has no such context, or runs a program that is not allowed.
+        ConfigurationError: the kubeconfig is not one, has no such context, or runs a program that is not allowed.
     """
     source = load(kubeconfig, f"the kubeconfig of {context}")
     if source.problems or not isinstance(source.data, dict):
-        raise Misconfigured(f"the kubeconfig of {context} is not a kubeconfig", str(next(iter(source.problems), "")))
+        raise ConfigurationError(f"the kubeconfig of {context} is not a kubeconfig", str(next(iter(source.problems), "")))
     users = source.data.get("users")
     for user in users if isinstance(users, list) else []:
         way = mapping(mapping(user).get("user"))
         plugins = {"exec", "auth-provider"} & set(way)
         if plugins and not allow_exec:
-            raise Misconfigured(
+            raise ConfigurationError(
                 f"the kubeconfig of {context} wants to run a program ({', '.join(sorted(plugins))}) to log in",
                 "use a token or a client certificate, or set clusters.allowExec",
             )
         if isinstance(program := way.get("exec"), dict):
-            program["env"] = [*(program.get("env") or []), *_emptied()]
+            program["env"] = [*(program.get("env") or []), *_cleared_secrets()]
     settings = client.Configuration()
     settings.retries = False  # read when the client is made: set later, it would try three times more
     try:
@@ -42,11 +42,11 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
             source.data, context=_context(source.data, context), client_configuration=settings
         )
     except (config.ConfigException, TypeError, KeyError, ValueError, AttributeError, OSError) as error:
-        raise Misconfigured(f"the kubeconfig of {context} cannot be used: {type(error).__name__}") from None
+        raise ConfigurationError(f"the kubeconfig of {context} cannot be used: {type(error).__name__}") from None
     return api
 
 
-def _emptied() -> list[dict[str, str]]:
+def _cleared_secrets() -> list[dict[str, str]]:
     """Our own settings, as a login program is to find them: it inherits the environment, where our token may be."""
     return [{"name": name, "value": ""} for name in os.environ if name.upper().startswith("CATALYST_")]
 

@@ -9,8 +9,8 @@ import time
 from typing import TYPE_CHECKING
 
 from reconciler.world.cluster.api import ClusterClient
-from reconciler.world.cluster.follow import Follower
-from reconciler.world.cluster.sight import Sight
+from reconciler.world.cluster.follow import Reflector
+from reconciler.world.cluster.sight import ReleaseStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.observation import Observation
 
 
-class Observer:
+class Informer:
     """Follows one cluster in a thread of its own, from now until it is stopped."""
 
     def __init__(
@@ -28,8 +28,8 @@ class Observer:
         self._on_change = on_change
         self._stop = threading.Event()
         self._first_answer = threading.Event()
-        self._sight = Sight(time.monotonic())
-        self._follower = Follower(
+        self._sight = ReleaseStore(time.monotonic())
+        self._follower = Reflector(
             lambda: ClusterClient(kubeconfig, context, allow_exec=allow_exec),
             self._sight,
             context=context,
@@ -61,7 +61,7 @@ class Observer:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            pause = self._follower.attempt()
+            pause = self._follower.run_once()
             self._stop.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
     def _changed(self) -> None:

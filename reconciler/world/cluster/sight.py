@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.model.observation import Failure
-    from reconciler.world.cluster.kept import Change, Key, Release, Releases
+    from reconciler.world.cluster.kept import Key, ReleaseObject, Releases, WatchEvent
 
 
-class Sight:
+class ReleaseStore:
     """What is known of one cluster's HelmReleases. It has no clock: moments are given, in seconds of any steady clock.
 
     What it shows of a HelmRelease was true at a moment no older than the age it tells. Therefore only two things make it
@@ -35,14 +35,14 @@ class Sight:
         """How many HelmReleases are known."""
         return len(self._releases)
 
-    def listed(self, releases: Releases, asked: float) -> bool:
+    def replace(self, releases: Releases, asked: float) -> bool:
         """All HelmReleases, as they were not before the moment the list was asked for, and a watch goes on from there."""
         with self._lock:
             self._releases, self._listed, self._failure = releases, True, None
             self._true_at = max(self._true_at, asked)
         return True
 
-    def changed(self, changes: Iterable[Change]) -> bool:
+    def apply(self, changes: Iterable[WatchEvent]) -> bool:
         """What the watch told, in its order."""
         news = False
         with self._lock:
@@ -56,12 +56,12 @@ class Sight:
                     self._releases[change.key] = change.release
         return news
 
-    def confirmed(self, moment: float) -> None:
+    def confirm_until(self, moment: float) -> None:
         """Until this moment the watch told all there was to tell."""
         with self._lock:
             self._true_at = max(self._true_at, moment)
 
-    def silent(self, failure: Failure) -> bool:
+    def mark_unreachable(self, failure: Failure) -> bool:
         """The API did not answer, or not so that it makes sense. That is no news: what was said before stands, and ages."""
         with self._lock:
             if self._listed or self._failure is not None:
@@ -69,7 +69,7 @@ class Sight:
             self._failure = failure
         return True
 
-    def refused(self, failure: Failure) -> bool:
+    def mark_denied(self, failure: Failure) -> bool:
         """The API will not show HelmReleases, or has none, or there is no way to ask: nothing seen before counts any more."""
         with self._lock:
             news = failure != self._failure
@@ -79,5 +79,5 @@ class Sight:
     def observe(self, key: Key, now: float) -> Observation:
         """A look at one HelmRelease. Its age is never negative."""
         with self._lock:
-            release: Release | None = self._releases.get(key)
+            release: ReleaseObject | None = self._releases.get(key)
             return Observation(self._failure, self._listed, max(0.0, now - self._true_at), release)

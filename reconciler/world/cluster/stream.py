@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kubernetes import client
 
-from reconciler.model.faults import Fault, Unavailable
-from reconciler.world.cluster.errors import FOREIGN, fault_of, not_understood
-from reconciler.world.cluster.kept import Change, mapping, trim
+from reconciler.model.faults import ReconcilerError, UnavailableError
+from reconciler.world.cluster.errors import FOREIGN, error_from, malformed_response
+from reconciler.world.cluster.kept import WatchEvent, mapping, project
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,28 +26,28 @@ MAX_LINE: Final = 8 << 20
 _ODD: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def read(response: BaseHTTPResponse, context: str, most: int = MAX_BODY) -> Any:
+def read_body(response: BaseHTTPResponse, context: str, most: int = MAX_BODY) -> Any:
     """The JSON that an answer holds, which is read to its end and closed. Raises Unavailable."""
     try:
         with closing(response):
             body = response.read(most + 1)
     except FOREIGN as error:
-        raise fault_of(error, context) from None
+        raise error_from(error, context) from None
     if len(body) > most:
-        raise Unavailable(f"the API server of {context} answered more than {most} bytes at once")
+        raise UnavailableError(f"the API server of {context} answered more than {most} bytes at once")
     try:
         return json.loads(body)
     except _ODD as error:
-        raise not_understood(error, context) from None
+        raise malformed_response(error, context) from None
 
 
-def changes(response: BaseHTTPResponse, context: str) -> Iterator[list[Change]]:
+def watch_events(response: BaseHTTPResponse, context: str) -> Iterator[list[WatchEvent]]:
     """The events of a watch, all at once that arrive at once; also none, when a piece arrived that completes none.
 
     Ends when the server ends it in proper form.
 
     Raises:
-        Fault: it broke off, or an event says that it did (410: the version to watch from is gone), or makes no sense.
+        ReconcilerError: it broke off, or an event says that it did (410: the version to watch from is gone), or makes no sense.
     """
     rest = b""
     try:
@@ -55,24 +55,24 @@ def changes(response: BaseHTTPResponse, context: str) -> Iterator[list[Change]]:
             for piece in response.stream(PIECE, decode_content=False):
                 *lines, rest = (rest + piece).split(b"\n") if b"\n" in piece else (rest + piece,)
                 if len(rest) > MAX_LINE:
-                    raise Unavailable(f"the API server of {context} sent an event of more than {MAX_LINE} bytes")
+                    raise UnavailableError(f"the API server of {context} sent an event of more than {MAX_LINE} bytes")
                 yield [_change(line, context) for line in lines if line]
     except FOREIGN as error:
-        raise fault_of(error, context) from None
+        raise error_from(error, context) from None
 
 
-def _change(line: bytes, context: str) -> Change:
+def _change(line: bytes, context: str) -> WatchEvent:
     try:
         event = json.loads(line)
         kind, item = event["type"], event["object"]
         if kind == "ERROR":
-            raise fault_of(client.ApiException(status=item["code"], reason=mapping(item).get("reason")), context)
+            raise error_from(client.ApiException(status=item["code"], reason=mapping(item).get("reason")), context)
         version = item["metadata"]["resourceVersion"]
         if kind == "BOOKMARK":
-            return Change(version)
-        key, release = trim(item)
-        return Change(version, key, {"ADDED": release, "MODIFIED": release, "DELETED": None}[kind])
-    except Fault:
+            return WatchEvent(version)
+        key, release = project(item)
+        return WatchEvent(version, key, {"ADDED": release, "MODIFIED": release, "DELETED": None}[kind])
+    except ReconcilerError:
         raise
     except _ODD as error:
-        raise not_understood(error, context) from None
+        raise malformed_response(error, context) from None

@@ -15,8 +15,8 @@ repository   everything a caller does
 May not: use a work tree, run a subprocess, or know what the files mean.
 """
 
-from reconciler.world.git.remote import Credentials
+from reconciler.world.git.remote import GitCredentials
 from reconciler.world.git.repository import Commit, Repository
-from reconciler.world.git.snapshot import Limits, Snapshot
+from reconciler.world.git.snapshot import Snapshot, SnapshotLimits
 
-__all__ = ["Commit", "Credentials", "Limits", "Repository", "Snapshot"]
+__all__ = ["Commit", "GitCredentials", "Repository", "Snapshot", "SnapshotLimits"]

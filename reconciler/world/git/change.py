@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pygit2
 
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 from reconciler.world.git.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def changed(repo: pygit2.Repository, tree: str, files: Mapping[str, bytes]) -> str:
+def edit_tree(repo: pygit2.Repository, tree: str, files: Mapping[str, bytes]) -> str:
     """Write the tree and return its id.
 
     Args:
@@ -22,7 +22,7 @@ def changed(repo: pygit2.Repository, tree: str, files: Mapping[str, bytes]) -> s
         files: path -> new content, of files that it holds.
 
     Raises:
-        Missing: it does not hold one of them.
+        NotFoundError: it does not hold one of them.
     """
     top = repo[tree].peel(pygit2.Tree)
     builder = repo.TreeBuilder(top)
@@ -30,9 +30,9 @@ def changed(repo: pygit2.Repository, tree: str, files: Mapping[str, bytes]) -> s
         there = top[name] if name in top else None  # noqa: SIM401 - a Tree has no `get`
         inside = {path.removeprefix(f"{name}/"): new for path, new in files.items() if path.startswith(f"{name}/")}
         if isinstance(there, pygit2.Tree) and inside:
-            builder.insert(name, changed(repo, str(there.id), inside), there.filemode)
+            builder.insert(name, edit_tree(repo, str(there.id), inside), there.filemode)
         elif isinstance(there, pygit2.Blob) and not inside:
             builder.insert(name, repo.create_blob(files[name]), there.filemode)
         else:
-            raise Missing(f"the commit holds no file {printable(next(iter(inside), name))}")
+            raise NotFoundError(f"the commit holds no file {printable(next(iter(inside), name))}")
     return str(builder.write())

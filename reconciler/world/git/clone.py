@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
 
-from reconciler.model.faults import Corrupt, Misconfigured
+from reconciler.model.faults import ConfigurationError, IntegrityError
 from reconciler.world.git.names import printable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _MOST_PACKS = 50
 _MOST_LOOSE_IN_ONE_FOLDER = 6700 // 256
 
 
-class Damaged(Exception):  # noqa: N818 - never leaves this package
+class CorruptClone(Exception):  # noqa: N818 - never leaves this package
     """The local clone cannot be read or written."""
 
 
@@ -46,7 +46,7 @@ class Clone:
 
         Raises:
             Damaged: it cannot be read or written.
-            Misconfigured: it cannot be made there.
+            ConfigurationError: it cannot be made there.
         """
         if not self._path.exists():
             self._create()
@@ -57,24 +57,24 @@ class Clone:
             finally:
                 repo.free()
         except pygit2.GitError as error:
-            raise Damaged(printable(str(error))) from error
+            raise CorruptClone(printable(str(error))) from error
 
-    def healed(self, work: Callable[[pygit2.Repository], T]) -> T:
+    def with_recovery(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Run `work`; if the clone is damaged, make it anew, and run it once more.
 
         Raises:
-            Corrupt: it is damaged again right after it was made.
+            IntegrityError: it is damaged again right after it was made.
         """
         try:
             with self.opened() as repo:
                 return work(repo)
-        except Damaged:
+        except CorruptClone:
             self.discard()
         try:
             with self.opened() as repo:
                 return work(repo)
-        except Damaged as error:
-            raise Corrupt(f"the clone of {self._name} is damaged even when made anew: {error}") from error
+        except CorruptClone as error:
+            raise IntegrityError(f"the clone of {self._name} is damaged even when made anew: {error}") from error
 
     def discard(self) -> None:
         """Throw it away, if it is there; raises Misconfigured when that cannot be done."""
@@ -83,9 +83,9 @@ class Clone:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise Misconfigured(f"cannot remove the damaged clone at {self._path}: {error}") from error
+            raise ConfigurationError(f"cannot remove the damaged clone at {self._path}: {error}") from error
 
-    def crowded(self) -> bool:
+    def needs_gc(self) -> bool:
         """Whether it holds so much that making it anew is cheaper than keeping it."""
         objects = self._path / "objects"
         packs = sum(1 for _ in (objects / "pack").glob("*.pack"))
@@ -106,4 +106,4 @@ class Clone:
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
         except (OSError, pygit2.GitError) as error:
-            raise Misconfigured(f"cannot keep a clone at {self._path}: {error}") from error
+            raise ConfigurationError(f"cannot keep a clone at {self._path}: {error}") from error

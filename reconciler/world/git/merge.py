@@ -11,8 +11,8 @@ import pygit2
 
 from reconciler.model.problem import Problem
 from reconciler.world.git.names import printable
-from reconciler.world.git.snapshot import Limits, Snapshot, take
-from reconciler.world.git.sound import fault_of_tree
+from reconciler.world.git.snapshot import Snapshot, SnapshotLimits, read_tree
+from reconciler.world.git.sound import tree_problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,12 +29,12 @@ def merge(repo: pygit2.Repository, ours: str, theirs: str, wanted: Sequence[str]
         return Snapshot(theirs, {}, (problem,))
     before, mine, other = (repo[one].peel(pygit2.Tree) for one in (base, ours, theirs))
     for tree in (before, mine, other):
-        if (problem := fault_of_tree(repo, str(tree.id))) is not None:
+        if (problem := tree_problem(repo, str(tree.id))) is not None:
             return Snapshot(theirs, {}, (problem,))
     index = repo.merge_trees(before, mine, other)
     if index.conflicts is not None:
         return Snapshot(theirs, {}, tuple(_conflicts(index.conflicts)))
-    return take(repo, theirs, str(index.write_tree(repo)), wanted, Limits())
+    return read_tree(repo, theirs, str(index.write_tree(repo)), wanted, SnapshotLimits())
 
 
 def _conflicts(found: Iterable[tuple[pygit2.IndexEntry | None, ...]]) -> Iterable[Problem]:

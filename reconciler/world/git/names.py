@@ -16,7 +16,7 @@ def printable(text: bytes | str, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
-def fault_of_name(name: bytes) -> str:
+def name_problem(name: bytes) -> str:
     """Say what is wrong with one component of a path, or return an empty string.
 
     The rules are those of `git fsck` (`.git` in all spellings, dots, separators) and what would deceive a reader:

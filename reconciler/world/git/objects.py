@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.world.git.names import fault_of_name, printable
+from reconciler.world.git.names import name_problem, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Entry:
+class TreeEntry:
     """One line of a tree: `mode` as git writes it, `name` as raw bytes, `id` in hexadecimal."""
 
     mode: int
@@ -47,7 +47,7 @@ class Object:
         return hashlib.sha1(header + self.content, usedforsecurity=False).hexdigest()
 
 
-def entries_of(tree: bytes) -> Iterator[Entry]:
+def entries_of(tree: bytes) -> Iterator[TreeEntry]:
     """Yield the entries of a tree object's content, in its order.
 
     Raises:
@@ -58,7 +58,7 @@ def entries_of(tree: bytes) -> Iterator[Entry]:
         found = _ENTRY.match(tree, at)
         if not found:
             raise ValueError(f"not a tree: no entry at byte {at}")
-        yield Entry(int(found[1], 8), found[2], found[3].hex())
+        yield TreeEntry(int(found[1], 8), found[2], found[3].hex())
         at = found.end()
 
 
@@ -92,5 +92,5 @@ def objects_of(files: Mapping[str, bytes]) -> tuple[Object, ...]:
 
 def _check(path: str) -> None:
     for name in path.split("/"):
-        if fault := fault_of_name(name.encode()):
+        if fault := name_problem(name.encode()):
             raise ValueError(f"{printable(path)}: the name {fault}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from reconciler.world.git.objects import FOLDER_MODE, Entry, entries_of
+from reconciler.world.git.objects import FOLDER_MODE, TreeEntry, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MOST: Final = 16 * 1024 * 1024  # bytes of a tree whose entries are told apart; a larger one is taken as a whole
 
 
-def print_of(repo: pygit2.Repository, tree: str, wanted: Sequence[str]) -> str:
+def fingerprint(repo: pygit2.Repository, tree: str, wanted: Sequence[str]) -> str:
     """A digest of what a tree holds of `wanted` (see `Repository.read`): of names, modes and content."""
     suffixes = {name.encode(): suffix.encode() for name, _, suffix in (each.partition("/*") for each in wanted)}
     found = hashlib.sha256()
@@ -30,8 +30,8 @@ def print_of(repo: pygit2.Repository, tree: str, wanted: Sequence[str]) -> str:
     return found.hexdigest()
 
 
-def _entries(repo: pygit2.Repository, tree: str) -> Iterator[Entry]:
-    whole = Entry(FOLDER_MODE, b"", tree)
+def _entries(repo: pygit2.Repository, tree: str) -> Iterator[TreeEntry]:
+    whole = TreeEntry(FOLDER_MODE, b"", tree)
     if repo.odb.read_header(tree)[1] > _MOST:
         return iter((whole,))
     try:

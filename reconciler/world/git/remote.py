@@ -17,7 +17,16 @@ from urllib.parse import unquote, urlsplit
 
 import pygit2
 
-from reconciler.model.faults import Corrupt, Denied, Fault, Misconfigured, Missing, Moved, Rejected, Unavailable
+from reconciler.model.faults import (
+    AccessDeniedError,
+    ConcurrentUpdateError,
+    ConfigurationError,
+    IntegrityError,
+    NotFoundError,
+    ReconcilerError,
+    RejectedError,
+    UnavailableError,
+)
 from reconciler.world.git.names import printable
 
 if TYPE_CHECKING:
@@ -44,7 +53,7 @@ _STATUS = re.compile(r"unexpected http status code: (\d+)")
 
 
 @dataclass(frozen=True)
-class Credentials:
+class GitCredentials:
     """A user name and a password or token, sent with every request to the one server they are for."""
 
     username: str
@@ -56,7 +65,7 @@ class Credentials:
         pair = f"{self.username}:{self.password}".encode()
         return f"Authorization: Basic {b64encode(pair).decode()}"
 
-    def hidden_in(self, text: str) -> str:
+    def redact(self, text: str) -> str:
         """A server's words without the password, which it may say back."""
         for secret in (self.header.rpartition(" ")[2], self.password):
             text = text.replace(secret, "...") if secret else text
@@ -73,18 +82,18 @@ class Remote:
         name: the url as it may be shown.
 
     Raises:
-        Misconfigured: the url is of another kind, or carries a user name or a password.
+        ConfigurationError: the url is of another kind, or carries a user name or a password.
     """
 
-    def __init__(self, url: str, credentials: Credentials | None) -> None:
+    def __init__(self, url: str, credentials: GitCredentials | None) -> None:
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise Misconfigured(f"a repository's url cannot be read: {error}") from None
+            raise ConfigurationError(f"a repository's url cannot be read: {error}") from None
         user, _, host = parts.netloc.rpartition("@")
         self.name = printable(parts._replace(netloc=host).geturl())
         if user:
-            raise Misconfigured(f"the url of {self.name} carries a user name or password", "give credentials separately")
+            raise ConfigurationError(f"the url of {self.name} carries a user name or password", "give credentials separately")
         self._credentials = credentials
         self._disk: Path | None = None
         self._url = url
@@ -92,42 +101,42 @@ class Remote:
             self._disk = Path(unquote(parts.path) if parts.scheme else url)
             self._url = self._disk.as_uri()
         elif parts.scheme not in ("http", "https") or not host:
-            raise Misconfigured(f"cannot use {self.name or 'an empty url'}", "use http(s)://, file:// or an absolute path")
+            raise ConfigurationError(f"cannot use {self.name or 'an empty url'}", "use http(s)://, file:// or an absolute path")
 
     def heads(self, repo: pygit2.Repository) -> dict[str, str]:
         """Return the server's branches by name, refs of ours and heads of pull requests in full -> commit id; one request."""
-        with self._conversation(repo) as (server, talk):
+        with self._session(repo) as (server, talk):
             refs = {head.name or "": str(head.oid) for head in server.list_heads(callbacks=talk)}
         return {name.removeprefix("refs/heads/"): id_ for name, id_ in refs.items() if _OF_INTEREST.match(name)}
 
     def fetch(self, repo: pygit2.Repository, refs: Mapping[str, str], *, history: bool) -> None:
         """Bring the newest commit of each of the server's refs into ours, with no history unless asked for, or on disk."""
-        with self._conversation(repo) as (server, talk):
+        with self._session(repo) as (server, talk):
             specs = [f"+{theirs}:{ours}" for theirs, ours in refs.items()]
             server.fetch(specs, callbacks=talk, depth=0 if self._disk or history else 1)
 
     def remove(self, repo: pygit2.Repository, branch: str, expect: str) -> None:
         """Delete the branch if it is at `expect`."""
-        with self._conversation(repo) as (server, talk):
+        with self._session(repo) as (server, talk):
             talk.lease = expect
             server.push([f":{full(branch)}"], callbacks=talk)
-            talk.judge_push(branch)
+            talk.check_push_result(branch)
 
     def push(self, repo: pygit2.Repository, commit: str, branch: str, expect: str | None) -> None:
         """Set the branch to the commit if it is at `expect` (None: if it does not exist)."""
         if self._disk and (self._disk / ".git").exists():
-            raise Misconfigured(f"{self.name} has a work tree; only a bare repository can be pushed to")
-        with self._conversation(repo) as (server, talk):
+            raise ConfigurationError(f"{self.name} has a work tree; only a bare repository can be pushed to")
+        with self._session(repo) as (server, talk):
             talk.lease = expect or _NOBODY
             # "+" leaves it to the lease, and to the server, whether history may be rewritten
             server.push([f"+{commit}:{full(branch)}"], callbacks=talk)
-            talk.judge_push(branch)
+            talk.check_push_result(branch)
 
     @contextmanager
-    def _conversation(self, repo: pygit2.Repository) -> Iterator[tuple[pygit2.Remote, _Callbacks]]:
+    def _session(self, repo: pygit2.Repository) -> Iterator[tuple[pygit2.Remote, _Callbacks]]:
         """Map errors that are the other side's to faults; those of the local clone pass as pygit2.GitError."""
         if self._disk and not any((self._disk / head).is_file() for head in ("HEAD", ".git/HEAD")):
-            raise Missing(f"there is no git repository at {self.name}")
+            raise NotFoundError(f"there is no git repository at {self.name}")
         try:
             yield repo.remotes.create_anonymous(self._url), _Callbacks(self.name, self._credentials)
         except pygit2.GitError as error:
@@ -136,29 +145,31 @@ class Remote:
                 raise
             raise fault from error
 
-    def _fault_of(self, error: pygit2.GitError) -> Fault | None:
+    def _fault_of(self, error: pygit2.GitError) -> ReconcilerError | None:
         """Return what an error of libgit2 says about the other side, None when it says nothing about it."""
-        words = printable(self._credentials.hidden_in(str(error)) if self._credentials else str(error))
+        words = printable(self._credentials.redact(str(error)) if self._credentials else str(error))
         if isinstance(error, pygit2.errors.CertificateError):
-            return Misconfigured(f"cannot trust {self.name}: {words}", "add the server's authority to this machine's")
+            return ConfigurationError(f"cannot trust {self.name}: {words}", "add the server's authority to this machine's")
         if isinstance(error, pygit2.errors.AuthError):
-            return Denied(f"{self.name} refused the credentials: {words}")
+            return AccessDeniedError(f"{self.name} refused the credentials: {words}")
         if getattr(error, "error_class", None) not in _THEIRS:
             return None
         found = _STATUS.search(words)
         status = found[1] if found else ""
         match status:
             case "401" | "403":
-                return Denied(f"{self.name} refuses this user ({status})", "check the user's rights to this repository")
+                return AccessDeniedError(
+                    f"{self.name} refuses this user ({status})", "check the user's rights to this repository"
+                )
             case "404" | "410":
-                return Missing(f"there is no git repository at {self.name}, or none that this user may see")
-        return Unavailable(f"{self.name} did not answer as it should: {words}")
+                return NotFoundError(f"there is no git repository at {self.name}, or none that this user may see")
+        return UnavailableError(f"{self.name} did not answer as it should: {words}")
 
 
 class _Callbacks(pygit2.RemoteCallbacks):
-    """What libgit2 asks and tells during one conversation; a Fault raised here ends it."""
+    """What libgit2 asks and tells during one conversation; a ReconcilerError raised here ends it."""
 
-    def __init__(self, name: str, credentials: Credentials | None) -> None:
+    def __init__(self, name: str, credentials: GitCredentials | None) -> None:
         super().__init__()
         self._name = name
         self._known = credentials
@@ -174,13 +185,13 @@ class _Callbacks(pygit2.RemoteCallbacks):
     def credentials(self, *_: object) -> NoReturn:
         """Give up: the server wants other credentials than those that were sent."""
         if self._known:
-            raise Denied(f"{self._name} refused user {printable(self._known.username)}", "check the password or token")
-        raise Denied(f"{self._name} wants a user name and password", "configure credentials for it")
+            raise AccessDeniedError(f"{self._name} refused user {printable(self._known.username)}", "check the password or token")
+        raise AccessDeniedError(f"{self._name} wants a user name and password", "configure credentials for it")
 
     def transfer_progress(self, stats: TransferProgress) -> None:
         """End a fetch that is too large or too slow."""
         if stats.received_bytes > _LARGEST:
-            raise Corrupt(f"{self._name} sends more than {_LARGEST} bytes", "remove large files from the branch")
+            raise IntegrityError(f"{self._name} sends more than {_LARGEST} bytes", "remove large files from the branch")
         self._check_time()
 
     def push_transfer_progress(self, *_: int) -> None:
@@ -201,24 +212,24 @@ class _Callbacks(pygit2.RemoteCallbacks):
         """Keep the server's verdict; None is the only success."""
         self._answers[refname] = message
 
-    def judge_push(self, branch: str) -> None:
+    def check_push_result(self, branch: str) -> None:
         """Raise unless the server said that it moved the branch."""
         ref = full(branch)
         answer = self._answers.get(ref, "no verdict")
         if answer == "failed to update ref":  # git's words when another push won between negotiation and lock
             raise self._moved(ref)
         if answer is not None:
-            heard = self._known.hidden_in(self._words) if self._known else self._words
+            heard = self._known.redact(self._words) if self._known else self._words
             said = "; ".join(line.strip() for line in heard.splitlines() if line.strip())
             words = printable(f"{answer}: {said}" if said else answer, 2 * _MOST_WORDS)
-            raise Rejected(f"{self._name} rejected the push to {branch}: {words}", "see the server's branch rules and hooks")
+            raise RejectedError(f"{self._name} rejected the push to {branch}: {words}", "see the server's branch rules and hooks")
 
-    def _moved(self, ref: str) -> Moved:
-        return Moved(f"{ref.removeprefix('refs/heads/')} of {self._name} is not where it was last seen")
+    def _moved(self, ref: str) -> ConcurrentUpdateError:
+        return ConcurrentUpdateError(f"{ref.removeprefix('refs/heads/')} of {self._name} is not where it was last seen")
 
     def _check_time(self) -> None:
         if time.monotonic() > self._end:
-            raise Unavailable(f"{self._name} is too slow: not done in {_LONGEST:.0f} s")
+            raise UnavailableError(f"{self._name} is too slow: not done in {_LONGEST:.0f} s")
 
 
 def full(branch: str) -> str:

@@ -10,15 +10,15 @@ import pygit2
 import stamina
 from pygit2.enums import ObjectType
 
-from reconciler.model.faults import Fault, Missing, Moved, Unavailable
-from reconciler.world.git.change import changed
-from reconciler.world.git.clone import Clone, Damaged
+from reconciler.model.faults import ConcurrentUpdateError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.world.git.change import edit_tree
+from reconciler.world.git.clone import Clone, CorruptClone
 from reconciler.world.git.merge import merge
 from reconciler.world.git.names import printable
 from reconciler.world.git.objects import objects_of
-from reconciler.world.git.prints import print_of
-from reconciler.world.git.remote import Credentials, Remote, full
-from reconciler.world.git.snapshot import Limits, Snapshot, take
+from reconciler.world.git.prints import fingerprint
+from reconciler.world.git.remote import GitCredentials, Remote, full
+from reconciler.world.git.snapshot import Snapshot, SnapshotLimits, read_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ class Repository:
         path: Path,
         url: str,
         *,
-        credentials: Credentials | None = None,
+        credentials: GitCredentials | None = None,
         author: tuple[str, str] = ("Catalyst reconciler", "reconciler@catalyst.openova.io"),
         history: bool = False,
     ) -> None:
@@ -92,7 +92,7 @@ class Repository:
 
         One request.
         """
-        return _patiently(Unavailable, self._clone.healed, self._remote.heads)
+        return _patiently(UnavailableError, self._clone.with_recovery, self._remote.heads)
 
     def fetch(self, wanted: Mapping[str, str]) -> None:
         """Make sure that the commits of `wanted` (branch -> id, out of `heads`) are here; no request when they are.
@@ -100,26 +100,26 @@ class Repository:
         Only their files are promised, not their history, unless `history` was asked for.
 
         Raises:
-            Moved: a branch is no longer at its id.
+            ConcurrentUpdateError: a branch is no longer at its id.
         """
         self._wanted = dict(wanted)
-        if self._clone.crowded():
+        if self._clone.needs_gc():
             self._clone.discard()
-        _patiently(Unavailable, self._clone.healed, self._fetch)
+        _patiently(UnavailableError, self._clone.with_recovery, self._fetch)
 
     def fetch_also(self, ref: str, id_: str) -> Commit | None:
         """Bring one more ref, which anybody may have moved to anything; None when it is no commit, or cannot be brought.
 
         Raises:
-            Moved: it is no longer at its id.
+            ConcurrentUpdateError: it is no longer at its id.
         """
         wanted = self._wanted
         try:
             self.fetch({**wanted, ref: id_})
             return self.commit_of(id_)
-        except Moved:
+        except ConcurrentUpdateError:
             raise
-        except Fault:
+        except ReconcilerError:
             self.fetch(wanted)
             return None
 
@@ -127,30 +127,30 @@ class Repository:
         """Return the commit with this id.
 
         Raises:
-            Missing: it is not in the local clone.
+            NotFoundError: it is not in the local clone.
         """
-        return self._restored(lambda repo: self._commit(repo, id_))
+        return self._with_refetch(lambda repo: self._commit(repo, id_))
 
-    def line(self, head: str, *, most: int) -> tuple[Commit, ...]:
+    def first_parent_history(self, head: str, *, limit: int) -> tuple[Commit, ...]:
         """Return a commit that is here and those before it, by their first parents, the newest first. Needs `history`.
 
         Raises:
-            Missing: one of them is not in the local clone.
+            NotFoundError: one of them is not in the local clone.
         """
 
         def work(repo: pygit2.Repository) -> tuple[Commit, ...]:
             found = [self._commit(repo, head)]
-            while len(found) < most and found[-1].parents:
+            while len(found) < limit and found[-1].parents:
                 found.append(self._commit(repo, found[-1].parents[0]))
             return tuple(found)
 
-        return self._restored(work)
+        return self._with_refetch(work)
 
-    def prints(self, commits: Sequence[Commit], wanted: Sequence[str]) -> tuple[str, ...]:
+    def fingerprints(self, commits: Sequence[Commit], wanted: Sequence[str]) -> tuple[str, ...]:
         """Return a fingerprint of what each commit holds of `wanted` (as for `read`): equal exactly where that is equal."""
-        return self._restored(lambda repo: tuple(print_of(repo, commit.tree, wanted) for commit in commits))
+        return self._with_refetch(lambda repo: tuple(fingerprint(repo, commit.tree, wanted) for commit in commits))
 
-    def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: Limits | None = None) -> Snapshot:
+    def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: SnapshotLimits | None = None) -> Snapshot:
         """Return the files of a commit that is here.
 
         Args:
@@ -160,9 +160,11 @@ class Repository:
             limits: how much to read.
 
         Raises:
-            Missing: the commit is not in the local clone.
+            NotFoundError: the commit is not in the local clone.
         """
-        return self._restored(lambda repo: take(repo, id_, self._commit(repo, id_).tree, wanted, limits or Limits()))
+        return self._with_refetch(
+            lambda repo: read_tree(repo, id_, self._commit(repo, id_).tree, wanted, limits or SnapshotLimits())
+        )
 
     def merge(self, ours: str, theirs: str, wanted: Sequence[str]) -> Snapshot:
         """Return the files that merging one commit into another would give, as `read` does; nothing is pushed.
@@ -175,17 +177,17 @@ class Repository:
             wanted: as for `read`.
 
         Raises:
-            Missing: a commit is not in the local clone.
+            NotFoundError: a commit is not in the local clone.
         """
-        return self._restored(lambda repo: merge(repo, self._commit(repo, ours).id, self._commit(repo, theirs).id, wanted))
+        return self._with_refetch(lambda repo: merge(repo, self._commit(repo, ours).id, self._commit(repo, theirs).id, wanted))
 
-    def holds(self, head: str, commit: str) -> bool:
+    def is_ancestor(self, head: str, commit: str) -> bool:
         """Whether a commit is in the history of another one, which is here with its `history`, or is that one.
 
         Raises:
-            Missing: `head` is not in the local clone.
+            NotFoundError: `head` is not in the local clone.
         """
-        return self._restored(lambda repo: self._commit(repo, head).id == commit or _descends(repo, head, commit))
+        return self._with_refetch(lambda repo: self._commit(repo, head).id == commit or _descends(repo, head, commit))
 
     @staticmethod
     def tree_of(files: Mapping[str, bytes]) -> str:
@@ -206,7 +208,7 @@ class Repository:
             time: seconds since the epoch, of author and committer.
 
         Raises:
-            Missing: the parent is not in the local clone.
+            NotFoundError: the parent is not in the local clone.
             ValueError: a path that git or some file system does not take.
         """
         made = objects_of(files)
@@ -219,24 +221,24 @@ class Repository:
             id_ = repo.create_commit(None, who, who, message, made[-1].id, parents)
             return self._commit(repo, str(id_))
 
-        return self._restored(work)
+        return self._with_refetch(work)
 
     def write_over(self, files: Mapping[str, bytes], *, parent: str, message: str, time: int) -> Commit:
         """Make a commit as `write` does, of which only these files (path -> content) differ from its parent, which holds them.
 
         Raises:
-            Missing: the parent is not in the local clone, or does not hold one of the files.
+            NotFoundError: the parent is not in the local clone, or does not hold one of the files.
         """
 
         def work(repo: pygit2.Repository) -> Commit:
             before = self._commit(repo, parent)
             who = pygit2.Signature(*self._author, time, 0)
-            id_ = repo.create_commit(None, who, who, message, changed(repo, before.tree, files), [before.id])
+            id_ = repo.create_commit(None, who, who, message, edit_tree(repo, before.tree, files), [before.id])
             return self._commit(repo, str(id_))
 
-        return self._restored(work)
+        return self._with_refetch(work)
 
-    def wrote(self, commit: Commit) -> bool:
+    def is_own_commit(self, commit: Commit) -> bool:
         """Whether a commit was made by `write` or `write_over`, and by nobody amended."""
         return commit.committer == self._author[1]
 
@@ -249,20 +251,20 @@ class Repository:
             expect: the id that the branch must have on the server; None if it must not exist.
 
         Raises:
-            Moved: the branch is elsewhere.
-            Rejected: a rule of the server turned the push down; the message holds the server's words.
-            Unavailable: also when the outcome is unknown, or the local clone was damaged and has been thrown away.
+            ConcurrentUpdateError: the branch is elsewhere.
+            RejectedError: a rule of the server turned the push down; the message holds the server's words.
+            UnavailableError: also when the outcome is unknown, or the local clone was damaged and has been thrown away.
         """
         try:
             with self._clone.opened() as repo:
                 self._remote.push(repo, commit, branch, expect)
-        except Damaged as error:
+        except CorruptClone as error:
             self._clone.discard()
-            raise Unavailable(f"the clone of {self._remote.name} was damaged and is made anew: {error}") from error
+            raise UnavailableError(f"the clone of {self._remote.name} was damaged and is made anew: {error}") from error
 
     def remove(self, branch: str, *, expect: str) -> None:
         """Delete the server's branch, if it is still at `expect`; raises as `push` does."""
-        self._clone.healed(lambda repo: self._remote.remove(repo, branch, expect))
+        self._clone.with_recovery(lambda repo: self._remote.remove(repo, branch, expect))
 
     def _fetch(self, repo: pygit2.Repository) -> None:
         absent = {branch: id_ for branch, id_ in self._wanted.items() if id_ not in repo.odb}
@@ -273,16 +275,16 @@ class Repository:
         for branch, id_ in absent.items():
             found = repo.references.get(ours[branch])
             if found is None or str(found.target) != id_:
-                raise Moved(f"{branch} of {self._remote.name} moved while it was fetched")
+                raise ConcurrentUpdateError(f"{branch} of {self._remote.name} moved while it was fetched")
             if id_ not in repo.odb:
-                raise Damaged(f"{id_} was thought to be here and is not")
+                raise CorruptClone(f"{id_} was thought to be here and is not")
 
     def _commit(self, repo: pygit2.Repository, id_: str) -> Commit:
         found = repo.get(id_) if _ID.fullmatch(id_) else None
         if found is None and id_ in self._wanted.values():
-            raise Damaged(f"{id_} was fetched and is not here")
+            raise CorruptClone(f"{id_} was fetched and is not here")
         if not isinstance(found, pygit2.Commit):
-            raise Missing(f"commit {printable(id_)} is not in the local clone", "fetch its branch first")
+            raise NotFoundError(f"commit {printable(id_)} is not in the local clone", "fetch its branch first")
         # a clone without history tells of no parents, so they are read from the commit's own lines
         head, _, _ = found.read_raw().partition(b"\n\n")
         parents = tuple(line[7:].decode() for line in head.splitlines() if line.startswith(b"parent "))
@@ -291,15 +293,15 @@ class Repository:
         committer = (found.committer.raw_email or b"").decode("utf-8", "replace")
         return Commit(id_, str(found.tree_id), parents, found.commit_time, message, committer, author)
 
-    def _restored(self, work: Callable[[pygit2.Repository], T]) -> T:
+    def _with_refetch(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Run `work`; if the clone is damaged, make it anew, fetch what was last wanted, and run it once more."""
         try:
             with self._clone.opened() as repo:
                 return work(repo)
-        except Damaged:
+        except CorruptClone:
             self._clone.discard()
             self.fetch(self._wanted)
-            return self._clone.healed(work)
+            return self._clone.with_recovery(work)
 
 
 def _descends(repo: pygit2.Repository, head: str, commit: str) -> bool:

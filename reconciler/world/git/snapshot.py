@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from pygit2.enums import ObjectType
 
 from reconciler.model.problem import Problem
-from reconciler.world.git.names import collision_key, fault_of_name, printable
-from reconciler.world.git.objects import FOLDER_MODE, Entry, entries_of
+from reconciler.world.git.names import collision_key, name_problem, printable
+from reconciler.world.git.objects import FOLDER_MODE, TreeEntry, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Limits:
+class SnapshotLimits:
     """How much of a commit is read: bytes of one file, bytes in all, and entries (files, folders, anything) in all."""
 
     file: int = 1024 * 1024
@@ -63,7 +63,7 @@ class _Folder:
     nested: bool = True
 
 
-def take(repo: pygit2.Repository, commit: str, tree: str, wanted: Sequence[str] | None, limits: Limits) -> Snapshot:
+def read_tree(repo: pygit2.Repository, commit: str, tree: str, wanted: Sequence[str] | None, limits: SnapshotLimits) -> Snapshot:
     """Read the files of `commit`, whose tree is `tree`; see `Repository.read` for `wanted`."""
     reading = _Reading(repo, limits)
     reading.folder(_Folder(b"", tree)) if wanted is None else reading.root(tree, wanted)
@@ -73,7 +73,7 @@ def take(repo: pygit2.Repository, commit: str, tree: str, wanted: Sequence[str] 
 @dataclass
 class _Reading:
     repo: pygit2.Repository
-    limits: Limits
+    limits: SnapshotLimits
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     entries: int = 0
@@ -114,15 +114,15 @@ class _Reading:
                     self._problem("UnexpectedFolder", path, "is a folder where only files are read", "move it elsewhere")
             waiting.extend(reversed(below))
 
-    def _sane(self, here: _Folder) -> list[Entry]:
+    def _sane(self, here: _Folder) -> list[TreeEntry]:
         """Return the folder's entries whose names are safe and alone; the others become problems."""
-        by_key: dict[str, list[Entry]] = {}
+        by_key: dict[str, list[TreeEntry]] = {}
         for entry in self._entries(here.path, here.tree):
             self.entries += 1
             if self.entries > self.limits.entries:
                 self._problem("TooManyFiles", here.path, f"more than {self.limits.entries} files", "split the repository")
                 return []
-            fault = fault_of_name(entry.name)
+            fault = name_problem(entry.name)
             if not fault and len(here.path) + len(entry.name) > _LONGEST_PATH:
                 fault = f"makes a path longer than {_LONGEST_PATH} bytes"
             if fault:
@@ -136,7 +136,7 @@ class _Reading:
                 self._problem("NameCollision", here.path + same[0].name, message, "rename all but one")
         return [same[0] for same in by_key.values() if len(same) == 1]
 
-    def _wanted(self, here: _Folder, entry: Entry) -> bool:
+    def _wanted(self, here: _Folder, entry: TreeEntry) -> bool:
         name = entry.name.decode()
         if name.endswith(here.suffix) or not S_ISREG(entry.mode):
             return True
@@ -145,7 +145,7 @@ class _Reading:
             self._problem("IgnoredFile", here.path + entry.name, message, "rename it")
         return False
 
-    def _file(self, path: bytes, entry: Entry) -> None:
+    def _file(self, path: bytes, entry: TreeEntry) -> None:
         """Load one file, unless its kind or size forbids it."""
         if not S_ISREG(entry.mode):
             code, what = _KINDS.get(entry.mode, ("BadTree", f"of the unknown mode {entry.mode:o}"))
@@ -166,7 +166,7 @@ class _Reading:
         else:
             self._problem("BadTree", path, "is listed as a file and is none", "commit it anew with git")
 
-    def _entries(self, path: bytes, tree: str) -> list[Entry]:
+    def _entries(self, path: bytes, tree: str) -> list[TreeEntry]:
         _, size = self.repo.odb.read_header(tree)
         if size > self.limits.total:
             self._problem("TooManyFiles", path, f"its list of names has {size} bytes", "split the folder")

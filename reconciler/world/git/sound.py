@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Final
 from pygit2.enums import ObjectType
 
 from reconciler.model.problem import Problem
-from reconciler.world.git.names import collision_key, fault_of_name, printable
-from reconciler.world.git.objects import FOLDER_MODE, Entry, entries_of
+from reconciler.world.git.names import collision_key, name_problem, printable
+from reconciler.world.git.objects import FOLDER_MODE, TreeEntry, entries_of
 
 if TYPE_CHECKING:
     import pygit2
 
-MOST_FILES: Final = 100_000  # with folders, as often as they are named
+MAX_FILES: Final = 100_000  # with folders, as often as they are named
 _DEEPEST: Final = 64  # folders in each other
 _LARGEST: Final = 16 * 1024 * 1024  # bytes of one folder's list of names
 _HINT: Final = "commit it anew with git, or split the repository"
 
 
-def fault_of_tree(repo: pygit2.Repository, tree: str) -> Problem | None:
+def tree_problem(repo: pygit2.Repository, tree: str) -> Problem | None:
     """Why a tree cannot be merged; each folder is looked at once, however often it is named."""
     size: dict[str, int] = {}  # files below a folder
     height: dict[str, int] = {}
@@ -37,16 +37,16 @@ def fault_of_tree(repo: pygit2.Repository, tree: str) -> Problem | None:
         if words:
             return _problem(words)
         total += count  # of some folders twice at most
-        if total > 2 * MOST_FILES:
-            return _problem(f"it holds more than {MOST_FILES} files and folders")
+        if total > 2 * MAX_FILES:
+            return _problem(f"it holds more than {MAX_FILES} files and folders")
         if new := [one for one in dict.fromkeys(folders) if one not in size]:
             waiting += new
             continue
         waiting.pop()
         size[here] = count + sum(size[one] for one in folders)
         height[here] = 1 + max((height[one] for one in folders), default=0)
-        if size[here] > MOST_FILES:
-            return _problem(f"it holds more than {MOST_FILES} files and folders")
+        if size[here] > MAX_FILES:
+            return _problem(f"it holds more than {MAX_FILES} files and folders")
         if height[here] > _DEEPEST:
             return _problem(f"its folders are more than {_DEEPEST} deep")
     return None
@@ -64,14 +64,14 @@ def _read(repo: pygit2.Repository, tree: str) -> tuple[list[str], int, str]:
     except ValueError as error:
         return [], 0, f"git cannot have written a folder in it: {error}"
     odd = next((entry for entry in entries if _is_refused(entry)), None)
-    words = f"the name {printable(odd.name)} in it {fault_of_name(odd.name)}" if odd else ""
+    words = f"the name {printable(odd.name)} in it {name_problem(odd.name)}" if odd else ""
     return [entry.id for entry in entries if entry.mode == FOLDER_MODE], len(entries), words
 
 
-def _is_refused(entry: Entry) -> bool:
+def _is_refused(entry: TreeEntry) -> bool:
     """Whether libgit2 takes no such name; other odd ones are told by who reads the files."""
     key = collision_key(entry.name.decode("utf-8", "replace"))
-    return bool(fault_of_name(entry.name)) and (not key.strip(". ") or ".git" in key or "git~" in key or "/" in key)
+    return bool(name_problem(entry.name)) and (not key.strip(". ") or ".git" in key or "git~" in key or "/" in key)
 
 
 def _problem(words: str) -> Problem:

@@ -15,13 +15,20 @@ import httpx
 import stamina
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from reconciler.model.faults import Corrupt, Denied, Misconfigured, Missing, Rejected, Unavailable
+from reconciler.model.faults import (
+    AccessDeniedError,
+    ConfigurationError,
+    IntegrityError,
+    NotFoundError,
+    RejectedError,
+    UnavailableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-PAGE: Final = 50  # what Gitea gives at most unless it is set otherwise (api.MAX_RESPONSE_ITEMS)
+PAGE_SIZE: Final = 50  # what Gitea gives at most unless it is set otherwise (api.MAX_RESPONSE_ITEMS)
 MOST_PAGES: Final = 100  # 5,000 repositories, pull requests, comments
 _LARGEST = 8 * 1024 * 1024  # bytes of one answer
 _LONGEST = 30.0  # seconds that one answer may take
@@ -52,18 +59,18 @@ class Client:
         timeout: seconds to wait for a connection, and for each part of an answer.
 
     Raises:
-        Misconfigured: the url is not such a one, or the token cannot be sent.
+        ConfigurationError: the url is not such a one, or the token cannot be sent.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = 10.0) -> None:
         try:
             parsed = httpx.URL(url)
         except httpx.InvalidURL as error:
-            raise Misconfigured(f"Gitea's url cannot be read: {error}") from None
+            raise ConfigurationError(f"Gitea's url cannot be read: {error}") from None
         if parsed.scheme not in ("http", "https") or not parsed.host or parsed.userinfo:
-            raise Misconfigured("Gitea's url must be http(s)://host without a user name", "give the token separately")
+            raise ConfigurationError("Gitea's url must be http(s)://host without a user name", "give the token separately")
         if not (token.isascii() and token.isprintable()):
-            raise Misconfigured("Gitea's token holds characters that no token has", "look for a line break in its file")
+            raise ConfigurationError("Gitea's token holds characters that no token has", "look for a line break in its file")
         self.url = str(parsed).rstrip("/")
         self._token = token
         headers = {"Authorization": f"token {token}", "Accept": "application/json"}
@@ -85,17 +92,19 @@ class Client:
 
     def read(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> T:
         """Ask for something below `/api/v1`, patiently, and check its shape."""
-        return self.shaped(path, _patiently(Unavailable, self._ask, "GET", path, query), shape)
+        return self.parse(path, _patiently(UnavailableError, self._ask, "GET", path, query), shape)
 
-    def shaped(self, path: str, answer: bytes, shape: TypeAdapter[T]) -> T:
+    def parse(self, path: str, answer: bytes, shape: TypeAdapter[T]) -> T:
         """Check the shape of an answer."""
         try:
             return shape.validate_json(answer)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
-            raise Corrupt(f"{self.url}/api/v1{path} answered in an unknown shape: {first['loc']}: {first['msg']}") from None
+            raise IntegrityError(
+                f"{self.url}/api/v1{path} answered in an unknown shape: {first['loc']}: {first['msg']}"
+            ) from None
 
-    def pages(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T], *, empty: int = 1) -> Iterator[T]:
+    def paginate(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T], *, empty: int = 1) -> Iterator[T]:
         """Ask for a list page by page, up to an empty one: a short one proves nothing, a server may give fewer than asked.
 
         Args:
@@ -105,17 +114,17 @@ class Client:
             empty: how many empty pages in a row are the end.
 
         Raises:
-            Corrupt: there are more than 5,000.
+            IntegrityError: there are more than 5,000.
         """
         left = empty
         for page in range(1, MOST_PAGES + 1):
-            some = self.read(path, {**query, "limit": str(PAGE), "page": str(page)}, shape)
+            some = self.read(path, {**query, "limit": str(PAGE_SIZE), "page": str(page)}, shape)
             left = empty if some else left - 1
             if not left:
                 return
             if some:
                 yield some
-        raise Corrupt(f"{self.url}/api/v1{path} lists more than {PAGE * MOST_PAGES}")
+        raise IntegrityError(f"{self.url}/api/v1{path} lists more than {PAGE_SIZE * MOST_PAGES}")
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
         """Change something below `/api/v1`. Not retried: a second attempt could do it twice."""
@@ -128,21 +137,21 @@ class Client:
             with self._client.stream(method, f"{self.url}/api/v1{path}", params=query, json=body) as response:
                 rejected = response.status_code in _REJECTIONS
                 if not rejected:
-                    self._check(path, response.status_code)
+                    self._raise_for_status(path, response.status_code)
                 answer, end = bytearray(), time.monotonic() + _LONGEST
                 for part in response.iter_bytes():
                     answer += part
                     if time.monotonic() > end:
-                        raise Unavailable(f"{self.url}/api/v1{path} is too slow: not done in {_LONGEST:.0f} s")
+                        raise UnavailableError(f"{self.url}/api/v1{path} is too slow: not done in {_LONGEST:.0f} s")
                     if len(answer) > _LARGEST:
-                        raise Corrupt(f"{self.url}/api/v1{path} answers with more than {_LARGEST} bytes")
+                        raise IntegrityError(f"{self.url}/api/v1{path} answers with more than {_LARGEST} bytes")
             if rejected:
-                raise Rejected(f"{self.url}/api/v1{path} answered {response.status_code}: {self._words(bytes(answer))}")
+                raise RejectedError(f"{self.url}/api/v1{path} answered {response.status_code}: {self._words(bytes(answer))}")
             return bytes(answer)
         except httpx.ProtocolError as error:  # its text quotes what the server sent, which may be our token
-            raise Unavailable(f"{self.url}/api/v1{path} did not answer in HTTP ({type(error).__name__})") from None
+            raise UnavailableError(f"{self.url}/api/v1{path} did not answer in HTTP ({type(error).__name__})") from None
         except httpx.HTTPError as error:
-            raise Unavailable(f"{self.url}/api/v1{path} did not answer: {type(error).__name__}: {error}") from error
+            raise UnavailableError(f"{self.url}/api/v1{path} did not answer: {type(error).__name__}: {error}") from error
 
     def _words(self, answer: bytes) -> str:
         """Why the server turned something down, in its words without our token, which it may say back."""
@@ -153,19 +162,19 @@ class Client:
         line = "".join(c if c.isprintable() else " " for c in words.replace(self._token, "..."))
         return line[:_MOST_WORDS].strip() or "no reason"
 
-    def _check(self, path: str, status: int) -> None:
+    def _raise_for_status(self, path: str, status: int) -> None:
         where = f"{self.url}/api/v1{path} answered {status}"
         match status:
             case 200 | 201 | 204:
                 return
             case 401 | 403:
-                raise Denied(where, "check the token and its scopes")
+                raise AccessDeniedError(where, "check the token and its scopes")
             case 404:
-                raise Missing(where, "check that the url is Gitea's")
+                raise NotFoundError(where, "check that the url is Gitea's")
             case _ if 300 <= status < 400:  # noqa: PLR2004 - the redirects of HTTP
-                raise Misconfigured(where, "configure the url that it redirects to")
+                raise ConfigurationError(where, "configure the url that it redirects to")
             case _:
-                raise Unavailable(where)
+                raise UnavailableError(where)
 
 
 def path_of(repository: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Hook:
+class Webhook:
     """A webhook: all that Gitea shows of it. The secret is never shown.
 
     Attributes:
@@ -53,12 +53,14 @@ class _Hook(BaseModel):
 class Hooks(Client):
     """What is asked about webhooks, which needs admin rights on the repository."""
 
-    def hooks(self, repository: str) -> tuple[Hook, ...]:
+    def hooks(self, repository: str) -> tuple[Webhook, ...]:
         """Return the webhooks of a repository (owner/name), the oldest first."""
-        pages = self.pages(f"/repos/{path_of(repository)}/hooks", {}, TypeAdapter(list[_Hook]))
+        pages = self.paginate(f"/repos/{path_of(repository)}/hooks", {}, TypeAdapter(list[_Hook]))
         found = {one.id: one for page in pages for one in page}
         return tuple(
-            Hook(n, one.config.url, one.active, one.config.content_type == "json", frozenset(one.events or ()), one.branch_filter)
+            Webhook(
+                n, one.config.url, one.active, one.config.content_type == "json", frozenset(one.events or ()), one.branch_filter
+            )
             for n, one in sorted(found.items())
         )
 
@@ -70,7 +72,7 @@ class Hooks(Client):
         config = {"url": url, "content_type": "json", "secret": secret}
         body = {"type": "gitea", "active": True, "config": config, "events": sorted(events), "branch_filter": branches}
         path = f"/repos/{path_of(repository)}/hooks"
-        return self.shaped(path, self.send("POST", path, body), TypeAdapter(_Hook)).id
+        return self.parse(path, self.send("POST", path, body), TypeAdapter(_Hook)).id
 
     def delete_hook(self, repository: str, hook: int) -> None:
         """Remove a webhook."""

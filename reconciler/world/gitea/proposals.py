@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, TypeAdapter
 
-from reconciler.model.faults import Rejected
+from reconciler.model.faults import RejectedError
 from reconciler.world.gitea.client import Client, path_of
 
 _LATER: Final = "Please try again later"  # only these words tell it from a rule that stands against it
@@ -41,7 +41,7 @@ class _Style(BaseModel):
     default_merge_style: str
 
 
-class Proposal(BaseModel):
+class OwnPullRequest(BaseModel):
     """An open pull request as its readers see it."""
 
     number: int
@@ -52,20 +52,20 @@ class Proposal(BaseModel):
 class Proposals(Client):
     """What is asked about pull requests of the reconciler's own."""
 
-    def proposal(self, repository: str, branch: str, base: str) -> Proposal | None:
+    def proposal(self, repository: str, branch: str, base: str) -> OwnPullRequest | None:
         """The open pull request for a branch of a repository (owner/name) itself, not of a fork; None when there is none."""
         query = {"state": "open", "sort": "oldest"}
-        for page in self.pages(f"/repos/{path_of(repository)}/pulls", query, TypeAdapter(list[_Found])):
+        for page in self.paginate(f"/repos/{path_of(repository)}/pulls", query, TypeAdapter(list[_Found])):
             for one in page:
                 home = one.head.repo is not None and one.head.repo.full_name.lower() == repository.lower()
                 if home and (one.head.ref, one.base.ref) == (branch, base):
-                    return Proposal(number=one.number, title=one.title, text=one.body)
+                    return OwnPullRequest(number=one.number, title=one.title, text=one.body)
         return None
 
-    def propose(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
+    def open_pull_request(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
         """Open a pull request; return its number. Raises Rejected when there is one already."""
         path, body = f"/repos/{path_of(repository)}/pulls", {"head": branch, "base": base, "title": title, "body": text}
-        return self.shaped(path, self.send("POST", path, body), TypeAdapter(_Opened)).number
+        return self.parse(path, self.send("POST", path, body), TypeAdapter(_Opened)).number
 
     def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
         """Put another title and text into a pull request."""
@@ -78,13 +78,13 @@ class Proposals(Client):
             Whether it was merged. False: Gitea is still finding out whether it conflicts, as after each push to its base.
 
         Raises:
-            Rejected: a rule stands against it, or the head is another one; with Gitea's words.
+            RejectedError: a rule stands against it, or the head is another one; with Gitea's words.
         """
         path = f"/repos/{path_of(repository)}"
         style = self.read(path, {}, TypeAdapter(_Style)).default_merge_style
         try:
             self.send("POST", f"{path}/pulls/{number}/merge", {"Do": style, "head_commit_id": commit})
-        except Rejected as fault:
+        except RejectedError as fault:
             if _LATER not in fault.message:
                 raise
             return False

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
-from reconciler.model.faults import Denied, Missing
+from reconciler.model.faults import AccessDeniedError, NotFoundError
 from reconciler.world.gitea.client import Client, path_of
 
 if TYPE_CHECKING:
@@ -44,30 +44,30 @@ class _Rule(BaseModel):
 
 
 class Protection(Client):
-    """What is asked to prepare a repository. All of it but `archived` needs a token of an administrator of the repository."""
+    """What is asked to prepare a repository. All of it but `is_archived` needs a token of an administrator of the repository."""
 
-    def archived(self, repository: str) -> bool | None:
+    def is_archived(self, repository: str) -> bool | None:
         """Whether a repository (owner/name) is read-only; None when there is none, or none that the token may see."""
         try:
             return self.read(f"/repos/{path_of(repository)}", {}, TypeAdapter(_Repository)).archived
-        except Missing:
+        except NotFoundError:
             return None
 
     def create_repository(self, repository: str) -> None:
         """Create an empty private repository (owner/name) whose default branch is `main`, in an organization that is there.
 
         Raises:
-            Missing: there is no such organization.
-            Denied: the token may not.
+            NotFoundError: there is no such organization.
+            AccessDeniedError: the token may not.
         """
         owner, _, name = repository.partition("/")
         body = {"name": name, "private": True, "default_branch": "main", "auto_init": False}
         try:
             with _rights("a user who may create repositories there, with the scope write:organization"):
                 self.send("POST", f"/orgs/{quote(owner, safe='')}/repos", body)
-        except Missing:
+        except NotFoundError:
             words = f"Gitea has no organization {owner}, or none that this token may see"
-            raise Missing(words, "create the organization, or let the user join it") from None
+            raise NotFoundError(words, "create the organization, or let the user join it") from None
 
     def topics(self, repository: str) -> tuple[str, ...]:
         """The topics of a repository."""
@@ -82,17 +82,17 @@ class Protection(Client):
         """A user's name as Gitea writes it, and their right: none, read, write, admin or owner.
 
         Raises:
-            Missing: there is no such user.
+            NotFoundError: there is no such user.
         """
         path = f"/repos/{path_of(repository)}/collaborators/{quote(user, safe='')}/permission"
         try:
             with _rights():
                 found = self.read(path, {}, TypeAdapter(_Access))
-        except Missing:
-            raise Missing(f"Gitea has no user {user}", "create the reconciler's user, or mend gitea.username") from None
+        except NotFoundError:
+            raise NotFoundError(f"Gitea has no user {user}", "create the reconciler's user, or mend gitea.username") from None
         return found.user.login, found.permission
 
-    def let_write(self, repository: str, user: str) -> None:
+    def grant_write(self, repository: str, user: str) -> None:
         """Make a user a collaborator who may write."""
         with _rights():
             self.send("PUT", f"/repos/{path_of(repository)}/collaborators/{quote(user, safe='')}", {"permission": "write"})
@@ -118,5 +118,5 @@ def _rights(whose: str = "an administrator of the repository") -> Iterator[None]
     """Say whose token it takes."""
     try:
         yield
-    except Denied as fault:
-        raise Denied(fault.message, f"take the token of {whose}: {_HOW}") from None
+    except AccessDeniedError as fault:
+        raise AccessDeniedError(fault.message, f"take the token of {whose}: {_HOW}") from None

@@ -61,7 +61,9 @@ class PullRequests(Client):
 
     def pull_requests(self, repository: str) -> tuple[PullRequest, ...]:
         """Return the open pull requests of a repository (owner/name), the oldest first."""
-        pages = self.pages(f"/repos/{path_of(repository)}/pulls", {"state": "open", "sort": "oldest"}, TypeAdapter(list[_Pull]))
+        pages = self.paginate(
+            f"/repos/{path_of(repository)}/pulls", {"state": "open", "sort": "oldest"}, TypeAdapter(list[_Pull])
+        )
         found = {one.number: _pull(one) for page in pages for one in page}
         return tuple(found[number] for number in sorted(found))
 
@@ -81,7 +83,7 @@ class PullRequests(Client):
     def post_comment(self, repository: str, number: int, text: str) -> int:
         """Comment on a pull request; return the comment's id. Not retried: a second attempt could double it."""
         path = f"/repos/{path_of(repository)}/issues/{number}/comments"
-        return self.shaped(path, self.send("POST", path, {"body": text}), TypeAdapter(_Comment)).id
+        return self.parse(path, self.send("POST", path, {"body": text}), TypeAdapter(_Comment)).id
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
         """Put another text into a comment."""

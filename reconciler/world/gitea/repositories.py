@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, TypeAdapter
 
-from reconciler.model.faults import Unavailable
+from reconciler.model.faults import UnavailableError
 from reconciler.world.gitea.client import Client, path_of
 
 
@@ -20,14 +20,14 @@ class RemoteRepository:
     default_branch: str
 
 
-class _Mark(BaseModel):
+class _CommitStatus(BaseModel):
     context: str
     status: str  # what a POST calls `state`
     description: str
 
 
 class _Combined(BaseModel):
-    statuses: list[_Mark] | None
+    statuses: list[_CommitStatus] | None
 
     def __bool__(self) -> bool:
         return bool(self.statuses)
@@ -61,9 +61,9 @@ class Repositories(Client):
         # Sorted by creation, so that a repository made meanwhile comes last and hides no other.
         query = {"q": topic, "topic": "true", "sort": "created", "order": "asc"}
         found: dict[tuple[str, str], RemoteRepository] = {}
-        for page in self.pages("/repos/search", query, TypeAdapter(_Page)):
+        for page in self.paginate("/repos/search", query, TypeAdapter(_Page)):
             if not page.ok:
-                raise Unavailable(f"{self.url} could not search its repositories")
+                raise UnavailableError(f"{self.url} could not search its repositories")
             for each in page.data:
                 if topic in (each.topics or ()) and not each.archived:
                     key = each.owner.login, each.name
@@ -78,7 +78,7 @@ class Repositories(Client):
             commit: its full id.
         """
         path = f"/repos/{path_of(repository)}/commits/{commit}/status"
-        pages = self.pages(path, {}, TypeAdapter(_Combined))
+        pages = self.paginate(path, {}, TypeAdapter(_Combined))
         return {mark.context: (mark.status, mark.description) for page in pages for mark in page.statuses or ()}
 
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:

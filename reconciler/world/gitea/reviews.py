@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter
 
-from reconciler.model.faults import Missing
+from reconciler.model.faults import NotFoundError
 from reconciler.world.gitea.client import Client, path_of
 
 _RETARGETED: Final = "change_target_branch"
@@ -37,7 +37,7 @@ class Review:
 
 
 @dataclass(frozen=True)
-class Merged:
+class MergedPullRequest:
     """A merged pull request: `commit` is what the merge made, `fork` the commit from which it parted from its base.
 
     `at` is when it was merged, in seconds since the epoch.
@@ -52,7 +52,7 @@ class Merged:
 
 
 @dataclass(frozen=True)
-class Past:
+class PullRequestHistory:
     """What became of a pull request: when (seconds since the epoch) it was last made one for another branch; whose it is in part.
 
     `contributors` pushed to it since it was opened, or are known to the server as author or committer of its commits.
@@ -63,7 +63,7 @@ class Past:
 
 
 @dataclass(frozen=True)
-class SetBy:
+class CommitStatusRecord:
     """A commit status, the newest with the highest id, who set it, and when, in seconds since the epoch."""
 
     id: int
@@ -134,36 +134,38 @@ class Reviews(Client):
         path = f"/repos/{path_of(repository)}/pulls/{number}/reviews"
         found = {
             one.id: Review(one.id, _login(one.user), one.state, one.commit_id, one.dismissed, _seconds(one.submitted_at))
-            for page in self.pages(path, {}, TypeAdapter(list[_Review]))
+            for page in self.paginate(path, {}, TypeAdapter(list[_Review]))
             for one in page
         }
         return tuple(found[id_] for id_ in sorted(found))
 
-    def past(self, repository: str, number: int) -> Past:
+    def past(self, repository: str, number: int) -> PullRequestHistory:
         """Return what became of a pull request. Its reviews stand as if nothing had happened.
 
         What was pushed before it was opened the server lists as pushed by whoever opened it.
         """
         path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
         # Line comments are left out of their pages: one without any event, `null`, may be followed by others.
-        pages = self.pages(path, {}, TypeAdapter(list[_Event | None] | None), empty=_MOST_EMPTY)
+        pages = self.paginate(path, {}, TypeAdapter(list[_Event | None] | None), empty=_MOST_EMPTY)
         events = [one for page in pages for one in page or () if one is not None]
         moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
         contributors = {_login(one.user) for one in events if one.type == _PUSHED}
         path, query = f"/repos/{path_of(repository)}/pulls/{number}/commits", {"verification": "false", "files": "false"}
-        commits = [one for page in self.pages(path, query, TypeAdapter(list[_Commit])) for one in page]
+        commits = [one for page in self.paginate(path, query, TypeAdapter(list[_Commit])) for one in page]
         authors = {_login(who) for one in commits for who in (one.author, one.committer)}
-        return Past(max(moved, default=None), frozenset(contributors | authors) - {""})
+        return PullRequestHistory(max(moved, default=None), frozenset(contributors | authors) - {""})
 
-    def merged_as(self, repository: str, commit: str) -> Merged | None:
+    def pull_request_of_merge(self, repository: str, commit: str) -> MergedPullRequest | None:
         """Return the pull request whose merge made a commit; None when there is none."""
         try:
             found = self.read(f"/repos/{path_of(repository)}/commits/{commit}/pull", {}, TypeAdapter(_Merged))
-        except Missing:
+        except NotFoundError:
             return None
         if not found.merged or found.merge_commit_sha != commit or found.merged_at is None:
             return None
-        return Merged(found.number, _login(found.user), found.base.ref, commit, found.merge_base, _seconds(found.merged_at))
+        return MergedPullRequest(
+            found.number, _login(found.user), found.base.ref, commit, found.merge_base, _seconds(found.merged_at)
+        )
 
     def members(self, team: str) -> frozenset[str] | None:
         """Return who is in a team (organization/name) now; None when there is no such team.
@@ -171,19 +173,21 @@ class Reviews(Client):
         Needs the scope `read:organization`, and a user who is in that team or owns the organization.
         """
         organization, _, name = team.partition("/")
-        teams = self.pages(f"/orgs/{quote(organization, safe='')}/teams", {}, TypeAdapter(list[_Team]))
+        teams = self.paginate(f"/orgs/{quote(organization, safe='')}/teams", {}, TypeAdapter(list[_Team]))
         ids = [one.id for page in teams for one in page if one.name.lower() == name.lower()]
         if not ids:
             return None
-        pages = self.pages(f"/teams/{ids[0]}/members", {}, TypeAdapter(list[_User]))
+        pages = self.paginate(f"/teams/{ids[0]}/members", {}, TypeAdapter(list[_User]))
         return frozenset(one.login.lower() for page in pages for one in page)
 
-    def statuses_by(self, repository: str, commit: str) -> tuple[SetBy, ...]:
+    def statuses_by(self, repository: str, commit: str) -> tuple[CommitStatusRecord, ...]:
         """Return all statuses of a commit, the oldest first, whoever set them."""
         path = f"/repos/{path_of(repository)}/commits/{commit}/statuses"
         found = {
-            one.id: SetBy(one.id, one.context, _login(one.creator), one.status, one.description, _seconds(one.created_at))
-            for page in self.pages(path, {}, TypeAdapter(list[_Status]))
+            one.id: CommitStatusRecord(
+                one.id, one.context, _login(one.creator), one.status, one.description, _seconds(one.created_at)
+            )
+            for page in self.paginate(path, {}, TypeAdapter(list[_Status]))
             for one in page
         }
         return tuple(found[id_] for id_ in sorted(found))
