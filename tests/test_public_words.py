@@ -28,10 +28,10 @@ from typer.testing import CliRunner
 # All that is known of the package: when a module or a name moves, only these lines change.
 import reconciler
 from reconciler.cli.main import app
-from reconciler.cli.rules import RULES as PROBLEM_CODES
-from reconciler.loop.publish import Published
-from reconciler.model import faults as errors
-from reconciler.model.faults import ReconcilerError as BaseError
+from reconciler.cli.problem_codes import RULES as PROBLEM_CODES
+from reconciler.commands.publish import Published
+from reconciler.model import errors
+from reconciler.model.errors import ReconcilerError as BaseError
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ import pytest
 import typer.main
 from typer.core import TyperGroup
 
+from reconciler.adapters.http_server import WebhookResponse
 from reconciler.cli.main import app
-from reconciler.loop import deliveries
-from reconciler.loop.service import Controller
-from reconciler.world.receiver import WebhookResponse
+from reconciler.controller import webhook_handler
+from reconciler.controller.controller import Controller
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -170,6 +170,6 @@ def test_the_metrics_table_has_every_metric_and_its_type() -> None:
 
 
 def test_the_webhook_table_has_every_response_and_its_status() -> None:
-    answers = [value for value in vars(deliveries).values() if isinstance(value, WebhookResponse)]
+    answers = [value for value in vars(webhook_handler).values() if isinstance(value, WebhookResponse)]
     listed = {_QUOTED.findall(row[0])[0]: int(row[1]) for row in rows(section(REFERENCE, "Webhooks"))}
     assert listed == {answer.words.partition(":")[0]: answer.status for answer in answers}

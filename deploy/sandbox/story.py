@@ -23,7 +23,7 @@ import signals
 from kubernetes import client, config
 from trouble import Trouble
 
-from reconciler.world.documents import dump, load, load_all
+from reconciler.formats.yaml.documents import dump, load, load_all
 
 FIXTURES = places.CHECKOUT / "fixtures"
 NAME, CONTEXT = "acme-prod", "hz-fsn-rtz-prod-acme"

@@ -11,24 +11,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.adapters.cosign.runner import Cosign
+from reconciler.adapters.git import Repository
+from reconciler.adapters.registry.client import Registry
+from reconciler.adapters.registry.mirrors import MirroredRegistry
+from reconciler.bootstrap.clients import registry_client, repository
+from reconciler.bootstrap.runtime import policy_source
 from reconciler.cli import console, logs
-from reconciler.cli.environment import open_environment
+from reconciler.cli.environment_session import open_environment
 from reconciler.cli.problems import by_lines, show_problems
-from reconciler.decide.render import LOCK_FILE
-from reconciler.loop.assemble import policy_source, registry_client, repository
-from reconciler.loop.audit import AuditReport, PackageAudit, snapshot_of_branch, snapshot_of_resolved
-from reconciler.loop.audit import audit as audited
-from reconciler.loop.kept import EvidenceFolder, EvidenceStore, RecordingStore
-from reconciler.loop.policies import read_policies
-from reconciler.loop.settings import Settings, read_settings
-from reconciler.model.faults import ConfigurationError, ReconcilerError
-from reconciler.world.cosign import Cosign
-from reconciler.world.git import Repository, Snapshot
-from reconciler.world.mirrors import MirroredRegistry
-from reconciler.world.registry import Registry
+from reconciler.commands.audit import AuditReport, PackageAudit, snapshot_of_branch, snapshot_of_resolved
+from reconciler.commands.audit import audit as audited
+from reconciler.config.settings import Settings, read_settings
+from reconciler.model.errors import ConfigurationError, ReconcilerError
+from reconciler.model.git import Snapshot
+from reconciler.model.layout import LOCK_FILE
+from reconciler.services.policies.trust_policy_loader import read_policies
+from reconciler.services.verification.evidence_store import EvidenceFolder, EvidenceStore, RecordingStore
 
 if TYPE_CHECKING:
-    from reconciler.decide.trust import TrustPolicies
+    from reconciler.domain.trust.trust_policies import TrustPolicies
 
 _SHORT = len("sha256:") + 12  # of a digest, in a table
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.cli import console
-from reconciler.decide.blocker import Held, Refused, Unavailable
+from reconciler.domain.blocker import Held, Refused, Unavailable
 
 if TYPE_CHECKING:
-    from reconciler.decide.blocker import Blocker
+    from reconciler.domain.blocker import Blocker
 
 
 def exit_code(blocker: Blocker | None) -> int:

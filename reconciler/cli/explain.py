@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import console
-from reconciler.cli.environment import open_environment
-from reconciler.cli.once import CLUSTER_TIMEOUT, ConfigOption
-from reconciler.loop.explain import Explanation, PlacementExplanation
-from reconciler.loop.explain import explain as explained
+from reconciler.cli.environment_session import open_environment
+from reconciler.cli.options import CLUSTER_TIMEOUT, ConfigOption
+from reconciler.commands.explain import Explanation, PlacementExplanation
+from reconciler.commands.explain import explain as explained
 
 if TYPE_CHECKING:
-    from reconciler.decide.readiness import Verdict
+    from reconciler.domain.readiness.assessment import Verdict
 
 
 def explain(

@@ -13,12 +13,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from reconciler.cli import console
-from reconciler.cli.environment import EnvironmentArgument, open_environment
-from reconciler.cli.once import ConfigOption
-from reconciler.decide import graph
-from reconciler.decide.graph import GraphRow
-from reconciler.decide.shape import did_you_mean
-from reconciler.model.faults import NotFoundError
+from reconciler.cli.environment_session import EnvironmentArgument, open_environment
+from reconciler.cli.options import ConfigOption
+from reconciler.domain.locking import dependency_graph
+from reconciler.domain.locking.dependency_graph import GraphRow
+from reconciler.domain.text.suggestions import did_you_mean
+from reconciler.model.errors import NotFoundError
 
 WIDTH = 120  # characters of a picture
 PIPE_WIDTH = 1_000  # no line of a tree is broken there
@@ -50,12 +50,12 @@ def tree(
         case Drawing.json:
             console.print_json({p.application: p.depends_on for p in lock.packages})
         case Drawing.mermaid:
-            sys.stdout.write(graph.mermaid(lock))
+            sys.stdout.write(dependency_graph.mermaid(lock))
         case Drawing.text:
-            _show(_drawn(environment, graph.tree(lock), _below))
+            _show(_drawn(environment, dependency_graph.tree(lock), _below))
         case Drawing.svg:
             picture = Console(file=io.StringIO(), record=True, width=WIDTH, force_terminal=True)
-            picture.print(_drawn(environment, graph.tree(lock), _below))
+            picture.print(_drawn(environment, dependency_graph.tree(lock), _below))
             sys.stdout.write(picture.export_svg(title=environment))
 
 
@@ -72,7 +72,7 @@ def why(
     with open_environment(config, environment) as here:
         lock = here.lock()
     try:
-        rows = graph.why(lock, application)
+        rows = dependency_graph.why(lock, application)
     except KeyError:
         hint = did_you_mean(application, [p.application for p in lock.packages])
         raise NotFoundError(f"{environment} has no Application {application}", hint) from None
@@ -123,5 +123,5 @@ def _as_json(row: GraphRow) -> dict[str, Any]:
         "blueprint": row.package.blueprint,
         "version": row.package.version,
         "by": requirer,
-        "declared": graph.is_declared(row.package),
+        "declared": dependency_graph.is_declared(row.package),
     }

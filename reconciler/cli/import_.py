@@ -10,10 +10,9 @@ import typer
 
 from reconciler.cli import console
 from reconciler.cli.problems import by_lines, on_disk, show_problems
-from reconciler.decide.flux_import import Imported, import_flux
-from reconciler.decide.validate import has_errors
-from reconciler.loop.flux_kit import read_manifests, write_documents
-from reconciler.model.problem import Problem
+from reconciler.commands.import_flux import read_manifests, write_documents
+from reconciler.domain.flux_import.importer import Imported, import_flux
+from reconciler.model.problem import Problem, has_errors
 
 # The group's own help tells exit codes too, as every command's does.
 app = typer.Typer(

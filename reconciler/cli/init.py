@@ -10,18 +10,18 @@ from typing import Annotated
 
 import typer
 
+from reconciler.adapters.gitea import Gitea
+from reconciler.bootstrap.clients import repository
 from reconciler.cli import console, logs
-from reconciler.cli.once import ConfigOption
+from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, on_disk, show_problems
-from reconciler.decide.scaffold import environment_problems
-from reconciler.loop.assemble import repository
-from reconciler.loop.init import PreparationRequest, PreparationStep, prepare_environment
-from reconciler.loop.secrets import token_of, webhook_endpoint
-from reconciler.loop.settings import Settings, read_settings
-from reconciler.loop.targets import gitea_of, target_on_gitea
-from reconciler.model.faults import ReconcilerError
+from reconciler.commands.prepare_environment import PreparationRequest, PreparationStep, prepare_environment
+from reconciler.config.secrets import token_of, webhook_endpoint
+from reconciler.config.settings import Settings, read_settings
+from reconciler.controller.discovery import gitea_of, target_on_gitea
+from reconciler.domain.onboarding.scaffold import environment_problems
+from reconciler.model.errors import ReconcilerError
 from reconciler.model.problem import Problem
-from reconciler.world.gitea import Gitea
 
 
 def init(

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command, get_group
 
 from reconciler.cli import console
-from reconciler.model.faults import ReconcilerError
+from reconciler.model.errors import ReconcilerError
 
 # The module of each command, in the order of the help; `import` is a group of its own.
 _MODULES: Final = {

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.bootstrap.runtime import Runtime
+from reconciler.bootstrap.state_lock import state_lock
 from reconciler.cli import blockers, console, logs, sarif
+from reconciler.cli.options import CLUSTER_TIMEOUT, ConfigOption, EnvironmentsArgument
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, show_problems
-from reconciler.decide.blocker import Refused, problems_of
-from reconciler.decide.report import status_subject
-from reconciler.loop.assemble import Runtime, state_lock
-from reconciler.loop.desire import WANTED
-from reconciler.loop.settings import read_settings
-from reconciler.model.faults import ConfigurationError, ReconcilerError
+from reconciler.config.settings import read_settings
+from reconciler.controller.discovery import select_targets
+from reconciler.domain.blocker import Refused, problems_of
+from reconciler.domain.status.environment_status import status_subject
+from reconciler.model.errors import ReconcilerError
+from reconciler.model.layout import WANTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from reconciler.adapters.git import Repository
     from reconciler.cli.problems import Lines
-    from reconciler.loop.passes import ReconcileOutcome
-    from reconciler.loop.targets import EnvironmentTarget
-    from reconciler.world.git import Repository
+    from reconciler.controller.discovery import EnvironmentTarget
+    from reconciler.services.reconcile.outcome import ReconcileOutcome
 
 NO_MAIN = "the repository has no branch main; push one"
-CLUSTER_TIMEOUT = 40.0  # seconds a cluster may take; longer than its own time-outs
-
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.", show_default=False)]
-EnvironmentsArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[ENV...]", help="Only these Environments; all by default.", show_default=False)
-]
 
 
 def once(
@@ -63,21 +59,6 @@ def once(
         else:
             console.print_json(sarif.sarif(_as_run(key, result) for key, result in results.items()))
     raise typer.Exit(max((_code(result) for result in results.values()), default=console.OK))
-
-
-def select_targets(targets: dict[str, EnvironmentTarget], names: list[str] | None) -> dict[str, EnvironmentTarget]:
-    """The targets that were asked for, by key or name.
-
-    Raises:
-        ConfigurationError: one is not there.
-    """
-    if not names:
-        return targets
-    found = {key: t for key, t in targets.items() if key in names or t.identity.name in names}
-    for name in names:
-        if name not in found and all(t.identity.name != name for t in found.values()):
-            raise ConfigurationError(f"there is no Environment {name}", f"there are: {', '.join(sorted(targets)) or 'none'}")
-    return found
 
 
 def _pass(runtime: Runtime, target: EnvironmentTarget) -> ReconcileOutcome | ReconcilerError:

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from reconciler.bootstrap.clients import repository
 from reconciler.cli import blockers, console
-from reconciler.cli.environment import EnvironmentArgument, open_environment
-from reconciler.cli.once import ConfigOption
+from reconciler.cli.environment_session import EnvironmentArgument, open_environment
+from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
-from reconciler.decide.blocker import problems_of
-from reconciler.decide.policy_section import admission_summary
-from reconciler.decide.soak import new_packages
-from reconciler.loop.assemble import repository
-from reconciler.loop.branches import MAIN, number_of
-from reconciler.loop.claims import sole_claim
-from reconciler.loop.plan import is_revert, merge_ref, plan_fingerprint, reviewed_packages, snapshot_of_folder
-from reconciler.loop.plan import plan_change as planned
-from reconciler.model.faults import ConfigurationError
+from reconciler.domain.admission.rules import admission_summary
+from reconciler.domain.admission.soak import new_packages
+from reconciler.domain.blocker import problems_of
+from reconciler.model.errors import ConfigurationError
+from reconciler.model.layout import MAIN, number_of
+from reconciler.services.planning.namespace_claims import sole_claim
+from reconciler.services.planning.planner import is_revert, merge_ref, plan_fingerprint, reviewed_packages, snapshot_of_folder
+from reconciler.services.planning.planner import plan_change as planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from reconciler.cli.environment import EnvironmentSession
-    from reconciler.decide.admission import Admission
-    from reconciler.decide.plan import ApplicationChange
-    from reconciler.loop.plan import Plan
-    from reconciler.world.git import Snapshot
+    from reconciler.cli.environment_session import EnvironmentSession
+    from reconciler.domain.admission.rules import Admission
+    from reconciler.domain.locking.lock_diff import ApplicationChange
+    from reconciler.model.git import Snapshot
+    from reconciler.services.planning.planner import Plan
 
 CHANGES = 4
 

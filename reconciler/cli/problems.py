@@ -13,7 +13,7 @@ from rich.text import Text
 
 from reconciler.cli.console import strip_control, terminal
 from reconciler.cli.excerpt import excerpt, lines_of
-from reconciler.world.documents import MAX_BYTES
+from reconciler.formats.yaml.documents import MAX_BYTES
 
 if TYPE_CHECKING:
     from rich.console import Console

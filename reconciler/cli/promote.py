@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from reconciler.bootstrap.clients import repository
 from reconciler.cli import console
-from reconciler.cli.environment import EnvironmentSession, open_environments
-from reconciler.cli.once import ConfigOption
+from reconciler.cli.environment_session import EnvironmentSession, open_environments
+from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
-from reconciler.loop.assemble import repository
-from reconciler.loop.promote import Promotion, PromotionTarget, merge_promotion, open_promotion, promotion_source
-from reconciler.loop.soaks import SoakHistory
-from reconciler.model.faults import ConfigurationError
+from reconciler.commands.promote import Promotion, PromotionTarget, merge_promotion, open_promotion, promotion_source
+from reconciler.model.errors import ConfigurationError
+from reconciler.services.admission.soak_history import SoakHistory
 
 
 def promote(

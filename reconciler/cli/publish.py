@@ -9,18 +9,17 @@ from typing import Annotated
 
 import typer
 
+from reconciler.adapters.cosign.runner import Cosign
+from reconciler.adapters.registry.client import Registry
 from reconciler.cli import console, logs
 from reconciler.cli.problems import by_lines, on_disk, show_problems
-from reconciler.decide.validate import has_errors
-from reconciler.loop.check import BLUEPRINT_FILE, load_blueprint_folder
-from reconciler.loop.publish import Published, SigningKey
-from reconciler.loop.publish import publish as publish_folder
+from reconciler.commands.publish import Published, SigningKey
+from reconciler.commands.publish import publish as publish_folder
+from reconciler.commands.validate import BLUEPRINT_FILE, load_blueprint_folder
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.faults import ConfigurationError
-from reconciler.model.problem import Problem
+from reconciler.model.errors import ConfigurationError
+from reconciler.model.problem import Problem, has_errors
 from reconciler.model.source import Source
-from reconciler.world.cosign import Cosign
-from reconciler.world.registry import Registry
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name, cosign's own
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import structlog
 import typer
 
+from reconciler.bootstrap.runtime import Runtime
+from reconciler.bootstrap.state_lock import state_lock
+from reconciler.bootstrap.webhook_server import serve_http, webhook_registrar
 from reconciler.cli import console, logs
-from reconciler.cli.once import ConfigOption
-from reconciler.loop.assemble import Runtime, state_lock
-from reconciler.loop.reception import serve_http, webhook_registrar
-from reconciler.loop.service import Controller
-from reconciler.loop.settings import read_settings
+from reconciler.cli.options import ConfigOption
+from reconciler.config.settings import read_settings
+from reconciler.controller.controller import Controller
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from reconciler import __version__
-from reconciler.cli.rules import RULES
+from reconciler.cli.problem_codes import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import console
-from reconciler.loop import schemas as made
+from reconciler.commands import json_schemas as made
 
 
 def schemas(

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from reconciler.adapters.gitea import Gitea
+from reconciler.bootstrap.clients import repository
 from reconciler.cli import console, logs
-from reconciler.cli.once import ConfigOption, EnvironmentsArgument, select_targets
-from reconciler.decide.report import status_subject
-from reconciler.loop.assemble import repository
-from reconciler.loop.branches import MAIN, EnvironmentBranches
-from reconciler.loop.secrets import token_of
-from reconciler.loop.settings import read_settings
-from reconciler.loop.targets import discover
-from reconciler.model.faults import ReconcilerError
-from reconciler.world.gitea import Gitea
+from reconciler.cli.options import ConfigOption, EnvironmentsArgument
+from reconciler.config.secrets import token_of
+from reconciler.config.settings import read_settings
+from reconciler.controller.discovery import discover, select_targets
+from reconciler.domain.status.environment_status import status_subject
+from reconciler.model.errors import ReconcilerError
+from reconciler.model.layout import MAIN
+from reconciler.services.repository.branches import EnvironmentBranches
 
 if TYPE_CHECKING:
-    from reconciler.loop.settings import Settings
-    from reconciler.loop.targets import EnvironmentTarget
+    from reconciler.config.settings import Settings
+    from reconciler.controller.discovery import EnvironmentTarget
     from reconciler.model.status import EnvironmentStatus
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import blockers, console
-from reconciler.cli.environment import EnvironmentArgument, open_environment
-from reconciler.cli.once import ConfigOption
+from reconciler.cli.environment_session import EnvironmentArgument, open_environment
+from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
-from reconciler.decide.blocker import Held, problems_of
-from reconciler.loop import update as updating
+from reconciler.commands import update as updating
+from reconciler.domain.blocker import Held, problems_of
 
 if TYPE_CHECKING:
-    from reconciler.decide.blocker import Blocker
-    from reconciler.loop.update import Outdated
+    from reconciler.commands.update import Outdated
+    from reconciler.domain.blocker import Blocker
 
 
 def update(

@@ -10,9 +10,9 @@ import typer
 
 from reconciler.cli import console, sarif
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, on_disk, show_problems
-from reconciler.decide.validate import has_errors
-from reconciler.loop.check import discover_folders, validate_path, validate_text
-from reconciler.world.documents import MAX_BYTES
+from reconciler.commands.validate import discover_folders, validate_path, validate_text
+from reconciler.formats.yaml.documents import MAX_BYTES
+from reconciler.model.problem import has_errors
 
 STDIN: Final = Path("-")
 STDIN_NAME: Final = "<stdin>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,3 +31,16 @@ class Environment(Document):
 
     kind: Literal["Environment"]
     spec: EnvironmentSpec
+
+
+@dataclass(frozen=True)
+class EnvironmentIdentity:
+    """Who an Environment must say it is: a repository cannot claim to be another's.
+
+    Attributes:
+        name: its name.
+        organization: its Organization, where the repository's owner tells it; None where the configuration names it.
+    """
+
+    name: str
+    organization: str | None = None

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from reconciler.model.base import ApplicationName, ClusterName, Digest, Model
-from reconciler.model.canonical import release_spec_digest
+from reconciler.model.canonical import digest_of, release_spec_digest
 from reconciler.model.trust import PredicateType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# A Namespace: its cluster and its name. The Environment's fluxNamespace is one as well: Flux keeps one source in each.
+ClusterNamespace = tuple[str, str]
 
 
 class ChartPin(Model):
@@ -104,3 +110,13 @@ class EnvironmentLock(Model):
     metadata: LockMetadata
     flux_namespace: str = "flux-system"
     packages: list[Package] = []
+
+
+def entry_digest(package: Mapping[str, Any]) -> str:
+    """The digest over what a cluster is to run of a package: not evidence, not who requires it."""
+    return digest_of({k: package[k] for k in ("artifact", "values", "depends_on", "placements", "suspend")})
+
+
+def packages_of(lock: EnvironmentLock | None) -> Mapping[str, Package]:
+    """The packages of a lock by Application; none when there is no lock."""
+    return {p.application: p for p in lock.packages} if lock else {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_TEXT = 1000
 
@@ -81,3 +84,13 @@ class Problem(BaseModel):
 
 def _place(file: str, line: int, column: int) -> str:
     return ":".join([file, *(str(number) for number in (line, column if line else 0) if number)])
+
+
+def has_errors(problems: Iterable[Problem]) -> bool:
+    """Whether any of the problems refuses the commit."""
+    return any(p.severity == "error" for p in problems)
+
+
+def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Problems by file, line and column, each once."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.message)))

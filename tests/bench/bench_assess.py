@@ -10,10 +10,10 @@ import timeit
 from functools import partial
 from typing import Any
 
-from reconciler.decide.readiness import ExpectedRelease, assess
+from reconciler.adapters.kubernetes.release_projection import project
+from reconciler.domain.readiness.assessment import ExpectedRelease, assess
 from reconciler.model.canonical import release_spec_digest
 from reconciler.model.observation import Observation
-from reconciler.world.cluster.kept import project
 
 DIGEST = "sha256:" + "a" * 64
 ENTRY = ExpectedRelease(

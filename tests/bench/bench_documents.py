@@ -25,14 +25,15 @@ sys.path.insert(0, str(CHECKOUT / "deploy" / "sandbox"))  # it knows how tools a
 import build  # noqa: E402
 from tools import Tool  # noqa: E402
 
-from reconciler.decide.blueprints import blueprint_faults  # noqa: E402
-from reconciler.decide.shape import parse_document  # noqa: E402
-from reconciler.decide.validate import ENVIRONMENT_FILE, validate  # noqa: E402
-from reconciler.loop.check import validate_text  # noqa: E402
+from reconciler.commands.validate import validate_text  # noqa: E402
+from reconciler.domain.blueprints.blueprint_rules import blueprint_faults  # noqa: E402
+from reconciler.domain.validation.document_parser import parse_document  # noqa: E402
+from reconciler.domain.validation.environment import validate  # noqa: E402
+from reconciler.formats.yaml import fast_reader, strict_reader  # noqa: E402
+from reconciler.formats.yaml.documents import MAX_DEPTH, MAX_PARTS, dump, load_cached  # noqa: E402
+from reconciler.formats.yaml.limits import YamlLimits  # noqa: E402
 from reconciler.model.blueprint import Blueprint  # noqa: E402
-from reconciler.world import yaml_careful, yaml_quick  # noqa: E402
-from reconciler.world.documents import MAX_DEPTH, MAX_PARTS, dump, load_cached  # noqa: E402
-from reconciler.world.yaml_limits import YamlLimits  # noqa: E402
+from reconciler.model.layout import ENVIRONMENT_FILE  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,11 +101,11 @@ def reading(files: Sequence[Path]) -> None:
     """The two readers, by the megabyte."""
     text = b"---\n".join(file.read_bytes() for file in files).decode()
     for name, read in (
-        ("plain", lambda: yaml_quick.read_fast(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)),
-        ("anything", lambda: list(yaml_careful.read_strictly(text, "f", YamlLimits(len(text), MAX_DEPTH, MAX_PARTS)))),
+        ("plain", lambda: fast_reader.read_fast(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)),
+        ("anything", lambda: list(strict_reader.read_strictly(text, "f", YamlLimits(len(text), MAX_DEPTH, MAX_PARTS)))),
     ):
         show(f"to read {name}, for each MiB", best(3, read) * (1 << 20) / len(text.encode()))
-    doubtful = sum(yaml_quick.read_fast(file.read_text(), max_depth=MAX_DEPTH, max_parts=MAX_PARTS) is None for file in files)
+    doubtful = sum(fast_reader.read_fast(file.read_text(), max_depth=MAX_DEPTH, max_parts=MAX_PARTS) is None for file in files)
     print(f"{doubtful} of {len(files)} files are not plain")
 
 

@@ -14,42 +14,42 @@ import os
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import httpx
 import psutil
 from kubernetes import client
 
-from reconciler.loop.assemble import Runtime
-from reconciler.loop.publish import SigningKey
-from reconciler.loop.settings import read_settings
-from reconciler.world.cosign import Cosign
-from reconciler.world.documents import dump, load, load_all
-from reconciler.world.git import GitCredentials, Repository
-from tests.live.stage import Cluster, Gitea, Servers, Stage, blueprint
+from reconciler.adapters.git import Repository
+from reconciler.bootstrap.runtime import Runtime
+from reconciler.config.settings import read_settings
+from reconciler.formats.yaml.documents import dump, load, load_all
+from reconciler.model.git import GitCredentials
+from tests.bench.measuring import made, quantile, report, sandbox, stand
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint
+from tests.support.paths import ROOT
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures"
+
 PUSHES = 50
+
 FLIPS = 20
+
 NO_OPS = 50
+
 ENVIRONMENTS = 100
+
 THOUSAND = 1_000
+
 CATALOG = ("wordpress", "postgres", "valkey", "cnpg", "flux", "cert-manager", "cilium")  # what acme-prod needs
+
 RELEASES = ("helm.toolkit.fluxcd.io", "v2", "helmreleases")
-PASSWORD = "bench"  # noqa: S105 - of a key that lives as long as the run
 
 
 def main(names: list[str]) -> None:
@@ -59,39 +59,21 @@ def main(names: list[str]) -> None:
         prefix = f"{servers.registry}/openova"
         servers.publish(prefix, *(FIXTURES / "catalog" / one for one in CATALOG))
         parts = {
-            "pushes": lambda: pushes(Stage(servers, made(folder / "pushes"), "pushes", prefix, poll=0.05)),
-            "flips": lambda: flips(Stage(servers, made(folder / "flips"), "flips", f"{servers.registry}/flips", poll=30.0), up),
-            "thousand": lambda: thousand(Stage(servers, made(folder / "k"), "thousand", f"{servers.registry}/k", poll=30.0), up),
-            "quiet": lambda: no_ops(Stage(servers, made(folder / "quiet"), "quiet", prefix)),
+            "pushes": lambda: pushes(LiveEnvironment(servers, made(folder / "pushes"), "pushes", prefix, poll=0.05)),
+            "flips": lambda: flips(
+                LiveEnvironment(servers, made(folder / "flips"), "flips", f"{servers.registry}/flips", poll=30.0), up
+            ),
+            "thousand": lambda: thousand(
+                LiveEnvironment(servers, made(folder / "k"), "thousand", f"{servers.registry}/k", poll=30.0), up
+            ),
+            "quiet": lambda: no_ops(LiveEnvironment(servers, made(folder / "quiet"), "quiet", prefix)),
             "memory": lambda: memory(servers, made(folder / "memory"), prefix),
         }
         for part in names or parts:
             parts[part]()
 
 
-@contextmanager
-def sandbox(folder: Path) -> Iterator[dict[str, Any]]:
-    """Every server, for as long as it is needed."""
-    command = [sys.executable, str(ROOT / "deploy" / "sandbox")]
-    where = ["--state", str(folder / "sandbox"), "--json"]
-    try:
-        yield json.loads(subprocess.run([*command, "up", *where], check=True, stdout=subprocess.PIPE).stdout)
-    finally:
-        subprocess.run([*command, "down", *where], check=False, stdout=subprocess.DEVNULL)
-
-
-def stand(up: dict[str, Any], folder: Path) -> Servers:
-    """What a Stage stands on."""
-    token = Path(up["gitea"]["token_file"]).read_text().strip()
-    url = up["gitea"]["url"]
-    web = httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"token {token}"}, timeout=30)
-    gitea = Gitea(url, up["gitea"]["admin"], token, web, Path(up["logs"]) / "gitea.log")
-    cosign = Cosign(up["cosign"])
-    key = cosign.generate_key(made(folder / "keys"), PASSWORD)[0]
-    return Servers(gitea, Cluster.of(up), up["registry"]["host"], Path(up["cosign"]), SigningKey.load(cosign, key, PASSWORD))
-
-
-def pushes(stage: Stage) -> None:
+def pushes(stage: LiveEnvironment) -> None:
     """Time from a person's `git push` having returned to the new commit of `resolved` being on Gitea."""
     _ = stage.config
     acme = FIXTURES / "environments" / "acme-prod" / "applications"
@@ -118,7 +100,7 @@ def pushes(stage: Stage) -> None:
 class Hand:
     """A person with git: a clone of their own, in which the floor is measured."""
 
-    def __init__(self, stage: Stage, branch: str) -> None:
+    def __init__(self, stage: LiveEnvironment, branch: str) -> None:
         self._stage = stage
         self._work = stage.folder / f"hand-{branch}"
         self._file = "environment.lock.yaml" if branch == "resolved" else "status.yaml"
@@ -150,7 +132,7 @@ class Hand:
         subprocess.run(["git", *identity, *arguments], cwd=self._work, check=True, capture_output=True)
 
 
-def flips(stage: Stage, up: dict[str, Any]) -> None:
+def flips(stage: LiveEnvironment, up: dict[str, Any]) -> None:
     """Time from a HelmRelease's Ready condition having turned to the status commit being on Gitea.
 
     helm-controller is stopped meanwhile, and its part of writing the condition is played: so the moment is known exactly.
@@ -181,7 +163,7 @@ def flips(stage: Stage, up: dict[str, Any]) -> None:
     report("Ready -> status, p50", quantile(ours, 50), quantile(floor, 50), 2.0)
 
 
-def turn_ready(stage: Stage, status: str) -> None:
+def turn_ready(stage: LiveEnvironment, status: str) -> None:
     release = stage.on.release(stage.namespace, "flipping") or {}
     for condition in release["status"]["conditions"]:
         if condition["type"] == "Ready":
@@ -191,7 +173,7 @@ def turn_ready(stage: Stage, status: str) -> None:
     )
 
 
-def thousand(stage: Stage, up: dict[str, Any]) -> None:
+def thousand(stage: LiveEnvironment, up: dict[str, Any]) -> None:
     """Time from the last of 1,000 HelmReleases having turned Ready to the status commit that says so being on Gitea.
 
     Flux's part is played by hand: nothing but the reconciler stands between the change and the commit.
@@ -231,7 +213,7 @@ def thousand(stage: Stage, up: dict[str, Any]) -> None:
     print(f"{'1,000 change -> status, worst of 3':<34} {worst * 1000:7.1f} ms   goal <= 1000 ms   {met}")
 
 
-def play_ready(stage: Stage, digest: str, status: str, name: str) -> None:
+def play_ready(stage: LiveEnvironment, digest: str, status: str, name: str) -> None:
     moment = "2026-01-01T00:00:00Z"
     ready = {"type": "Ready", "status": status, "reason": "Played", "message": "by hand", "lastTransitionTime": moment}
     snapshot = {
@@ -267,7 +249,7 @@ def pid_of(server: str, up: dict[str, Any]) -> int:
     return int(next(row["pid"] for row in rows if row["name"] == server))
 
 
-def no_ops(stage: Stage) -> None:
+def no_ops(stage: LiveEnvironment) -> None:
     """A pass over an unchanged world, in a process that has made one before."""
     acme = FIXTURES / "environments" / "acme-prod" / "applications"
     stage.push({"environment.yaml": stage.environment(), **{f"applications/{p.name}": p.read_bytes() for p in acme.iterdir()}})
@@ -288,7 +270,7 @@ def no_ops(stage: Stage) -> None:
 
 def memory(servers: Servers, folder: Path, prefix: str) -> None:
     """What `run` holds with many Environments, some passes after all of them were resolved."""
-    stages = [Stage(servers, made(folder / f"m{n:03d}"), f"m{n:03d}", prefix) for n in range(ENVIRONMENTS)]
+    stages = [LiveEnvironment(servers, made(folder / f"m{n:03d}"), f"m{n:03d}", prefix) for n in range(ENVIRONMENTS)]
     acme = FIXTURES / "environments" / "acme-prod" / "applications"
     files: dict[str, bytes | None] = {f"applications/{p.name}": p.read_bytes() for p in acme.iterdir()}
     for stage in stages:
@@ -311,7 +293,7 @@ def memory(servers: Servers, folder: Path, prefix: str) -> None:
     print(f"{'memory of run, 100 Environments':<34} {used:8.1f} MB   goal <= 120 MB   {'met' if used <= 120 else 'MISSED'}")
 
 
-def viewer(stage: Stage) -> Repository:
+def viewer(stage: LiveEnvironment) -> Repository:
     """Something that sees the branches on Gitea fast."""
     gitea = stage.servers.gitea
     url = f"{gitea.url}/{stage.organization}/{stage.name}.git"
@@ -323,21 +305,6 @@ def await_change(eye: Repository, before: dict[str, str], branch: str) -> None:
     while eye.heads().get(branch) == before.get(branch):
         assert time.monotonic() < until, f"{branch} did not move"
         time.sleep(0.005)
-
-
-def quantile(values: list[float], percent: int) -> float:
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
-
-
-def report(what: str, ours: float, floor: float, goal: float) -> None:
-    ratio = ours / floor
-    met = "met" if ratio <= goal else "MISSED"
-    print(f"{what:<34} {ours * 1000:7.1f} ms   floor {floor * 1000:7.1f} ms   ratio {ratio:4.2f}   goal <= {goal}   {met}")
-
-
-def made(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder
 
 
 if __name__ == "__main__":

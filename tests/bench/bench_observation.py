@@ -24,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
 
-from reconciler.world.cluster import ClusterPool
+from reconciler.adapters.kubernetes import ClusterPool
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
 RELEASES = 1000
 NAMESPACES = 20
 HELM = ("helm.toolkit.fluxcd.io", "v2")
@@ -44,7 +44,7 @@ def main() -> None:
         kubeconfigs = Path(name) / "kubeconfigs"
         kubeconfigs.mkdir()
         shutil.copy(up["kubernetes"]["kubeconfig"], kubeconfigs / CONTEXT)
-        world = World(up["kubernetes"]["kubeconfig"])
+        world = LoadedApiServer(up["kubernetes"]["kubeconfig"])
         print(f"{'writing ' + str(RELEASES) + ' HelmReleases':<44} {world.fill():8.1f} s")
         with subprocess.Popen(
             [sys.executable, __file__, str(kubeconfigs)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -72,7 +72,7 @@ def sandbox(folder: Path) -> Iterator[dict[str, Any]]:
         subprocess.run([*command, "down", *where], check=False, stdout=subprocess.DEVNULL)
 
 
-class World:
+class LoadedApiServer:
     """1,000 HelmReleases, about as large as helm-controller leaves them (7 kB)."""
 
     def __init__(self, kubeconfig: str) -> None:
@@ -140,7 +140,7 @@ class World:
         self._objects.patch_namespaced_custom_object_status(*HELM, key[0], "helmreleases", key[1], {"status": status})
 
 
-def report(process: subprocess.Popen[str], world: World) -> None:
+def report(process: subprocess.Popen[str], world: LoadedApiServer) -> None:
     def said() -> dict[str, float]:
         assert process.stdout is not None
         return dict(json.loads(process.stdout.readline()))

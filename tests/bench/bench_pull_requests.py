@@ -24,11 +24,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import psutil
 
-from reconciler.decide.comment import MARKER
-from reconciler.world.documents import dump, load
-from reconciler.world.git import GitCredentials, Repository
-from tests.bench.bench_main_job import made, quantile, sandbox, stand
-from tests.live.stage import Servers, Stage, blueprint
+from reconciler.adapters.git import Repository
+from reconciler.domain.review.plan_comment import MARKER
+from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.git import GitCredentials
+from tests.bench.measuring import made, quantile, sandbox, stand
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,7 @@ def main(names: list[str]) -> None:
 class Proposal:
     """An Environment with Applications, and one pull request that is changed again and again."""
 
-    stage: Stage
+    stage: LiveEnvironment
     number: int = 0
     tips: dict[str, str] = field(default_factory=dict)
 
@@ -121,7 +122,7 @@ class Proposal:
         return {one["context"]: one["status"] for one in found}
 
 
-def configured(stage: Stage, everybody: list[Stage]) -> None:
+def configured(stage: LiveEnvironment, everybody: list[LiveEnvironment]) -> None:
     """Let one reconciler watch them all by webhooks."""
     settings = load(stage.config.read_bytes(), "reconciler.yaml").data
     with socket.socket() as one:
@@ -140,7 +141,7 @@ def configured(stage: Stage, everybody: list[Stage]) -> None:
 
 def latency(servers: Servers, folder: Path) -> None:
     """Time from a push to a pull request having returned to its comment telling the new plan."""
-    one = Proposal(Stage(servers, made(folder / "one"), "latency", f"{servers.registry}/b"))
+    one = Proposal(LiveEnvironment(servers, made(folder / "one"), "latency", f"{servers.registry}/b"))
     one.start(APPLICATIONS)
     configured(one.stage, [one.stage])
     took = []
@@ -169,7 +170,7 @@ def latency(servers: Servers, folder: Path) -> None:
     )
 
 
-def _wakes(stage: Stage) -> dict[str, float]:
+def _wakes(stage: LiveEnvironment) -> dict[str, float]:
     """What the reconciler measured from deliveries to their passes."""
     address = load(stage.config.read_bytes(), "reconciler.yaml").data["http"]["address"]
     rows = (line.rpartition(" ") for line in httpx.get(f"{address}/metrics").raise_for_status().text.splitlines())
@@ -198,7 +199,9 @@ def load_test(servers: Servers, folder: Path) -> None:
 
 
 def _prepared(servers: Servers, folder: Path, name: str) -> list[Proposal]:
-    stages = [Stage(servers, made(folder / f"{n:02}"), f"{name}{n:02}", f"{servers.registry}/b") for n in range(ENVIRONMENTS)]
+    stages = [
+        LiveEnvironment(servers, made(folder / f"{n:02}"), f"{name}{n:02}", f"{servers.registry}/b") for n in range(ENVIRONMENTS)
+    ]
     everybody = [Proposal(stage) for stage in stages]
     for one in everybody:
         one.start(5)

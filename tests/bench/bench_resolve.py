@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from resolvelib import AbstractProvider, BaseReporter, Resolver
 
-from reconciler.decide.resolve import resolve
-from reconciler.world.documents import load
-from tests.decide.builders import Shelf, application, blueprint, need, wish
+from reconciler.domain.resolution.resolver import resolve
+from reconciler.formats.yaml.documents import load
+from tests.support.builders import BlueprintCatalog, application, blueprint, need, wish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -83,7 +83,7 @@ def layered(dice: random.Random, bottom: str = "*") -> list[Blueprint]:
 
 def real(graph: Mapping[str, list[str]]) -> None:
     """Resolve a graph of single versions, and let resolvelib do the same with the bare names."""
-    shelf = Shelf(*(blueprint(name, depends=[f"bp-{d}" for d in below]) for name, below in graph.items()))
+    shelf = BlueprintCatalog(*(blueprint(name, depends=[f"bp-{d}" for d in below]) for name, below in graph.items()))
     wanted = wish(*(application(name) for name in graph))
     assert resolve(wanted, {}, shelf)[0] is not None
     ours = best(lambda: resolve(wanted, {}, shelf), 20)
@@ -106,13 +106,13 @@ def main(files: list[str]) -> None:
         graph = read(listed)
     real(graph)
     tops = [application(f"l0-{number}") for number in range(WIDTH)]
-    shelf = Shelf(*layered(random.Random(3)))  # noqa: S311 - an example
+    shelf = BlueprintCatalog(*layered(random.Random(3)))  # noqa: S311 - an example
     wanted = wish(*tops)
     found, problems = resolve(wanted, {}, shelf)
     assert found is not None, problems
     took = best(lambda: resolve(wanted, {}, shelf), 3)
     print(f"{len(found.choices)} Applications x {VERSIONS} versions, {DEPTH} deep  {took:.2f} s   goal < 1 s   {met(took < 1)}")
-    shelf = Shelf(*layered(random.Random(3), bottom="1.1.0"))  # noqa: S311 - an example
+    shelf = BlueprintCatalog(*layered(random.Random(3), bottom="1.1.0"))  # noqa: S311 - an example
     began = time.perf_counter()
     found, problems = resolve(wanted, {}, shelf)
     took = time.perf_counter() - began

@@ -28,22 +28,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.decide.catalog import VerifiedBlueprint
-from reconciler.loop.assemble import Runtime
-from reconciler.loop.publish import SigningKey, publish
-from reconciler.loop.settings import read_settings
+from reconciler.adapters.cosign.runner import Cosign
+from reconciler.adapters.registry.client import Registry
+from reconciler.bootstrap.runtime import Runtime
+from reconciler.commands.publish import SigningKey, publish
+from reconciler.config.settings import read_settings
+from reconciler.domain.catalog import VerifiedBlueprint
+from reconciler.formats.oci_manifest import MANIFEST_TYPE, digest_of_bytes
+from reconciler.formats.yaml.documents import dump, load
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
 from reconciler.model.trust import PREDICATE
-from reconciler.world.cosign import Cosign
-from reconciler.world.documents import dump, load
-from reconciler.world.manifest import MANIFEST_TYPE, digest_of_bytes
-from reconciler.world.registry import Registry
-from tests.live.stage import blueprint
+from tests.live.support.environment import blueprint
+from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).parents[2]
 ARTIFACTS = 50
 CHART_SIZES = range(20 << 10, 100 << 10)  # bytes, packed
 ROUNDS = 7
@@ -60,7 +60,7 @@ LINE = re.compile(r'"GET (?P<path>\S+) HTTP/1\.1" (?P<status>\d+) (?P<bytes>\d+)
 def main() -> None:
     """Publish, then measure everything."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name, sandbox(Path(name)) as up:
-        shop = Shop(Path(name), up)
+        shop = SignedArtifacts(Path(name), up)
         print(f"{ARTIFACTS} artifacts, {sum(one.size for one in shop.artifacts) / 1024:.0f} KiB of blobs; medians of {ROUNDS}")
         for parallelism in PARALLELISMS:
             cold(shop, parallelism)
@@ -89,7 +89,7 @@ class Artifact:
     size: int
 
 
-class Shop:
+class SignedArtifacts:
     """Signed Blueprints on a registry, what was asked for them, and the two ways to have them."""
 
     def __init__(self, folder: Path, up: dict[str, Any]) -> None:
@@ -221,7 +221,7 @@ class Shop:
         return file
 
 
-def cold(shop: Shop, parallelism: int) -> None:
+def cold(shop: SignedArtifacts, parallelism: int) -> None:
     """Verify and pull everything, by turns."""
     contestants = {
         OURS: lambda: shop.ours(parallelism),
@@ -241,7 +241,7 @@ def cold(shop: Shop, parallelism: int) -> None:
         report(peer, took[OURS], took[peer])
 
 
-def warm(shop: Shop) -> None:
+def warm(shop: SignedArtifacts) -> None:
     """How much is asked for, and how long it takes, when more and more is known."""
     print(f"\nwhat is asked of the registry, {ARTIFACTS} artifacts, one at a time")
     first = shop.runtime(shop.folder / "by-tag")
@@ -260,7 +260,7 @@ def warm(shop: Shop) -> None:
     second.close()
 
 
-def tell(shop: Shop, what: str, runtime: Runtime, *, by_tag: bool = False, no_blobs: bool = False) -> None:
+def tell(shop: SignedArtifacts, what: str, runtime: Runtime, *, by_tag: bool = False, no_blobs: bool = False) -> None:
     with shop.counted() as asked:
         began = time.perf_counter()
         shop.get(runtime, 1, by_tag=by_tag)

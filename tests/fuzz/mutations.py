@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from tests.support.paths import FIXTURES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-FIXTURES: Final = Path(__file__).resolve().parents[2] / "fixtures"
 EXAMPLES: Final = int(os.environ.get("CATALYST_FUZZ_EXAMPLES", "60"))
 # No example has a deadline: a hang is found by pytest's own time limit, a slow machine is no failure.
 FUZZ: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))

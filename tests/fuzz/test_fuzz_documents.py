@@ -10,23 +10,23 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from reconciler.decide.blueprints import blueprint_defects
-from reconciler.decide.configure import application_values, config_schema_problem
-from reconciler.decide.pin import build_lock
-from reconciler.decide.policies import environment_policies
-from reconciler.decide.render import RenderContext, render
-from reconciler.decide.resolve import resolve
-from reconciler.decide.shape import kind_of, parse_document
-from reconciler.decide.validate import validate
-from reconciler.decide.windows import window_at
-from reconciler.loop.check import validate_text
-from reconciler.loop.schemas import DOCUMENTS as KINDS
+from reconciler.commands.json_schemas import DOCUMENTS as KINDS
+from reconciler.commands.validate import validate_text
+from reconciler.domain.admission.change_window import window_at
+from reconciler.domain.admission.environment_policies import environment_policies
+from reconciler.domain.blueprints.blueprint_rules import blueprint_defects
+from reconciler.domain.locking.lock_builder import build_lock
+from reconciler.domain.rendering.flux_objects import RenderContext, render
+from reconciler.domain.resolution.resolver import resolve
+from reconciler.domain.validation.document_parser import kind_of, parse_document
+from reconciler.domain.validation.environment import validate
+from reconciler.domain.values.application_values import application_values, config_schema_problem
+from reconciler.formats.yaml.documents import dump, load
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.policy import WindowRule
-from reconciler.world.documents import dump, load
-from tests.decide.builders import Shelf, environment, lock_of, package, source
 from tests.fuzz.mutations import FUZZ, mutated, pieces, seeds
+from tests.support.builders import BlueprintCatalog, environment, lock_of, package, source
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -99,7 +99,7 @@ def test_an_accepted_blueprint_survives_all_later_stages(text: bytes, config: by
     if wish is None:
         return
     application_values(blueprint, wish.declared["shop"], [{"a": {"b": None}}])
-    resolution, _ = resolve(wish, {}, Shelf(blueprint))
+    resolution, _ = resolve(wish, {}, BlueprintCatalog(blueprint))
     lock = build_lock(wish, resolution)[0] if resolution is not None else None
     if lock is not None:
         tree = {path: dump(*files) for path, files in render(lock, wish.environment, AROUND).items()}
@@ -116,7 +116,7 @@ def test_a_damaged_environment_is_judged_and_its_data_left_alone(text: bytes, ap
     wish, problems = validate(sources)
     assert (wish is None) == any(p.severity == "error" for p in problems)
     if wish is not None:
-        resolve(wish, {}, Shelf())
+        resolve(wish, {}, BlueprintCatalog())
     assert {file: one.data for file, one in sources.items()} == before
 
 

@@ -14,15 +14,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.decide.versions import is_range, is_version, newest_first, satisfies
-from reconciler.loop.policies import read_policies
-from reconciler.loop.settings import read_settings
-from reconciler.model.faults import ConfigurationError, ReconcilerError
-from reconciler.world import charts
-from reconciler.world.cluster.kubeconfig import connect
-from reconciler.world.manifest import parse_manifest
-from reconciler.world.registry_auth import RegistryCredentials
-from tests.fuzz.mutations import FIXTURES, FUZZ, mutated, pieces
+from reconciler.adapters.chart_packager import pack_chart
+from reconciler.adapters.kubernetes.kubeconfig import connect
+from reconciler.adapters.registry.auth import RegistryCredentials
+from reconciler.config.settings import read_settings
+from reconciler.domain.versions import is_range, is_version, newest_first, satisfies
+from reconciler.formats import helm_archive
+from reconciler.formats.oci_manifest import parse_manifest
+from reconciler.model.errors import ConfigurationError, ReconcilerError
+from reconciler.services.policies.trust_policy_loader import read_policies
+from tests.fuzz.mutations import FUZZ, mutated, pieces
+from tests.support.paths import FIXTURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +38,7 @@ LAYER = {
 }
 MANIFEST = json.dumps({"schemaVersion": 2, "artifactType": "a/b", "config": LAYER, "layers": [LAYER, LAYER]}, indent=1).encode()
 DOCKER = json.dumps({"auths": {"registry.example": {"auth": "YTpi", "username": "a", "password": "b"}}}, indent=1).encode()
-CHART = gzip.decompress(charts.pack_chart(FIXTURES / "catalog" / "wordpress" / "chart", "wordpress"))
+CHART = gzip.decompress(pack_chart(FIXTURES / "catalog" / "wordpress" / "chart", "wordpress"))
 KUBECONFIG = b"""\
 apiVersion: v1
 kind: Config
@@ -102,7 +104,7 @@ def test_a_damaged_manifest(text: bytes) -> None:
 @given(mutated([CHART]))
 def test_a_damaged_chart_archive(text: bytes) -> None:
     with contextlib.suppress(ReconcilerError):
-        files = charts.read_archive(gzip.compress(text, 1))
+        files = helm_archive.read_archive(gzip.compress(text, 1))
         assert all(path == path.strip("/") and ".." not in path.split("/") for path in files)
         assert sum(map(len, files.values())) <= len(text)
 
@@ -111,7 +113,7 @@ def test_a_damaged_chart_archive(text: bytes) -> None:
 @given(mutated([gzip.compress(CHART)]))
 def test_damaged_gzip(text: bytes) -> None:
     with contextlib.suppress(ReconcilerError):
-        charts.read_archive(text)
+        helm_archive.read_archive(text)
 
 
 @example(json.dumps({"auths": {"registry.example": {"username": "\ud800", "password": "b"}}}).encode())

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
 
-from reconciler.world import yaml_careful, yaml_quick
-from reconciler.world.documents import MAX_DEPTH, MAX_PARTS, load, load_all
-from reconciler.world.yaml_limits import DocumentRejected, YamlLimits
+from reconciler.formats.yaml import fast_reader, strict_reader
+from reconciler.formats.yaml.documents import MAX_DEPTH, MAX_PARTS, load, load_all
+from reconciler.formats.yaml.limits import DocumentRejected, YamlLimits
 from tests.fuzz.mutations import FUZZ, mutated, pieces, seeds
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ def parts(data: Any, way: KeyPath = ()) -> set[KeyPath]:
 def careful(text: str) -> list[tuple[str, Any, dict[KeyPath, Location]]] | None:
     """What ruamel.yaml reads; numbers of different types are different. None when it refuses."""
     try:
-        read = list(yaml_careful.read_strictly(text, "f", YamlLimits(1 << 20, MAX_DEPTH, MAX_PARTS)))
+        read = list(strict_reader.read_strictly(text, "f", YamlLimits(1 << 20, MAX_DEPTH, MAX_PARTS)))
     except DocumentRejected:
         return None
     return [(repr(one.data), one.data, dict(one.locations)) for one in read]
 
 
 def quick(text: str) -> list[tuple[str, Any, dict[KeyPath, Location]]] | None:
-    read = yaml_quick.read_fast(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)
+    read = fast_reader.read_fast(text, max_depth=MAX_DEPTH, max_parts=MAX_PARTS)
     return None if read is None else [(repr(data), data, places) for data, places in read]
 
 

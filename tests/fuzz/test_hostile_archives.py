@@ -7,8 +7,8 @@ import tarfile
 
 import pytest
 
-from reconciler.model.faults import IntegrityError
-from reconciler.world.charts import FILE_LIMIT, HEADER_LIMIT, PAX_HEADER_LIMIT, PAX_HEADERS_LIMIT, read_archive
+from reconciler.formats.helm_archive import FILE_LIMIT, HEADER_LIMIT, PAX_HEADER_LIMIT, PAX_HEADERS_LIMIT, read_archive
+from reconciler.model.errors import IntegrityError
 
 CHART = ("w/Chart.yaml", b"a: b", tarfile.REGTYPE)
 

@@ -18,22 +18,33 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from tests.live import forged
-from tests.live.attacks import FOREVER, SIGNED, UNSIGNED, WIRE, corrupt, denied, invalid, unavailable, untrusted
-from tests.live.between import INDEX, Between, at, chunked, dropped, first, flipped, truth
-from tests.live.forged import BUNDLE, CHART, CONFIG, Forge, Layer, as_json, manifest, sha256, tarred, zipped
-from tests.live.shop import Shop, crowd, fallback, old
-from tests.live.stage import blueprint, reconciler
-from tests.live.victims import Told, Victims
-from tests.world.hostile_registry import HostileRegistry, Reply
+from tests.live.support import hostile_artifacts
+from tests.live.support.attack_artifacts import AttackedArtifact, crowd, fallback, old
+from tests.live.support.attacks import FOREVER, SIGNED, UNSIGNED, WIRE, corrupt, denied, invalid, unavailable, untrusted
+from tests.live.support.environment import blueprint, reconciler
+from tests.live.support.hostile_artifacts import (
+    BUNDLE,
+    CHART,
+    CONFIG,
+    ArtifactForge,
+    Layer,
+    as_json,
+    manifest,
+    sha256,
+    tarred,
+    zipped,
+)
+from tests.live.support.lying_registry_proxy import INDEX, LyingRegistryProxy, at, chunked, dropped, first, flipped, truth
+from tests.live.support.measured_passes import MeasuredEnvironments, MeasuredPass
+from tests.support.registry_server import HostileRegistry, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.live.attacks import Ending
-    from tests.live.between import Lie
-    from tests.live.conftest import Keys
+    from tests.live.support.attacks import Ending
+    from tests.live.support.lying_registry_proxy import Lie
+    from tests.live.support.signing_keys import SigningKeys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -50,15 +61,19 @@ OTHERS = (
 
 
 @pytest.fixture(scope="module")
-def between(registry_host: str) -> Iterator[Between]:
-    with Between(registry_host) as between:
+def between(registry_host: str) -> Iterator[LyingRegistryProxy]:
+    with LyingRegistryProxy(registry_host) as between:
         yield between
 
 
 @pytest.fixture(scope="module")
 def shop(
-    between: Between, registry_host: str, cosign_program: Path, keys: Keys, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Shop]:
+    between: LyingRegistryProxy,
+    registry_host: str,
+    cosign_program: Path,
+    keys: SigningKeys,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[AttackedArtifact]:
     """What is on sale, published as everybody does it."""
     folder = tmp_path_factory.mktemp("shop")
     prefix = f"{registry_host}/attacks/{uuid.uuid4().hex[:12]}"
@@ -68,16 +83,18 @@ def shop(
     done = reconciler("publish", *map(str, folders), *how, COSIGN_PASSWORD=keys.trusted.password)
     assert done.returncode == 0, done.stderr
     with httpx.Client(timeout=30) as client:
-        yield Shop(Forge(prefix, cosign_program, folder, client), between)
+        yield AttackedArtifact(ArtifactForge(prefix, cosign_program, folder, client), between)
 
 
 @pytest.fixture(scope="module")
-def victims(shop: Shop, keys: Keys, cosign_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Victims:
+def victims(
+    shop: AttackedArtifact, keys: SigningKeys, cosign_program: Path, tmp_path_factory: pytest.TempPathFactory
+) -> MeasuredEnvironments:
     """All Environments, each with one Application resolved."""
     folder = tmp_path_factory.mktemp("victims") / "all"
     folder.mkdir()
     names = (*WIRE, *(f"signed-{name}" for name in SIGNED), *(f"unsigned-{name}" for name in UNSIGNED), *OTHERS)
-    victims = Victims(folder, f"{shop.between.host}/{shop.path}", keys.trusted.public_key, cosign_program, names)
+    victims = MeasuredEnvironments(folder, f"{shop.between.host}/{shop.path}", keys.trusted.public_key, cosign_program, names)
     for name in names:
         victims.want(name, one="bp-good")
     told = victims.once(*names)
@@ -86,7 +103,7 @@ def victims(shop: Shop, keys: Keys, cosign_program: Path, tmp_path_factory: pyte
 
 
 @pytest.fixture(autouse=True)
-def _honest(between: Between) -> Iterator[None]:
+def _honest(between: LyingRegistryProxy) -> Iterator[None]:
     """Every test begins with a registry that does not lie, and of which nothing was asked."""
     between.lie = truth
     between.requests.clear()
@@ -94,7 +111,7 @@ def _honest(between: Between) -> Iterator[None]:
     between.lie = truth
 
 
-def check(told: Told, name: str, ending: Ending) -> None:
+def check(told: MeasuredPass, name: str, ending: Ending) -> None:
     """That one Environment's part of a pass ended so, and that its status says so."""
     assert name in told.results, told.text
     result = told.results[name]
@@ -113,7 +130,7 @@ def trusted(result: dict[str, Any]) -> dict[str, str]:
     return next(one for one in result["status"]["conditions"] if one["type"] == "Trusted")
 
 
-def test_a_registry_with_the_referrers_api_is_asked_by_it_alone(shop: Shop, victims: Victims) -> None:
+def test_a_registry_with_the_referrers_api_is_asked_by_it_alone(shop: AttackedArtifact, victims: MeasuredEnvironments) -> None:
     """The real one has none, and is asked by the fallback tag everywhere else: here its answer is given as the API's."""
     victims.want("modern", two="bp-app")
     index = shop.forge.get("bp-app", f"manifests/{fallback(shop.app)}")
@@ -126,7 +143,7 @@ def test_a_registry_with_the_referrers_api_is_asked_by_it_alone(shop: Shop, vict
 
 
 @pytest.mark.parametrize("name", WIRE)
-def test_what_is_spoiled_on_the_way_is_refused(name: str, shop: Shop, victims: Victims) -> None:
+def test_what_is_spoiled_on_the_way_is_refused(name: str, shop: AttackedArtifact, victims: MeasuredEnvironments) -> None:
     lie, ending = WIRE[name]
     victims.want(name, two="bp-app")
     before = victims.head(name, "resolved")
@@ -139,7 +156,7 @@ def test_what_is_spoiled_on_the_way_is_refused(name: str, shop: Shop, victims: V
         assert not shop.between.asked(f"{shop.at_chart}|{shop.at_document}"), "nothing is read before a signature holds"
 
 
-def test_all_of_them_heal_when_it_stops(victims: Victims) -> None:
+def test_all_of_them_heal_when_it_stops(victims: MeasuredEnvironments) -> None:
     told = victims.once(*WIRE, anew=False)
     assert told.code == 0, told.text
     assert {name: set(victims.lock(name)) for name in WIRE} == {name: victims.wanted(name) for name in WIRE}
@@ -156,13 +173,13 @@ class Raid:
         asked: the paths that the registry was asked for.
     """
 
-    told: Told
+    told: MeasuredPass
     artifacts: dict[str, bytes]
     before: dict[str, str | None]
     asked: tuple[str, ...]
 
 
-def raid(victims: Victims, shop: Shop, artifacts: dict[str, bytes]) -> Raid:
+def raid(victims: MeasuredEnvironments, shop: AttackedArtifact, artifacts: dict[str, bytes]) -> Raid:
     """Have each Environment want the Blueprint that is called like it, all in one pass."""
     for name in artifacts:
         victims.want(name, two=f"bp-{name}")
@@ -173,7 +190,7 @@ def raid(victims: Victims, shop: Shop, artifacts: dict[str, bytes]) -> Raid:
 
 
 @pytest.fixture(scope="module")
-def signed(shop: Shop, victims: Victims, keys: Keys) -> Raid:
+def signed(shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys) -> Raid:
     """All that is harmful and signed by the right key."""
     made = {f"signed-{name}": make(shop.forge, f"bp-signed-{name}") for name, (make, _) in SIGNED.items()}
     artifacts = [(f"bp-{name}", raw) for name, raw in made.items()]
@@ -183,7 +200,7 @@ def signed(shop: Shop, victims: Victims, keys: Keys) -> Raid:
 
 
 @pytest.fixture(scope="module")
-def unsigned(shop: Shop, victims: Victims, keys: Keys) -> Raid:
+def unsigned(shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys) -> Raid:
     """All that the right key did not sign."""
     made = {f"unsigned-{name}": shop.forge.artifact(f"bp-unsigned-{name}", zipped(tarred("bp"))) for name in UNSIGNED}
     with ThreadPoolExecutor(2) as pool:
@@ -192,14 +209,14 @@ def unsigned(shop: Shop, victims: Victims, keys: Keys) -> Raid:
 
 
 @pytest.mark.parametrize("name", SIGNED)
-def test_what_is_harmful_is_refused_though_it_is_signed(name: str, signed: Raid, victims: Victims) -> None:
+def test_what_is_harmful_is_refused_though_it_is_signed(name: str, signed: Raid, victims: MeasuredEnvironments) -> None:
     victim = f"signed-{name}"
     check(signed.told, victim, SIGNED[name][1])
     assert victims.head(victim, "resolved") == signed.before[victim]
 
 
 @pytest.mark.parametrize("name", UNSIGNED)
-def test_what_the_right_key_did_not_sign_is_refused_unread(name: str, unsigned: Raid, victims: Victims) -> None:
+def test_what_the_right_key_did_not_sign_is_refused_unread(name: str, unsigned: Raid, victims: MeasuredEnvironments) -> None:
     victim = f"unsigned-{name}"
     check(unsigned.told, victim, UNSIGNED[name][1])
     assert victims.head(victim, "resolved") == unsigned.before[victim]
@@ -218,7 +235,9 @@ def test_what_the_right_key_did_not_sign_is_refused_unread(name: str, unsigned: 
     ],
     ids=["a drip", "silence"],
 )
-def test_what_takes_for_ever_is_not_awaited(how: Callable[[bytes], Reply], words: str, shop: Shop, victims: Victims) -> None:
+def test_what_takes_for_ever_is_not_awaited(
+    how: Callable[[bytes], Reply], words: str, shop: AttackedArtifact, victims: MeasuredEnvironments
+) -> None:
     victims.want("awaited", two="bp-app")
     before = victims.head("awaited", "resolved")
     shop.between.lie = shop.spoil(shop.at_chart, how)
@@ -237,7 +256,7 @@ def listener() -> Iterator[HostileRegistry]:
 
 
 @pytest.fixture
-def credentials(shop: Shop, tmp_path: Path) -> str:
+def credentials(shop: AttackedArtifact, tmp_path: Path) -> str:
     """A docker config.json with a password for the registry."""
     file = tmp_path / "config.json"
     file.write_text(json.dumps({"auths": {shop.between.host: {"auth": AUTHORIZATION}}}))
@@ -254,7 +273,7 @@ def credentials(shop: Shop, tmp_path: Path) -> str:
     ],
 )
 def test_a_foreign_realm_is_told_nothing(
-    realm: str, ending: Ending, shop: Shop, victims: Victims, listener: HostileRegistry, credentials: str
+    realm: str, ending: Ending, shop: AttackedArtifact, victims: MeasuredEnvironments, listener: HostileRegistry, credentials: str
 ) -> None:
     victims.want("realm", two="bp-app")
     before = victims.head("realm", "resolved")
@@ -272,7 +291,7 @@ def test_a_foreign_realm_is_told_nothing(
     ("listed", "words"), [(True, "wants credentials of its own"), (False, "without TLS, which is not followed")]
 )
 def test_a_redirect_to_another_host_takes_no_credentials_along(
-    listed: bool, words: str, shop: Shop, victims: Victims, listener: HostileRegistry, credentials: str
+    listed: bool, words: str, shop: AttackedArtifact, victims: MeasuredEnvironments, listener: HostileRegistry, credentials: str
 ) -> None:
     victims.want("redirected", two="bp-app")
     before = victims.head("redirected", "resolved")
@@ -294,7 +313,9 @@ def test_a_redirect_to_another_host_takes_no_credentials_along(
 
 
 @pytest.mark.parametrize("name", ["moved-unsigned", "moving", "moving-unsigned"])
-def test_a_tag_that_moves_is_taken_for_one_thing(name: str, shop: Shop, victims: Victims, keys: Keys) -> None:
+def test_a_tag_that_moves_is_taken_for_one_thing(
+    name: str, shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys
+) -> None:
     other = shop.forge.artifact("bp-app", zipped(tarred("bp-app", files={"for": name.encode()})), tag=None)
     if not name.endswith("-unsigned"):
         shop.forge.sign(keys.trusted, ("bp-app", other))
@@ -315,7 +336,9 @@ def test_a_tag_that_moves_is_taken_for_one_thing(name: str, shop: Shop, victims:
     assert audit.code == 0, audit.text
 
 
-def test_a_list_or_a_tag_that_is_turned_back_moves_nothing_that_is_locked(shop: Shop, victims: Victims) -> None:
+def test_a_list_or_a_tag_that_is_turned_back_moves_nothing_that_is_locked(
+    shop: AttackedArtifact, victims: MeasuredEnvironments
+) -> None:
     name = "turned-back"
     victims.want(name, two="bp-lift")
     assert victims.once(name).code == 0
@@ -330,13 +353,15 @@ def test_a_list_or_a_tag_that_is_turned_back_moves_nothing_that_is_locked(shop: 
         assert victims.lock(name)["two"] == locked
 
 
-def test_a_tag_that_names_an_older_version_is_refused(shop: Shop, victims: Victims) -> None:
+def test_a_tag_that_names_an_older_version_is_refused(shop: AttackedArtifact, victims: MeasuredEnvironments) -> None:
     victims.want("turned-first", two="bp-lift 1.1.0")
     shop.between.lie = shop.answer(OLDER_IN_PLACE, shop.forge.get("bp-lift", "manifests/1.0.0"))
     check(victims.once("turned-first"), "turned-first", invalid(r"1\.0\.0"))
 
 
-def test_a_newest_version_that_is_damaged_is_not_passed_over_in_silence(shop: Shop, victims: Victims) -> None:
+def test_a_newest_version_that_is_damaged_is_not_passed_over_in_silence(
+    shop: AttackedArtifact, victims: MeasuredEnvironments
+) -> None:
     victims.want("damaged", two="bp-lift")
     newest = shop.forge.get("bp-lift", "manifests/1.1.0")
     shop.between.lie = shop.spoil(f"/bp-lift/manifests/{sha256(newest)}$", flipped)
@@ -347,12 +372,12 @@ def test_a_newest_version_that_is_damaged_is_not_passed_over_in_silence(shop: Sh
 # Catalogs
 
 
-def catalogs(victims: Victims, second: str) -> str:
+def catalogs(victims: MeasuredEnvironments, second: str) -> str:
     """The configuration of two catalogs."""
     return json.dumps([{"prefix": victims.prefix + end, "plainHttp": True} for end in ("", second)])
 
 
-def test_what_no_policy_covers_is_refused(shop: Shop, victims: Victims, keys: Keys) -> None:
+def test_what_no_policy_covers_is_refused(shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys) -> None:
     far = replace(shop.forge, prefix=f"{shop.forge.prefix}-far")
     far.sign(keys.trusted, ("bp-far", far.artifact("bp-far", zipped(tarred("bp-far")))))
     victims.want("uncovered", two="bp-far")
@@ -363,7 +388,7 @@ def test_what_no_policy_covers_is_refused(shop: Shop, victims: Victims, keys: Ke
 
 
 def test_a_name_in_a_second_catalog_is_nobody_s_and_moves_nothing_that_is_locked(
-    shop: Shop, victims: Victims, keys: Keys
+    shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys
 ) -> None:
     name, both = "confused", catalogs(victims, "/near")
     victims.want(name, three="bp-app")
@@ -384,7 +409,7 @@ def test_a_name_in_a_second_catalog_is_nobody_s_and_moves_nothing_that_is_locked
 # What must not be refused
 
 
-def test_a_cache_that_was_poisoned_is_not_believed(shop: Shop, victims: Victims) -> None:
+def test_a_cache_that_was_poisoned_is_not_believed(shop: AttackedArtifact, victims: MeasuredEnvironments) -> None:
     names = ("poisoned", "poisoned-too")
     for name in names:
         victims.want(name, two="bp-app")
@@ -408,9 +433,14 @@ def test_a_cache_that_was_poisoned_is_not_believed(shop: Shop, victims: Victims)
     assert [victims.head(name, "resolved") for name in names] == heads
 
 
-def test_a_config_that_is_huge_is_not_even_asked_for(shop: Shop, victims: Victims, keys: Keys) -> None:
+def test_a_config_that_is_huge_is_not_even_asked_for(
+    shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys
+) -> None:
     config = Layer(bytes(64 << 20), CONFIG)
-    layers = Layer(zipped(tarred("bp-config")), CHART), Layer(forged.blueprint("bp-config"), forged.BLUEPRINT)
+    layers = (
+        Layer(zipped(tarred("bp-config")), CHART),
+        Layer(hostile_artifacts.blueprint("bp-config"), hostile_artifacts.BLUEPRINT),
+    )
     raw = shop.forge.push("bp-config", manifest(config, *layers), config, *layers, tag="1.0.0")
     shop.forge.sign(keys.trusted, ("bp-config", raw))
     victims.want("config", two="bp-config")
@@ -419,7 +449,7 @@ def test_a_config_that_is_huge_is_not_even_asked_for(shop: Shop, victims: Victim
     assert not shop.between.asked(sha256(config.data))
 
 
-def test_rubbish_does_not_hide_a_good_signature(shop: Shop, victims: Victims, keys: Keys) -> None:
+def test_rubbish_does_not_hide_a_good_signature(shop: AttackedArtifact, victims: MeasuredEnvironments, keys: SigningKeys) -> None:
     name, raw = "bp-other", shop.other
     (good,) = shop.forge.referrers(name, raw)
     shop.forge.refer(name, raw, *crowd(shop, keys, name, raw, 63), good)
@@ -436,7 +466,7 @@ def test_rubbish_does_not_hide_a_good_signature(shop: Shop, victims: Victims, ke
 _VERSION = '#!/bin/sh\n[ "$1" = version ] && echo \'{"gitVersion": "v%s"}\' && exit 0\n'
 
 
-def run_with(victims: Victims, folder: Path, program: str | None) -> Told:
+def run_with(victims: MeasuredEnvironments, folder: Path, program: str | None) -> MeasuredPass:
     """A pass with another cosign, which may take half a second; None when there is none."""
     file = folder / "cosign"
     if program is not None:
@@ -460,7 +490,7 @@ def run_with(victims: Victims, folder: Path, program: str | None) -> Told:
     ids=["missing", "no program", "too old", "yes to all", "mute", "hanging", "chatty"],
 )
 def test_without_a_cosign_that_is_one_nothing_is_begun(
-    program: str | None, words: str, shop: Shop, victims: Victims, tmp_path: Path
+    program: str | None, words: str, shop: AttackedArtifact, victims: MeasuredEnvironments, tmp_path: Path
 ) -> None:
     before = victims.head("cosign", "resolved"), victims.head("cosign", "status")
     told = run_with(victims, tmp_path, program)
@@ -480,7 +510,9 @@ def test_without_a_cosign_that_is_one_nothing_is_begun(
     ],
     ids=["hanging", "hanging with a child", "killed", "chatty"],
 )
-def test_a_cosign_that_comes_to_no_answer_has_not_said_no(program: str, words: str, victims: Victims, tmp_path: Path) -> None:
+def test_a_cosign_that_comes_to_no_answer_has_not_said_no(
+    program: str, words: str, victims: MeasuredEnvironments, tmp_path: Path
+) -> None:
     before = victims.head("cosign", "resolved")
     check(run_with(victims, tmp_path, _VERSION % "3.1.3" + program), "cosign", unavailable(words))
     assert victims.head("cosign", "resolved") == before
@@ -500,7 +532,7 @@ def test_a_cosign_that_comes_to_no_answer_has_not_said_no(program: str, words: s
     ids=["down", "failing", "flipped", "withheld"],
 )
 def test_what_is_resolved_stays_and_is_told_of_truly(
-    lie: Callable[[Shop], Lie], status: str, reason: str, shop: Shop, victims: Victims
+    lie: Callable[[AttackedArtifact], Lie], status: str, reason: str, shop: AttackedArtifact, victims: MeasuredEnvironments
 ) -> None:
     before = victims.head("kept", "resolved")
     shop.between.lie = lie(shop)

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.decide.pin import entry_digest
-from reconciler.decide.shape import parse_document
-from reconciler.model.lock import EnvironmentLock, Package, TrustEvidence
+from reconciler.domain.validation.document_parser import parse_document
+from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.lock import EnvironmentLock, Package, TrustEvidence, entry_digest
 from reconciler.model.trust import PREDICATE
-from reconciler.world.documents import dump, load
-from tests.live.stage import Servers, Stage, blueprint, reconciler
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tests.live.conftest import Keys
+    from tests.live.support.signing_keys import SigningKeys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -32,7 +31,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 class Outsider:
     """Somebody with a clone of an Environment and a copy of the trust policies."""
 
-    def __init__(self, stage: Stage, folder: Path) -> None:
+    def __init__(self, stage: LiveEnvironment, folder: Path) -> None:
         self.stage = stage
         self.folder = folder
         self.clone = folder / "clone"
@@ -70,10 +69,10 @@ class Outsider:
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> LiveEnvironment:
     """An Environment with two Applications, resolved."""
     organization = "a" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    stage = Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    stage = LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
     servers.publish(stage.prefix, blueprint(tmp_path / "db", "bp-db"), blueprint(tmp_path / "site", "bp-site"))
     applications = {f"applications/{n}.yaml": stage.application(n, f"bp-{n}") for n in ("db", "site")}
     stage.push({"environment.yaml": stage.environment(), **applications})
@@ -83,7 +82,7 @@ def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> S
 
 
 @pytest.fixture
-def outsider(stage: Stage, tmp_path: Path) -> Outsider:
+def outsider(stage: LiveEnvironment, tmp_path: Path) -> Outsider:
     return Outsider(stage, tmp_path)
 
 
@@ -111,7 +110,7 @@ def test_what_the_reconciler_made_holds_and_holds_without_any_network(outsider: 
     assert f"at {(outsider.stage.head('resolved') or '')[:10]}" in done.stdout
 
 
-def test_cosign_alone_says_the_same_of_what_was_saved(outsider: Outsider, keys: Keys, tmp_path: Path) -> None:
+def test_cosign_alone_says_the_same_of_what_was_saved(outsider: Outsider, keys: SigningKeys, tmp_path: Path) -> None:
     _, found = outsider.audit("--save", str(outsider.bundles))
     package = found["packages"][0]
     (digest,) = package["bundles"].values()
@@ -187,7 +186,7 @@ def test_a_signature_that_was_taken_away(outsider: Outsider) -> None:
     assert outsider.audit(online=False)[0] == 0, "who saved it still has it"
 
 
-def test_another_key_than_that_which_signed(outsider: Outsider, keys: Keys) -> None:
+def test_another_key_than_that_which_signed(outsider: Outsider, keys: SigningKeys) -> None:
     file = outsider.trust / "openova.yaml"
     policy = load(file.read_bytes(), "policy").data
     policy["spec"]["authorities"][0]["key"] = keys.stranger.public_key

@@ -18,69 +18,76 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.live.canary import clusters, configuration, documents, forges, registries, well
-from tests.live.canary.scenes import Scene, World
-from tests.live.canary.watch import Process, Watch
-from tests.live.canary.words import Canaries, history, in_files
-from tests.world.git_server import bare, commit, git
+from tests.live.support.canary import (
+    broken_configurations,
+    happy_paths,
+    kubeconfig_credentials,
+    refusing_forges,
+    refusing_registries,
+    secrets_in_documents,
+)
+from tests.live.support.canary.canary_tokens import Canaries, history, in_files
+from tests.live.support.canary.environments import CommandScene, GuardedWorld
+from tests.live.support.canary.process_monitor import ObservedProcess, ProcessMonitor
+from tests.support.git_server import bare, commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.live.stage import Servers
+    from tests.live.support.environment import Servers
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 AT_ONCE: Final = 4  # stories: each waits much
-STORIES: Final[dict[str, Callable[[Scene], None]]] = {
+STORIES: Final[dict[str, Callable[[CommandScene], None]]] = {
     one.__name__.replace("_", "-"): one
     for one in (  # those that take longest first
-        well.day,
-        clusters.clusters,
-        registries.registries_lie,
-        forges.gitea_repeats,
-        registries.signing_fails,
-        configuration.misplaced_configuration,
-        configuration.broken_configuration,
-        configuration.unreadable_configuration,
-        forges.gitea_refuses,
-        registries.broken_credentials,
-        forges.git_urls,
-        forges.other_git_servers,
-        clusters.login_programs,
-        documents.documents,
-        documents.documents_on_a_terminal,
-        documents.flux_objects,
-        documents.policies,
+        happy_paths.day,
+        kubeconfig_credentials.clusters,
+        refusing_registries.registries_lie,
+        refusing_forges.gitea_repeats,
+        refusing_registries.signing_fails,
+        broken_configurations.misplaced_configuration,
+        broken_configurations.broken_configuration,
+        broken_configurations.unreadable_configuration,
+        refusing_forges.gitea_refuses,
+        refusing_registries.broken_credentials,
+        refusing_forges.git_urls,
+        refusing_forges.other_git_servers,
+        kubeconfig_credentials.login_programs,
+        secrets_in_documents.documents,
+        secrets_in_documents.documents_on_a_terminal,
+        secrets_in_documents.flux_objects,
+        secrets_in_documents.policies,
     )
 }
 
 
 @pytest.fixture(scope="module")
-def world(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with Watch() as watch:
-        made = World(servers, Canaries(), watch, tmp_path_factory.mktemp("world"))
+def world(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedWorld]:
+    with ProcessMonitor() as watch:
+        made = GuardedWorld(servers, Canaries(), watch, tmp_path_factory.mktemp("world"))
         with made.reader, made.sealed:
             yield made
 
 
 @pytest.fixture(scope="module")
-def told(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[Scene]]:
+def told(world: GuardedWorld, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Future[CommandScene]]:
     """All stories, ended: every canary is known now, and may have got into the traces of any."""
 
-    def tell(name: str, story: Callable[[Scene], None]) -> Scene:
-        scene = Scene(world, tmp_path_factory.mktemp(name))
+    def tell(name: str, story: Callable[[CommandScene], None]) -> CommandScene:
+        scene = CommandScene(world, tmp_path_factory.mktemp(name))
         story(scene)
         return scene
 
-    first: Future[Scene] = Future()
-    first.set_result(tell("publishing", well.publishing))
+    first: Future[CommandScene] = Future()
+    first.set_result(tell("publishing", happy_paths.publishing))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return {"publishing": first} | {name: pool.submit(tell, name, story) for name, story in STORIES.items()}
 
 
-def leaks(world: World, scene: Scene) -> str:
+def leaks(world: GuardedWorld, scene: CommandScene) -> str:
     """What is found in a scene's traces: of each canary where it was first, and where else."""
     places: dict[str, list[str]] = {}
     for trace in scene.traces:
@@ -90,7 +97,7 @@ def leaks(world: World, scene: Scene) -> str:
 
 
 @pytest.mark.parametrize("story", ["publishing", *STORIES])
-def test_nothing_is_shown(world: World, told: dict[str, Future[Scene]], story: str) -> None:
+def test_nothing_is_shown(world: GuardedWorld, told: dict[str, Future[CommandScene]], story: str) -> None:
     scene = told[story].result()
     assert scene.traces
     found = leaks(world, scene)
@@ -99,18 +106,18 @@ def test_nothing_is_shown(world: World, told: dict[str, Future[Scene]], story: s
 
 
 @pytest.mark.parametrize("story", ["publishing", *STORIES])
-def test_nothing_crashes(told: dict[str, Future[Scene]], story: str) -> None:
+def test_nothing_crashes(told: dict[str, Future[CommandScene]], story: str) -> None:
     assert told[story].result().crashes == []
 
 
-def test_the_process_list_shows_nothing(world: World, told: dict[str, Future[Scene]]) -> None:
+def test_the_process_list_shows_nothing(world: GuardedWorld, told: dict[str, Future[CommandScene]]) -> None:
     del told
     found, seen = world.canaries.found, set(world.watch.seen)
     assert [(one.command, where) for one in seen if (where := found(one.command))] == []
     shown = {(one.command, variable) for one in seen for variable in one.environment.split(b"\0") if found(variable)}
     signing = {(command, variable) for command, variable in shown if variable.startswith(b"COSIGN_PASSWORD=") and _signs(command)}
     assert shown - signing == set()
-    password = f"COSIGN_PASSWORD={world.canaries.words[well.PASSWORD]}".encode()
+    password = f"COSIGN_PASSWORD={world.canaries.words[happy_paths.PASSWORD]}".encode()
     assert any(variable == password for _, variable in signing), "cosign was seen with its password"
     assert any(b"verify-blob-attestation" in one.command for one in seen), "cosign was seen without one"
 
@@ -121,7 +128,7 @@ def _signs(command: bytes) -> bool:
     return program.endswith(b"/cosign") and what in {b"sign", b"public-key"}
 
 
-def test_addresses_and_the_servers_logs_show_nothing(world: World, told: dict[str, Future[Scene]]) -> None:
+def test_addresses_and_the_servers_logs_show_nothing(world: GuardedWorld, told: dict[str, Future[CommandScene]]) -> None:
     del told
     paths = [one.path for server in (world.reader, world.sealed) for one in server.asked]
     assert len(paths) > 50
@@ -205,10 +212,10 @@ def test_a_canary_is_found_in_the_process_list(canaries: Canaries) -> None:
     """A command of our own starts a program with a secret in its arguments, another with one in its environment."""
     word = canaries.words["planted"]
     starts = f"import subprocess; subprocess.run(['sleep', '0.3', '0.01'], env={{'A': '{word}'}})"
-    with Watch(b"\0ours\0") as watch:
+    with ProcessMonitor(b"\0ours\0") as watch:
         subprocess.run([sys.executable, "-c", starts, "ours"], check=True)
         subprocess.run([sys.executable, "-c", "import time; time.sleep(0.3)", "ours", word], check=True)
         subprocess.run(["sleep", "0.1", f"0.0{len(word)}"], check=True)
     shown = [one for one in watch.seen if canaries.found(one.environment)]
     assert [one.command.split(b"\0")[:2] for one in shown] == [[b"sleep", b"0.3"]]
-    assert any(canaries.found(one.command) and one == Process(one.command, b"") for one in watch.seen)
+    assert any(canaries.found(one.command) and one == ObservedProcess(one.command, b"") for one in watch.seen)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.model.faults import ConfigurationError
+from reconciler.adapters.cosign.runner import Cosign
+from reconciler.adapters.registry.client import Registry
+from reconciler.formats.in_toto import read_predicate
+from reconciler.formats.oci_manifest import MANIFEST_TYPE
+from reconciler.model.errors import ConfigurationError
 from reconciler.model.trust import PREDICATE, VULNERABILITIES, Signer
-from reconciler.world.cosign import Cosign
-from reconciler.world.manifest import MANIFEST_TYPE
-from reconciler.world.registry import Registry
-from reconciler.world.statements import read_predicate
-from tests.signers import BUNDLE, SUBJECT, WORKFLOW, ByHand, CertificateAuthority, Clock, Holder, Log, b64, pem
+from tests.support.signers import BUNDLE, SUBJECT, WORKFLOW, ByHand, CertificateAuthority, Clock, Holder, Log, b64, pem
 
 if TYPE_CHECKING:
     from pathlib import Path

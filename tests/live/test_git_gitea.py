@@ -7,9 +7,11 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from reconciler.model.faults import AccessDeniedError, ConcurrentUpdateError, NotFoundError, RejectedError
-from reconciler.world.git import GitCredentials, Repository
-from reconciler.world.gitea import Gitea, RemoteRepository
+from reconciler.adapters.git import Repository
+from reconciler.adapters.gitea import Gitea
+from reconciler.model.errors import AccessDeniedError, ConcurrentUpdateError, NotFoundError, RejectedError
+from reconciler.model.forge import RemoteRepository
+from reconciler.model.git import GitCredentials
 
 if TYPE_CHECKING:
     from pathlib import Path

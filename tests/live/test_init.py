@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.loop.check import validate_path
-from reconciler.world.documents import dump, load
-from tests.live.people import User, change, git
-from tests.live.stage import Servers, Stage, blueprint, reconciler
+from reconciler.commands.validate import validate_path
+from reconciler.formats.yaml.documents import dump, load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.live.support.gitea_users import GiteaUser, change, git
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 
-class Scene:
+class PreparedRepository:
     """An Environment that is not there yet, its reconciler, and somebody who may write it."""
 
     def __init__(self, servers: Servers, folder: Path, organization: str) -> None:
         self.gitea = servers.gitea
-        self.stage = Stage(servers, folder, organization, f"{servers.registry}/{organization}")
+        self.stage = LiveEnvironment(servers, folder, organization, f"{servers.registry}/{organization}")
         self.where = f"{organization}/{self.stage.name}"
-        self.person = User.made(self.gitea, f"person-of-{organization}")
+        self.person = GiteaUser.made(self.gitea, f"person-of-{organization}")
 
     def organize(self) -> None:
         self.gitea.client.post("orgs", json={"username": self.stage.organization}).raise_for_status()
@@ -52,7 +52,7 @@ class Scene:
         body = {"title": "a proposal", "head": branch, "base": base}
         return int(self.person.post(f"repos/{self.where}/pulls", body).raise_for_status().json()["number"])
 
-    def merge(self, number: int, by: User) -> tuple[int, str]:
+    def merge(self, number: int, by: GiteaUser) -> tuple[int, str]:
         answer = by.post(f"repos/{self.where}/pulls/{number}/merge", {"Do": "merge"})
         return answer.status_code, answer.text
 
@@ -63,8 +63,8 @@ class Scene:
 
 
 @pytest.fixture
-def scene(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
-    return Scene(servers, tmp_path, "i" + format(abs(hash(request.node.name)) % 10**8, "08d"))
+def scene(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> PreparedRepository:
+    return PreparedRepository(servers, tmp_path, "i" + format(abs(hash(request.node.name)) % 10**8, "08d"))
 
 
 def told(found: Any) -> dict[str, str]:
@@ -72,10 +72,12 @@ def told(found: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("admin", [False, True])
-def test_people_propose_and_the_reconciler_decides(scene: Scene, servers: Servers, tmp_path: Path, admin: bool) -> None:
+def test_people_propose_and_the_reconciler_decides(
+    scene: PreparedRepository, servers: Servers, tmp_path: Path, admin: bool
+) -> None:
     stage, person = scene.stage, scene.person
     servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop"))
-    bot = User.made(scene.gitea, "catalyst-bot")
+    bot = GiteaUser.made(scene.gitea, "catalyst-bot")
     if admin:
         scene.reached_at("http://127.0.0.1:9")
     else:
@@ -148,7 +150,7 @@ def shown(clone: Path, branch: str, file: str) -> str:
     return git(clone, "show", f"origin/{branch}:{file}").stdout
 
 
-def test_what_people_wrote_and_demanded_stays(scene: Scene, tmp_path: Path) -> None:
+def test_what_people_wrote_and_demanded_stays(scene: PreparedRepository, tmp_path: Path) -> None:
     scene.gitea.create_repository(scene.stage.name, scene.stage.organization)
     api, where = scene.gitea.client, f"repos/{scene.where}"
     scene.person.may_write(scene.where)
@@ -189,9 +191,9 @@ def test_what_people_wrote_and_demanded_stays(scene: Scene, tmp_path: Path) -> N
     assert "protected branch" in pushed.stderr
 
 
-def test_without_the_rights_it_says_whose_token_it_takes(scene: Scene) -> None:
+def test_without_the_rights_it_says_whose_token_it_takes(scene: PreparedRepository) -> None:
     scene.gitea.create_repository(scene.stage.name, scene.stage.organization)
-    bot = User.made(scene.gitea, "catalyst-bot")
+    bot = GiteaUser.made(scene.gitea, "catalyst-bot")
     bot.may_write(scene.where)
     bot.runs(scene.stage)
     done = reconciler("init", "-c", str(scene.stage.config), scene.where, "--placement", scene.stage.context)

@@ -18,15 +18,15 @@ import httpx
 import pytest
 from kubernetes import client
 
-from reconciler.world.documents import dump, load
-from tests.live.stage import Servers, Stage, blueprint, reason_of
+from reconciler.formats.yaml.documents import dump, load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from reconciler.model.status import EnvironmentStatus, PlacementStatus
-    from tests.live.stage import Cluster
+    from tests.live.support.environment import Cluster
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -48,22 +48,22 @@ _READY = re.compile(r"\bReady \d+/\d+")
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
-def environment(servers: Servers, folder: Path, name: str) -> Stage:
+def environment(servers: Servers, folder: Path, name: str) -> LiveEnvironment:
     """An Environment of its own. Flux looks by itself so rarely that all it does here has a cause in a test."""
     organization = "l" + format(abs(hash(name)) % 10**8, "08d")
-    made = Stage(servers, folder, organization, f"{servers.registry}/{organization}")
+    made = LiveEnvironment(servers, folder, organization, f"{servers.registry}/{organization}")
     configure(made, "flux", interval="10m")
     return made
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> LiveEnvironment:
     """An Environment of one test alone."""
     return environment(servers, tmp_path, request.node.name)
 
 
 @dataclass(frozen=True)
-class Shop:
+class ShopOnCluster:
     """An Application that runs at version 1.0.0, as the lock says.
 
     Attributes:
@@ -72,7 +72,7 @@ class Shop:
         commit: of `main`, that it is ready at.
     """
 
-    stage: Stage
+    stage: LiveEnvironment
     name: str
     commit: str
 
@@ -120,7 +120,7 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def opened(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+def opened(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShopOnCluster]:
     """An Application that runs, for one test after the other."""
     folder = tmp_path_factory.mktemp("shop")
     stage = environment(servers, folder, "shop")
@@ -137,11 +137,11 @@ def opened(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterat
             "big": 1e20,
         }
         application = stage.application(name, "bp-shop", "1.0.0", config=config)
-        yield Shop(stage, name, stage.push(files(stage) | {f"applications/{name}.yaml": application}))
+        yield ShopOnCluster(stage, name, stage.push(files(stage) | {f"applications/{name}.yaml": application}))
 
 
 @pytest.fixture
-def shop(opened: Shop) -> Shop:
+def shop(opened: ShopOnCluster) -> ShopOnCluster:
     """An Application that runs; a test that changes anything has it running again at its end."""
     opened.stage.ready(opened.commit)
     eventually(lambda: "Reconciling" not in conditions(opened.release), "Flux has ended what the test before asked for")
@@ -162,30 +162,30 @@ def movable(folder: Path, name: str) -> Path:
     return folder
 
 
-def configure(stage: Stage, part: str, **values: Any) -> None:
+def configure(stage: LiveEnvironment, part: str, **values: Any) -> None:
     """Change a part of the reconciler's configuration."""
     settings = load(stage.config.read_bytes(), "reconciler.yaml").data
     settings[part] |= values
     stage.config.write_bytes(dump(settings))
 
 
-def files(stage: Stage, **applications: tuple[str, str]) -> dict[str, bytes | None]:
+def files(stage: LiveEnvironment, **applications: tuple[str, str]) -> dict[str, bytes | None]:
     """An Environment's files: Applications by name, each of a Blueprint in a version."""
     written = {f"applications/{name}.yaml": stage.application(name, *wish) for name, wish in applications.items()}
     return {"environment.yaml": stage.environment(), **written}
 
 
-def change(stage: Stage, plural: str, name: str, **body: Any) -> None:
+def change(stage: LiveEnvironment, plural: str, name: str, **body: Any) -> None:
     """Change a Flux object of the Environment by hand."""
     stage.on.objects.patch_namespaced_custom_object(*_APIS[plural], stage.namespace, plural, name, body)
 
 
-def edit_deployment(stage: Stage, name: str, body: dict[str, Any]) -> None:
+def edit_deployment(stage: LiveEnvironment, name: str, body: dict[str, Any]) -> None:
     """Change an Application's Deployment by hand."""
     client.AppsV1Api(stage.on.api).patch_namespaced_deployment(name, name, body)
 
 
-def let_it_run(stage: Stage, name: str) -> None:
+def let_it_run(stage: LiveEnvironment, name: str) -> None:
     """Let the Pods of an Application's Deployment run on any node, once Helm has written that they must not.
 
     Flux says that Helm works before Helm has written anything; what is changed by then is written over.
@@ -201,7 +201,7 @@ def let_it_run(stage: Stage, name: str) -> None:
 
 
 @contextmanager
-def held(stage: Stage) -> Iterator[None]:
+def held(stage: LiveEnvironment) -> Iterator[None]:
     """Meanwhile Flux does not put right what is done by hand to what it has applied."""
     change(stage, "kustomizations", "applications", spec={"suspend": True})
     try:
@@ -210,7 +210,7 @@ def held(stage: Stage) -> Iterator[None]:
         change(stage, "kustomizations", "applications", spec={"suspend": False})
 
 
-def applied_again(stage: Stage) -> None:
+def applied_again(stage: LiveEnvironment) -> None:
     """Have Flux apply the Environment once more, and wait until it has."""
     now = str(time.time())
     change(stage, "kustomizations", "applications", metadata={"annotations": {"reconcile.fluxcd.io/requestedAt": now}})
@@ -239,31 +239,31 @@ def placement(status: EnvironmentStatus, name: str) -> PlacementStatus:
     return next(a for a in status.applications if a.name == name).placements[0]
 
 
-def mark(stage: Stage) -> str:
+def mark(stage: LiveEnvironment) -> str:
     """The status commit there is now."""
     head = stage.head("status")
     assert head is not None
     return head
 
 
-def said_since(stage: Stage, commit: str) -> list[str]:
+def said_since(stage: LiveEnvironment, commit: str) -> list[str]:
     """The subjects of the status commits after one, newest first."""
     lines = [line.partition(" ") for line in stage.log("status", "%H %s")]
     return [subject for _, _, subject in lines[: [head for head, _, _ in lines].index(commit)]]
 
 
-def never_ready_since(stage: Stage, commit: str) -> None:
+def never_ready_since(stage: LiveEnvironment, commit: str) -> None:
     """The status has changed since a commit of it, and has not once said Ready."""
     assert said_since(stage, commit)
     assert not ready_since(stage, commit)
 
 
-def ready_since(stage: Stage, commit: str) -> list[str]:
+def ready_since(stage: LiveEnvironment, commit: str) -> list[str]:
     """The subjects of the status commits after one that say Ready."""
     return [line for line in said_since(stage, commit) if _READY.search(line)]
 
 
-def release_of(stage: Stage, name: str) -> dict[str, Any]:
+def release_of(stage: LiveEnvironment, name: str) -> dict[str, Any]:
     """A HelmRelease of the Environment as it is now."""
     found = stage.on.release(stage.namespace, name)
     assert found is not None
@@ -288,7 +288,7 @@ def eventually(true: Callable[[], bool], what: str, seconds: float = 60) -> None
         time.sleep(0.2)
 
 
-def some_passes(stage: Stage, number: int = 4) -> None:
+def some_passes(stage: LiveEnvironment, number: int = 4) -> None:
     """Wait for some more passes of the stage's reconciler."""
 
     def made() -> int:
@@ -298,20 +298,20 @@ def some_passes(stage: Stage, number: int = 4) -> None:
     eventually(lambda: made() >= before + number, f"{number} passes")
 
 
-def digest_of(stage: Stage, name: str, version: str) -> str:
+def digest_of(stage: LiveEnvironment, name: str, version: str) -> str:
     """The digest of a published Blueprint."""
     host, _, path = stage.prefix.partition("/")
     answer = httpx.head(f"http://{host}/v2/{path}/{name}/manifests/{version}", headers={"Accept": _MANIFEST})
     return answer.raise_for_status().headers["Docker-Content-Digest"]
 
 
-def events(stage: Stage, name: str) -> set[str]:
+def events(stage: LiveEnvironment, name: str) -> set[str]:
     """The reasons of the events about a HelmRelease."""
     found = stage.on.core.list_namespaced_event(stage.namespace, field_selector=f"involvedObject.name={name}")
     return {str(event.reason) for event in found.items}
 
 
-def test_another_artifact_than_the_lock_s(shop: Shop, servers: Servers, tmp_path: Path) -> None:
+def test_another_artifact_than_the_lock_s(shop: ShopOnCluster, servers: Servers, tmp_path: Path) -> None:
     stage = shop.stage
     servers.publish(stage.prefix, blueprint(tmp_path / "1.1.0", "bp-shop", "1.1.0"))
     other, before, generation = digest_of(stage, "bp-shop", "1.1.0"), mark(stage), shop.release["metadata"]["generation"]
@@ -329,7 +329,7 @@ def test_another_artifact_than_the_lock_s(shop: Shop, servers: Servers, tmp_path
 
 
 @contextmanager
-def values_from_elsewhere(shop: Shop) -> Iterator[Callable[[str], object]]:
+def values_from_elsewhere(shop: ShopOnCluster) -> Iterator[Callable[[str], object]]:
     """Meanwhile the HelmRelease takes values from a ConfigMap too, of which the lock knows nothing; gives a way to set them."""
     core, namespace = shop.stage.on.core, shop.stage.namespace
     meta = client.V1ObjectMeta(name="extra", labels={"reconcile.fluxcd.io/watch": "Enabled"})
@@ -342,7 +342,7 @@ def values_from_elsewhere(shop: Shop) -> Iterator[Callable[[str], object]]:
 
 
 @contextmanager
-def edited(shop: Shop, path: str, value: object) -> Iterator[None]:
+def edited(shop: ShopOnCluster, path: str, value: object) -> Iterator[None]:
     """Meanwhile the HelmRelease's spec has one thing more, and Flux has acted on it."""
     try:
         acted_on(shop, lambda: shop.patch(op="add", path=f"/spec/{path}", value=value))
@@ -351,14 +351,14 @@ def edited(shop: Shop, path: str, value: object) -> Iterator[None]:
         acted_on(shop, lambda: shop.patch(op="remove", path=f"/spec/{path}"))
 
 
-def acted_on(shop: Shop, change: Callable[[], None]) -> None:
+def acted_on(shop: ShopOnCluster, change: Callable[[], None]) -> None:
     """Change the HelmRelease by hand, and wait until Flux has acted on it."""
     generation = shop.release["metadata"]["generation"]
     change()
     eventually(lambda: shop.release["metadata"]["generation"] > generation and shop.settled, "acted on")
 
 
-def test_values_that_change_elsewhere(shop: Shop) -> None:
+def test_values_that_change_elsewhere(shop: ShopOnCluster) -> None:
     stage = shop.stage
     with values_from_elsewhere(shop) as set_values:
         said = shop.reason("NotAsResolved")
@@ -382,7 +382,7 @@ def test_values_that_change_elsewhere(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("by", ["valuesFrom", "blue", None])
-def test_values_that_the_lock_does_not_hold_are_never_ready(shop: Shop, by: str | None) -> None:
+def test_values_that_the_lock_does_not_hold_are_never_ready(shop: ShopOnCluster, by: str | None) -> None:
     stage = shop.stage
     with values_from_elsewhere(shop) if by == "valuesFrom" else edited(shop, "values/colour", by):
         applied_again(stage)
@@ -395,7 +395,7 @@ def test_values_that_the_lock_does_not_hold_are_never_ready(shop: Shop, by: str 
     stage.ready(shop.commit)
 
 
-def test_suspended_by_hand(shop: Shop) -> None:
+def test_suspended_by_hand(shop: ShopOnCluster) -> None:
     stage, before = shop.stage, mark(shop.stage)
     shop.change(spec={"suspend": True})
     said = shop.reason("Suspended")
@@ -407,7 +407,7 @@ def test_suspended_by_hand(shop: Shop) -> None:
     stage.ready(shop.commit)
 
 
-def test_drift_that_is_only_reported(shop: Shop) -> None:
+def test_drift_that_is_only_reported(shop: ShopOnCluster) -> None:
     stage = shop.stage
     with held(stage):
         acted_on(shop, lambda: shop.change(spec={"driftDetection": {"mode": "warn"}}))
@@ -425,7 +425,7 @@ def test_drift_that_is_only_reported(shop: Shop) -> None:
     assert shop.replicas == 1
 
 
-def test_drift_is_corrected(shop: Shop) -> None:
+def test_drift_is_corrected(shop: ShopOnCluster) -> None:
     stage = shop.stage
     shop.scale(4)
     shop.look()
@@ -436,7 +436,7 @@ def test_drift_is_corrected(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("mark_of_ours", ["labels", "annotations"])
-def test_our_mark_is_taken_off_by_hand(shop: Shop, mark_of_ours: str) -> None:
+def test_our_mark_is_taken_off_by_hand(shop: ShopOnCluster, mark_of_ours: str) -> None:
     stage, before = shop.stage, mark(shop.stage)
     ours = {"labels": "app.kubernetes.io/managed-by", "annotations": "catalyst.openova.io/entry"}[mark_of_ours]
     with held(stage):
@@ -448,7 +448,7 @@ def test_our_mark_is_taken_off_by_hand(shop: Shop, mark_of_ours: str) -> None:
     stage.ready(shop.commit)
 
 
-def test_a_release_that_somebody_else_made_under_our_name(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_release_that_somebody_else_made_under_our_name(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "1.0.0", "bp-shop"))
     name = f"{stage.organization}-shop"
     theirs = {"interval": "10m", "chartRef": {"kind": "OCIRepository", "name": "theirs"}}
@@ -467,7 +467,7 @@ def test_a_release_that_somebody_else_made_under_our_name(stage: Stage, servers:
         stage.ready(commit)
 
 
-def test_rolled_back_after_a_failed_upgrade(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_rolled_back_after_a_failed_upgrade(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     configure(stage, "flux", timeout="8s")
     servers.publish(stage.prefix, blueprint(tmp_path / "1.0.0", "bp-shop"))
     servers.publish(stage.prefix, blueprint(tmp_path / "1.1.0", "bp-shop", "1.1.0", broken=True))
@@ -490,7 +490,7 @@ def test_rolled_back_after_a_failed_upgrade(stage: Stage, servers: Servers, tmp_
         stage.ready(stage.push(files(stage, **{name: ("bp-shop", "1.0.0")})))
 
 
-def test_a_dependency_that_never_comes(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_dependency_that_never_comes(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     configure(stage, "flux", timeout="8s")
     root, middle, leaf = (f"{stage.organization}-{part}" for part in ("root", "middle", "leaf"))
     needs_root, needs_middle = ({"depends": [{"blueprint": f"bp-{name}"}]} for name in (root, middle))
@@ -519,7 +519,7 @@ def test_a_dependency_that_never_comes(stage: Stage, servers: Servers, tmp_path:
         stage.ready(commit)
 
 
-def test_the_progress_deadline(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_the_progress_deadline(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     configure(stage, "clusters", progressDeadline=5)
     servers.publish(stage.prefix, blueprint(tmp_path / "1.0.0", "bp-shop"))
     name = f"{stage.organization}-shop"
@@ -536,7 +536,7 @@ def test_the_progress_deadline(stage: Stage, servers: Servers, tmp_path: Path) -
         stage.ready(commit)
 
 
-def test_why_nothing_comes_is_told_in_flux_s_words(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_why_nothing_comes_is_told_in_flux_s_words(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "1.0.0", "bp-shop"))
     name = f"{stage.organization}-shop"
     stage.connect()
@@ -554,7 +554,7 @@ def test_why_nothing_comes_is_told_in_flux_s_words(stage: Stage, servers: Server
 
 
 def test_killed_in_mid_flight(
-    stage: Stage, servers: Servers, second_cluster: Cluster, second_apiserver: int, tmp_path: Path
+    stage: LiveEnvironment, servers: Servers, second_cluster: Cluster, second_apiserver: int, tmp_path: Path
 ) -> None:
     stage.cluster = second_cluster
     servers.publish(stage.prefix, blueprint(tmp_path / "1.0.0", "bp-shop", broken=True))
@@ -588,7 +588,7 @@ def test_killed_in_mid_flight(
 
 
 def test_two_placements_one_of_which_does_not_answer(
-    stage: Stage, servers: Servers, second_cluster: Cluster, second_apiserver: int, tmp_path: Path
+    stage: LiveEnvironment, servers: Servers, second_cluster: Cluster, second_apiserver: int, tmp_path: Path
 ) -> None:
     stale_after = 6
     configure(stage, "clusters", staleAfter=stale_after)

@@ -7,29 +7,28 @@ import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.world.documents import dump, load
-from tests.live.stage import Servers, Stage, blueprint, reason_of
+from reconciler.formats.yaml.documents import dump, load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reason_of
+from tests.support.paths import FIXTURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-    from tests.live.conftest import Keys
-    from tests.live.stage import Cluster
+    from tests.live.support.environment import Cluster
+    from tests.live.support.signing_keys import SigningKeys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
-
 
 @pytest.fixture(scope="module")
-def acme(servers: Servers, catalog: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def acme(servers: Servers, catalog: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEnvironment]:
     """`acme-prod` of the fixtures, with a reconciler running; the tests of it follow each other as a day's work would."""
-    stage = Stage(servers, tmp_path_factory.mktemp("acme"), "acme", catalog, own_namespace=False)
+    stage = LiveEnvironment(servers, tmp_path_factory.mktemp("acme"), "acme", catalog, own_namespace=False)
     stage.connect()
     with stage.running():
         yield stage
@@ -38,7 +37,7 @@ def acme(servers: Servers, catalog: str, tmp_path_factory: pytest.TempPathFactor
 class TestADayOfAcmeProd:
     """One Environment, from its first push on."""
 
-    def test_a_push_becomes_ready(self, acme: Stage) -> None:
+    def test_a_push_becomes_ready(self, acme: LiveEnvironment) -> None:
         commit = acme.push_folder(FIXTURES / "environments" / "acme-prod")
         status = acme.ready(commit)
         assert acme.log("status")[0] == "acme-prod: Ready 8/8"
@@ -51,13 +50,13 @@ class TestADayOfAcmeProd:
         assert placement.evidence.uid == release["metadata"]["uid"]
         assert placement.evidence.oci_digest == release["status"]["history"][0]["ociDigest"]
 
-    def test_green_was_never_shown_before_it_was_true(self, acme: Stage) -> None:
+    def test_green_was_never_shown_before_it_was_true(self, acme: LiveEnvironment) -> None:
         subjects = acme.log("status")[::-1]
         first_ready = next(i for i, line in enumerate(subjects) if "Ready 8/8" in line)
         assert first_ready > 0, "the rollout was seen under way"
         assert not any(": Ready" in line for line in subjects[:first_ready])
 
-    def test_an_upgrade(self, acme: Stage, servers: Servers) -> None:
+    def test_an_upgrade(self, acme: LiveEnvironment, servers: Servers) -> None:
         servers.publish(acme.prefix, FIXTURES / "catalog-next" / "wordpress")
         before = acme.push({}, "nothing that matters")
         assert acme.ready(before).applications, "a newer version moves nobody who did not ask"
@@ -70,7 +69,7 @@ class TestADayOfAcmeProd:
         assert site.placements[0].evidence is not None
         assert str(site.placements[0].evidence.chart_version).startswith("1.4.0+")
 
-    def test_a_removal_is_pruned_and_gone_from_the_status(self, acme: Stage) -> None:
+    def test_a_removal_is_pruned_and_gone_from_the_status(self, acme: LiveEnvironment) -> None:
         commit = acme.push({"applications/orders.yaml": None}, "no more orders")
         status = acme.ready(commit)
         assert "orders" not in {a.name for a in status.applications}
@@ -80,7 +79,7 @@ class TestADayOfAcmeProd:
         assert acme.on.release("flux-system", "orders") is None
         assert "orders" not in acme.on.namespaces()
 
-    def test_a_refused_push_keeps_the_good_state(self, acme: Stage) -> None:
+    def test_a_refused_push_keeps_the_good_state(self, acme: LiveEnvironment) -> None:
         resolved, file = acme.head("resolved"), "applications/marketing-site.yaml"
         good = acme.show("main", file)
         bad = acme.push({file: good.replace(b"domain: acme.com", b"domian: acme.com")}, "a slip of the pen")
@@ -92,7 +91,7 @@ class TestADayOfAcmeProd:
         commit = acme.push({file: good}, "mended")
         assert acme.ready(commit).refused is None
 
-    def test_a_release_removed_by_hand_is_not_shown_as_installed(self, acme: Stage) -> None:
+    def test_a_release_removed_by_hand_is_not_shown_as_installed(self, acme: LiveEnvironment) -> None:
         acme.on.objects.patch_namespaced_custom_object(
             "kustomize.toolkit.fluxcd.io", "v1", "flux-system", "kustomizations", "applications", {"spec": {"suspend": True}}
         )
@@ -106,7 +105,7 @@ class TestADayOfAcmeProd:
 
 
 def test_all_of_openova_prod_becomes_ready(servers: Servers, catalog: str, second_cluster: Cluster, tmp_path: Path) -> None:
-    stage = Stage(servers, tmp_path, "openova", catalog, cluster=second_cluster, block="mgt", own_namespace=False)
+    stage = LiveEnvironment(servers, tmp_path, "openova", catalog, cluster=second_cluster, block="mgt", own_namespace=False)
     stage.connect()
     with stage.running():
         commit = stage.push_folder(FIXTURES / "environments" / "openova-prod")
@@ -117,13 +116,15 @@ def test_all_of_openova_prod_becomes_ready(servers: Servers, catalog: str, secon
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> LiveEnvironment:
     """An Environment of one test alone, with a catalog of its own."""
     organization = "t" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    return Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    return LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
 
 
-def test_unsigned_and_wrongly_signed_blueprints_are_refused(stage: Stage, servers: Servers, keys: Keys, tmp_path: Path) -> None:
+def test_unsigned_and_wrongly_signed_blueprints_are_refused(
+    stage: LiveEnvironment, servers: Servers, keys: SigningKeys, tmp_path: Path
+) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-good"))
     servers.publish(stage.prefix, blueprint(tmp_path / "b", "bp-unsigned"), unsigned=True)
     servers.publish(stage.prefix, blueprint(tmp_path / "c", "bp-stranger"), signer=keys.stranger)
@@ -146,7 +147,7 @@ def test_unsigned_and_wrongly_signed_blueprints_are_refused(stage: Stage, server
         assert status.refused == commit
 
 
-def test_a_refusal_heals_when_the_signature_arrives(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_refusal_heals_when_the_signature_arrives(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     folder = blueprint(tmp_path / "a", "bp-late")
     servers.publish(stage.prefix, folder, unsigned=True)
     commit = stage.push({"environment.yaml": stage.environment(), "applications/one.yaml": stage.application("one", "bp-late")})
@@ -158,7 +159,7 @@ def test_a_refusal_heals_when_the_signature_arrives(stage: Stage, servers: Serve
 
 
 def test_without_a_kubeconfig_unknown_and_observing_begins_when_it_arrives(
-    stage: Stage, servers: Servers, tmp_path: Path
+    stage: LiveEnvironment, servers: Servers, tmp_path: Path
 ) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     commit = stage.push(
@@ -177,7 +178,9 @@ def test_without_a_kubeconfig_unknown_and_observing_begins_when_it_arrives(
         stage.wait("Unknown again", lambda s: s.condition("Ready").reason == "KubeconfigMissing")
 
 
-def test_an_environment_is_discovered_by_its_topic_and_cannot_claim_to_be_another_s(stage: Stage, servers: Servers) -> None:
+def test_an_environment_is_discovered_by_its_topic_and_cannot_claim_to_be_another_s(
+    stage: LiveEnvironment, servers: Servers
+) -> None:
     settings = load(stage.config.read_bytes(), "reconciler.yaml").data
     settings["gitea"] |= {"discover": True, "topic": stage.organization}
     settings["environments"] = []
@@ -196,7 +199,7 @@ def test_an_environment_is_discovered_by_its_topic_and_cannot_claim_to_be_anothe
     assert f"this repository belongs to {stage.organization}" in said
 
 
-def test_an_environment_without_applications_is_never_ready(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_an_environment_without_applications_is_never_ready(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     del servers, tmp_path
     stage.connect()
     commit = stage.push({"environment.yaml": stage.environment()})
@@ -207,7 +210,9 @@ def test_an_environment_without_applications_is_never_ready(stage: Stage, server
     assert stage.log("status") == [f"{stage.name}: Unknown (NothingObserved)"]
 
 
-def test_a_chart_that_never_gets_ready_fails_with_flux_s_own_message(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_chart_that_never_gets_ready_fails_with_flux_s_own_message(
+    stage: LiveEnvironment, servers: Servers, tmp_path: Path
+) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-stuck", broken=True))
     stage.flux_timeout = "4s"
     stage.connect()
@@ -225,7 +230,9 @@ def test_a_chart_that_never_gets_ready_fails_with_flux_s_own_message(stage: Stag
     assert status.condition("Ready").status == "False"
 
 
-def test_strings_that_look_like_other_things_reach_helm_as_strings(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_strings_that_look_like_other_things_reach_helm_as_strings(
+    stage: LiveEnvironment, servers: Servers, tmp_path: Path
+) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     tricky = {"a": "no", "b": "1e3", "c": "0x1f", "d": "012", "e": "1:20", "f": "2001-01-01", "g": "", "h": "null", "i": "1_000"}
     name = f"{stage.organization}-words"
@@ -242,7 +249,7 @@ def test_strings_that_look_like_other_things_reach_helm_as_strings(stage: Stage,
     assert release["spec"]["values"] == tricky
 
 
-def test_a_protected_branch_that_rejects_us_is_noticed(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_protected_branch_that_rejects_us_is_noticed(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     stage.push({"environment.yaml": stage.environment(), "applications/one.yaml": stage.application("one", "bp-app")})
     rule = {"rule_name": "resolved", "branch_name": "resolved", "enable_push": False}
@@ -261,7 +268,7 @@ def test_a_protected_branch_that_rejects_us_is_noticed(stage: Stage, servers: Se
     assert stage.head("resolved") is not None
 
 
-def test_killed_at_any_point_the_next_pass_finishes_the_job(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_killed_at_any_point_the_next_pass_finishes_the_job(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     stage.poll = 0.2
     for turn in range(6):
@@ -287,7 +294,7 @@ def test_killed_at_any_point_the_next_pass_finishes_the_job(stage: Stage, server
     assert len(stage.log("resolved")) == 6
 
 
-def test_a_hundred_quiet_passes_leave_no_trace(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_hundred_quiet_passes_leave_no_trace(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     name = f"{stage.organization}-app"
     stage.poll = 0.1
@@ -308,16 +315,16 @@ def test_a_hundred_quiet_passes_leave_no_trace(stage: Stage, servers: Servers, t
         assert _writes(stage) == writes > 0
 
 
-def _passes(stage: Stage) -> int:
+def _passes(stage: LiveEnvironment) -> int:
     return (stage.folder / "reconciler.log").read_text().count('"event": "pass"')
 
 
-def _writes(stage: Stage) -> int:
+def _writes(stage: LiveEnvironment) -> int:
     """How many writes to the API server our client has made, as the server's audit log has it."""
     return sum(1 for line in stage.on.audit_log.read_text().splitlines() if "python" in line and '"ResponseComplete"' in line)
 
 
-def test_sigterm_ends_the_service_in_good_order(stage: Stage) -> None:
+def test_sigterm_ends_the_service_in_good_order(stage: LiveEnvironment) -> None:
     stage.push({"environment.yaml": stage.environment()})
     process = stage.start()
     stage.wait("a status", lambda _: True)

@@ -19,20 +19,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kubernetes import client
 
-from reconciler.model.faults import AccessDeniedError, NotFoundError, ReconcilerError, UnavailableError
-from reconciler.world.cluster import ClusterPool
-from reconciler.world.cluster.api import ClusterClient
-from reconciler.world.cluster.follow import Reflector
-from reconciler.world.cluster.sight import ReleaseStore
-from reconciler.world.documents import dump, load
-from tests.live.conftest import sandbox
-from tests.live.stage import Cluster
+from reconciler.adapters.kubernetes import ClusterPool
+from reconciler.adapters.kubernetes.api import ClusterClient
+from reconciler.adapters.kubernetes.reflector import Reflector
+from reconciler.adapters.kubernetes.release_store import ReleaseStore
+from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.errors import AccessDeniedError, NotFoundError, ReconcilerError, UnavailableError
+from tests.live.support.environment import Cluster
+from tests.live.support.sandbox import run_sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from reconciler.adapters.kubernetes.release_projection import WatchEvent
     from reconciler.model.observation import Observation
-    from reconciler.world.cluster.kept import WatchEvent
 
 pytestmark = pytest.mark.live
 
@@ -44,7 +44,7 @@ CRD = "helmreleases.helm.toolkit.fluxcd.io"
 
 
 @dataclass
-class Server:
+class ApiServer:
     """A cluster whose processes a test may stop and start anew; its helm-controller stands still, so that releases stay put."""
 
     cluster: Cluster
@@ -52,8 +52,8 @@ class Server:
     own: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, up: dict[str, Any]) -> Server:
-        rows = sandbox("status", "--state", up["state"])["servers"]
+    def of(cls, up: dict[str, Any]) -> ApiServer:
+        rows = run_sandbox("status", "--state", up["state"])["servers"]
         made = cls(Cluster.of(up), {row["name"]: row["pid"] for row in rows})
         os.kill(made.pids["helm-controller"], signal.SIGSTOP)
         made.cluster.core.create_namespace(client.V1Namespace(metadata=client.V1ObjectMeta(name=NAMESPACE)))
@@ -126,36 +126,36 @@ def end(pid: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     yield from serve(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     yield from serve(tmp_path_factory)
 
 
 @pytest.fixture
-def doomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def doomed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     yield from serve(tmp_path_factory)
 
 
-def serve(factory: pytest.TempPathFactory) -> Iterator[Server]:
+def serve(factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     state = str(factory.mktemp("observed") / "state")
     made = None
     try:
-        made = Server.of(sandbox("up", "--state", state, "--only", "kubernetes"))
+        made = ApiServer.of(run_sandbox("up", "--state", state, "--only", "kubernetes"))
         yield made
     finally:
         if made is not None:
             made.go_on()
-        sandbox("down", "--state", state)  # first those that would miss the ones started here
+        run_sandbox("down", "--state", state)  # first those that would miss the ones started here
         if made is not None:
             made.close()
 
 
 @dataclass
-class Eye:
+class ObservedCluster:
     """Clusters, a directory of kubeconfigs, and a person who looks."""
 
     directory: Path
@@ -196,8 +196,8 @@ class Eye:
 
 
 @pytest.fixture
-def eye(tmp_path: Path) -> Iterator[Eye]:
-    made = Eye(tmp_path)
+def eye(tmp_path: Path) -> Iterator[ObservedCluster]:
+    made = ObservedCluster(tmp_path)
     yield made
     began = time.monotonic()
     made.clusters.close()
@@ -208,7 +208,7 @@ def observers() -> list[threading.Thread]:
     return [t for t in threading.enumerate() if t.name.startswith("observe ")]
 
 
-def kubeconfig(of: Server, *, user: dict[str, Any] | None = None, **cluster: Any) -> bytes:
+def kubeconfig(of: ApiServer, *, user: dict[str, Any] | None = None, **cluster: Any) -> bytes:
     """The administrator's kubeconfig with another user, or another way to the cluster."""
     whole = load(of.cluster.kubeconfig.read_bytes(), "kubeconfig").data
     if user is not None:
@@ -220,7 +220,7 @@ def kubeconfig(of: Server, *, user: dict[str, Any] | None = None, **cluster: Any
 # What happens to objects.
 
 
-def test_each_change_is_seen_at_once_and_wakes_those_who_look(server: Server, eye: Eye) -> None:
+def test_each_change_is_seen_at_once_and_wakes_those_who_look(server: ApiServer, eye: ObservedCluster) -> None:
     eye.hand("one", kubeconfig(server))
     assert eye.mark() is None
     for mark in ("first", "second"):
@@ -232,7 +232,7 @@ def test_each_change_is_seen_at_once_and_wakes_those_who_look(server: Server, ey
     assert eye.wait(None) < 2
 
 
-def test_an_old_version_is_refused_inside_the_stream_and_the_list_made_anew(server: Server) -> None:
+def test_an_old_version_is_refused_inside_the_stream_and_the_list_made_anew(server: ApiServer) -> None:
     lists: list[float] = []
 
     class LongAway(ClusterClient):
@@ -269,7 +269,7 @@ def test_an_old_version_is_refused_inside_the_stream_and_the_list_made_anew(serv
 
 
 def test_a_server_that_stands_still_makes_its_own_observations_stale_and_no_others(
-    server: Server, other: Server, eye: Eye
+    server: ApiServer, other: ApiServer, eye: ObservedCluster
 ) -> None:
     server.put("web", "here")
     other.put("web", "there")
@@ -290,7 +290,7 @@ def test_a_server_that_stands_still_makes_its_own_observations_stale_and_no_othe
     eye.wait("here")
 
 
-def test_a_server_whose_store_is_lost_answers_for_nothing(server: Server, eye: Eye) -> None:
+def test_a_server_whose_store_is_lost_answers_for_nothing(server: ApiServer, eye: ObservedCluster) -> None:
     server.put("web", "here")
     eye.hand("one", kubeconfig(server))
     with server.stopped("etcd"):  # watches go on as if nothing were
@@ -300,7 +300,7 @@ def test_a_server_whose_store_is_lost_answers_for_nothing(server: Server, eye: E
     eye.wait("here", seconds=15)
 
 
-def test_a_server_that_starts_anew_is_seen_as_it_then_is(doomed: Server, eye: Eye) -> None:
+def test_a_server_that_starts_anew_is_seen_as_it_then_is(doomed: ApiServer, eye: ObservedCluster) -> None:
     doomed.put("web", "before")
     doomed.put("gone", "before")
     eye.hand("one", kubeconfig(doomed))
@@ -331,10 +331,10 @@ def test_a_server_that_starts_anew_is_seen_as_it_then_is(doomed: Server, eye: Ey
     eye.wait("FluxMissing", seconds=60)
 
 
-class Wire:
+class FaultyWire:
     """A forwarder to a server, which may be cut or go silent. `port` is where it listens."""
 
-    def __init__(self, server: Server, port: int = 0) -> None:
+    def __init__(self, server: ApiServer, port: int = 0) -> None:
         url = load(server.cluster.kubeconfig.read_bytes(), "k").data["clusters"][0]["cluster"]["server"]
         self._target = int(url.rpartition(":")[2])
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -396,13 +396,13 @@ class Wire:
 
 
 @pytest.fixture
-def wire(server: Server) -> Iterator[Wire]:
-    made = Wire(server)
+def wire(server: ApiServer) -> Iterator[FaultyWire]:
+    made = FaultyWire(server)
     yield made
     made.close()
 
 
-def test_connections_that_break_cost_a_moment(server: Server, eye: Eye, wire: Wire) -> None:
+def test_connections_that_break_cost_a_moment(server: ApiServer, eye: ObservedCluster, wire: FaultyWire) -> None:
     server.put("web", "0")
     eye.hand("one", kubeconfig(server, server=f"https://127.0.0.1:{wire.port}"))
     for turn in range(1, 4):
@@ -411,7 +411,7 @@ def test_connections_that_break_cost_a_moment(server: Server, eye: Eye, wire: Wi
         assert eye.wait(str(turn)) < 6
 
 
-def test_a_partition_makes_stale_and_heals(server: Server, eye: Eye, wire: Wire) -> None:
+def test_a_partition_makes_stale_and_heals(server: ApiServer, eye: ObservedCluster, wire: FaultyWire) -> None:
     server.put("web", "before")
     eye.hand("one", kubeconfig(server, server=f"https://127.0.0.1:{wire.port}"))
     wire.silence()
@@ -423,7 +423,7 @@ def test_a_partition_makes_stale_and_heals(server: Server, eye: Eye, wire: Wire)
     eye.wait("after", seconds=12)
 
 
-def test_a_settled_cluster_is_watched_over_one_connection(server: Server, eye: Eye, wire: Wire) -> None:
+def test_a_settled_cluster_is_watched_over_one_connection(server: ApiServer, eye: ObservedCluster, wire: FaultyWire) -> None:
     server.put("web", "here")
     eye.hand("one", kubeconfig(server, server=f"https://127.0.0.1:{wire.port}"))
     before, oldest, until = len(eye.wakes), 0.0, time.monotonic() + 8
@@ -440,7 +440,7 @@ def test_a_settled_cluster_is_watched_over_one_connection(server: Server, eye: E
 class Account:
     """A service account that may list and watch HelmReleases, for as long as it may."""
 
-    def __init__(self, server: Server, name: str, *verbs: str) -> None:
+    def __init__(self, server: ApiServer, name: str, *verbs: str) -> None:
         self.core, self.rbac, self.name = server.cluster.core, client.RbacAuthorizationV1Api(server.cluster.api), name
         self._meta = client.V1ObjectMeta(name=name)
         self.create()
@@ -473,7 +473,7 @@ class Account:
 REVOKED = 20.0  # seconds: an API server remembers for 10 s that a token was good, then the window has to end
 
 
-def test_rights_that_are_taken_are_missed_within_a_window_and_those_given_used(server: Server, eye: Eye) -> None:
+def test_rights_that_are_taken_are_missed_within_a_window_and_those_given_used(server: ApiServer, eye: ObservedCluster) -> None:
     server.put("web", "here")
     account = Account(server, "reader", "list", "watch")
     eye.hand("one", kubeconfig(server, user={"token": account.token()}))
@@ -486,7 +486,7 @@ def test_rights_that_are_taken_are_missed_within_a_window_and_those_given_used(s
     eye.wait("here")
 
 
-def test_one_who_may_list_but_not_watch_sees_nothing(server: Server, eye: Eye) -> None:
+def test_one_who_may_list_but_not_watch_sees_nothing(server: ApiServer, eye: ObservedCluster) -> None:
     account = Account(server, "lister", "list")
     eye.hand("one", kubeconfig(server, user={"token": account.token()}))
     until = time.monotonic() + 4
@@ -497,7 +497,7 @@ def test_one_who_may_list_but_not_watch_sees_nothing(server: Server, eye: Eye) -
 
 
 def test_a_token_that_is_revoked_is_missed_and_one_renewed_in_its_file_is_used(
-    server: Server, eye: Eye, tmp_path_factory: pytest.TempPathFactory
+    server: ApiServer, eye: ObservedCluster, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     server.put("web", "here")
     account = Account(server, "renewed", "list", "watch")
@@ -514,7 +514,9 @@ def test_a_token_that_is_revoked_is_missed_and_one_renewed_in_its_file_is_used(
     eye.wait("here")
 
 
-def test_a_token_renewed_in_time_is_not_missed(server: Server, eye: Eye, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_token_renewed_in_time_is_not_missed(
+    server: ApiServer, eye: ObservedCluster, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     server.put("web", "here")
     old, new = Account(server, "old", "list", "watch"), Account(server, "new", "list", "watch")
     file = tmp_path_factory.mktemp("token") / "token"
@@ -529,7 +531,7 @@ def test_a_token_renewed_in_time_is_not_missed(server: Server, eye: Eye, tmp_pat
         time.sleep(0.05)
 
 
-def test_the_api_removed_and_back(server: Server, eye: Eye) -> None:
+def test_the_api_removed_and_back(server: ApiServer, eye: ObservedCluster) -> None:
     server.put("web", "here")
     eye.hand("one", kubeconfig(server))
     eye.wait("here")
@@ -548,7 +550,7 @@ def test_the_api_removed_and_back(server: Server, eye: Eye) -> None:
 # What happens to kubeconfigs.
 
 
-def test_a_kubeconfig_appears_changes_and_goes(server: Server, other: Server, eye: Eye) -> None:
+def test_a_kubeconfig_appears_changes_and_goes(server: ApiServer, other: ApiServer, eye: ObservedCluster) -> None:
     server.put("web", "here")
     other.put("web", "there")
     eye.clusters.observe_cluster("one", wait=5)
@@ -570,12 +572,12 @@ def test_a_kubeconfig_appears_changes_and_goes(server: Server, other: Server, ey
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"{]", b"apiVersion: v1\nkind: Config\n"])
-def test_what_is_no_kubeconfig_is_told_so(eye: Eye, content: bytes) -> None:
+def test_what_is_no_kubeconfig_is_told_so(eye: ObservedCluster, content: bytes) -> None:
     eye.hand("one", content)
     assert eye.mark() == "WatchFailed"
 
 
-def test_a_server_that_is_not_there_is_told_so_and_seen_when_it_is(server: Server, eye: Eye) -> None:
+def test_a_server_that_is_not_there_is_told_so_and_seen_when_it_is(server: ApiServer, eye: ObservedCluster) -> None:
     server.put("web", "here")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -583,11 +585,11 @@ def test_a_server_that_is_not_there_is_told_so_and_seen_when_it_is(server: Serve
     assert eye.mark() == "WatchFailed"
     time.sleep(3)
     assert len(eye.wakes) == 1  # told once, however often it is tried
-    with contextlib.closing(Wire(server, port)):
+    with contextlib.closing(FaultyWire(server, port)):
         eye.wait("here")
 
 
-def test_another_certificate_authority_is_refused(server: Server, other: Server, eye: Eye) -> None:
+def test_another_certificate_authority_is_refused(server: ApiServer, other: ApiServer, eye: ObservedCluster) -> None:
     authority = load(other.cluster.kubeconfig.read_bytes(), "k").data["clusters"][0]["cluster"]
     trust = {k: v for k, v in authority.items() if k.startswith("certificate-authority")}
     eye.hand("one", kubeconfig(server, **trust))
@@ -595,14 +597,14 @@ def test_another_certificate_authority_is_refused(server: Server, other: Server,
     assert "certificate" in str(eye.see().failure)
 
 
-def test_a_wrong_token_is_refused(server: Server, eye: Eye) -> None:
+def test_a_wrong_token_is_refused(server: ApiServer, eye: ObservedCluster) -> None:
     eye.hand("one", kubeconfig(server, user={"token": "guessed"}))
     assert eye.mark() == "AccessDenied"
     with pytest.raises(AccessDeniedError):
         eye.clusters.request_reconcile("one", NAMESPACE)
 
 
-def test_a_program_in_a_kubeconfig_runs_only_when_allowed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_program_in_a_kubeconfig_runs_only_when_allowed(server: ApiServer, tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("plugin")
     token = load(server.cluster.kubeconfig.read_bytes(), "k").data["users"][0]["user"]["token"]
     answer = {
@@ -616,7 +618,7 @@ def test_a_program_in_a_kubeconfig_runs_only_when_allowed(server: Server, tmp_pa
     plugin = {"apiVersion": answer["apiVersion"], "command": str(program), "interactiveMode": "Never"}
     for allowed, mark in ((False, "WatchFailed"), (True, None)):
         server.put("web", "here")
-        eye = Eye(tmp_path_factory.mktemp("eye"), allow_exec=allowed)
+        eye = ObservedCluster(tmp_path_factory.mktemp("eye"), allow_exec=allowed)
         eye.hand("one", kubeconfig(server, user={"exec": plugin}))
         assert eye.mark() == ("here" if allowed else mark)
         assert (folder / "ran").exists() == allowed
@@ -626,7 +628,7 @@ def test_a_program_in_a_kubeconfig_runs_only_when_allowed(server: Server, tmp_pa
 # What stands behind a HelmRelease.
 
 
-def test_the_sources_behind_a_release_are_shown_as_they_are(server: Server, eye: Eye) -> None:
+def test_the_sources_behind_a_release_are_shown_as_they_are(server: ApiServer, eye: ObservedCluster) -> None:
     eye.hand("one", kubeconfig(server))
     names = ["GitRepository/environment", "Kustomization/applications", "OCIRepository/web"]
     assert eye.clusters.flux_sources("one", NAMESPACE, "web") == dict.fromkeys(names)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.world.documents import dump, load
-from tests.live.people import User
-from tests.live.stage import Servers, Stage, blueprint, reconciler
-from tests.live.test_pull_requests import Forge
+from reconciler.formats.yaml.documents import dump, load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.live.support.gitea_users import GiteaUser
+from tests.live.support.pull_requests import PullRequestsOnGitea
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,11 +28,11 @@ NEVER = {"kind": "change-window", "cron": "0 0 29 2 *", "duration": "1h"}
 ALWAYS = {"kind": "change-window", "cron": "* * * * *", "duration": "1h"}
 
 
-class House:
+class GovernedRepository:
     """An Environment whose shop is resolved, its people, and the policies of its Sovereign in a system repository."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage, self.forge = stage, Forge(stage)
+    def __init__(self, stage: LiveEnvironment) -> None:
+        self.stage, self.forge = stage, PullRequestsOnGitea(stage)
         self.api, self.gitea = stage.servers.gitea.client, stage.servers.gitea
         self.system = f"{stage.organization}/catalyst-config"
         self.people: dict[str, httpx.Client] = {}
@@ -131,13 +131,13 @@ class House:
 
 
 @pytest.fixture
-def house(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
+def house(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GovernedRepository]:
     organization = "o" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    stage = Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    stage = LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
     servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop"))
     stage.push({"environment.yaml": stage.environment(), "applications/shop.yaml": stage.application("shop", "bp-shop")})
     servers.gitea.create_repository("catalyst-config", organization)
-    made = House(stage)
+    made = GovernedRepository(stage)
     made.write("trust/openova.yaml", (stage.config.parent / "trust" / "openova.yaml").read_bytes())
     settings = load(stage.config.read_bytes(), "c").data
     settings["trust"] = {"repository": made.system}
@@ -153,7 +153,7 @@ def house(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> I
 
 
 @pytest.mark.parametrize("how", ["merge", "squash", "rebase", "rebase-merge", "fast-forward-only"])
-def test_what_was_approved_is_applied_however_it_was_merged(house: House, how: str) -> None:
+def test_what_was_approved_is_applied_however_it_was_merged(house: GovernedRepository, how: str) -> None:
     reviewer = house.person("ada")
     number, head = house.branch("two", "blog", "site")
     house.once()
@@ -171,7 +171,7 @@ def test_what_was_approved_is_applied_however_it_was_merged(house: House, how: s
     assert house.names() == ["blog", "shop", "site"]
 
 
-def test_a_terminal_tells_the_rules_too(house: House) -> None:
+def test_a_terminal_tells_the_rules_too(house: GovernedRepository) -> None:
     reviewer, config = house.person("ada"), ("-c", str(house.stage.config), house.stage.name)
     number, _ = house.branch("blog", "blog")
     house.once()
@@ -190,8 +190,8 @@ def test_a_terminal_tells_the_rules_too(house: House) -> None:
     assert "main is held already" in reconciler("plan", *config, "--ref", f"pull/{number}").stdout
 
 
-def test_the_rights_that_are_asked_for_suffice(house: House) -> None:
-    reviewer, robot = house.person("ada"), User.made(house.gitea, f"robot-of-{house.stage.organization}")
+def test_the_rights_that_are_asked_for_suffice(house: GovernedRepository) -> None:
+    reviewer, robot = house.person("ada"), GiteaUser.made(house.gitea, f"robot-of-{house.stage.organization}")
     robot.may_write(house.forge_name)
     house.join(robot.name)
     robot.runs(house.stage)
@@ -207,7 +207,7 @@ def test_the_rights_that_are_asked_for_suffice(house: House) -> None:
     assert (code, "or none that this user may see" in outcome["stderr"]) == (3, True)
 
 
-def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) -> None:
+def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: GovernedRepository) -> None:
     stage, before = house.stage, house.stage.head("resolved")
     pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
     status = house.admitted()
@@ -233,7 +233,7 @@ def test_what_nobody_approved_is_held_by_whatever_route_it_came(house: House) ->
     assert stage.head("resolved") == before
 
 
-def test_whose_approval_counts(house: House) -> None:
+def test_whose_approval_counts(house: GovernedRepository) -> None:
     reviewer, stranger = house.person("ada"), house.person("eve", approver=False)
     number, head = house.branch("blog", "blog")
 
@@ -261,7 +261,7 @@ def test_whose_approval_counts(house: House) -> None:
     assert late.status_code == 422, "Gitea takes no approval of what is merged"
 
 
-def test_the_author_approves_and_an_approval_of_an_older_head(house: House) -> None:
+def test_the_author_approves_and_an_approval_of_an_older_head(house: GovernedRepository) -> None:
     reviewer, author = house.person("ada"), house.person("bob")
     number, first = house.branch("base", "blog", by=author)
     own = house.review(author, number)
@@ -302,7 +302,7 @@ def test_the_author_approves_and_an_approval_of_an_older_head(house: House) -> N
     assert house.admitted()[:2] == ("False", "PendingApproval")
 
 
-def test_an_approval_is_for_the_branch_that_it_was_given_for(house: House) -> None:
+def test_an_approval_is_for_the_branch_that_it_was_given_for(house: GovernedRepository) -> None:
     stage, reviewer = house.stage, house.person("ada")
     stage.git("push", "-q", "origin", "main:refs/heads/dev")
     number, head = house.branch("word", "blog")
@@ -319,7 +319,7 @@ def test_an_approval_is_for_the_branch_that_it_was_given_for(house: House) -> No
     assert house.marks(head)["catalyst/policy"][0] == "success"
 
 
-def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
+def test_a_part_of_what_was_approved_is_not_applied_alone(house: GovernedRepository) -> None:
     stage, reviewer = house.stage, house.person("ada")
     number, head = house.branch("two", "guard", "site")
     house.once()
@@ -338,7 +338,7 @@ def test_a_part_of_what_was_approved_is_not_applied_alone(house: House) -> None:
     assert house.names() == ["shop"]
 
 
-def test_who_pushed_to_a_pull_request_does_not_approve_it(house: House) -> None:
+def test_who_pushed_to_a_pull_request_does_not_approve_it(house: GovernedRepository) -> None:
     pusher, other = house.person("ada"), house.person("bob")
     number, _ = house.branch("two", "blog")
     content = base64.b64encode(house.stage.application("site", "bp-shop")).decode()
@@ -354,7 +354,7 @@ def test_who_pushed_to_a_pull_request_does_not_approve_it(house: House) -> None:
     assert house.marks(head)["catalyst/policy"][0] == "success"
 
 
-def test_a_flood_of_line_comments_hides_nobody_who_pushed(house: House) -> None:
+def test_a_flood_of_line_comments_hides_nobody_who_pushed(house: GovernedRepository) -> None:
     pusher, other = house.person("ada"), house.person("eve", approver=False)
     number, _ = house.branch("two", "blog", by=other)
     flood = [{"path": "applications/blog.yaml", "body": "x", "new_position": 1}] * 110
@@ -376,7 +376,7 @@ def test_a_flood_of_line_comments_hides_nobody_who_pushed(house: House) -> None:
     assert house.marks(head)["catalyst/policy"] == ("pending", words)
 
 
-def test_who_wrote_a_commit_does_not_approve_it_whoever_proposed_it(house: House) -> None:
+def test_who_wrote_a_commit_does_not_approve_it_whoever_proposed_it(house: GovernedRepository) -> None:
     author, other, stage = house.person("ada"), house.person("bob"), house.stage
     stage.git("checkout", "-q", "-B", "blog", "origin/main")
     (stage.work / "applications" / "blog.yaml").write_bytes(stage.application("blog", "bp-shop"))
@@ -394,7 +394,7 @@ def test_who_wrote_a_commit_does_not_approve_it_whoever_proposed_it(house: House
     assert house.marks(head)["catalyst/policy"][0] == "success"
 
 
-def test_no_change_rides_on_the_score_of_another(house: House) -> None:
+def test_no_change_rides_on_the_score_of_another(house: GovernedRepository) -> None:
     house.rule({"kind": "re-score-gate", "minScore": 80})
     for name, score in (("site", "10/100"), ("blog", "95/100")):
         number, head = house.branch(name, name)
@@ -407,7 +407,7 @@ def test_no_change_rides_on_the_score_of_another(house: House) -> None:
     assert house.names() == ["shop"]
 
 
-def test_a_broken_policy_holds_and_is_told_in_both_repositories(house: House) -> None:
+def test_a_broken_policy_holds_and_is_told_in_both_repositories(house: GovernedRepository) -> None:
     stage = house.stage
     commit = house.rule(text=b"kind: EnvironmentPolicy\nmetadata: {name: p}\nspec: {appliesTo: [\n")
     pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
@@ -424,7 +424,7 @@ def test_a_broken_policy_holds_and_is_told_in_both_repositories(house: House) ->
     assert house.names() == ["blog", "shop"]
 
 
-def test_a_system_repository_that_is_gone_holds(house: House) -> None:
+def test_a_system_repository_that_is_gone_holds(house: GovernedRepository) -> None:
     house.api.delete(f"repos/{house.system}").raise_for_status()
     before = house.stage.head("resolved")
     house.stage.push({"applications/blog.yaml": house.stage.application("blog", "bp-shop")})
@@ -432,7 +432,7 @@ def test_a_system_repository_that_is_gone_holds(house: House) -> None:
     assert house.stage.head("resolved") == before
 
 
-def test_a_held_change_goes_by_itself_when_the_window_opens(house: House) -> None:
+def test_a_held_change_goes_by_itself_when_the_window_opens(house: GovernedRepository) -> None:
     stage = house.stage
     house.rule(NEVER)
     pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
@@ -445,7 +445,7 @@ def test_a_held_change_goes_by_itself_when_the_window_opens(house: House) -> Non
         until(lambda: house.marks(pushed)["catalyst/resolved"][0] == "success")
 
 
-def test_a_score_holds_until_it_is_high_enough(house: House) -> None:
+def test_a_score_holds_until_it_is_high_enough(house: GovernedRepository) -> None:
     house.rule({"kind": "re-score-gate", "minScore": 80})
     stage = house.stage
     pushed = stage.push({"applications/blog.yaml": stage.application("blog", "bp-shop")})
@@ -460,10 +460,10 @@ def test_a_score_holds_until_it_is_high_enough(house: House) -> None:
     assert score("83/100") == ("True", "Admitted")
 
 
-def test_a_soak_is_over_by_itself_when_the_source_was_ready_for_so_long(house: House, tmp_path: Path) -> None:
+def test_a_soak_is_over_by_itself_when_the_source_was_ready_for_so_long(house: GovernedRepository, tmp_path: Path) -> None:
     stage, servers = house.stage, house.stage.servers
     (tmp_path / "stg").mkdir()
-    source = Stage(servers, tmp_path / "stg", stage.organization, stage.prefix, env_type="stg")
+    source = LiveEnvironment(servers, tmp_path / "stg", stage.organization, stage.prefix, env_type="stg")
     servers.publish(stage.prefix, blueprint(tmp_path / "blog", "bp-blog"))
     source.push({"environment.yaml": source.environment(), "applications/blog.yaml": stage.application("blog", "bp-blog")})
     settings = load(stage.config.read_bytes(), "c").data

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.model.faults import RejectedError
-from reconciler.world.documents import dump, load
-from reconciler.world.gitea import Gitea
-from tests.live.people import User
-from tests.live.stage import Servers, Stage, blueprint, reconciler
+from reconciler.adapters.gitea import Gitea
+from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.errors import RejectedError
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.live.support.gitea_users import GiteaUser
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,10 +39,10 @@ spec:
 class Promotions:
     """The command as an operator runs it, by a robot that is no administrator, and its pull requests."""
 
-    def __init__(self, prod: Stage, stg: Stage) -> None:
+    def __init__(self, prod: LiveEnvironment, stg: LiveEnvironment) -> None:
         self.prod, self.stg = prod, stg
         self.where = f"{prod.organization}/{prod.name}"
-        bot = User.made(prod.servers.gitea, "promotion-bot")
+        bot = GiteaUser.made(prod.servers.gitea, "promotion-bot")
         for stage in (prod, stg):
             bot.may_write(f"{stage.organization}/{stage.name}")
         settings = load(prod.config.read_bytes(), "c").data
@@ -85,7 +85,7 @@ def forge(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> P
     """A shop in 1.1.0 that is ready in staging, beside a blog; and in production a shop in 1.0.0."""
     organization = "m" + format(abs(hash(request.node.name)) % 10**8, "08d")
     prefix = f"{servers.registry}/{organization}"
-    stg, prod = (Stage(servers, tmp_path / kind, organization, prefix, env_type=kind) for kind in ("stg", "prod"))
+    stg, prod = (LiveEnvironment(servers, tmp_path / kind, organization, prefix, env_type=kind) for kind in ("stg", "prod"))
     for stage in (stg, prod):
         stage.folder.mkdir()
     servers.publish(prefix, blueprint(tmp_path / "db", "bp-db"))

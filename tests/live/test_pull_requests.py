@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import html
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.decide.admission import Admission, RuleResult
-from reconciler.decide.comment import MARKER, render_plan_comment
-from reconciler.decide.plan import ApplicationChange
-from reconciler.decide.policy_section import section
+from reconciler.adapters.gitea import Gitea
+from reconciler.domain.admission.rules import Admission, RuleResult
+from reconciler.domain.locking.lock_diff import ApplicationChange
+from reconciler.domain.review.plan_comment import render_plan_comment, section
+from reconciler.formats.yaml.documents import load
 from reconciler.model.lock import Requirer
 from reconciler.model.problem import Problem
-from reconciler.world.documents import load
-from reconciler.world.gitea import Gitea
-from tests.decide.builders import package
-from tests.live.stage import Servers, Stage, blueprint, reconciler
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.live.support.pull_requests import PullRequestsOnGitea, read_text
+from tests.support.builders import package
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,87 +27,19 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 DIFF = "[0-9a-f]{32}-[0-9a-f]{32}"
 
 
-def read(shown: str) -> str:
-    """The text of a rendered page."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", shown)).split())
-
-
-class Forge:
-    """An Environment's repository on Gitea, as its people use it."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.api = stage.servers.gitea.client
-        self.where = f"repos/{stage.organization}/{stage.name}"
-
-    def get(self, path: str, **query: Any) -> Any:
-        return self.api.get(f"{self.where}/{path}", params=query).raise_for_status().json()
-
-    def branch(self, name: str, files: dict[str, bytes | None], *, start: str = "origin/main") -> str:
-        """Push a branch of main with some changes, over what was there; return its commit."""
-        stage = self.stage
-        stage.git("fetch", "-q", "origin")
-        stage.git("checkout", "-q", "-B", name, start)
-        for path, content in files.items():
-            file = stage.work / path
-            file.unlink(missing_ok=True) if content is None else file.write_bytes(content)
-        stage.git("add", "-A")
-        stage.git("commit", "-q", "--allow-empty", "-m", "a proposal")
-        stage.git("push", "-q", "--force", "origin", name)
-        commit = stage.git("rev-parse", "HEAD")
-        stage.git("checkout", "-q", "main")
-        return commit
-
-    def open(self, branch: str, title: str = "a proposal") -> int:
-        """Open a pull request; return its number."""
-        body = {"title": title, "head": branch, "base": "main"}
-        return int(self.api.post(f"{self.where}/pulls", json=body).raise_for_status().json()["number"])
-
-    def edit(self, number: int, **changes: Any) -> None:
-        self.api.patch(f"{self.where}/pulls/{number}", json=changes).raise_for_status()
-
-    def merge(self, number: int, how: str = "merge") -> None:
-        self.api.post(f"{self.where}/pulls/{number}/merge", json={"Do": how}).raise_for_status()
-        self.stage.git("pull", "-q", "--ff-only", "origin", "main")
-
-    def comments(self, number: int) -> list[dict[str, Any]]:
-        return [one for one in self.get(f"issues/{number}/comments") if one["body"].startswith(MARKER)]
-
-    def rendered(self, text: str) -> str:
-        """A comment's text as Gitea's pages have it."""
-        body = {"Text": text, "Mode": "comment", "Context": f"/{self.stage.organization}/{self.stage.name}"}
-        return self.api.post("markdown", json=body).raise_for_status().text
-
-    def comment(self, number: int) -> str:
-        """The one comment, as people read it."""
-        (one,) = self.comments(number)
-        return read(self.rendered(one["body"]))
-
-    def mark(self, commit: str) -> tuple[str, str]:
-        """The state and the words of catalyst/plan."""
-        found = {one["context"]: one for one in self.get(f"commits/{commit}/status")["statuses"] or ()}
-        return found["catalyst/plan"]["status"], found["catalyst/plan"]["description"]
-
-    def tree(self, branch: str) -> str | None:
-        """The tree of a branch; None when there is none."""
-        self.stage.git("fetch", "-q", "--prune", "origin")
-        heads = self.stage.git("for-each-ref", "--format=%(tree)", f"refs/remotes/origin/{branch}")
-        return heads or None
-
-
 @pytest.fixture
-def forge(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Forge:
+def forge(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> PullRequestsOnGitea:
     """An Environment of two Applications that are resolved."""
     organization = "p" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    stage = Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    stage = LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
     servers.publish(stage.prefix, blueprint(tmp_path / "db", "bp-db"))
     servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop", spec={"depends": ["bp-db"]}))
     stage.push({"environment.yaml": stage.environment(), "applications/shop.yaml": stage.application("shop", "bp-shop")})
     assert stage.once()[0] == 0
-    return Forge(stage)
+    return PullRequestsOnGitea(stage)
 
 
-def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tmp_path: Path) -> None:
+def test_what_was_planned_is_what_is_resolved(forge: PullRequestsOnGitea, servers: Servers, tmp_path: Path) -> None:
     stage = forge.stage
     servers.publish(stage.prefix, blueprint(tmp_path / "blog", "bp-blog"))
     head = forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-blog")})
@@ -142,7 +73,9 @@ def test_what_was_planned_is_what_is_resolved(forge: Forge, servers: Servers, tm
     assert "blog added bp-blog 1.0.0" in forge.comment(number), "and what was reviewed can still be read"
 
 
-def test_what_is_merged_together_is_applied_as_each_was_planned(forge: Forge, servers: Servers, tmp_path: Path) -> None:
+def test_what_is_merged_together_is_applied_as_each_was_planned(
+    forge: PullRequestsOnGitea, servers: Servers, tmp_path: Path
+) -> None:
     stage, numbers, head = forge.stage, [], ""
     for name in ("blog", "wiki"):
         servers.publish(stage.prefix, blueprint(tmp_path / name, f"bp-{name}"))
@@ -165,7 +98,7 @@ def test_what_is_merged_together_is_applied_as_each_was_planned(forge: Forge, se
         assert "Merged, and applied as planned , beside what else came to main" in forge.comment(number)
 
 
-def test_what_differs_from_the_plan_is_explained(forge: Forge, servers: Servers, tmp_path: Path) -> None:
+def test_what_differs_from_the_plan_is_explained(forge: PullRequestsOnGitea, servers: Servers, tmp_path: Path) -> None:
     stage = forge.stage
     forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-db")})
     number = forge.open("blog")
@@ -195,12 +128,12 @@ def test_what_differs_from_the_plan_is_explained(forge: Forge, servers: Servers,
     assert forge.tree("resolved") == resolved
 
 
-def shutil_state(stage: Stage) -> None:
+def shutil_state(stage: LiveEnvironment) -> None:
     """Let the next pass start from nothing."""
     (stage.folder / "state").rename(stage.folder / f"state-{len(list(stage.folder.glob('state*')))}")
 
 
-def test_a_refused_one_says_why_and_is_mended_by_a_force_push(forge: Forge) -> None:
+def test_a_refused_one_says_why_and_is_mended_by_a_force_push(forge: PullRequestsOnGitea) -> None:
     stage = forge.stage
     bad = forge.branch("blog", {"applications/blog.yaml": stage.application("blog", "bp-blog")})
     number = forge.open("blog", "@admin <script>alert(1)</script> | `x`")
@@ -220,7 +153,7 @@ def test_a_refused_one_says_why_and_is_mended_by_a_force_push(forge: Forge) -> N
     assert "blog added bp-shop 1.0.0" in forge.comment(number)
 
 
-def test_one_that_conflicts_with_main_says_so_until_it_is_rebased(forge: Forge) -> None:
+def test_one_that_conflicts_with_main_says_so_until_it_is_rebased(forge: PullRequestsOnGitea) -> None:
     stage, file = forge.stage, "applications/shop.yaml"
     head = forge.branch("shop", {file: stage.application("shop", "bp-shop", "^1")})
     number = forge.open("shop")
@@ -234,7 +167,7 @@ def test_one_that_conflicts_with_main_says_so_until_it_is_rebased(forge: Forge) 
     assert re.fullmatch(rf"nothing changes of what runs; diff {DIFF}; tree {tree}", forge.mark(head)[1])
 
 
-def test_drafts_closed_ones_and_many_at_once(forge: Forge) -> None:
+def test_drafts_closed_ones_and_many_at_once(forge: PullRequestsOnGitea) -> None:
     stage = forge.stage
     heads = {n: forge.branch(f"b{n}", {f"applications/b{n}.yaml": stage.application(f"b{n}", "bp-db")}) for n in range(10)}
     numbers = {n: forge.open(f"b{n}", "WIP: a draft" if n == 0 else "one of many") for n in heads}
@@ -253,7 +186,7 @@ def test_drafts_closed_ones_and_many_at_once(forge: Forge) -> None:
     assert len(forge.comments(numbers[1])) == 1
 
 
-def test_one_from_a_fork_is_planned_like_any_other(forge: Forge) -> None:
+def test_one_from_a_fork_is_planned_like_any_other(forge: PullRequestsOnGitea) -> None:
     stage, gitea = forge.stage, forge.stage.servers.gitea
     fork = gitea.client.post(f"{forge.where}/forks", json={"name": f"fork-of-{stage.name}"}).raise_for_status().json()
     url = f"{gitea.url}/{fork['full_name']}.git".replace("http://", f"http://{gitea.user}:{gitea.token}@")
@@ -270,7 +203,7 @@ def test_one_from_a_fork_is_planned_like_any_other(forge: Forge) -> None:
     assert "mine added bp-db 1.0.0" in forge.comment(number)
 
 
-def test_the_same_plan_on_a_terminal(forge: Forge) -> None:
+def test_the_same_plan_on_a_terminal(forge: PullRequestsOnGitea) -> None:
     stage = forge.stage
     forge.branch("upgrade", {"applications/shop.yaml": None, "applications/db.yaml": stage.application("db", "bp-db")})
     number = forge.open("upgrade")
@@ -294,7 +227,7 @@ HOSTILE = (
 )
 
 
-def test_nothing_that_a_pull_request_holds_becomes_more_than_text_in_its_comment(forge: Forge) -> None:
+def test_nothing_that_a_pull_request_holds_becomes_more_than_text_in_its_comment(forge: PullRequestsOnGitea) -> None:
     stage = forge.stage
     short = "<b>@admin|[l](http:)"
     written: dict[str, bytes | None] = {
@@ -316,7 +249,7 @@ def test_nothing_that_a_pull_request_holds_becomes_more_than_text_in_its_comment
     check_it_is_text(forge, number, 1)
 
 
-def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
+def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: PullRequestsOnGitea) -> None:
     one = package("shop")
     signed = [one.evidence[0].model_copy(update={"policy": HOSTILE, "authority": HOSTILE})]
     needed = [Requirer(application=f"web {HOSTILE}", range="^1", in_="bp-x@1.0.0")]
@@ -328,7 +261,7 @@ def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
     steps = [ApplicationChange(bad, None, bad, (HOSTILE, HOSTILE)), ApplicationChange(one, one, one, ())]
     shown = forge.rendered(render_plan_comment(HOSTILE, steps, 2, "a" * 40, warnings=warned, policy=ruled))
     assert (shown.count("<tr"), shown.count("<td")) == (6, 2 * 5 + 2 * 3), "no row and no cell more"
-    assert read(shown).count("@admin") == 16
+    assert read_text(shown).count("@admin") == 16
     tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", shown)}
     page = {"h3", "h4", "p", "strong", "ul", "li", "code", "span"}
     assert all('class="emoji"' in span for span in re.findall("<span[^>]*>", shown))
@@ -336,13 +269,13 @@ def test_nothing_in_a_plan_s_table_becomes_more_than_text(forge: Forge) -> None:
     assert not re.search(r"href|src=|class=\"mention", shown)
 
 
-def check_it_is_text(forge: Forge, number: int, times: int) -> None:
+def check_it_is_text(forge: PullRequestsOnGitea, number: int, times: int) -> None:
     """That a refusal quotes something hostile so many times at least, and that nothing of it came to life."""
     assert forge.stage.once()[0] == 0
     (one,) = forge.comments(number)
     shown = forge.rendered(one["body"])
     assert "Refused" in shown
-    assert read(shown).count("@admin") >= times, read(shown)
+    assert read_text(shown).count("@admin") >= times, read_text(shown)
     tags = {tag.lower() for tag in re.findall(r"<\s*/?\s*([a-zA-Z0-9]+)", shown)}
     assert tags <= {"h3", "p", "strong", "ul", "li"}
     assert not re.search(r"href|src=|class=\"mention", shown)

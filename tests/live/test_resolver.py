@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.world.documents import load
-from tests.live.stage import Servers, Stage, blueprint, reconciler
+from reconciler.formats.yaml.documents import load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,10 +17,10 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> LiveEnvironment:
     """An Environment whose catalog has bp-site 1.0.0, which needs a bp-db for itself where its config says so."""
     organization = "r" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    stage = Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    stage = LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
     size = {"type": "object", "properties": {"db": {"type": "string", "default": "none", "enum": ["none", "own"]}}}
     values = {"owner": "{{ application.name }}"}
     own = {"blueprint": "bp-db", "version": "^1", "when": "{{ .config.db == 'own' }}", "values": values}
@@ -29,17 +29,17 @@ def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> S
     return stage
 
 
-def packages(stage: Stage) -> dict[str, dict[str, Any]]:
+def packages(stage: LiveEnvironment) -> dict[str, dict[str, Any]]:
     return {p["application"]: p for p in load(stage.show("resolved", "environment.lock.yaml"), "lock").data["packages"]}
 
 
-def ours(stage: Stage, command: str, *arguments: str) -> Any:
+def ours(stage: LiveEnvironment, command: str, *arguments: str) -> Any:
     done = reconciler(command, stage.name, *arguments, "-c", str(stage.config), "--format", "json")
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
-def test_a_condition_brings_a_dependency_along_and_its_values_are_filled_in(stage: Stage) -> None:
+def test_a_condition_brings_a_dependency_along_and_its_values_are_filled_in(stage: LiveEnvironment) -> None:
     stage.push({"environment.yaml": stage.environment(), "applications/blog.yaml": stage.application("blog", "bp-site", "^1")})
     stage.once()
     assert set(packages(stage)) == {"blog"}
@@ -52,7 +52,7 @@ def test_a_condition_brings_a_dependency_along_and_its_values_are_filled_in(stag
     assert [row["application"] for row in ours(stage, "why", "blog-db")] == ["blog-db", "blog"]
 
 
-def test_only_who_asks_is_moved_and_only_to_what_is_signed(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_only_who_asks_is_moved_and_only_to_what_is_signed(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     files: dict[str, bytes | None] = {f"applications/{n}.yaml": stage.application(n, "bp-db", "^1") for n in ("one", "two")}
     stage.push({"environment.yaml": stage.environment(), **files})
     stage.once()
@@ -77,7 +77,7 @@ def test_only_who_asks_is_moved_and_only_to_what_is_signed(stage: Stage, servers
     assert stage.head("resolved") == resolved, "the next pass finds what it would have made itself"
 
 
-def test_a_conflict_is_told_with_a_change_that_helps(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_a_conflict_is_told_with_a_change_that_helps(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     def needs(range_: str) -> dict[str, Any]:
         return {"depends": [{"blueprint": "bp-db", "version": range_}]}
 

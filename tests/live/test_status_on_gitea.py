@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.decide.page import status_page
-from reconciler.decide.readiness import Verdict
-from reconciler.decide.report import build_status
-from reconciler.world.documents import dump, load
-from tests.decide.builders import lock_of, package
-from tests.live.stage import Servers, Stage, blueprint, reconciler
+from reconciler.domain.readiness.assessment import Verdict
+from reconciler.domain.status.environment_status import build_status
+from reconciler.domain.status.status_page import status_page
+from reconciler.formats.yaml.documents import dump, load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.support.builders import lock_of, package
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.lock import EnvironmentLock
-    from tests.live.stage import Gitea
+    from tests.live.support.environment import Gitea
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -33,9 +33,9 @@ HOSTILE = (
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> LiveEnvironment:
     organization = "g" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    return Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}", poll=0.5)
+    return LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}", poll=0.5)
 
 
 def rendered(gitea: Gitea, text: str, repository: str) -> str:
@@ -59,7 +59,7 @@ def test_gitea_shows_hostile_text_as_it_is_and_nothing_more(gitea: Gitea) -> Non
     assert not re.search(r"<(script|img|del|strong|math)|href=\"[^\"]*(h\.example|admin|issues)", row)
 
 
-def test_the_page_s_links_lead_to_the_commits_and_the_lock(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_the_page_s_links_lead_to_the_commits_and_the_lock(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     commit = stage.push({"environment.yaml": stage.environment(), "applications/one.yaml": stage.application("one", "bp-app")})
     code, _ = stage.once()
@@ -78,7 +78,7 @@ def test_the_page_s_links_lead_to_the_commits_and_the_lock(stage: Stage, servers
         assert httpx.get(f"{servers.gitea.url}{link}").status_code == 200
 
 
-def statuses(stage: Stage, commit: str) -> list[dict[str, Any]]:
+def statuses(stage: LiveEnvironment, commit: str) -> list[dict[str, Any]]:
     answer = stage.servers.gitea.client.get(f"repos/{stage.organization}/{stage.name}/commits/{commit}/statuses")
     answer.raise_for_status()
     return [
@@ -88,7 +88,7 @@ def statuses(stage: Stage, commit: str) -> list[dict[str, Any]]:
 
 
 def test_each_commit_ends_with_one_status_for_accepted_and_one_for_running(
-    stage: Stage, servers: Servers, tmp_path: Path
+    stage: LiveEnvironment, servers: Servers, tmp_path: Path
 ) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     name = f"{stage.organization}-app"
@@ -114,7 +114,7 @@ def test_each_commit_ends_with_one_status_for_accepted_and_one_for_running(
     assert statuses(stage, bad) == red, "another process posts nothing that is there"
 
 
-def test_explain_shows_all_that_a_verdict_rests_on(stage: Stage, servers: Servers, tmp_path: Path) -> None:
+def test_explain_shows_all_that_a_verdict_rests_on(stage: LiveEnvironment, servers: Servers, tmp_path: Path) -> None:
     base, top = f"{stage.organization}-base", f"{stage.organization}-top"
     servers.publish(stage.prefix, blueprint(tmp_path / "a", f"bp-{base}"))
     servers.publish(stage.prefix, blueprint(tmp_path / "b", "bp-top", spec={"depends": [f"bp-{base}"]}))
@@ -141,7 +141,7 @@ def test_explain_shows_all_that_a_verdict_rests_on(stage: Stage, servers: Server
     assert stage.git("ls-remote", "origin") == heads, "it writes nothing"
 
 
-def test_a_reader_can_tell_that_somebody_still_watches(stage: Stage) -> None:
+def test_a_reader_can_tell_that_somebody_still_watches(stage: LiveEnvironment) -> None:
     settings = load(stage.config.read_bytes(), "reconciler.yaml").data
     settings["intervals"] |= {"confirm": 1}
     stage.config.write_bytes(dump(settings))
@@ -156,7 +156,7 @@ def test_a_reader_can_tell_that_somebody_still_watches(stage: Stage) -> None:
     assert stage.log("status", "%H") == first
 
 
-def test_whatever_somebody_puts_where_a_confirmation_stands_stops_nothing(stage: Stage) -> None:
+def test_whatever_somebody_puts_where_a_confirmation_stands_stops_nothing(stage: LiveEnvironment) -> None:
     settings = load(stage.config.read_bytes(), "reconciler.yaml").data
     settings["intervals"] |= {"confirm": 1}
     stage.config.write_bytes(dump(settings))

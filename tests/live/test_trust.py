@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from reconciler.formats.yaml.documents import dump, load
 from reconciler.model.trust import VULNERABILITIES
-from reconciler.world.documents import dump, load
-from tests.live.stage import Servers, Stage, blueprint, reconciler
-from tests.signers import ISSUER, WORKFLOW, ByHand, CertificateAuthority, Holder
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.support.signers import ISSUER, WORKFLOW, ByHand, CertificateAuthority, Holder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.status import EnvironmentStatus
-    from tests.live.conftest import Keys
+    from tests.live.support.signing_keys import SigningKeys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -31,7 +31,7 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 class System:
     """The Sovereign's system repository on Gitea, which the Environment's authors have nothing to do with."""
 
-    stage: Stage
+    stage: LiveEnvironment
     folder: Path
 
     @property
@@ -74,18 +74,18 @@ class System:
 
 
 @pytest.fixture
-def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Stage:
+def stage(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> LiveEnvironment:
     organization = "u" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    return Stage(servers, tmp_path, organization, f"{servers.registry}/{organization}")
+    return LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
 
 
 @pytest.fixture
-def system(stage: Stage, tmp_path: Path) -> System:
+def system(stage: LiveEnvironment, tmp_path: Path) -> System:
     return System(stage, tmp_path)
 
 
 @pytest.fixture
-def folder(stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path) -> Path:
+def folder(stage: LiveEnvironment, system: System, servers: Servers, keys: SigningKeys, tmp_path: Path) -> Path:
     """A Blueprint `bp-app`, published, and signed by the one key that counts."""
     made = blueprint(tmp_path / "a", "bp-app")
     servers.publish(stage.prefix, made)
@@ -93,7 +93,7 @@ def folder(stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path:
     return made
 
 
-def start(stage: Stage, system: System, reverify: float) -> str:
+def start(stage: LiveEnvironment, system: System, reverify: float) -> str:
     """Push one Application, called like the Organization; return the commit."""
     system.configure(reverify)
     name = stage.organization
@@ -105,7 +105,7 @@ def trusted(status: EnvironmentStatus) -> str:
 
 
 def test_a_rotated_key_is_told_touches_nothing_that_runs_and_heals_when_signed_anew(
-    stage: Stage, system: System, servers: Servers, keys: Keys, folder: Path
+    stage: LiveEnvironment, system: System, servers: Servers, keys: SigningKeys, folder: Path
 ) -> None:
     name, first = stage.organization, start(stage, system, 3600)
     stage.connect()
@@ -139,7 +139,7 @@ def test_a_rotated_key_is_told_touches_nothing_that_runs_and_heals_when_signed_a
 
 
 def test_a_signature_that_is_taken_away_is_noticed_without_any_change_of_policies(
-    stage: Stage, system: System, servers: Servers, folder: Path
+    stage: LiveEnvironment, system: System, servers: Servers, folder: Path
 ) -> None:
     start(stage, system, 3)
     with stage.running():
@@ -158,7 +158,7 @@ def test_a_signature_that_is_taken_away_is_noticed_without_any_change_of_policie
 
 
 def test_a_broken_policy_decides_nothing_and_is_named(
-    stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path
+    stage: LiveEnvironment, system: System, servers: Servers, keys: SigningKeys, tmp_path: Path
 ) -> None:
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"))
     system.trust(keys.trusted.public_key, artefacts=["*"])
@@ -180,7 +180,7 @@ def trivy(finished: str, *severities: str) -> dict[str, Any]:
     return {"invocation": {}, "scanner": scanner, "metadata": {"scanStartedOn": finished, "scanFinishedOn": finished}}
 
 
-def reference(stage: Stage, name: str, version: str = "1.0.0") -> str:
+def reference(stage: LiveEnvironment, name: str, version: str = "1.0.0") -> str:
     """An artifact by its digest, as a person looks it up."""
     host, _, path = stage.prefix.partition("/")
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
@@ -188,12 +188,12 @@ def reference(stage: Stage, name: str, version: str = "1.0.0") -> str:
     return f"{stage.prefix}/{name}@{answer.headers['Docker-Content-Digest']}"
 
 
-def audit(stage: Stage, *more: str) -> int:
+def audit(stage: LiveEnvironment, *more: str) -> int:
     return reconciler("audit", "-c", str(stage.config), stage.name, *more).returncode
 
 
 def test_what_a_policy_wants_attested_is_asked_for_and_the_newest_scan_decides(
-    stage: Stage, system: System, servers: Servers, tmp_path: Path
+    stage: LiveEnvironment, system: System, servers: Servers, tmp_path: Path
 ) -> None:
     who, hand = Holder(), ByHand(servers.cosign, tmp_path)
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"), unsigned=True)
@@ -241,7 +241,7 @@ def test_what_a_policy_wants_attested_is_asked_for_and_the_newest_scan_decides(
 
 
 def test_a_signer_without_a_key_is_known_by_identity_and_root(
-    stage: Stage, system: System, servers: Servers, tmp_path: Path
+    stage: LiveEnvironment, system: System, servers: Servers, tmp_path: Path
 ) -> None:
     ours, theirs, hand = CertificateAuthority(), CertificateAuthority(), ByHand(servers.cosign, tmp_path)
     servers.publish(stage.prefix, blueprint(tmp_path / "a", "bp-app"), unsigned=True)
@@ -277,7 +277,7 @@ def test_a_signer_without_a_key_is_known_by_identity_and_root(
 
 
 def test_two_policies_that_cover_an_artifact_both_hold_and_both_leave_evidence(
-    stage: Stage, system: System, servers: Servers, keys: Keys, tmp_path: Path
+    stage: LiveEnvironment, system: System, servers: Servers, keys: SigningKeys, tmp_path: Path
 ) -> None:
     folder = blueprint(tmp_path / "a", "bp-app")
     servers.publish(stage.prefix, folder)

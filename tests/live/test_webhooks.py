@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from reconciler.decide.comment import MARKER
-from reconciler.loop.hooks import REPORTED_EVENTS, REQUESTED_EVENTS
-from reconciler.world.documents import dump, load
-from tests.live.stage import Servers, Stage, blueprint
+from reconciler.adapters.gitea.webhooks import REPORTED_EVENTS, REQUESTED_EVENTS
+from reconciler.domain.review.plan_comment import MARKER
+from reconciler.formats.yaml.documents import dump, load
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.live.conftest import Keys
+    from tests.live.support.signing_keys import SigningKeys
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -48,7 +48,7 @@ def eventually(what: Callable[[], Any], why: str, seconds: float = SOON) -> Any:
 
 
 @dataclass
-class Hooked(Stage):
+class Hooked(LiveEnvironment):
     """A Stage whose reconciler has a server, and seldom looks by itself."""
 
     poll: float = NEVER
@@ -71,7 +71,7 @@ class Hooked(Stage):
 
     @cached_property
     def config(self) -> Path:
-        file: Path = Stage.config.func(self)  # type: ignore[attr-defined]
+        file: Path = LiveEnvironment.config.func(self)  # type: ignore[attr-defined]
         settings = load(file.read_bytes(), str(file)).data
         settings["http"] = {"listen": f"127.0.0.1:{self.port}", "address": self.base, "secretFile": "webhook-secret"}
         settings["intervals"] |= {"confirm": self.confirm, "discover": NEVER}
@@ -299,7 +299,7 @@ def test_without_admin_rights_it_says_what_it_lacks_and_reconciles(stage: Hooked
         eventually(stage.hooks, "it is not tried again")
 
 
-def test_a_change_of_policies_is_looked_at_at_once(stage: Hooked, keys: Keys) -> None:
+def test_a_change_of_policies_is_looked_at_at_once(stage: Hooked, keys: SigningKeys) -> None:
     api, owner = stage.servers.gitea.client, stage.organization
     stage.servers.gitea.create_repository("catalyst-config", owner)
     path = f"repos/{owner}/catalyst-config"

@@ -1,0 +1,1 @@
+"""reconciler/adapters/cosign."""

@@ -1,0 +1,160 @@
+"""What `reconciler validate` looks at: files and folders on disk, before anything is pushed or published."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.adapters.chart_packager import pack_chart
+from reconciler.domain.admission.environment_policies import environment_policy
+from reconciler.domain.blueprints.blueprint_rules import blueprint_defects, blueprint_faults
+from reconciler.domain.blueprints.chart_reader import read_chart
+from reconciler.domain.blueprints.helm_chart import chart_defects
+from reconciler.domain.text.suggestions import did_you_mean
+from reconciler.domain.validation.document_parser import kind_of, parse_document
+from reconciler.domain.validation.environment import validate
+from reconciler.domain.validation.placeholders import find_placeholders
+from reconciler.domain.validation.plaintext_secrets import find_plaintext_secrets
+from reconciler.formats import helm_archive
+from reconciler.formats.yaml.documents import MAX_BYTES, load, load_all
+from reconciler.model.application import Application
+from reconciler.model.blueprint import Blueprint
+from reconciler.model.environment import Environment
+from reconciler.model.errors import ReconcilerError
+from reconciler.model.layout import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
+from reconciler.model.policy import EnvironmentPolicy
+from reconciler.model.problem import Problem, sort_problems
+from reconciler.model.source import Source
+from reconciler.model.trust import TrustPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from pydantic import BaseModel
+
+BLUEPRINT_FILE = "blueprint.yaml"
+_MODELS: dict[str, type[BaseModel]] = {
+    m.__name__: m for m in (Environment, Application, Blueprint, EnvironmentPolicy, TrustPolicy)
+}
+
+
+def discover_folders(path: Path) -> tuple[Path, ...]:
+    """What there is to check at a path: itself, or in a folder of folders every Environment's and Blueprint's, in order.
+
+    Links are not followed below the path, and hidden folders are left alone.
+    """
+    here: list[Path] = []
+    for top, folders, files in os.walk(path):
+        at = Path(top)
+        if {BLUEPRINT_FILE, ENVIRONMENT_FILE} & set(files) or (at == path and APPLICATIONS_FOLDER in folders):
+            here.append(at)
+            folders.clear()
+        folders[:] = [name for name in folders if not name.startswith(".")]
+    return tuple(sorted(here)) or (path,)
+
+
+def validate_path(path: Path) -> tuple[Problem, ...]:
+    """Everything wrong with an Environment's folder, a Blueprint's folder, or one file of any kind.
+
+    Files are named as seen from where the program runs, so that an editor finds them.
+    """
+    if path.is_dir():
+        return sort_problems(_folder(path))
+    text = _read(path)
+    return (text,) if isinstance(text, Problem) else validate_text(text, str(path))
+
+
+def validate_text(text: bytes, file: str) -> tuple[Problem, ...]:
+    """Everything wrong with the documents of one text, which problems call `file`."""
+    return sort_problems(_documents(text, file))
+
+
+def _read(path: Path) -> bytes | Problem:
+    """A file's text, or a little more than is read of any."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        return Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=str(path))
+
+
+def _load(path: Path) -> Source:
+    text = _read(path)
+    return Source(str(path), problems=(text,)) if isinstance(text, Problem) else load(text, str(path))
+
+
+def _folder(path: Path) -> Iterable[Problem]:
+    if (path / BLUEPRINT_FILE).exists():
+        return load_blueprint_folder(path)[1]
+    if (path / ENVIRONMENT_FILE).exists() or (path / APPLICATIONS_FOLDER).is_dir():
+        return _environment(path)
+    message = f"holds neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}, and no folder in it does"
+    hint = "name the files to check"
+    return (Problem(code="NothingToValidate", message=message, file=str(path), hint=hint),)
+
+
+def _environment(path: Path) -> Iterable[Problem]:
+    folder = path / APPLICATIONS_FOLDER
+    files = [path / ENVIRONMENT_FILE, *sorted(folder.glob("*.yaml"))]
+    sources = {f.relative_to(path).as_posix(): _load(f) for f in files if f.exists()}
+    for problem in validate(sources)[1]:
+        missing = problem.file == ENVIRONMENT_FILE and ENVIRONMENT_FILE not in sources
+        yield problem.model_copy(update={"file": str(path / ENVIRONMENT_FILE)}) if missing else problem
+    for other in sorted(folder.glob("*")):
+        if other.suffix != ".yaml" and other.suffix.lower() in {".yaml", ".yml"}:
+            message, hint = "is ignored: only *.yaml is read", "rename it"
+            yield Problem(code="IgnoredFile", message=message, file=str(other), hint=hint, severity="warning")
+
+
+def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
+    """A catalog folder's Blueprint, checked against its chart; its problems; and its Chart.yaml, parsed."""
+    source = _load(path / BLUEPRINT_FILE)
+    blueprint, problems = parse_document(source, Blueprint)
+    chart_file = path / "chart" / "Chart.yaml"
+    chart = _load(chart_file) if chart_file.exists() else Source(str(chart_file), data={})
+    if blueprint is None:
+        return None, problems, chart
+    if chart.problems:
+        return None, (*problems, *chart.problems), chart
+    fields = chart.data if isinstance(chart.data, dict) else {}
+    against = (*blueprint_defects(blueprint, fields, blueprint.name, blueprint.version), *_hollow(path / "chart", fields))
+    found = tuple(source.problem("InvalidBlueprint", one, ("spec",)) for one in against)
+    return (None if found else blueprint), (*problems, *found), chart
+
+
+def _hollow(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
+    """What is wrong with a chart as it would be packed; a folder without one is told of by its missing Chart.yaml."""
+    if not folder.is_dir():
+        return ()
+    try:
+        return tuple(chart_defects(read_chart(helm_archive.read_archive(pack_chart(folder, "chart")), fields)[0]))
+    except ReconcilerError as fault:
+        return (fault.message,)
+
+
+def _documents(text: bytes, file: str) -> Iterable[Problem]:
+    sources = load_all(text, file)
+    if not sources:
+        yield Problem(code="NotOneDocument", message="the file is empty", file=file, line=1, column=1)
+    for source in sources:
+        if source.problems:
+            yield from source.problems
+            continue
+        model = _MODELS.get(kind_of(source))
+        if model is None:
+            yield _unknown_kind(source)
+            continue
+        document, problems = environment_policy(source) if model is EnvironmentPolicy else parse_document(source, model)
+        yield from problems
+        if model is Application:
+            yield from (*find_plaintext_secrets(source), *find_placeholders(source))
+        if isinstance(document, Blueprint):
+            yield from (source.problem("InvalidBlueprint", one, ("spec",)) for one in blueprint_faults(document))
+
+
+def _unknown_kind(source: Source) -> Problem:
+    kind = kind_of(source)
+    message = f"the kind {kind!r} is none that the reconciler reads" if kind else "the document does not say of which kind it is"
+    return source.problem("UnknownKind", message, ("kind",), at_value=True, hint=did_you_mean(kind, _MODELS))

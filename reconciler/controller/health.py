@@ -1,0 +1,128 @@
+"""How the service is: what its passes come to, whether it has looked at everything once, and how long ago."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
+
+import structlog
+
+from reconciler.adapters.metrics import Metrics
+from reconciler.domain.blocker import Held, Refused, Unavailable
+from reconciler.model.errors import ConcurrentUpdateError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from reconciler.controller.work_queue import Item
+    from reconciler.services.reconcile.outcome import ReconcileOutcome
+
+_TRUTHS: Final = ("True", "False", "Unknown")
+
+log = structlog.get_logger()
+
+
+class Run(Protocol):
+    """A pass; `EnvironmentPass.run` in production."""
+
+    def __call__(self, *, fetch: bool) -> ReconcileOutcome:
+        """Make it."""
+
+
+class Health:
+    """What the service tells of itself. Safe for use by several threads. Times are seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self._lock = threading.Lock()
+        self._first: set[str] | None = None  # those of the first search that were not looked at yet
+        self._since: dict[str, float] = {}
+        self._ready: dict[str, str] = {}
+        counts = {truth: partial(self._count, truth) for truth in _TRUTHS}
+        self.metrics.watch_each("reconciler_environments", "Environments, by their condition Ready.", "ready", counts)
+        self.metrics.gauge(
+            "reconciler_look_age_seconds",
+            "Since the last good look at a repository: of the Environment that waits for longest.",
+            self._age,
+        )
+
+    def discovered(self, keys: Collection[str]) -> None:
+        """Note which Environments there are."""
+        with self._lock:
+            known, now = set(keys), time.monotonic()
+            self._first = known if self._first is None else self._first & known
+            self._since = {key: self._since.get(key, now) for key in known}
+            self._ready = {key: ready for key, ready in self._ready.items() if key in known}
+
+    def measured_pass(self, item: Item, run: Run) -> ReconcileOutcome:
+        """Make a pass, and note and log what comes of it; what it raises is raised."""
+        began = time.monotonic()
+        result, outcome = "failed", None
+        try:
+            outcome = run(fetch=item.fetch)
+            result = _result(outcome)
+        except ConcurrentUpdateError:
+            result = "moved"
+            raise
+        finally:
+            seconds = time.monotonic() - began
+            self.metrics.record_pass(result, seconds)
+            self._note(item, outcome)
+        _tell(item.key, outcome, seconds)
+        return outcome
+
+    def readiness_problems(self) -> list[str]:
+        """What is missing until each Environment of the first search was looked at, whatever came of it; then nothing, ever."""
+        with self._lock:
+            if self._first is None:
+                return ["no search for Environments has succeeded yet"]
+            waiting = len(self._first)
+        return [f"Environments that were not looked at yet: {waiting}"] if waiting else []
+
+    def _note(self, item: Item, outcome: ReconcileOutcome | None) -> None:
+        with self._lock:
+            if self._first is not None:
+                self._first.discard(item.key)
+            if outcome is None or item.key not in self._since:
+                return
+            if item.fetch:
+                self._since[item.key] = time.monotonic()
+            if outcome.status is not None:
+                self._ready[item.key] = outcome.status.condition("Ready").status
+
+    def _count(self, truth: str) -> int:
+        with self._lock:
+            return sum(self._ready.get(key, "Unknown") == truth for key in self._since)
+
+    def _age(self) -> float:
+        with self._lock:
+            now = time.monotonic()
+            return now - min(self._since.values(), default=now)
+
+
+def _result(outcome: ReconcileOutcome) -> str:
+    match outcome.blocker:
+        case Refused():
+            return "refused"
+        case Held() | Unavailable():
+            return "hindered"
+        case None:
+            return "changed" if outcome.pushed else "quiet"
+        case _:
+            assert_never(outcome.blocker)
+
+
+def _tell(key: str, outcome: ReconcileOutcome, seconds: float) -> None:
+    """One line for a pass that changed something; a quiet pass is quiet."""
+    facts = {"environment": key, "main": outcome.main, "pushed": list(outcome.pushed), "seconds": round(seconds, 3)}
+    if outcome.blocker is not None:
+        facts["hitch"] = f"{outcome.blocker.reason}: {outcome.blocker.message}"
+    if outcome.status is not None:
+        ready = outcome.status.condition("Ready")
+        facts["ready"] = f"{ready.status} ({ready.reason})"
+    if outcome.pushed:
+        log.info("pass", **facts)
+    else:
+        log.debug("pass", **facts)

@@ -1,5 +1,0 @@
-"""Decisions as pure functions: validate, resolve, render, assess, report.
-
-May not: do input or output, read a clock, be random, or import `world`, `loop` or `cli`. The one seam to
-the outside is the Catalog (`decide.catalog`), which hands out Blueprints whose signature already held.
-"""

@@ -1,0 +1,110 @@
+"""What keeps the head of `main` from becoming `resolved`: the commit is refused, a policy holds it, or an outside call failed.
+
+A blocker is one of three values, matched exhaustively where it is used: they differ in who must act, in whether the reconciler
+tries again by itself, and in which condition reports them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.model.errors import ReconcilerError
+    from reconciler.model.problem import Problem
+
+Stage = Literal["Valid", "Resolved", "Trusted", "Committed"]
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The commit itself is at fault: its author must push another one.
+
+    Attributes:
+        stage: the condition that does not hold; `Trusted` when what is resolved from this very commit lost its trust.
+        problems: at least one error.
+    """
+
+    stage: Literal["Valid", "Resolved", "Trusted"]
+    problems: tuple[Problem, ...]
+
+    @property
+    def reason(self) -> str:
+        """The code of the first problem."""
+        return self.problems[0].code
+
+    @property
+    def message(self) -> str:
+        """The first problem with its place, and how many more there are."""
+        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
+        return f"{self.problems[0]}{more}"
+
+
+@dataclass(frozen=True)
+class Held:
+    """An EnvironmentPolicy does not admit the commit yet: people must act, or time must pass.
+
+    Attributes:
+        reason: the condition's reason.
+        message: who must do what, and when the rule will hold by itself.
+        retry_at: seconds since the epoch at which to evaluate again; None when nothing comes by time alone.
+    """
+
+    stage: ClassVar[Literal["Admitted"]] = "Admitted"
+    reason: str
+    message: str
+    retry_at: int | None = None
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """Something outside the commit failed: the reconciler tries again, and the commit may be good.
+
+    It holds the error's words and not the error, which would keep the frames of the failed call alive.
+
+    Attributes:
+        stage: the condition of which it is not known whether it holds.
+        reason: the error's.
+        message: the error's, with its hint.
+    """
+
+    stage: Stage
+    reason: str
+    message: str
+
+
+Blocker: TypeAlias = Refused | Held | Unavailable
+
+NO_PROBLEMS: Final[tuple[Problem, ...]] = ()
+
+
+def refused(stage: Literal["Valid", "Resolved", "Trusted"], problems: Sequence[Problem]) -> Refused:
+    """The blocker of a commit with these problems, of which at least one is an error; warnings do not refuse it."""
+    return Refused(stage, tuple(problem for problem in problems if problem.severity == "error"))
+
+
+def unavailable(stage: Stage, error: ReconcilerError) -> Unavailable:
+    """The blocker after an outside call failed."""
+    return Unavailable(stage, error.reason, str(error))
+
+
+def problems_of(blocker: Blocker | None) -> tuple[Problem, ...]:
+    """The problems of a refused commit; none of any other."""
+    return blocker.problems if isinstance(blocker, Refused) else NO_PROBLEMS
+
+
+def is_final(blocker: Blocker | None) -> bool:
+    """Whether the documents themselves are refused: the same commit can never come to anything."""
+    return isinstance(blocker, Refused) and blocker.stage == "Valid"
+
+
+def keep_first_wording(before: Unavailable | None, now: Unavailable) -> Unavailable:
+    """Keep the wording of the first failure with the same stage and reason.
+
+    Error texts vary between attempts, and a different text must not cause a new status commit.
+    """
+    if before is not None and (before.stage, before.reason) == (now.stage, now.reason):
+        return before
+    return now

@@ -1,0 +1,1 @@
+"""reconciler/domain/flux_import."""

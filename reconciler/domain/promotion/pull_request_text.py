@@ -1,0 +1,110 @@
+"""The pull request of a promotion, for the people who decide on it: its title, its text, its commit's message.
+
+All that was read anywhere is escaped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from reconciler.domain.text.markdown import escape, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from reconciler.domain.blocker import Blocker
+    from reconciler.domain.locking.lock_diff import ApplicationChange
+    from reconciler.domain.promotion.selection import PromotedPin, PromotionSource, SkippedApplication
+
+MAX_ROWS: Final = 200
+_MOST_NAMED: Final = 3
+_SHORT: Final = 12
+
+
+def title(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
+    """One line: what moves, and from where."""
+    named = ", ".join(f"{pin.name} {pin.package.version}" for pin in pins[:_MOST_NAMED])
+    more = f" and {len(pins) - _MOST_NAMED} more" if len(pins) > _MOST_NAMED else ""
+    return f"Promote {named}{more} from {source.name}"
+
+
+def message(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
+    """What the commit says; equal promotions say the same."""
+    lines = "".join(f"~ {pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}\n" for pin in pins)
+    return f"{title(source, pins)}\n\n{lines}\nPromoted-From: {source.name} {source.resolved}\n"
+
+
+def text(
+    source: PromotionSource,
+    target: str,
+    pins: Sequence[PromotedPin],
+    soaked: Mapping[str, int],
+    left: Sequence[SkippedApplication],
+    steps: Sequence[ApplicationChange],
+    blocker: Blocker | None,
+) -> str:
+    """What the pull request says, as Markdown.
+
+    Args:
+        source: what is promoted from.
+        target: the name of the Environment that is promoted to.
+        pins: what is pinned by it.
+        soaked: for how many seconds in all each artifact was seen Ready where it comes from, by digest.
+        left: what is not promoted.
+        steps: what merging it would do just now.
+        blocker: why that is not known.
+    """
+    lines = [f"### Promote {escape(source.name)} to {escape(target)}", ""]
+    lines += [f"It pins what runs in {escape(source.name)} and is ready there on all its clusters.", ""]
+    head = ("Application", "Blueprint", "Version", "Digest", f"Ready in {escape(source.name)} since", "And in all for")
+    lines += table(head, (_row(pin, soaked.get(pin.package.digest, 0)) for pin in pins[:MAX_ROWS]))
+    if len(pins) > MAX_ROWS:
+        lines += ["", f"And {len(pins) - MAX_ROWS} more."]
+    lines += _followers(source, pins, steps, blocker)
+    if left:
+        lines += ["", "Not promoted:", ""]
+        lines += [f"- {escape(one.application)}: {escape(one.why)}" for one in left[:MAX_ROWS]]
+    return "\n".join([*lines, "", f"Of the commit `{source.resolved[:_SHORT]}` on `resolved` of {escape(source.name)}."]) + "\n"
+
+
+def _row(pin: PromotedPin, soaked: int) -> Sequence[str]:
+    runs = f" ({pin.running} runs)" if pin.running and pin.running != pin.before else ""
+    return (
+        escape(pin.name),
+        escape(pin.package.blueprint),
+        escape(f"{pin.before}{runs} -> {pin.package.version}"),
+        f"`{pin.package.digest.removeprefix('sha256:')[:_SHORT]}`",
+        escape(pin.since or "unknown"),
+        _span(soaked),
+    )
+
+
+def _span(seconds: int) -> str:
+    """A time in its two largest units, rounded down."""
+    minutes = seconds // 60
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
+
+
+def _followers(
+    source: PromotionSource, pins: Sequence[PromotedPin], steps: Sequence[ApplicationChange], blocker: Blocker | None
+) -> Iterable[str]:
+    """What changes beside the Applications that are pinned: dependencies follow from Blueprints, and no file pins them."""
+    if blocker is not None:
+        yield ""
+        yield f"What else follows is not known: {escape(blocker.reason)}: {escape(blocker.message)}"
+        return
+    versions = {one.application: one.version for one in source.lock.packages}
+    pinned = {pin.name for pin in pins}
+    rows = [
+        (
+            escape(step.package.application),
+            escape(step.summary if step.before else f"added, {step.package.version}"),
+            escape(versions.get(step.package.application, "does not run")),
+        )
+        for step in steps
+        if step.package.application not in pinned
+    ]
+    if rows:
+        yield from ("", "What follows from it, which no file pins:", "")
+        yield from table(("Application", "What", f"In {escape(source.name)}"), rows[:MAX_ROWS])

@@ -1,0 +1,189 @@
+"""From the lock to the tree of the `resolved` branch: what Flux applies, as plain documents by path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.artifact import CHART_TYPE
+from reconciler.model.labels import APPLICATION_LABEL, ENTRY_ANNOTATION, MANAGED_BY
+from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reconciler.model.environment import Environment
+    from reconciler.model.lock import EnvironmentLock, Package
+
+REMEDIATION_RETRIES = 3
+
+MAX_LABEL = 63
+
+# The documents of each file, by path.
+Tree = Mapping[str, tuple[Mapping[str, Any], ...]]
+
+
+@dataclass(frozen=True)
+class RenderContext:
+    """What of the Sovereign the rendered objects need to know.
+
+    Attributes:
+        sovereign: its name, for the label.
+        keys: public keys (PEM) by authority: Flux checks the signature once more by itself.
+        plain_http: registry hosts to be spoken to without TLS.
+        pull_secrets: names of image pull Secrets by registry host, for Flux.
+        interval: how often Flux looks by itself, a Go duration.
+        timeout: how long Helm may take for one action, a Go duration.
+    """
+
+    sovereign: str
+    keys: Mapping[str, str]
+    plain_http: frozenset[str] = frozenset()
+    pull_secrets: Mapping[str, str] | None = None
+    interval: str = "10m"
+    timeout: str = "5m"
+
+
+def render(lock: EnvironmentLock, environment: Environment, around: RenderContext) -> Tree:
+    """All files of the `resolved` branch, by path."""
+    files: dict[str, tuple[Mapping[str, Any], ...]] = {LOCK_FILE: (lock.model_dump(mode="json", by_alias=True),)}
+    for placement in environment.spec.placements:
+        here = [p for p in lock.packages if placement.cluster in p.placements]
+        files.update(_cluster(placement.cluster, here, environment, around))
+    return files
+
+
+def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Objects that stand twice among a cluster's files: Flux would lay one over the other for ever.
+
+    Yields:
+        The Application that the second one is of, and a sentence that names both.
+    """
+    seen: dict[tuple[str, ...], str] = {}
+    for path, documents in sorted(tree.items()):
+        top, _, below = path.partition("/")
+        for document in (d for d in documents if top == CLUSTERS_FOLDER and "metadata" in d):
+            metadata, cluster = document["metadata"], below.partition("/")[0]
+            group = document["apiVersion"].rpartition("/")[0]
+            place = (cluster, group, document["kind"], metadata.get("namespace", ""), metadata["name"])
+            owner = metadata["labels"].get(APPLICATION_LABEL, path)
+            if place in seen:
+                name = "/".join(part for part in place[3:] if part)
+                yield owner, f"{document['kind']} {name} would be on {cluster} twice, for {seen[place]} and for {owner}"
+            seen[place] = owner
+
+
+def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, around: RenderContext) -> Tree:
+    folder = f"{CLUSTERS_FOLDER}/{cluster}"
+    namespace = environment.spec.flux_namespace
+    files: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for package in packages:
+        files[f"{package.application}.yaml"] = _objects(package, environment, around)
+        authority = _flux_authority(package, around)
+        if authority is not None:
+            files[f"trust/{authority}.yaml"] = (_trust(authority, around.keys[authority], namespace),)
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": sorted(files),
+    }
+    return {f"{folder}/{name}": documents for name, documents in {**files, "kustomization.yaml": (kustomization,)}.items()}
+
+
+def _flux_authority(package: Package, around: RenderContext) -> str | None:
+    """The authority whose key Flux checks the artifact by once more, where one signed with a key."""
+    return next((one.authority for one in package.evidence if one.authority in around.keys), None)
+
+
+def _trust(authority: str, key: str, namespace: str) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": _trust_name(authority), "namespace": namespace, "labels": dict(MANAGED_BY)},
+        "stringData": {"cosign.pub": key},  # public: only its kind, which Flux asks for, is called a Secret
+    }
+
+
+def _trust_name(authority: str) -> str:
+    return f"catalyst-trust-{authority}"
+
+
+def _objects(package: Package, environment: Environment, around: RenderContext) -> tuple[Mapping[str, Any], ...]:
+    metadata = {
+        "labels": _labels(package, environment, around.sovereign),
+        "annotations": {ENTRY_ANNOTATION: package.entry},
+    }
+    name, namespace = package.application, environment.spec.flux_namespace
+    return (
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **metadata}},
+        {
+            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "kind": "OCIRepository",
+            "metadata": {"name": name, "namespace": namespace, **metadata},
+            "spec": _source(package, around),
+        },
+        {
+            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "kind": "HelmRelease",
+            "metadata": {"name": name, "namespace": namespace, **metadata},
+            "spec": _release(package, around),
+        },
+    )
+
+
+def _labels(package: Package, environment: Environment, sovereign: str) -> dict[str, str]:
+    labels = {
+        **MANAGED_BY,
+        "openova.io/sovereign": sovereign,
+        "openova.io/organization": environment.spec.organization,
+        "openova.io/environment": environment.metadata.name,
+        APPLICATION_LABEL: package.application,
+        "openova.io/blueprint": package.blueprint,
+        "openova.io/blueprint-version": package.version,
+    }
+    return {key: label_value(text) for key, text in labels.items()}
+
+
+def label_value(text: str) -> str:
+    """Text as a label's value: at most 63 of `[A-Za-z0-9._-]`, with a letter or digit at both ends."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_LABEL].strip("._-")
+
+
+def _source(package: Package, around: RenderContext) -> dict[str, Any]:
+    repository = package.artifact.rpartition("@")[0]
+    host = repository.removeprefix("oci://").partition("/")[0]
+    spec: dict[str, Any] = {
+        "interval": around.interval,
+        "url": repository,
+        "ref": {"digest": package.digest},
+        "layerSelector": {"mediaType": CHART_TYPE, "operation": "copy"},
+    }
+    if host in around.plain_http:
+        spec["insecure"] = True
+    if around.pull_secrets and host in around.pull_secrets:
+        spec["secretRef"] = {"name": around.pull_secrets[host]}
+    authority = _flux_authority(package, around)
+    if authority is not None:
+        spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_name(authority)}}
+    return spec
+
+
+def _release(package: Package, around: RenderContext) -> dict[str, Any]:
+    where = package.release_spec
+    values = where.pop("values")  # for people's sake they stand last
+    spec: dict[str, Any] = {
+        "interval": around.interval,
+        "timeout": around.timeout,
+        **where,
+        "install": {"remediation": {"retries": REMEDIATION_RETRIES}},
+        "upgrade": {"remediation": {"retries": REMEDIATION_RETRIES}},
+        "driftDetection": {"mode": "enabled"},
+        "values": values,
+    }
+    if package.suspend:
+        spec["suspend"] = True
+    if package.depends_on:
+        spec["dependsOn"] = [{"name": name} for name in package.depends_on]
+    return spec

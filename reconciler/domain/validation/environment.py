@@ -1,0 +1,225 @@
+"""Is what people wrote a whole and consistent wish? Everything that can be told without a catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from reconciler.domain.text.suggestions import did_you_mean
+from reconciler.domain.validation.document_parser import parse_document
+from reconciler.domain.validation.placeholders import find_placeholders
+from reconciler.domain.validation.plaintext_secrets import find_plaintext_secrets
+from reconciler.domain.versions import is_range
+from reconciler.model.application import Application
+from reconciler.model.base import ENV_TYPES
+from reconciler.model.environment import Environment
+from reconciler.model.layout import ENVIRONMENT_FILE
+from reconciler.model.problem import Problem, has_errors, sort_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.model.source import Source
+
+MAX_APPLICATIONS: Final = 1_000  # resolving takes time and memory by the square of it
+
+MAX_PROBLEMS: Final = 200  # in a commit; to look for the nearest known word costs time
+
+# Names that documents.md keeps for the platform; kube-* as well.
+RESERVED_ORGANIZATIONS: Final = frozenset({"system", "flux", "crossplane", "catalyst", "gitea", *ENV_TYPES})
+
+# An Application's name becomes a Namespace that Flux prunes: these belong to others. `kustomization` would be the file that
+# lists the rest.
+RESERVED_APPLICATIONS: Final = frozenset({"default", "flux-system", "kustomization"})
+
+
+@dataclass(frozen=True)
+class DeclaredApplication:
+    """An Application that a person declared, with its file, so that later problems can point into it."""
+
+    application: Application
+    source: Source
+
+    @property
+    def name(self) -> str:
+        """The Application's name."""
+        return self.application.metadata.name
+
+
+@dataclass(frozen=True)
+class ValidatedInput:
+    """What an Environment's people want, in one piece: valid on its own, not yet resolved."""
+
+    environment: Environment
+    declared: Mapping[str, DeclaredApplication]
+
+
+def validate(sources: Mapping[str, Source]) -> tuple[ValidatedInput | None, tuple[Problem, ...]]:
+    """Check an Environment's files.
+
+    Args:
+        sources: parsed files by path; others than environment.yaml and applications/*.yaml must not be among them.
+
+    Returns:
+        The wish, or None when any problem is an error; and all problems, in the order of files and lines.
+    """
+    problems: list[Problem] = []
+    environment = _environment(sources, problems)
+    declared = _declared(sources, problems)
+    if environment is not None:
+        _some(problems, (p for one in declared.values() for p in _in_environment(one, environment, declared)))
+    _some(problems, (p for _, one in sorted(sources.items()) for p in (*find_plaintext_secrets(one), *find_placeholders(one))))
+    ordered = sort_problems(problems)
+    if environment is None or has_errors(ordered):
+        return None, ordered
+    return ValidatedInput(environment, declared), ordered
+
+
+def _some(problems: list[Problem], more: Iterable[Problem]) -> None:
+    """Add problems as long as they are not too many."""
+    problems.extend(islice(more, max(0, MAX_PROBLEMS - len(problems))))
+
+
+def _environment(sources: Mapping[str, Source], problems: list[Problem]) -> Environment | None:
+    source = sources.get(ENVIRONMENT_FILE)
+    if source is None:
+        problems.append(
+            Problem(
+                code="EnvironmentMissing",
+                message="the repository has no environment.yaml at its top",
+                file=ENVIRONMENT_FILE,
+                hint="write one with spec.organization, spec.envType and spec.placements",
+            )
+        )
+        return None
+    environment, found = parse_document(source, Environment)
+    problems.extend(found)
+    if environment is not None:
+        problems.extend(_environment_rules(environment, source))
+    return environment
+
+
+def _environment_rules(environment: Environment, source: Source) -> Iterable[Problem]:
+    spec = environment.spec
+    expected = f"{spec.organization}-{spec.env_type}"
+    if environment.metadata.name != expected:
+        yield source.problem(
+            "NameMismatch",
+            f"metadata.name is {environment.metadata.name}; an Environment is named organization-envType: {expected}",
+            ("metadata", "name"),
+            at_value=True,
+        )
+    if spec.organization in RESERVED_ORGANIZATIONS or spec.organization.startswith("kube-"):
+        yield source.problem(
+            "ReservedName",
+            f"the organization name {spec.organization} is reserved",
+            ("spec", "organization"),
+            at_value=True,
+        )
+    seen: set[str] = set()
+    for index, placement in enumerate(spec.placements):
+        way = ("spec", "placements", index, "cluster")
+        if placement.cluster in seen:
+            yield source.problem("Duplicate", f"the cluster {placement.cluster} is placed twice", way, at_value=True)
+        seen.add(placement.cluster)
+        _provider, region, _block, env_type, organization = placement.cluster.split("-", 4)
+        if (region, env_type, organization) != (placement.region, spec.env_type, spec.organization):
+            yield source.problem(
+                "NameMismatch",
+                f"the cluster {placement.cluster} is not of this Environment: its name says region {region}, "
+                f"{env_type}, {organization}; this is region {placement.region}, {spec.env_type}, {spec.organization}",
+                way,
+                at_value=True,
+                hint="a cluster is named provider-region-block-envType-organization",
+            )
+
+
+def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[str, DeclaredApplication]:
+    declared: dict[str, DeclaredApplication] = {}
+    for file, source in sorted(sources.items()):
+        if file == ENVIRONMENT_FILE:
+            continue
+        application, found = parse_document(source, Application)
+        problems.extend(found)
+        if application is None:
+            continue
+        name = application.metadata.name
+        problems.extend(_application_rules(application, source))
+        if name in declared:
+            other = declared[name].source.file
+            problems.append(
+                source.problem(
+                    "Duplicate",
+                    f"the Application {name} is declared in {other} too",
+                    ("metadata", "name"),
+                    at_value=True,
+                )
+            )
+            continue
+        declared[name] = DeclaredApplication(application, source)
+    if len(declared) > MAX_APPLICATIONS:
+        message = f"{len(declared)} Applications; an Environment holds at most {MAX_APPLICATIONS}"
+        problems.append(next(iter(declared.values())).source.problem("TooMany", message))
+    return declared
+
+
+def _application_rules(application: Application, source: Source) -> Iterable[Problem]:
+    name = application.metadata.name
+    stem = source.file.rpartition("/")[2].rpartition(".")[0]
+    if stem != name:
+        yield source.problem(
+            "NameMismatch",
+            f"metadata.name is {name} but the file is called {stem}; they must be equal",
+            ("metadata", "name"),
+            at_value=True,
+        )
+    if is_reserved(name):
+        yield source.problem(
+            "ReservedName",
+            f"an Application cannot be called {name}: its Namespace belongs to others",
+            ("metadata", "name"),
+            at_value=True,
+        )
+    if not is_range(application.spec.blueprint.version):
+        yield source.problem(
+            "InvalidRange",
+            f"{application.spec.blueprint.version!r} is not a version range",
+            ("spec", "blueprint", "version"),
+            at_value=True,
+            hint="write for example ^1.3, ~1.3.2, 1.x, >=1.2 <2 or 1.3.0",
+        )
+
+
+def is_reserved(name: str) -> bool:
+    """Whether an Application may not be called so, whoever asks for it."""
+    return name in RESERVED_APPLICATIONS or name.startswith("kube-")
+
+
+def _in_environment(
+    one: DeclaredApplication, environment: Environment, declared: Mapping[str, DeclaredApplication]
+) -> Iterable[Problem]:
+    if one.name == environment.spec.flux_namespace and not is_reserved(one.name):
+        message = f"an Application cannot be called {one.name}: that is the Environment's fluxNamespace, and its Namespace"
+        yield one.source.problem("ReservedName", message, ("metadata", "name"), at_value=True)
+    regions = {placement.region for placement in environment.spec.placements}
+    for index, region in enumerate(one.application.spec.placement.regions):
+        if region not in regions:
+            yield one.source.problem(
+                "UnknownRegion",
+                f"the Environment has no placement in region {region}",
+                ("spec", "placement", "regions", index),
+                at_value=True,
+                hint=did_you_mean(region, regions),
+            )
+    for key, target in one.application.spec.bind.items():
+        if target not in declared:
+            yield one.source.problem(
+                "UnknownApplication",
+                f"bind.{key} names {target}, which no file in applications/ declares",
+                ("spec", "bind", key),
+                at_value=True,
+                hint=did_you_mean(target, declared),
+            )
+        elif target == one.name:
+            yield one.source.problem("Cycle", f"bind.{key} names the Application itself", ("spec", "bind", key), at_value=True)

@@ -1,0 +1,113 @@
+"""YAML in and out: YAML 1.2, with places, within hard limits.
+
+`yaml_quick` reads what is plain; ruamel.yaml (`yaml_careful`), which is slow and knows all of YAML 1.2, reads the rest and says
+what is wrong.
+
+Text from people and registries is read to plain data only: no tags of its own, no merge keys, no timestamps (a date
+stays the string it is), no duplicate keys. What is written is read alike by YAML 1.1 and 1.2 parsers, since Flux's is the former.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from reconciler.formats.lru_cache import LruCache
+from reconciler.formats.yaml import fast_reader
+from reconciler.formats.yaml.limits import DocumentRejected, YamlLimits
+from reconciler.formats.yaml.writer import write
+from reconciler.model.problem import Problem
+from reconciler.model.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+MAX_BYTES: Final = 1024 * 1024
+MAX_DEPTH: Final = 64
+MAX_PARTS: Final = 50_000  # after aliases are followed: an alias bomb is many parts, however short its text
+MAX_OWN_PARTS: Final = 2_000_000  # for documents that the reconciler wrote itself
+MAX_DOCUMENTS: Final = 1_000  # in one file
+_KEPT_BYTES: Final = 64 << 20  # what `load_cached` keeps: by measure, 400 bytes for each part and the text
+_PART_BYTES: Final = 400
+
+_kept: LruCache[Source] = LruCache(_KEPT_BYTES)
+
+
+def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int = MAX_PARTS) -> Source:
+    """Read a file that must hold exactly one document.
+
+    Args:
+        text: the file's content.
+        file: its path, as problems shall name it.
+        max_bytes: how long the text may be.
+        max_parts: of how many mappings, lists and scalars it may consist.
+
+    Returns:
+        A Source; when the text is not acceptable its data is None and its problems say why.
+    """
+    try:
+        documents = list(islice(_documents(text, file, max_bytes, max_parts), 2))
+    except DocumentRejected as refused:
+        return Source(file=file, problems=(refused.problem,))
+    if len(documents) != 1:
+        what = "holds more than one document" if documents else "is empty"
+        problem = Problem(
+            code="NotOneDocument", message=f"the file {what}; it must hold exactly one", file=file, line=1, column=1
+        )
+        return Source(file=file, problems=(problem,))
+    return documents[0]
+
+
+def load_cached(text: bytes, file: str) -> Source:
+    """As `load` with the usual limits, but a text that was read before (under this name) is not read again.
+
+    For texts without secrets that are looked at over and over. The Source is shared by all who ask: nobody may change its data.
+    Safe for use by several threads.
+    """
+    key = (hashlib.sha256(text).digest(), file)
+    source = _kept.get(key)
+    if source is None:
+        source = load(text, file)
+        _kept.put(key, source, len(text) + _PART_BYTES * (1 + len(source.locations)))
+    return source
+
+
+def load_all(text: bytes, file: str) -> tuple[Source, ...]:
+    """Read a file of up to MAX_DOCUMENTS documents; a text that is not acceptable gives one Source with its problem."""
+    try:
+        documents = tuple(islice(_documents(text, file, MAX_BYTES, MAX_PARTS), MAX_DOCUMENTS + 1))
+    except DocumentRejected as refused:
+        return (Source(file=file, problems=(refused.problem,)),)
+    if len(documents) > MAX_DOCUMENTS:
+        message = f"the file holds more than {MAX_DOCUMENTS} documents"
+        problem = documents[-1].problem("TooManyDocuments", message, hint="split the file")
+        return (Source(file=file, problems=(problem,)),)
+    return documents
+
+
+def dump(*documents: Mapping[str, Any]) -> bytes:
+    """Write documents: keys in the order given, two spaces, no aliases; equal data gives equal bytes."""
+    texts = [write(document) for document in documents]
+    return ("---\n" + "---\n".join(texts) if len(texts) > 1 else "".join(texts)).encode()
+
+
+def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterator[Source]:
+    if len(text) > max_bytes:
+        raise DocumentRejected(
+            Problem(code="TooLarge", message=f"the file is {len(text)} bytes; at most {max_bytes} are read", file=file)
+        )
+    try:
+        decoded = text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        message = f"byte {error.start} is not UTF-8"
+        raise DocumentRejected(
+            Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")
+        ) from None
+    found = fast_reader.read_fast(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
+    if found is None:
+        from reconciler.formats.yaml import strict_reader  # noqa: PLC0415 - ruamel.yaml takes time to import, and most texts are plain
+
+        return strict_reader.read_strictly(decoded, file, YamlLimits(max_bytes, MAX_DEPTH, max_parts))
+    return (Source(file=file, data=data, locations=places) for data, places in found)

@@ -1,0 +1,24 @@
+"""Commit statuses as a forge shows them, and the contexts under which the reconciler posts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+SCORE_CONTEXT: Final = "re-score"
+
+RESOLVED_CONTEXT: Final = "catalyst/resolved"
+
+READY_CONTEXT: Final = "catalyst/ready"
+
+PLAN_CONTEXT: Final = "catalyst/plan"
+
+POLICY_CONTEXT: Final = "catalyst/policy"
+
+
+@dataclass(frozen=True)
+class CommitStatus:
+    """A commit status: its state in the forge's words, and one line for people."""
+
+    state: Literal["pending", "success", "failure"]
+    description: str

@@ -1,0 +1,55 @@
+"""Publishes whether the EnvironmentPolicies can be used, as a commit status on the system repository."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from reconciler.domain.review.commit_statuses import policies_status
+from reconciler.model.commit_status import POLICY_CONTEXT
+from reconciler.model.errors import ReconcilerError
+from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
+from reconciler.services.policies.policy_sources import GitPolicySource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.domain.admission.environment_policies import EnvironmentPolicies
+    from reconciler.services.forge.commit_status_publisher import CommitStatusForge
+
+
+log = structlog.get_logger()
+
+
+class PolicyStatusPublisher:
+    """Posts whether the EnvironmentPolicies can be used. Safe for use by several threads.
+
+    Args:
+        forge: where the system repository is; None when it is on none.
+        repository: owner/name; None when the policies come from a directory.
+        policies: the source of the policies.
+    """
+
+    def __init__(
+        self, forge: CommitStatusForge | None, repository: str | None, policies: Callable[[], EnvironmentPolicies]
+    ) -> None:
+        self._policies = policies
+        self._notices = CommitStatusPublisher(forge, repository) if forge is not None and repository is not None else None
+        self._lock = threading.Lock()
+
+    def publish(self) -> None:
+        """Post a commit status on the head of the system repository, if it does not show it yet.
+
+        Never raises a ReconcilerError.
+        """
+        if self._notices is None or not isinstance(self._policies, GitPolicySource) or not self._lock.acquire(blocking=False):
+            return
+        try:
+            policies = self._policies()  # which may read them anew: only then is its head the commit they are of
+            self._notices.publish(self._policies.head, {POLICY_CONTEXT: policies_status(policies)})
+        except ReconcilerError as fault:
+            log.debug("policies not read, so their commit status is not posted", why=str(fault))
+        finally:
+            self._lock.release()

@@ -1,0 +1,33 @@
+"""Content by digest: out of the cache, or else fetched and put there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from reconciler.adapters.blob_cache import BlobCache
+    from reconciler.formats.oci_manifest import Descriptor
+
+
+class Blobs(Protocol):
+    """How content is had: `Registry.blob`, or `CachedBlobs`. Raises ReconcilerErrors."""
+
+    def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        """The content with this digest and size, of at most `limit` bytes."""
+
+
+@dataclass(frozen=True)
+class CachedBlobs:
+    """Content that is fetched once, as long as the cache has room for it."""
+
+    fetch: Blobs
+    cache: BlobCache
+
+    def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
+        """As the registry gives it."""
+        data = self.cache.get(blob.digest) if blob.size <= limit else None
+        if data is None or len(data) != blob.size:
+            data = self.fetch(repository, blob, limit=limit)
+            self.cache.put(data)
+        return data

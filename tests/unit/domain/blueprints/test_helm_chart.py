@@ -1,0 +1,154 @@
+"""What a chart says against being installed: values put together as Helm does, and the schemas of charts inside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.domain.blueprints.helm_chart import HelmChart, chart_defects, values_violations
+
+
+def said(chart: HelmChart, **given: Any) -> list[tuple[str, str]]:
+    return [(".".join(map(str, one.way)), one.words) for one in values_violations(chart, given)]
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+@pytest.mark.parametrize(
+    ("own", "given", "together"),
+    [
+        ({"a": 1}, {}, {"a": 1}),
+        ({}, {"a": 1}, {"a": 1}),
+        ({"a": {"x": 1}}, {"a": {"y": 2}}, {"a": {"x": 1, "y": 2}}),
+        ({"a": {"x": 1, "y": 2}}, {"a": {"x": None}}, {"a": {"y": 2}}),
+        ({"a": 1}, {"a": None}, {}),
+        ({}, {"a": None}, {"a": None}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+        ({"a": {"x": 1}}, {"a": 1}, {"a": 1}),
+        ({"a": 1}, {"a": {"y": 2}}, {"a": {"y": 2}}),
+        ({"a": None}, {"a": {"y": 2}}, {"a": {"y": 2}}),
+    ],
+)
+def test_values_are_put_together_as_helm_does(own: dict[str, Any], given: dict[str, Any], together: dict[str, Any]) -> None:
+    assert said(HelmChart("web", values=own, schema={"const": together}), **given) == []
+    assert len(said(HelmChart("web", values=own, schema={"const": {**together, "more": 1}}), **given)) == 1
+
+
+def test_neither_side_is_changed_by_it() -> None:
+    own, given = {"a": {"x": 1}}, {"a": {"x": None}, "b": {}}
+    assert said(HelmChart("web", values=own, schema=closed(a={}, b={})), **given) == []
+    assert (own, given) == ({"a": {"x": 1}}, {"a": {"x": None}, "b": {}})
+
+
+def test_a_value_that_the_schema_rejects_is_told_with_whose_value_it_is() -> None:
+    chart = HelmChart(
+        "web", values={"tag": 1}, schema=closed(tag={"type": "string"}, port={"maximum": 9}, host={}) | {"required": ["host"]}
+    )
+    assert sorted(said(chart, port=10, prot=1)) == [
+        ("host", "is required, says the chart web"),
+        ("port", "must be at most 9, says the chart web"),
+        ("prot", "is not a key that the chart web knows"),
+        ("tag", "must be a string, says the chart web of its own value"),
+    ]
+    assert said(chart, tag="x", host="y") == []
+
+
+def test_the_draft_is_the_seventh_unless_the_schema_says_another() -> None:
+    by_dependencies = {"dependencies": {"a": ["b"]}}  # a rule of draft 7 that draft 2020-12 does not have
+    assert said(HelmChart("web", schema=by_dependencies), a=1) == [("b", "is required, says the chart web")]
+    newer = {"$schema": "https://json-schema.org/draft/2020-12/schema", "dependentRequired": {"a": ["b"]}}
+    assert said(HelmChart("web", schema=newer), a=1) == [("b", "is required, says the chart web")]
+    older = {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"maximum": 3, "exclusiveMaximum": True}}}
+    assert [way for way, _ in said(HelmChart("web", schema=older), a=3)] == ["a"]
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "On", "OFF", "y"])
+def test_a_word_that_helm_reads_as_a_boolean_is_no_fault_of_the_charts(word: str) -> None:
+    chart = HelmChart("web", values={"on": word}, schema=closed(on={"type": "boolean"}))
+    assert said(chart) == []
+    assert said(chart, on=word) == [("on", "must be true or false, says the chart web")]
+
+
+SUB = HelmChart("db", values={"size": 1, "name": "x"}, schema=closed(size={"type": "integer"}, name={}, **{"global": {}}))
+
+
+def test_charts_inside_check_their_part_with_their_own_values() -> None:
+    assert said(HelmChart("web", subcharts=(SUB,)), db={"size": 2}) == []
+    assert said(HelmChart("web", subcharts=(SUB,)), db={"size": "2"}) == [
+        ("db.size", "must be a whole number, says the chart db")
+    ]
+    assert said(HelmChart("web", values={"db": {"size": "2"}}, subcharts=(SUB,))) == [
+        ("db.size", "must be a whole number, says the chart db of its own value")
+    ]
+    assert said(HelmChart("web", subcharts=(SUB,)), db=1) == [
+        ("db", "must be a mapping, says the chart web: it holds the values of a chart inside")
+    ]
+
+
+def test_the_outer_chart_sees_the_values_of_those_inside() -> None:
+    outer = HelmChart("web", subcharts=(SUB,), schema=closed(db={"required": ["size", "name"]}))
+    assert said(outer) == []
+
+
+def test_globals_go_inward_and_the_outer_ones_win() -> None:
+    inner = HelmChart(
+        "db", values={"global": {"a": 1, "b": 1}}, schema={"properties": {"global": {"const": {"a": 2, "b": 1, "c": 2}}}}
+    )
+    middle = HelmChart("mid", subcharts=(inner,), values={"global": {"c": 2}})
+    assert said(HelmChart("web", subcharts=(middle,)), **{"global": {"a": 2}}) == []
+
+
+@pytest.mark.parametrize(
+    ("switch", "given", "on"),
+    [
+        ({"condition": ("db.enabled",)}, {"db": {"enabled": False}}, False),
+        ({"condition": ("db.enabled",)}, {"db": {"enabled": True}}, True),
+        ({"condition": ("db.enabled",)}, {}, True),
+        ({"condition": ("db.enabled", "useDb")}, {"useDb": False}, False),
+        ({"condition": ("useDb", "db.enabled")}, {"useDb": True, "db": {"enabled": False}}, True),
+        ({"condition": ("useDb",)}, {"useDb": "no"}, True),
+        ({"tags": ("data",)}, {"tags": {"data": False}}, False),
+        ({"tags": ("data", "all")}, {"tags": {"data": False, "all": True}}, True),
+        ({"tags": ("data",)}, {}, True),
+        ({"tags": ("data",), "condition": ("useDb",)}, {"tags": {"data": False}, "useDb": True}, True),
+    ],
+)
+def test_a_chart_that_is_turned_off_has_nothing_to_say(switch: dict[str, Any], given: dict[str, Any], on: bool) -> None:
+    inner = HelmChart("db", schema={"required": ["never"]}, **switch)
+    assert bool(said(HelmChart("web", subcharts=(inner,)), **given)) is on
+    deeper = HelmChart("mid", subcharts=(HelmChart("db", schema={"required": ["never"]}, condition=("db.enabled",)),))
+    assert said(HelmChart("web", subcharts=(deeper,)), mid={"db": {"enabled": False}}) == []
+
+
+def test_a_chart_turned_off_leaves_no_values_behind() -> None:
+    inner = HelmChart("db", values={"size": 1}, condition=("useDb",))
+    assert said(HelmChart("web", subcharts=(inner,), schema=closed(useDb={})), useDb=False) == []
+
+
+# Hollow ones
+
+LIBRARY = HelmChart("common", library=True)
+
+
+@pytest.mark.parametrize(
+    ("chart", "words"),
+    [
+        (HelmChart("web"), None),
+        (HelmChart("web", renders=False, subcharts=(HelmChart("db"),)), None),
+        (HelmChart("web", renders=False, subcharts=(HelmChart("mid", renders=False, subcharts=(HelmChart("db"),)),)), None),
+        (HelmChart("web", subcharts=(LIBRARY,)), None),
+        (LIBRARY, None),
+        (HelmChart("web", renders=False), "carries no chart that has one"),
+        (HelmChart("web", renders=False, subcharts=(LIBRARY,)), "carries library charts only"),
+        (HelmChart("web", renders=False, subcharts=(HelmChart("mid", renders=False, subcharts=(LIBRARY,)),)), "carries"),
+        (HelmChart("web", renders=False, missing=("db", "mq")), "is hollow: it declares db, mq and does not carry it"),
+        (HelmChart("web", missing=("db",)), "is hollow: it declares db"),
+    ],
+)
+def test_a_chart_that_installs_nothing_or_not_all_is_told(chart: HelmChart, words: str | None) -> None:
+    found = list(chart_defects(chart))
+    assert len(found) == (words is not None)
+    assert words is None or words in found[0]

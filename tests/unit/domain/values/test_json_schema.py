@@ -1,0 +1,127 @@
+"""What is wrong with values, in plain words: what is allowed, and never what stands there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.domain.values.json_schema import schema_problem, violations
+
+CANARY = "c4nary-s3cret"
+FORMS = {
+    "oneOf": [
+        {"properties": {"mode": {"const": "embedded"}, "size": {"type": "integer"}}, "required": ["mode"]},
+        {"properties": {"mode": {"const": "external"}, "host": {"type": "string"}}, "required": ["mode", "host"]},
+    ]
+}
+
+
+def said(rule: Any, value: Any) -> list[str]:
+    found = violations({"properties": {"a": rule}}, {"a": value})
+    return [f"{'.'.join(map(str, c.way))} {c.words}" + (f"; {c.hint}" if c.hint else "") for c in found]
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "words"),
+    [
+        ({"type": "integer"}, "x", "a must be a whole number"),
+        ({"type": ["string", "null"]}, 1, "a must be a string or null"),
+        ({"type": ["null", "array", "object"]}, 1, "a must be a list or a mapping or null"),
+        ({"type": "boolean"}, "yes", "a must be true or false"),
+        ({"enum": ["small", "large", 3]}, "smal", "a must be one of small, large, 3; did you mean small?"),
+        ({"enum": ["small"]}, CANARY, "a must be small"),
+        ({"enum": list(range(20))}, 99, "a must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 8 more"),
+        ({"const": True}, False, "a must be true"),
+        ({"const": ""}, CANARY, 'a must be ""'),
+        ({"oneOf": [{"const": "a"}, {"const": "b"}]}, CANARY, "a must be one of a, b"),
+        ({"anyOf": [{"enum": ["a", "b"]}, {"const": None}]}, CANARY, "a must be one of a, b, null"),
+        ({"anyOf": [{"type": "string"}, {"type": "object"}]}, 1, "a must be a string or a mapping"),
+        ({"anyOf": [{"type": "integer"}, {"type": "string", "maxLength": 2}]}, CANARY, "a must have at most 2 characters"),
+        ({"oneOf": [{"type": "string"}, {}]}, CANARY, "a fits more than one of the forms of which it may have exactly one"),
+        ({"anyOf": [{"maxLength": 1}, {"pattern": "^x"}]}, CANARY, "a has none of the 2 forms that it may have"),
+        (FORMS, {"mode": "embedded", "size": CANARY}, "a.size must be a whole number"),
+        (FORMS, {"mode": "external"}, "a.host is required"),
+        (FORMS, {"mode": "extrenal"}, "a.mode must be one of embedded, external; did you mean external?"),
+        (FORMS, 1, None),
+        ({"maximum": 9}, 10, "a must be at most 9"),
+        ({"minimum": 1.5}, 1, "a must be at least 1.5"),
+        ({"exclusiveMaximum": 9}, 9, "a must be less than 9"),
+        ({"exclusiveMinimum": 9}, 9, "a must be more than 9"),
+        ({"multipleOf": 3}, 4, "a must be a multiple of 3"),
+        ({"maxLength": 2}, CANARY, "a must have at most 2 characters"),
+        ({"minLength": 99}, CANARY, "a must have at least 99 characters"),
+        ({"pattern": "^[a-z]$"}, CANARY, "a must match ^[a-z]$"),
+        ({"format": "email"}, CANARY, "a must be an e-mail address"),
+        ({"format": "hostname"}, "-", "a must be a host name"),
+        ({"format": "ipv4"}, CANARY, "a must be an IPv4 address"),
+        ({"format": "date"}, CANARY, "a must be a date such as 2030-01-31"),
+        ({"format": "json-pointer"}, CANARY, "a must be of the format json-pointer"),
+        ({"maxItems": 1}, [1, 2], "a must have at most 1 entries"),
+        ({"minItems": 3}, [1, 2], "a must have at least 3 entries"),
+        ({"uniqueItems": True}, [CANARY, CANARY], "a must not have an entry twice"),
+        ({"contains": {"const": 1}}, [2], "a must have an entry of the kind that its schema asks for"),
+        ({"maxProperties": 0}, {"b": 1}, "a must have at most 0 keys"),
+        ({"minProperties": 2}, {"b": 1}, "a must have at least 2 keys"),
+        ({"required": ["b"]}, {}, "a.b is required"),
+        ({"propertyNames": {"pattern": "^x"}}, {"b": 1}, "a has a key that is not allowed: it must match ^x"),
+        ({"additionalProperties": False}, {"b": 1}, "a.b is not a key that the Blueprint knows"),
+        ({"unevaluatedProperties": False}, {"b": 1}, "a.b is not a key that the Blueprint knows"),
+        ({"not": {"const": 1}}, 1, "a is what its schema rules out"),
+        (False, 1, "a must be left out"),
+        ({"items": {"type": "string"}}, ["x", 1], "a.1 must be a string"),
+        ({"if": {"const": CANARY}, "then": {"maxLength": 1}}, CANARY, "a must have at most 1 characters"),
+    ],
+)  # fmt: skip
+def test_every_rule_is_told_in_plain_words(rule: Any, value: Any, words: str | None) -> None:
+    found = said(rule, value)
+    assert len(found) == 1
+    assert CANARY not in found[0]
+    assert words is None or found == [words]
+
+
+def test_a_key_behind_a_reference_is_compared_with_those_that_stand_there() -> None:
+    schema = {
+        "properties": {"a": {"$ref": "#/$defs/tls"}},
+        "$defs": {"tls": {"additionalProperties": False, "properties": {"secretName": {}}}},
+    }
+    (found,) = violations(schema, {"a": {"secretNam": "x"}})
+    assert (found.way, found.hint, found.at_key) == (("a", "secretNam"), "did you mean secretName?", True)
+
+
+def test_words_of_the_schemas_own_are_cut_to_a_line() -> None:
+    (found,) = said({"pattern": "x" * 500}, "y")
+    assert len(found) < 100
+
+
+@pytest.mark.parametrize("where", ["http://evil.example/x.json", "https://evil.example/x", "file:///etc/passwd"])
+@pytest.mark.parametrize("default", ["7", "2020-12"])
+def test_no_reference_is_ever_fetched(where: str, default: str) -> None:
+    found = schema_problem({"properties": {"a": {"$ref": where}}}, default=default)
+    assert found is not None
+    assert "is not fetched" in found
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("pattern", ["^(a+)+$", "^(a|a)*$", "(.*a){20}$", "^([a-z]+)*@"])
+def test_a_nasty_pattern_ends_at_once(pattern: str) -> None:
+    assert said({"pattern": pattern}, "a" * 50_000 + "!") != []
+
+
+def test_keys_for_the_console_are_let_through() -> None:
+    schema = {"type": "string", "x-catalyst-ui-widget": "textarea", "x-catalyst-ui-order": 3, "x-catalyst-ui-group": {"a": [1]}}
+    assert schema_problem({"properties": {"a": schema}, "x-catalyst-ui-layout": []}) is None
+    assert said(schema, 1) == ["a must be a string"]
+
+
+def test_a_required_key_that_is_only_misspelt_is_told_once() -> None:
+    rule = {
+        "type": "object",
+        "required": ["domain", "title"],
+        "properties": {"domain": {}, "title": {}},
+        "additionalProperties": False,
+    }
+    assert sorted(said(rule, {"domian": "acme.com"})) == [
+        "a.domian is not a key that the Blueprint knows; did you mean domain?",
+        "a.title is required",
+    ]
