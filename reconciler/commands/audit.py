@@ -32,9 +32,9 @@ from reconciler.services.verification.signatures import SignatureVerifier, as_ca
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.domain.trust.trust_policies import TrustPolicies
     from reconciler.model.source import Source
+    from reconciler.services.repository.ports import GitRepository
     from reconciler.services.verification.evidence_store import EvidenceStore
 
 LIMITS = SnapshotLimits(file=32 << 20, total=256 << 20, entries=100_000)  # for 1,000 Applications on tens of clusters
@@ -108,7 +108,7 @@ def snapshot_of_resolved(folder: Path) -> Snapshot:
     return Snapshot("", files, tuple(problems))
 
 
-def snapshot_of_branch(repository: Repository) -> Snapshot:
+def snapshot_of_branch(repository: GitRepository) -> Snapshot:
     """The files at the head of `resolved`. Raises Missing when there is no such branch, or another ReconcilerError."""
     head = repository.heads().get(RESOLVED)
     if head is None:

@@ -16,8 +16,8 @@ from reconciler.model.layout import ENVIRONMENT_FILE, MAIN, WANTED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.model.forge import Webhook
+    from reconciler.services.repository.ports import GitRepository
 
 StepResult = Literal["created", "changed", "as it was", "missing"]
 _MAY_NOT_WRITE: Final = frozenset({"none", "read"})
@@ -82,7 +82,7 @@ class PreparationRequest:
     """
 
     forge: InitForge
-    clone: Repository
+    clone: GitRepository
     repository: str
     user: str
     topic: str

@@ -22,7 +22,6 @@ from reconciler.services.planning.planner import plan_change
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.domain.promotion.selection import PromotedPin
     from reconciler.domain.validation.environment import ValidatedInput
     from reconciler.model.environment import EnvironmentIdentity
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.services.admission.soak_history import SoakHistory
     from reconciler.services.planning.context import ReconcileContext
     from reconciler.services.repository.branches import EnvironmentBranches
+    from reconciler.services.repository.ports import GitRepository
 
 BRANCH: Final = "promote/"
 _PAUSE: Final = 1.0  # seconds between two looks at checks that are pending
@@ -73,7 +73,7 @@ class PromotionTarget:
     forge: ProposalForge
     user: str
     repository: str
-    clone: Repository
+    clone: GitRepository
     branches: EnvironmentBranches
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from reconciler.adapters.git.safe_names import name_problem
+from reconciler.formats.git_names import name_problem
 
 file_names = st.text(st.characters(exclude_categories=("C", "Z"), exclude_characters="/\\"), min_size=1, max_size=12).filter(
     lambda name: not name_problem(name.encode())

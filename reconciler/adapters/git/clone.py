@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pygit2
 from pygit2.enums import RepositoryOpenFlag
 
-from reconciler.adapters.git.safe_names import printable
+from reconciler.formats.git_names import printable
 from reconciler.model.errors import ConfigurationError, IntegrityError
 
 if TYPE_CHECKING:

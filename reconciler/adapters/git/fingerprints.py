@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Final
 
-from reconciler.adapters.git.objects import FOLDER_MODE, TreeEntry, entries_of
+from reconciler.formats.git_objects import FOLDER_MODE, TreeEntry, entries_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

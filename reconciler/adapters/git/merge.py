@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pygit2
 
-from reconciler.adapters.git.safe_names import printable
 from reconciler.adapters.git.tree_limits import tree_problem
 from reconciler.adapters.git.tree_reader import read_tree
+from reconciler.formats.git_names import printable
 from reconciler.model.git import Snapshot, SnapshotLimits
 from reconciler.model.problem import Problem
 

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pygit2
 
-from reconciler.adapters.git.safe_names import printable
+from reconciler.formats.git_names import printable
 from reconciler.model.errors import (
     AccessDeniedError,
     ConcurrentUpdateError,

@@ -12,11 +12,11 @@ from pygit2.enums import ObjectType
 from reconciler.adapters.git.clone import Clone, CorruptClone
 from reconciler.adapters.git.fingerprints import fingerprint
 from reconciler.adapters.git.merge import merge
-from reconciler.adapters.git.objects import objects_of
 from reconciler.adapters.git.remote import Remote, full
-from reconciler.adapters.git.safe_names import printable
 from reconciler.adapters.git.tree_edits import edit_tree
 from reconciler.adapters.git.tree_reader import read_tree
+from reconciler.formats.git_names import printable
+from reconciler.formats.git_objects import objects_of
 from reconciler.model.errors import ConcurrentUpdateError, NotFoundError, ReconcilerError, UnavailableError
 from reconciler.model.git import Commit, GitCredentials, Snapshot, SnapshotLimits
 
@@ -177,15 +177,6 @@ class Repository:
             NotFoundError: `head` is not in the local clone.
         """
         return self._with_refetch(lambda repo: self._commit(repo, head).id == commit or _descends(repo, head, commit))
-
-    @staticmethod
-    def tree_of(files: Mapping[str, bytes]) -> str:
-        """Return the id of the tree that holds these files (path -> content); nothing is written.
-
-        Raises:
-            ValueError: a path that git or some file system does not take.
-        """
-        return objects_of(files)[-1].id
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
         """Make a commit of these files (path -> content) in the local clone; equal inputs give an equal id.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pygit2
 
-from reconciler.adapters.git.safe_names import printable
+from reconciler.formats.git_names import printable
 from reconciler.model.errors import NotFoundError
 
 if TYPE_CHECKING:

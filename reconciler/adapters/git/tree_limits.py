@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from pygit2.enums import ObjectType
 
-from reconciler.adapters.git.objects import FOLDER_MODE, TreeEntry, entries_of
-from reconciler.adapters.git.safe_names import collision_key, name_problem, printable
+from reconciler.formats.git_names import collision_key, name_problem, printable
+from reconciler.formats.git_objects import FOLDER_MODE, TreeEntry, entries_of
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from reconciler.services.admission.change_history import ChangeHistory, MergeFor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.model.forge import CommitStatusRecord, MergedPullRequest, Review
+    from reconciler.services.repository.ports import GitRepository
 
 MAX_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
 SHORTLY: Final = 30  # seconds for which somebody may look at a page that shows an older plan
@@ -51,7 +51,7 @@ class ApprovalReader:
         change_history: the changes of `main`, each with the pull request that accounts for it.
     """
 
-    def __init__(self, forge: ReviewForge, user: str, repository: str, clone: Repository) -> None:
+    def __init__(self, forge: ReviewForge, user: str, repository: str, clone: GitRepository) -> None:
         self._forge, self._user, self._repository, self._clone = forge, user.lower(), repository, clone
         self._pasts: dict[int, PullRequestHistory] = {}
         self.change_history = ChangeHistory(forge, repository, clone, self.merged)

@@ -17,11 +17,11 @@ from reconciler.model.layout import APPLICATIONS_FOLDER, MAIN, RESOLVED, WANTED,
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.domain.admission.approvals import ReviewedPullRequest
     from reconciler.model.forge import MergedPullRequest
     from reconciler.model.git import Commit
     from reconciler.services.repository.branches import EnvironmentBranches
+    from reconciler.services.repository.ports import GitRepository
 
 MAX_COMMITS: Final = 500  # that are walked back
 MAX_CHANGES: Final = 200  # that are accounted for at once
@@ -51,7 +51,7 @@ class ChangeHistory:
         self,
         forge: MergeForge,
         repository: str,
-        clone: Repository,
+        clone: GitRepository,
         reviewed: Callable[[MergedPullRequest, str, str], ReviewedPullRequest],
     ) -> None:
         self._forge, self._repository, self._clone, self._reviewed = forge, repository, clone, reviewed

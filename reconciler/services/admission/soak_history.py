@@ -19,8 +19,8 @@ from reconciler.model.trailers import UNOBSERVED_SINCE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.adapters.git import Repository
     from reconciler.model.git import Commit
+    from reconciler.services.repository.ports import GitRepository
 
 _STEPS: Final = (32, 256, 2048)  # commits that are read, the newest first: more only when those do not suffice
 
@@ -33,7 +33,7 @@ class SoakHistory:
         confirm: seconds between confirmations of a status that does not change.
     """
 
-    def __init__(self, repository: Repository, confirm: float) -> None:
+    def __init__(self, repository: GitRepository, confirm: float) -> None:
         self._repository, self._confirm = repository, confirm
         self._lock = threading.Lock()
         self._seen: dict[str, ObservedStatus] = {}

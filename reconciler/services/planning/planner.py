@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from reconciler.adapters.git import Repository
 from reconciler.domain.admission.plan_binding import PlanFingerprint
 from reconciler.domain.admission.soak import new_packages
 from reconciler.domain.blocker import unavailable
@@ -15,6 +14,7 @@ from reconciler.domain.desired_state import DesiredState, compute_desired_state
 from reconciler.domain.locking.input_digests import change_digest, changed_documents, document_digest, input_digest
 from reconciler.domain.locking.lock_diff import diff_locks
 from reconciler.domain.resolution.preferences import reviewed_by_plan, version_preferences, whole_lock
+from reconciler.formats.git_objects import tree_id
 from reconciler.formats.yaml.documents import MAX_BYTES
 from reconciler.model.errors import NotFoundError, ReconcilerError
 from reconciler.model.git import Snapshot
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from reconciler.services.planning.context import ReconcileContext
     from reconciler.services.planning.namespace_claims import NamespaceClaim
     from reconciler.services.repository.branches import EnvironmentBranches
+    from reconciler.services.repository.ports import GitRepository
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def plan_change(
     )
     if not isinstance(found, DesiredState):
         return Plan(snapshot, prior, blocker=found)
-    return Plan(snapshot, prior, found, Repository.tree_of(found.files), diff_locks(prior, found.lock), found.warnings)
+    return Plan(snapshot, prior, found, tree_id(found.files), diff_locks(prior, found.lock), found.warnings)
 
 
 def plan_fingerprint(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> PlanFingerprint | None:
@@ -179,7 +180,7 @@ def is_revert(found: Plan, branches: EnvironmentBranches) -> bool:
     return same or (branches.head(RESOLVED) is None and not found.desired.lock.packages)
 
 
-def merge_ref(repository: Repository, ref: str) -> Snapshot:
+def merge_ref(repository: GitRepository, ref: str) -> Snapshot:
     """What people wrote, with a branch or a pull request merged into `main`.
 
     Args:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from reconciler.adapters.git import Repository
     from reconciler.model.git import Snapshot
+    from reconciler.services.repository.ports import GitRepository
 
 ROOT_SUFFIX: Final = ".json"
 
@@ -59,7 +59,7 @@ class GitPolicySource(Generic[T]):
 
     def __init__(
         self,
-        repository: Repository,
+        repository: GitRepository,
         folder: str,
         read: Callable[[Snapshot], T | ConfigurationError],
         *,

@@ -10,6 +10,7 @@ from reconciler.domain.blocker import Refused, Unavailable, is_final, keep_first
 from reconciler.domain.desired_state import DesiredState, compute_desired_state
 from reconciler.domain.locking.input_digests import input_digest
 from reconciler.domain.resolution.preferences import version_preferences
+from reconciler.formats.git_objects import tree_id
 from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import RESOLVED
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
@@ -136,7 +137,7 @@ class DecisionCache:
         match result:
             case DesiredState():
                 self.last = result.lock
-                tree = self._branches.tree_of(result.files)
+                tree = tree_id(result.files)
                 return replace(decision, lock=result.lock, tree=tree, files=result.files, warnings=result.warnings)
             case Refused():
                 return replace(decision, blocker=result)

@@ -19,6 +19,7 @@ from reconciler.domain.status.confirmation import is_overdue
 from reconciler.domain.status.environment_status import build_status, status_subject
 from reconciler.domain.status.status_page import status_page
 from reconciler.domain.status.throttle import StatusThrottle
+from reconciler.formats.git_objects import tree_id
 from reconciler.formats.yaml import documents
 from reconciler.model.errors import RejectedError
 from reconciler.model.layout import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE
@@ -139,7 +140,7 @@ class StatusPublisher:
         where = self._notices.repository if self._notices is not None else None
         files = {STATUS_FILE: documents.dump(data), PAGE_FILE: status_page(status, where).encode()}
         unwatched = self._unwatched()
-        if self._branches.tree(STATUS) == self._branches.tree_of(files) and not unwatched:
+        if self._branches.tree(STATUS) == tree_id(files) and not unwatched:
             if fetched and time.time() - self._branches.last_confirmed() > self._world.confirm:
                 self._confirm(files)
             self._last_confirmed = time.time()

@@ -22,9 +22,9 @@ from reconciler.services.repository.plan_commit import decode, encode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.adapters.git import Repository
     from reconciler.model.git import Commit, Snapshot
     from reconciler.services.repository.plan_commit import PlanCommit
+    from reconciler.services.repository.ports import GitRepository
 
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 
@@ -51,7 +51,7 @@ class EnvironmentBranches:
         pulled: whether there ever was a pull request, as far as the server tells.
     """
 
-    def __init__(self, repository: Repository) -> None:
+    def __init__(self, repository: GitRepository) -> None:
         self._repository = repository
         self.pulled = False
         self._heads: dict[str, str] = {}
@@ -150,10 +150,6 @@ class EnvironmentBranches:
         """Say that the status still stands: a commit of the same tree, without history, in a ref of its own."""
         self._push(CONFIRMED, files, "the status still stands\n", None)
         self._confirmation = self._commits[CONFIRMED]
-
-    def tree_of(self, files: Mapping[str, bytes]) -> str:
-        """The tree that some files make, without writing it."""
-        return self._repository.tree_of(files)
 
     @property
     def plans(self) -> Mapping[int, str]:

@@ -36,7 +36,6 @@ from reconciler.services.planning.planner import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.domain.admission.plan_binding import PlanFingerprint
     from reconciler.domain.admission.rules import Admission
     from reconciler.domain.blocker import Unavailable
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from reconciler.services.reconcile.outcome import ReconcileOutcome
     from reconciler.services.repository.branches import EnvironmentBranches
     from reconciler.services.repository.plan_commit import PlanCommit
+    from reconciler.services.repository.ports import GitRepository
 
 _LEAST: Final = 1.0  # seconds between two looks that time alone asks for
 _LANDS: Final = 10.0  # seconds in which the forge marks what is on `main` as merged, its clock and ours not being quite the same
@@ -110,7 +110,7 @@ class PullRequestReviewer:
         forge: PullForge,
         user: str,
         repository: str,
-        clone: Repository,
+        clone: GitRepository,
         identity: EnvironmentIdentity,
         world: ReconcileContext,
         claim: NamespaceClaim,

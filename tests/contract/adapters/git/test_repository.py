@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from reconciler.adapters.git import Repository
+from reconciler.formats.git_objects import tree_id
 from reconciler.model.errors import (
     ConcurrentUpdateError,
     ConfigurationError,
@@ -146,7 +147,7 @@ def test_what_is_written_is_read(tmp_path: Path, files: dict[str, bytes]) -> Non
     snapshot = repository.read(made.id)
     assert snapshot.files == files
     assert snapshot.problems == ()
-    assert made.tree == repository.tree_of(files)
+    assert made.tree == tree_id(files)
 
 
 def test_equal_inputs_give_equal_commits(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.adapters.git.safe_names import name_problem, printable
+from reconciler.formats.git_names import name_problem, printable
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.adapters.git.safe_names import name_problem, printable
+from reconciler.formats.git_names import name_problem, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +60,15 @@ def entries_of(tree: bytes) -> Iterator[TreeEntry]:
             raise ValueError(f"not a tree: no entry at byte {at}")
         yield TreeEntry(int(found[1], 8), found[2], found[3].hex())
         at = found.end()
+
+
+def tree_id(files: Mapping[str, bytes]) -> str:
+    """Returns the id of the tree that holds these files (path -> content).
+
+    Raises:
+        ValueError: as `objects_of`.
+    """
+    return objects_of(files)[-1].id
 
 
 def objects_of(files: Mapping[str, bytes]) -> tuple[Object, ...]:

@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from reconciler.adapters.git import Repository
-from reconciler.adapters.git.objects import TreeEntry, entries_of
+from reconciler.formats.git_objects import TreeEntry, entries_of, tree_id
 from tests.support.git_contents import tree_contents
 from tests.support.git_server import bare, git
 
@@ -26,17 +25,17 @@ def tree_by_git(files: dict[str, bytes]) -> str:
 @settings(max_examples=60, deadline=None)
 @given(tree_contents)
 def test_a_tree_has_the_id_that_git_gives_it(files: dict[str, bytes]) -> None:
-    assert Repository.tree_of(files) == tree_by_git(files)
+    assert tree_id(files) == tree_by_git(files)
 
 
 def test_a_folder_sorts_as_if_its_name_ended_with_a_slash() -> None:
     files = {"a/x": b"1", "a.yaml": b"2", "a0": b"3", "a/x-/y": b"4", "a/x0": b"5"}
-    assert Repository.tree_of(files) == tree_by_git(files)
-    assert Repository.tree_of(dict(reversed(files.items()))) == tree_by_git(files)
+    assert tree_id(files) == tree_by_git(files)
+    assert tree_id(dict(reversed(files.items()))) == tree_by_git(files)
 
 
 def test_no_files_are_the_empty_tree() -> None:
-    assert Repository.tree_of({}) == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    assert tree_id({}) == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
 @pytest.mark.parametrize(
@@ -44,12 +43,12 @@ def test_no_files_are_the_empty_tree() -> None:
 )
 def test_a_path_that_some_file_system_refuses_is_not_written(path: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        Repository.tree_of({path: b""})
+        tree_id({path: b""})
 
 
 def test_a_path_cannot_be_a_file_and_a_folder() -> None:
     with pytest.raises(ValueError, match="both a file and a folder: a/b"):
-        Repository.tree_of({"a/b/c": b"", "a/b": b""})
+        tree_id({"a/b/c": b"", "a/b": b""})
 
 
 def test_a_tree_is_read_as_it_is_written() -> None:

@@ -1,0 +1,60 @@
+"""The calls to a git repository that services and commands need; `adapters.git.Repository` in production."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.model.git import Commit, Snapshot, SnapshotLimits
+
+
+class GitRepository(Protocol):
+    """One repository of a server, with a local clone. Every method may raise a ReconcilerError."""
+
+    @property
+    def name(self) -> str:
+        """Its address, fit for a message."""
+
+    def heads(self) -> dict[str, str]:
+        """The branches that the server has now, name -> commit id; refs of ours and `refs/pull/<n>/head` in full."""
+
+    def fetch(self, wanted: Mapping[str, str]) -> None:
+        """Fetch the commits of `wanted` (branch -> id, out of `heads`) that are not in the clone."""
+
+    def fetch_also(self, ref: str, id_: str) -> Commit | None:
+        """Fetch one more ref, which anybody may have moved to anything; None when it is not a commit."""
+
+    def commit_of(self, id_: str) -> Commit:
+        """The commit with this id, which is in the clone."""
+
+    def first_parent_history(self, head: str, *, limit: int) -> tuple[Commit, ...]:
+        """A commit and those before it by their first parents, the newest first."""
+
+    def fingerprints(self, commits: Sequence[Commit], wanted: Sequence[str]) -> tuple[str, ...]:
+        """A fingerprint of what each commit holds of `wanted`: equal exactly where that is equal."""
+
+    def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: SnapshotLimits | None = None) -> Snapshot:
+        """The files of a commit: those of `wanted`, or all of them."""
+
+    def merge(self, ours: str, theirs: str, wanted: Sequence[str]) -> Snapshot:
+        """The files that merging one commit into another would give."""
+
+    def is_ancestor(self, head: str, commit: str) -> bool:
+        """Whether a commit is in the history of another one, or is that one."""
+
+    def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
+        """Make a commit of these files in the clone."""
+
+    def write_over(self, files: Mapping[str, bytes], *, parent: str, message: str, time: int) -> Commit:
+        """Make a commit in which these files differ from the parent, which holds them."""
+
+    def is_own_commit(self, commit: Commit) -> bool:
+        """Whether a commit was made by `write` or `write_over`."""
+
+    def push(self, commit: str, branch: str, *, expect: str | None) -> None:
+        """Set the server's branch to a commit of the clone, if the branch is still at `expect`."""
+
+    def remove(self, branch: str, *, expect: str) -> None:
+        """Delete the server's branch, if it is still at `expect`."""
