@@ -14,9 +14,11 @@ import typer.main
 from typer.core import TyperGroup
 
 from reconciler.adapters.http_server import WebhookResponse
+from reconciler.adapters.metrics import Metrics
 from reconciler.cli.main import app
 from reconciler.controller import webhook_handler
 from reconciler.controller.controller import Controller
+from reconciler.controller.health import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +164,9 @@ def test_the_configuration_table_has_every_field_with_its_default() -> None:
 
 
 def test_the_metrics_table_has_every_metric_and_its_type() -> None:
-    service = Controller(dict, lambda _: pytest.fail("no Environment, no pass"), workers=1, poll=1, discover=1)
+    service = Controller(
+        dict, lambda _: pytest.fail("no Environment, no pass"), workers=1, poll=1, discover=1, health=Health(Metrics())
+    )
     told = dict(re.findall(r"^# TYPE (\w+) (\w+)$", service.health.metrics.text().decode(), re.MULTILINE))
     measured = {name: kind for name, kind in told.items() if not name.endswith("_created")}
     listed = {_QUOTED.findall(row[0])[0]: row[1] for row in rows(section(REFERENCE, "Metrics"))}

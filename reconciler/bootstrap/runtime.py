@@ -12,10 +12,12 @@ from reconciler.adapters.blob_cache import BlobCache
 from reconciler.adapters.cosign.runner import Cosign
 from reconciler.adapters.gitea import Gitea
 from reconciler.adapters.kubernetes import ClusterPool
+from reconciler.adapters.metrics import Metrics
 from reconciler.bootstrap.clients import plain_http_hosts, registry_client, repository
 from reconciler.bootstrap.gate_factory import AdmissionGateFactory
 from reconciler.config.secrets import token_of
 from reconciler.controller.discovery import EnvironmentTarget, discover, system_repository
+from reconciler.controller.health import Health
 from reconciler.domain.admission.environment_policies import EnvironmentPolicies
 from reconciler.domain.rendering.flux_objects import RenderContext
 from reconciler.model.errors import ConfigurationError, UnavailableError
@@ -56,6 +58,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, *, on_change: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
+        self.health = Health(Metrics())
         self._claims = NamespaceRegistry()
         clusters = settings.clusters
         self.gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None

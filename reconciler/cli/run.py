@@ -61,6 +61,7 @@ def run(
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
+            health=runtime.health,
             after_pass=webhook_registrar(settings, runtime),
             publish_policies=runtime.publish_policies,
         )

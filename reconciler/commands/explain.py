@@ -20,7 +20,6 @@ from reconciler.services.observation.lock_assessment import assess_lock, sightin
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.adapters.kubernetes import ClusterPool
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.services.observation.ports import AssessmentLimits, ClusterView
     from reconciler.services.repository.branches import EnvironmentBranches
@@ -72,7 +71,7 @@ class Explanation:
 
 
 def explain(
-    branches: EnvironmentBranches, clusters: ClusterPool, limits: AssessmentLimits, application: str, *, wait: float
+    branches: EnvironmentBranches, clusters: ClusterView, limits: AssessmentLimits, application: str, *, wait: float
 ) -> Explanation:
     """Look at everything now, and explain.
 
@@ -119,7 +118,7 @@ def _verdicts(
 
 
 def _placed(
-    lock: EnvironmentLock, package: Package, cluster: str, verdict: Verdict, clusters: ClusterPool
+    lock: EnvironmentLock, package: Package, cluster: str, verdict: Verdict, clusters: ClusterView
 ) -> PlacementExplanation:
     facts = verdict.evidence.facts if verdict.evidence else None
     newest = facts.newest if facts else None
@@ -133,7 +132,7 @@ def _placed(
     )
 
 
-def _flux(namespace: str, application: str, cluster: str, clusters: ClusterPool) -> dict[str, str]:
+def _flux(namespace: str, application: str, cluster: str, clusters: ClusterView) -> dict[str, str]:
     try:
         sources = clusters.flux_sources(cluster, namespace, application)
     except ReconcilerError as fault:

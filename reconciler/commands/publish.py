@@ -7,21 +7,44 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.adapters.chart_packager import pack_chart
 from reconciler.formats.oci_manifest import MANIFEST_TYPE, describe, digest_of_bytes
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE, CONFIG_TYPE
 from reconciler.model.errors import NotFoundError, RejectedError
 from reconciler.model.trust import Signer
-from reconciler.services.verification.signatures import fetch_signatures
+from reconciler.services.verification.ports import ArtifactRegistry
+from reconciler.services.verification.signatures import SignatureVerifier, fetch_signatures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from reconciler.adapters.cosign.runner import Cosign
-    from reconciler.adapters.registry.client import Registry
+    from reconciler.formats.oci_manifest import Descriptor
+
+
+class ArtifactUploader(ArtifactRegistry, Protocol):
+    """The calls to the registry that publishing needs; `adapters.registry.client.Registry` in production."""
+
+    def is_plain_http(self, repository: str) -> bool:
+        """Whether its registry is spoken to without TLS."""
+
+    def push_blob(self, repository: str, data: bytes, media_type: str) -> Descriptor:
+        """Upload content, if it is not there."""
+
+    def push_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None) -> str:
+        """Upload a manifest under its digest, which is returned, or under a tag too."""
+
+
+class ArtifactSigner(SignatureVerifier, Protocol):
+    """The calls to cosign that publishing needs; `adapters.cosign.runner.Cosign` in production."""
+
+    def public_key(self, key: Path, password: str) -> str:
+        """The public key of a private one, as PEM."""
+
+    def sign(self, reference: str, key: Path, *, password: str, plain_http: bool) -> None:
+        """Sign an artifact, named by its digest."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +62,7 @@ class SigningKey:
     public_key: str
 
     @classmethod
-    def load(cls, cosign: Cosign, key: Path, password: str) -> SigningKey:
+    def load(cls, cosign: ArtifactSigner, key: Path, password: str) -> SigningKey:
         """Read a private key file. Takes a third of a second, as signing does: the key is encrypted slowly by design."""
         return cls(key, password, cosign.public_key(key, password))
 
@@ -70,8 +93,8 @@ def publish(
     version: str,
     chart: Mapping[str, Any],
     prefix: str,
-    registry: Registry,
-    cosign: Cosign,
+    registry: ArtifactUploader,
+    cosign: ArtifactSigner,
     signer: SigningKey | None,
 ) -> Published:
     """Publish a catalog folder `{blueprint.yaml, chart/}` as `<prefix>/<name>:<version>`, and sign it.
@@ -103,7 +126,7 @@ def publish(
 
 
 def push_artifact(
-    registry: Registry, repository: str, version: str, *, chart: Mapping[str, Any], archive: bytes, blueprint: bytes
+    registry: ArtifactUploader, repository: str, version: str, *, chart: Mapping[str, Any], archive: bytes, blueprint: bytes
 ) -> tuple[str, bool]:
     """Push a Helm OCI artifact with the Blueprint as a second layer; return its digest and whether it was pushed.
 
@@ -130,7 +153,9 @@ def push_artifact(
     return published, False
 
 
-def _sign(registry: Registry, cosign: Cosign, repository: str, digest: str, signer: SigningKey) -> tuple[bool, str | None]:
+def _sign(
+    registry: ArtifactUploader, cosign: ArtifactSigner, repository: str, digest: str, signer: SigningKey
+) -> tuple[bool, str | None]:
     """Sign unless it is signed by that key; return whether a signature was added, and where it is, read back."""
     holder = Signer("publisher", key=signer.public_key)
     before = fetch_signatures(registry, repository, digest).find_signature_by(cosign, holder)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from reconciler.controller.health import Health
 from reconciler.controller.wakeup_limiter import WakeupLimiter
 from reconciler.controller.work_queue import Item, WorkQueue
 from reconciler.domain.blocker import Unavailable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.controller.discovery import EnvironmentTarget
+    from reconciler.controller.health import Health
     from reconciler.services.environment_pass import EnvironmentPass
 
 # The key under which the queue holds the search for new Environments: no Environment is called so.
@@ -55,11 +55,11 @@ class Controller:
         workers: int,
         poll: float,
         discover: float,
-        health: Health | None = None,
+        health: Health,
         after_pass: Callable[[str], None] = lambda _: None,
         publish_policies: Callable[[], None] = lambda: None,
     ) -> None:
-        self.health = health or Health()
+        self.health = health
         self._after_pass, self._publish_policies = after_pass, publish_policies
         self._targets = targets
         self._make = environment_pass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from reconciler.config.secrets import token_of
 from reconciler.config.sections import EnvironmentSection, GiteaSection
@@ -12,8 +12,17 @@ from reconciler.model.errors import ConfigurationError
 from reconciler.model.git import GitCredentials
 
 if TYPE_CHECKING:
-    from reconciler.adapters.gitea import Gitea
+    from collections.abc import Sequence
+
     from reconciler.config.settings import Settings
+    from reconciler.model.forge import RemoteRepository
+
+
+class RepositoryForge(Protocol):
+    """The calls to the forge that discovery needs; `adapters.gitea.Gitea` in production."""
+
+    def repositories(self, topic: str) -> Sequence[RemoteRepository]:
+        """The repositories that carry a topic."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class EnvironmentTarget:
         return self.repository or self.identity.name
 
 
-def discover(settings: Settings, gitea: Gitea | None) -> dict[str, EnvironmentTarget]:
+def discover(settings: Settings, gitea: RepositoryForge | None) -> dict[str, EnvironmentTarget]:
     """All Environments by key: the name of one that is configured, `owner/name` of one that is discovered.
 
     Raises:

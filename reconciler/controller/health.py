@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 import structlog
 
-from reconciler.adapters.metrics import Metrics
 from reconciler.domain.blocker import Held, Refused, Unavailable
 from reconciler.model.errors import ConcurrentUpdateError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from reconciler.controller.ports import Measurements
     from reconciler.controller.work_queue import Item
     from reconciler.services.reconcile.outcome import ReconcileOutcome
 
@@ -34,8 +34,8 @@ class Run(Protocol):
 class Health:
     """What the service tells of itself. Safe for use by several threads. Times are seconds of the monotonic clock."""
 
-    def __init__(self) -> None:
-        self.metrics = Metrics()
+    def __init__(self, metrics: Measurements) -> None:
+        self.metrics = metrics
         self._lock = threading.Lock()
         self._first: set[str] | None = None  # those of the first search that were not looked at yet
         self._since: dict[str, float] = {}

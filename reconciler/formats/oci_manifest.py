@@ -9,13 +9,14 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+MANIFEST_LIMIT: Final = 4 << 20  # bytes: what the distribution specification asks registries to accept
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 DOCKER_MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from reconciler.adapters.metrics import Metrics
 from reconciler.controller.controller import Controller
 from reconciler.controller.discovery import EnvironmentTarget
+from reconciler.controller.health import Health
 from reconciler.model.environment import EnvironmentIdentity
 from reconciler.model.errors import ConfigurationError
 
@@ -40,7 +42,9 @@ class ManagedEnvironments:
         return self.stages[target.url].start()
 
     def service(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Controller:
-        return Controller(self.targets, self.reconciliation, workers=workers, poll=poll, discover=discover)
+        return Controller(
+            self.targets, self.reconciliation, workers=workers, poll=poll, discover=discover, health=Health(Metrics())
+        )
 
     @contextmanager
     def running(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Iterator[Controller]:

@@ -26,6 +26,7 @@ from reconciler.formats.oci_manifest import (
     DIGEST,
     DOCKER_MANIFEST_TYPE,
     INDEX_TYPE,
+    MANIFEST_LIMIT,
     MANIFEST_TYPE,
     describe,
     digest_of_bytes,
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 
 _ACCEPT = f"{MANIFEST_TYPE}, {INDEX_TYPE}, {DOCKER_MANIFEST_TYPE}"
 
-MANIFEST_LIMIT = 4 << 20  # bytes: what the distribution specification asks registries to accept
 REFERRER_LIMIT = 64
 _TAG_PAGES = 50
 _TAG_LIMIT = 10_000

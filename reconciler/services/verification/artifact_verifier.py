@@ -30,11 +30,11 @@ from reconciler.services.verification.signatures import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.adapters.registry.mirrors import MirroredRegistry
     from reconciler.domain.trust.trust_policies import TrustPolicies
     from reconciler.formats.oci_manifest import Manifest
     from reconciler.model.trust import Attestation, Severity, Signer, TrustPolicy
     from reconciler.services.verification.cached_blobs import Blobs
+    from reconciler.services.verification.ports import MirroredArtifacts
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ArtifactVerifier(Protocol):
 
 
 def verify_artifact(
-    registry: MirroredRegistry,
+    registry: MirroredArtifacts,
     blobs: Blobs,
     judge: SignatureVerifier,
     repository: str,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from reconciler.adapters.blob_cache import BlobCache
     from reconciler.formats.oci_manifest import Descriptor
+    from reconciler.services.verification.ports import ContentCache
 
 
 class Blobs(Protocol):
@@ -22,7 +22,7 @@ class CachedBlobs:
     """Content that is fetched once, as long as the cache has room for it."""
 
     fetch: Blobs
-    cache: BlobCache
+    cache: ContentCache
 
     def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         """As the registry gives it."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.adapters.registry.client import MANIFEST_LIMIT
-from reconciler.formats.oci_manifest import digest_of_bytes
+from reconciler.formats.oci_manifest import MANIFEST_LIMIT, digest_of_bytes
 from reconciler.formats.oci_manifest import parse_manifest as read_manifest
 from reconciler.model.errors import ConfigurationError, IntegrityError, NotFoundError
 

@@ -22,10 +22,10 @@ from reconciler.model.trust import PREDICATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from reconciler.adapters.registry.client import Registry
     from reconciler.formats.oci_manifest import Descriptor, Manifest
     from reconciler.model.trust import Signer
     from reconciler.services.verification.cached_blobs import Blobs
+    from reconciler.services.verification.ports import ArtifactRegistry
 
 BUNDLE_LIMIT: Final = 1 << 20  # bytes; a signature's bundle has less than ten kilobytes
 ATTESTATION_LIMIT: Final = 16 << 20  # bytes; a large SBOM has megabytes
@@ -102,7 +102,7 @@ class ArtifactSignatures:
         unread: how many attestations of the type that was last asked for could not be read.
     """
 
-    registry: Registry = field(repr=False)
+    registry: ArtifactRegistry = field(repr=False)
     blobs: Blobs = field(repr=False)
     repository: str
     subject: Manifest
@@ -252,7 +252,7 @@ class ArtifactSignatures:
         return [(tagged, layer) for layer in usable]
 
 
-def fetch_signatures(registry: Registry, repository: str, digest: str, blobs: Blobs | None = None) -> ArtifactSignatures:
+def fetch_signatures(registry: ArtifactRegistry, repository: str, digest: str, blobs: Blobs | None = None) -> ArtifactSignatures:
     """Fetch the signatures of an artifact.
 
     Args:

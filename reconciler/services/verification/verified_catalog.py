@@ -23,12 +23,12 @@ from reconciler.model.lock import ChartPin
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.adapters.registry.mirrors import MirroredRegistry
     from reconciler.domain.trust.trust_policies import TrustPolicies
     from reconciler.formats.oci_manifest import Manifest
     from reconciler.model.source import Source
     from reconciler.services.verification.artifact_verifier import ArtifactVerifier, VerifiedArtifact
     from reconciler.services.verification.cached_blobs import Blobs
+    from reconciler.services.verification.ports import MirroredArtifacts
 
 MAX_CHART = 32 * 1024 * 1024
 MAX_BLUEPRINT = 1024 * 1024
@@ -68,7 +68,7 @@ class VerifiedCatalog:
         self,
         prefixes: Sequence[str],
         policies: Callable[[], TrustPolicies],
-        registry: MirroredRegistry,
+        registry: MirroredArtifacts,
         vouch: ArtifactVerifier,
         blobs: Blobs,
         *,

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.adapters.metrics import Metrics
 from reconciler.controller.controller import MAX_RETRY, Controller
+from reconciler.controller.health import Health
 from reconciler.model.errors import UnavailableError
 from tests.support.controllers import ManagedEnvironments, ManagedOnGitea, is_quiet
 from tests.support.environment_files import CLUSTER, SECOND, Latch, application, files
@@ -312,7 +314,15 @@ def test_repositories_are_tended_whatever_comes_of_their_passes(gitea: ManagedOn
     gitea.add("prod", EnvironmentOnDisk(tmp_path / "prod"))
     away(gitea.add("away", EnvironmentOnDisk(tmp_path / "away")))
     tended: list[str] = []
-    service = Controller(gitea.targets, gitea.reconciliation, workers=1, poll=3600, discover=3600, after_pass=tended.append)
+    service = Controller(
+        gitea.targets,
+        gitea.reconciliation,
+        workers=1,
+        poll=3600,
+        discover=3600,
+        health=Health(Metrics()),
+        after_pass=tended.append,
+    )
     service.start()
     eventually(lambda: len(set(tended)) == 2)
     assert service.stop(15)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.adapters.metrics import Metrics
 from reconciler.controller.health import Health
 from reconciler.controller.work_queue import Item
 from reconciler.domain import blocker
@@ -35,7 +36,7 @@ def watch(health: Health, key: str, outcome: ReconcileOutcome | Exception = QUIE
 
 
 def test_ready_is_what_looked_at_everything_once() -> None:
-    health = Health()
+    health = Health(Metrics())
     assert health.readiness_problems() == ["no search for Environments has succeeded yet"]
     health.discovered(["a", "b"])
     assert health.readiness_problems() == ["Environments that were not looked at yet: 2"]
@@ -47,7 +48,7 @@ def test_ready_is_what_looked_at_everything_once() -> None:
 
 
 def test_what_is_gone_is_not_waited_for() -> None:
-    health = Health()
+    health = Health(Metrics())
     health.discovered(["a", "b"])
     watch(health, "a")
     health.discovered(["a"])
@@ -55,7 +56,7 @@ def test_what_is_gone_is_not_waited_for() -> None:
 
 
 def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
-    health = Health()
+    health = Health(Metrics())
     health.discovered([])
     assert health.readiness_problems() == []
     assert measured(health)["reconciler_look_age_seconds"] == 0
@@ -77,7 +78,7 @@ def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
     ],
 )
 def test_passes_are_counted_by_what_came_of_them(outcome: ReconcileOutcome | Exception, result: str) -> None:
-    health = Health()
+    health = Health(Metrics())
     health.discovered(["a"])
     watch(health, "a", outcome)
     found = measured(health)
@@ -88,7 +89,7 @@ def test_passes_are_counted_by_what_came_of_them(outcome: ReconcileOutcome | Exc
 
 
 def test_the_age_of_the_oldest_look_is_told() -> None:
-    health = Health()
+    health = Health(Metrics())
     health.discovered(["a", "b"])
     health._since |= {"a": health._since["a"] - 1000, "b": health._since["b"] - 2000}
     watch(health, "b")
@@ -107,7 +108,7 @@ def truths(health: Health) -> dict[str, float]:
 
 def test_environments_are_counted_by_their_ready(tmp_path: Path) -> None:
     stage = EnvironmentOnDisk(tmp_path)
-    health = Health()
+    health = Health(Metrics())
     health.discovered(["a", "b"])
     assert truths(health) == {"True": 0, "False": 0, "Unknown": 2}
     ready = stage.settle(files("shop")).run(wait=1)

@@ -10,8 +10,8 @@ import time
 
 import pytest
 
-from reconciler.adapters.registry.client import MANIFEST_LIMIT, REFERRER_LIMIT, Registry
-from reconciler.formats.oci_manifest import MANIFEST_TYPE, Descriptor
+from reconciler.adapters.registry.client import REFERRER_LIMIT, Registry
+from reconciler.formats.oci_manifest import MANIFEST_LIMIT, MANIFEST_TYPE, Descriptor
 from reconciler.model.errors import ConfigurationError, IntegrityError, RejectedError, UnavailableError
 from tests.support.registry_client import DIGEST, MANIFEST, always, client, sha256
 from tests.support.registry_server import HostileRegistry, RawServer, Reply, Request

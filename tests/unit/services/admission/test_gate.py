@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from reconciler.adapters.git import Repository
+from reconciler.adapters.metrics import Metrics
 from reconciler.commands.update import update
 from reconciler.controller.controller import Controller
 from reconciler.controller.discovery import EnvironmentTarget
+from reconciler.controller.health import Health
 from reconciler.domain.admission.environment_policies import EnvironmentPolicies
 from reconciler.domain.blocker import Refused
 from reconciler.model.errors import UnavailableError
@@ -205,7 +207,7 @@ def test_the_service_looks_again_at_that_very_moment(house: GovernedEnvironment)
         gate=gate_of(lambda: read_policies(environment_policy(WINDOW)), lambda: opens - 3 + time.time() - began)
     )
     targets = {"acme-prod": EnvironmentTarget(house.stage.identity, "", None)}
-    service = Controller(lambda: targets, lambda _: made, workers=1, poll=3600, discover=3600)
+    service = Controller(lambda: targets, lambda _: made, workers=1, poll=3600, discover=3600, health=Health(Metrics()))
     service.start()
     try:
         until(lambda: house.admitted()[0] == "OutsideWindow" if house.stage.head("status") else False)
