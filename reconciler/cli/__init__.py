@@ -1,4 +1,31 @@
-"""What a person types: arguments in, words and exit codes out.
+"""The command line: parses arguments, prints results, returns exit codes.
 
-May not: hold a rule of its own.
+| module | what it does |
+|---|---|
+| `audit` | `reconciler audit` |
+| `blockers` | shows a blocker as a line, as JSON, and as an exit code |
+| `console` | tables and colours on a terminal, plain lines in a pipe, JSON on request |
+| `environment_session` | opens one Environment for a command, in a clone of its own |
+| `excerpt` | the line of a file that a problem is about, safe for a terminal |
+| `explain` | `reconciler explain` |
+| `graph` | `reconciler tree` and `reconciler why` |
+| `import_` | `reconciler import` |
+| `init` | `reconciler init` |
+| `logs` | structured logs on standard error |
+| `main` | the `reconciler` command |
+| `once` | `reconciler once` |
+| `options` | options and arguments that several commands share |
+| `plan` | `reconciler plan` |
+| `problem_codes` | a description of each problem code, for SARIF |
+| `problems` | shows problems with the line of the file they are about |
+| `promote` | `reconciler promote` |
+| `publish` | `reconciler publish` |
+| `run` | `reconciler run` |
+| `sarif` | problems as SARIF 2.1.0 |
+| `schemas` | `reconciler schemas` |
+| `status` | `reconciler status` |
+| `update` | `reconciler update` and `reconciler outdated` |
+| `validate` | `reconciler validate` |
+
+May not: have a rule of its own, or import an adapter: `bootstrap` constructs, `commands` act.
 """

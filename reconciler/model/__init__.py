@@ -1,4 +1,27 @@
-"""The documents people and machines write, and the words all layers share.
+"""The documents of people and machines, and the values that all layers share.
 
-May not: do input or output, read a clock, import any other package of the reconciler.
+| module | what it does |
+|---|---|
+| `application` | `applications/<name>.yaml` |
+| `artifact` | media types and references of a Blueprint's OCI artifact |
+| `base` | the envelope, names and strictness of all documents |
+| `blueprint` | Blueprint: what can be installed |
+| `canonical` | digests over data |
+| `commit_status` | commit statuses and their contexts |
+| `environment` | `environment.yaml` |
+| `errors` | the tree of errors |
+| `forge` | pull requests, reviews, comments, repositories and webhooks of a forge |
+| `git` | commits and snapshots of a repository |
+| `labels` | labels and annotations of Kubernetes objects |
+| `layout` | branches, refs, files and folders of an Environment's repository |
+| `lock` | `environment.lock.yaml` |
+| `observation` | an observed HelmRelease, or why it was not observed |
+| `policy` | EnvironmentPolicy |
+| `problem` | a problem in a document, with its location |
+| `source` | a parsed file with the locations of its parts |
+| `status` | `status.yaml` |
+| `trailers` | git trailers of the reconciler's commits |
+| `trust` | TrustPolicy |
+
+May not: do input or output, read a clock, or import any other package of the reconciler.
 """

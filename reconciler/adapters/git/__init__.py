@@ -1,17 +1,16 @@
 """Git through libgit2 (pygit2): branches of a server, trees read from objects, commits pushed with a lease.
 
-```
-names        which names are safe, which collide, and how to show any of them
-objects      git's own formats: ids and trees, as pure functions
-snapshot     a commit's files, checked by name, kind and size before they are loaded
-sound        whether a tree can be merged at all
-merge        what merging one commit into another would give
-remote       one conversation with a server: time-outs, credentials, the lease, what errors mean
-change       a tree with some of its files changed
-prints       whether two commits hold the same, without reading a file
-clone        the local clone on disk, which heals itself
-repository   everything a caller does
-```
+| module | what it does |
+|---|---|
+| `clone` | the local clone on disk, which heals itself |
+| `fingerprints` | compares the content of two commits without reading a file |
+| `merge` | the result of merging one commit into another, in memory |
+| `remote` | one conversation with a server: time-outs, credentials, the lease, the meaning of errors |
+| `repository` | everything a caller does |
+| `tree_edits` | a tree with some of its files changed |
+| `tree_limits` | checks that a tree is small and well-formed enough to be merged |
+| `tree_reader` | a commit's files, checked by name, kind and size before they are loaded |
+
 May not: use a work tree, run a subprocess, or know what the files mean.
 """
 

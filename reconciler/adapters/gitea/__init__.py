@@ -1,4 +1,18 @@
-"""Gitea: repositories, commit statuses, pull requests and their comments, branch protection, webhooks."""
+"""Gitea: repositories, commit statuses, pull requests and their comments, branch protection, webhooks.
+
+| module | what it does |
+|---|---|
+| `branch_protection` | prepares a repository: topic, write access, protected branches |
+| `client` | requests, pagination and errors of the API, through httpx |
+| `own_pull_requests` | pull requests that the reconciler itself opens and merges |
+| `pull_requests` | pull requests and their comments |
+| `repositories` | repositories and commit statuses |
+| `reviews` | reviews, merged pull requests, teams, and who set a commit status |
+| `webhook_events` | parses a delivery to the repository it is about |
+| `webhooks` | webhooks of repositories |
+
+May not: decide anything, or import another adapter: other forges come beside it.
+"""
 
 from __future__ import annotations
 
