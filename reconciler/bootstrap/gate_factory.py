@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from reconciler.adapters.git import Repository
+    from reconciler.adapters.git.repository import Repository
     from reconciler.adapters.gitea import Gitea
     from reconciler.config.settings import Settings
     from reconciler.controller.discovery import EnvironmentTarget

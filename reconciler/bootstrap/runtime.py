@@ -6,34 +6,31 @@ import contextlib
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from reconciler.adapters.blob_cache import BlobCache
-from reconciler.adapters.cosign.runner import Cosign
-from reconciler.adapters.gitea import Gitea
-from reconciler.adapters.kubernetes import ClusterPool
 from reconciler.adapters.metrics import Metrics
-from reconciler.bootstrap.clients import plain_http_hosts, registry_client, repository
+from reconciler.bootstrap.clients import (
+    cluster_client,
+    cosign_client,
+    forge_client,
+    plain_http_hosts,
+    registry_client,
+    repository,
+)
 from reconciler.bootstrap.gate_factory import AdmissionGateFactory
-from reconciler.config.secrets import token_of
-from reconciler.controller.discovery import EnvironmentTarget, discover, system_repository
+from reconciler.bootstrap.policy_sources import environment_policy_source, policy_source
+from reconciler.controller.discovery import EnvironmentTarget, discover
 from reconciler.controller.health import Health
-from reconciler.domain.admission.environment_policies import EnvironmentPolicies
 from reconciler.domain.rendering.flux_objects import RenderContext
-from reconciler.model.errors import ConfigurationError, UnavailableError
+from reconciler.model.errors import UnavailableError
 from reconciler.services.environment_pass import EnvironmentPass
 from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
 from reconciler.services.observation.ports import AssessmentLimits
 from reconciler.services.planning.context import ReconcileContext
 from reconciler.services.planning.namespace_claims import NamespaceRegistry
-from reconciler.services.policies.environment_policy_loader import (
-    ENVIRONMENTS,
-    environment_policies_at,
-    read_environment_policies,
-)
 from reconciler.services.policies.policy_commit_status import PolicyStatusPublisher
-from reconciler.services.policies.policy_sources import DirectoryPolicySource, GitPolicySource
-from reconciler.services.policies.trust_policy_loader import FOLDER, read_policies, trust_policies_at
+from reconciler.services.policies.policy_sources import GitPolicySource
 from reconciler.services.reconcile.reconciler import EnvironmentReconciler
 from reconciler.services.repository.branches import EnvironmentBranches
 from reconciler.services.review.pull_request_reviewer import PullRequestReviewer
@@ -44,13 +41,10 @@ from reconciler.services.verification.verified_catalog import VerifiedCatalog
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.adapters.git import Repository
+    from reconciler.adapters.git.repository import Repository
     from reconciler.config.settings import Settings
     from reconciler.domain.trust.trust_policies import TrustPolicies
-    from reconciler.model.git import Snapshot
     from reconciler.services.admission.gate import AdmissionGate
-
-T = TypeVar("T")
 
 
 class Runtime:
@@ -60,14 +54,11 @@ class Runtime:
         self.settings = settings
         self.health = Health(Metrics())
         self._claims = NamespaceRegistry()
-        clusters = settings.clusters
-        self.gitea = Gitea(settings.gitea.url, token_of(settings.gitea)) if settings.gitea else None
+        self.gitea = forge_client(settings) if settings.gitea else None
         self._registry = registry_client(settings)
-        self._cosign = Cosign(settings.cosign.program, timeout=settings.cosign.timeout, credentials=settings.registry.credentials)
-        self.limits = AssessmentLimits(clusters.stale_after, clusters.progress_deadline)
-        self.clusters = ClusterPool(
-            clusters.directory, stale_after=clusters.stale_after, allow_exec=clusters.allow_exec, on_change=on_change
-        )
+        self._cosign = cosign_client(settings)
+        self.limits = AssessmentLimits(settings.clusters.stale_after, settings.clusters.progress_deadline)
+        self.clusters = cluster_client(settings, on_change)
         self._closing = contextlib.ExitStack()
         policies = policy_source(settings, self._closing)
         self._policies = environment_policy_source(settings, self._closing)
@@ -155,37 +146,6 @@ class Runtime:
     def clone(self, target: EnvironmentTarget) -> Repository:
         """An Environment's repository, with what passes fetched of it."""
         return repository(target, self.settings.state / "clones")
-
-
-def policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable[[], TrustPolicies]:
-    """Where the trust policies come from; a clone of the system repository goes when `closing` is closed."""
-    system = system_repository(settings)
-    if system is None:
-        return DirectoryPolicySource(settings.trust.directory or Path(), read_policies)
-    return _in_repository(settings, system, FOLDER, trust_policies_at, closing)
-
-
-def environment_policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable[[], EnvironmentPolicies]:
-    """Where the EnvironmentPolicies come from: beside the trust policies; nowhere, if no place is configured."""
-    system = system_repository(settings)
-    if system is not None:
-        return _in_repository(settings, system, ENVIRONMENTS, environment_policies_at, closing)
-    if settings.policies.directory is None:
-        return EnvironmentPolicies
-    return DirectoryPolicySource(settings.policies.directory, read_environment_policies)
-
-
-def _in_repository(
-    settings: Settings,
-    system: EnvironmentTarget,
-    folder: str,
-    read: Callable[[Snapshot], T | ConfigurationError],
-    closing: contextlib.ExitStack,
-) -> GitPolicySource[T]:
-    # not below `state`, which a command that only reads shares with the service
-    place = closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True))
-    every, stands = settings.intervals.poll, settings.trust.reverify_interval
-    return GitPolicySource(repository(system, Path(place)), folder, read, every=every, max_staleness=stands)
 
 
 def _render_context(settings: Settings, policies: TrustPolicies) -> RenderContext:

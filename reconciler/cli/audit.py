@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from reconciler.adapters.cosign.runner import Cosign
-from reconciler.adapters.git import Repository
-from reconciler.adapters.registry.client import Registry
-from reconciler.adapters.registry.mirrors import MirroredRegistry
-from reconciler.bootstrap.clients import registry_client, repository
-from reconciler.bootstrap.runtime import policy_source
+from reconciler.bootstrap.clients import local_repository, open_auditor, repository
+from reconciler.bootstrap.policy_sources import policy_source
 from reconciler.cli import console, logs
-from reconciler.cli.environment_session import open_environment
+from reconciler.cli.environment_reader import find_environment
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.commands.audit import AuditReport, PackageAudit, snapshot_of_branch, snapshot_of_resolved
 from reconciler.commands.audit import audit as audited
-from reconciler.config.settings import Settings, read_settings
+from reconciler.config.settings import read_settings
 from reconciler.model.errors import ConfigurationError, ReconcilerError
 from reconciler.model.git import Snapshot
 from reconciler.model.layout import LOCK_FILE
@@ -30,19 +25,21 @@ from reconciler.services.policies.trust_policy_loader import read_policies
 from reconciler.services.verification.evidence_store import EvidenceFolder, EvidenceStore, RecordingStore
 
 if TYPE_CHECKING:
+    from reconciler.config.settings import Settings
     from reconciler.domain.trust.trust_policies import TrustPolicies
+    from reconciler.services.verification.signatures import SignatureVerifier
 
 _SHORT = len("sha256:") + 12  # of a digest, in a table
 
 
 @dataclass(frozen=True)
-class _Means:
-    """What every audit needs. `config` is where Environments are looked up; None when only folders can be named."""
+class _AuditContext:
+    """The inputs of every audit. `settings` is where Environments are looked up; None when only folders can be named."""
 
-    config: Path | None
+    settings: Settings | None
     policies: TrustPolicies
     store: EvidenceStore
-    cosign: Cosign
+    cosign: SignatureVerifier
 
 
 def audit(
@@ -84,62 +81,41 @@ def audit(
     if save is not None and bundles is not None:
         raise typer.BadParameter("give either --save or --bundles")
     settings = read_settings(config) if config else None
-    registry = _registry(settings, plain_http or [], credentials)
-    try:
-        program = Cosign(settings.cosign.program, timeout=settings.cosign.timeout) if settings else Cosign(cosign or "cosign")
-        program.version()
-        store: EvidenceStore = (
-            EvidenceFolder(bundles) if bundles else RecordingStore(registry, EvidenceFolder(save)) if save else registry
-        )
+    with open_auditor(settings, plain_http=plain_http or (), credentials=credentials, cosign=cosign) as tools:
+        registry: EvidenceStore = tools.registry
+        store = EvidenceFolder(bundles) if bundles else RecordingStore(registry, EvidenceFolder(save)) if save else registry
         with contextlib.ExitStack() as closing:
             policies = policy_source(settings, closing)() if settings else read_policies(trust or Path())
-        means = _Means(config, policies, store, program)
-        results = {one: _audit(one, means) for one in dict.fromkeys(where)}
-    finally:
-        registry.close()
+        context = _AuditContext(settings, policies, store, tools.cosign)
+        results = {name: _audit(name, context) for name in dict.fromkeys(where)}
     if format_ is console.Format.json:
-        console.print_json([_as_json(one, result) for one, (_, result) in results.items()])
+        console.print_json([_as_json(name, result) for name, (_, result) in results.items()])
     else:
-        for one, (snapshot, result) in results.items():
-            _show(one, snapshot, result)
+        for name, (snapshot, result) in results.items():
+            _show(name, snapshot, result)
     raise typer.Exit(max(_code(result) for _, result in results.values()))
 
 
-def _registry(settings: Settings | None, plain_http: list[str], credentials: Path | None) -> MirroredRegistry:
-    if settings is None:
-        return MirroredRegistry(Registry(plain_http=plain_http, credentials=credentials), {})
-    return registry_client(settings)
-
-
-def _audit(where: str, means: _Means) -> tuple[Snapshot, AuditReport]:
+def _audit(where: str, context: _AuditContext) -> tuple[Snapshot, AuditReport]:
     snapshot = Snapshot("", {}, ())
     try:
-        snapshot = _snapshot(where, means.config)
+        snapshot = _snapshot(where, context.settings)
     except ReconcilerError as fault:
         return snapshot, AuditReport("", "", (), (), fault)
-    return snapshot, audited(snapshot, means.policies, means.store, means.cosign)
+    return snapshot, audited(snapshot, context.policies, context.store, context.cosign)
 
 
-def _snapshot(where: str, config: Path | None) -> Snapshot:
-    """What is resolved at a folder, or in an Environment when there is no such folder."""
+def _snapshot(where: str, settings: Settings | None) -> Snapshot:
+    """The files of `resolved` at a folder, or of an Environment when there is no such folder; a clone is made for it alone."""
     folder = Path(where)
     if (folder / LOCK_FILE).is_file():
         return snapshot_of_resolved(folder)
-    with _repository(folder, config) as found:
-        return snapshot_of_branch(found)
-
-
-@contextlib.contextmanager
-def _repository(folder: Path, config: Path | None) -> Iterator[Repository]:
-    """A git repository at a folder, or an Environment's, in a clone of its own."""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as own:
         if folder.is_dir():
-            yield Repository(Path(own) / "clone", str(folder.resolve()))
-        elif config is None:
+            return snapshot_of_branch(local_repository(folder, Path(own) / "clone"))
+        if settings is None:
             raise ConfigurationError(f"there is no folder {folder}", "an Environment can be named with -c FILE")
-        else:
-            with open_environment(config, str(folder)) as here:
-                yield repository(here.target, Path(own))
+        return snapshot_of_branch(repository(find_environment(settings, str(folder)), Path(own)))
 
 
 def _code(result: AuditReport) -> int:
@@ -158,8 +134,8 @@ def _show(where: str, snapshot: Snapshot, result: AuditReport) -> None:
             (
                 row.package.application,
                 _short(row.package.artifact.removeprefix("oci://")),
-                ", ".join(dict.fromkeys(one.authority for one in row.package.evidence)),
-                ", ".join(dict.fromkeys(_short(one.signature) for one in row.package.evidence)),
+                ", ".join(dict.fromkeys(evidence.authority for evidence in row.package.evidence)),
+                ", ".join(dict.fromkeys(_short(evidence.signature) for evidence in row.package.evidence)),
                 _result(row),
             )
             for row in result.rows
@@ -172,8 +148,8 @@ def _show(where: str, snapshot: Snapshot, result: AuditReport) -> None:
 
 def _summary(result: AuditReport) -> str:
     gaps = f"gaps: {len(result.gaps)}" if result.gaps else "no gap"
-    left = sum(not row.verified for row in result.rows)
-    return f"packages: {len(result.rows)}, {gaps}" + (f", signatures not checked: {left}" if left else "")
+    unverified = sum(not row.verified for row in result.rows)
+    return f"packages: {len(result.rows)}, {gaps}" + (f", signatures not checked: {unverified}" if unverified else "")
 
 
 def _result(row: PackageAudit) -> str:
@@ -197,7 +173,7 @@ def _as_json(where: str, result: AuditReport) -> dict[str, Any]:
             {
                 "application": row.package.application,
                 "artifact": row.package.artifact,
-                "evidence": [one.model_dump(mode="json", by_alias=True) for one in row.package.evidence],
+                "evidence": [evidence.model_dump(mode="json", by_alias=True) for evidence in row.package.evidence],
                 "bundles": row.bundles,
                 "judged": row.verified,
                 "problems": [p.model_dump() for p in row.problems],

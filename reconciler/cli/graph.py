@@ -13,7 +13,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from reconciler.cli import console
-from reconciler.cli.environment_session import EnvironmentArgument, open_environment
+from reconciler.cli.environment_reader import EnvironmentArgument, read_lock
 from reconciler.cli.options import ConfigOption
 from reconciler.domain.locking import dependency_graph
 from reconciler.domain.locking.dependency_graph import GraphRow
@@ -44,8 +44,7 @@ def tree(
 
     Exit codes: 0 shown; 3 something outside failed, or nothing is resolved yet.
     """
-    with open_environment(config, environment) as here:
-        lock = here.lock()
+    lock = read_lock(config, environment)
     match format_:
         case Drawing.json:
             console.print_json({p.application: p.depends_on for p in lock.packages})
@@ -69,8 +68,7 @@ def why(
 
     Exit codes: 0 shown; 3 something outside failed, or there is no such Application.
     """
-    with open_environment(config, environment) as here:
-        lock = here.lock()
+    lock = read_lock(config, environment)
     try:
         rows = dependency_graph.why(lock, application)
     except KeyError:

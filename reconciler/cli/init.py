@@ -10,13 +10,12 @@ from typing import Annotated
 
 import typer
 
-from reconciler.adapters.gitea import Gitea
-from reconciler.bootstrap.clients import repository
+from reconciler.bootstrap.clients import open_forge, repository
 from reconciler.cli import console, logs
 from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.commands.prepare_environment import PreparationRequest, PreparationStep, prepare_environment
-from reconciler.config.secrets import token_of, webhook_endpoint
+from reconciler.config.secrets import webhook_endpoint
 from reconciler.config.settings import Settings, read_settings
 from reconciler.controller.discovery import gitea_of, target_on_gitea
 from reconciler.domain.onboarding.scaffold import environment_problems
@@ -82,7 +81,7 @@ def init(
 def _steps(settings: Settings, environment: str, clusters: list[str], folder: Path) -> Iterator[PreparationStep]:
     part = gitea_of(settings)
     clone = repository(target_on_gitea(environment, settings), folder)
-    with Gitea(part.url, token_of(part)) as forge:
+    with open_forge(settings) as forge:
         yield from prepare_environment(
             PreparationRequest(forge, clone, environment, part.username, part.topic, webhook_endpoint(settings.http), clusters)
         )

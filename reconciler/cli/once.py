@@ -20,11 +20,11 @@ from reconciler.model.errors import ReconcilerError
 from reconciler.model.layout import WANTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.adapters.git import Repository
     from reconciler.cli.problems import Lines
     from reconciler.controller.discovery import EnvironmentTarget
+    from reconciler.model.git import Snapshot
     from reconciler.services.reconcile.outcome import ReconcileOutcome
 
 NO_MAIN = "the repository has no branch main; push one"
@@ -53,7 +53,7 @@ def once(
             runtime.close()
         if format_ is ProblemFormat.text:
             for key, result in results.items():
-                _show(key, result, by_lines(_written(result, runtime.clone(targets[key]))))
+                _show(key, result, by_lines(_committed(result, runtime.clone(targets[key]).read)))
         elif format_ is ProblemFormat.json:
             console.print_json([_as_json(key, result) for key, result in results.items()])
         else:
@@ -74,16 +74,18 @@ def _code(result: ReconcileOutcome | ReconcilerError) -> int:
     return blockers.exit_code(result.blocker)
 
 
-def _written(result: ReconcileOutcome | ReconcilerError, clone: Repository) -> Callable[[str], bytes | None]:
-    """What people wrote, by file, as the pass left it in the clone."""
+def _committed(
+    result: ReconcileOutcome | ReconcilerError, read: Callable[[str, Sequence[str]], Snapshot]
+) -> Callable[[str], bytes | None]:
+    """The documents of `main`, by file, as the pass left them in the clone that `read` reads."""
 
     @functools.cache
     def files() -> Mapping[str, bytes]:
         if isinstance(result, ReconcilerError) or result.main is None:
             return {}
         try:
-            return clone.read(result.main, WANTED).files
-        except ReconcilerError:  # the problems are told without excerpts, then
+            return read(result.main, WANTED).files
+        except ReconcilerError:  # the problems are printed without excerpts, then
             return {}
 
     return lambda file: files().get(file)

@@ -10,7 +10,8 @@ import typer
 
 from reconciler.bootstrap.clients import repository
 from reconciler.cli import blockers, console
-from reconciler.cli.environment_session import EnvironmentArgument, open_environment
+from reconciler.cli.environment_reader import EnvironmentArgument
+from reconciler.cli.environment_session import open_environment
 from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.domain.admission.rules import admission_summary

@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.adapters.cosign.runner import Cosign
-from reconciler.adapters.registry.client import Registry
+from reconciler.bootstrap.clients import open_publisher
 from reconciler.cli import console, logs
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.commands.publish import Published, SigningKey
@@ -46,43 +45,40 @@ def publish(
     if (key is None) is not unsigned:
         raise typer.BadParameter("give either --key or --unsigned")
     prefix = registry.removeprefix("oci://").rstrip("/")
-    checked = [(folder, *_checked(folder)) for folder in directories]
-    problems = [problem for _, _, found, _ in checked for problem in found]
+    checked = [(folder, *_validated(folder)) for folder in directories]
+    problems = [problem for _, _, of_folder, _ in checked for problem in of_folder]
     if has_errors(problems):
         if format_ is console.Format.json:
             console.print_json({"problems": [p.model_dump() for p in problems]})
         else:
             show_problems(problems, by_lines(on_disk))
         raise typer.Exit(console.REFUSED)
-    client = Registry(plain_http={prefix.partition("/")[0]} if plain_http else (), credentials=credentials)
-    program = Cosign(cosign, credentials=credentials)
-    signer = SigningKey.load(program, key, os.environ.get(PASSWORD, "")) if key else None
     results: list[Published] = []
-    for folder, blueprint, _, chart in checked:
-        if blueprint is None:
-            raise ConfigurationError(f"{folder} has no Blueprint")
-        results.append(
-            publish_folder(
+    host = prefix.partition("/")[0]
+    with open_publisher(host, cosign, plain_http=plain_http, credentials=credentials) as tools:
+        signer = SigningKey.load(tools.cosign, key, os.environ.get(PASSWORD, "")) if key else None
+        for folder, blueprint, _, chart in checked:
+            if blueprint is None:
+                raise ConfigurationError(f"{folder} has no Blueprint")
+            published = publish_folder(
                 folder,
                 name=blueprint.name,
                 version=blueprint.version,
                 chart=chart.data,
                 prefix=prefix,
-                registry=client,
-                cosign=program,
+                registry=tools.registry,
+                cosign=tools.cosign,
                 signer=signer,
             )
-        )
-        if format_ is console.Format.text:
-            one = results[-1]
-            done = [word for word, did in (("pushed", one.pushed), ("signed", one.signed)) if did]
-            console.print_line(f"{blueprint.name} {blueprint.version}  {one.digest}  {', '.join(done) or 'as it was'}")
-    client.close()
+            results.append(published)
+            if format_ is console.Format.text:
+                done = [word for word, did in (("pushed", published.pushed), ("signed", published.signed)) if did]
+                console.print_line(f"{blueprint.name} {blueprint.version}  {published.digest}  {', '.join(done) or 'as it was'}")
     if format_ is console.Format.json:
-        console.print_json([asdict(one) for one in results])
+        console.print_json([asdict(published) for published in results])
 
 
-def _checked(folder: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
+def _validated(folder: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
     if not (folder / BLUEPRINT_FILE).is_file():
         problem = Problem(code="NothingToPublish", message=f"holds no {BLUEPRINT_FILE}", file=str(folder))
         return None, (problem,), Source(str(folder))

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from reconciler.adapters.gitea import Gitea
-from reconciler.bootstrap.clients import repository
+from reconciler.bootstrap.clients import known_environments, repository
 from reconciler.cli import console, logs
 from reconciler.cli.options import ConfigOption, EnvironmentsArgument
-from reconciler.config.secrets import token_of
 from reconciler.config.settings import read_settings
-from reconciler.controller.discovery import discover, select_targets
+from reconciler.controller.discovery import select_targets
 from reconciler.domain.status.environment_status import status_subject
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.layout import MAIN
@@ -59,7 +57,8 @@ def status(
     settings = read_settings(config)
     with tempfile.TemporaryDirectory(prefix="reconciler-status-") as folder:
         found = {
-            key: _read(target, Path(folder), settings) for key, target in select_targets(_targets(settings), environments).items()
+            key: _read(target, Path(folder), settings)
+            for key, target in select_targets(known_environments(settings), environments).items()
         }
     if format_ is console.Format.json:
         console.print_json([_as_json(key, one) for key, one in found.items()])
@@ -67,13 +66,6 @@ def status(
         for key, one in found.items():
             _show(key, one)
     raise typer.Exit(max((_code(one) for one in found.values()), default=console.OK))
-
-
-def _targets(settings: Settings) -> dict[str, EnvironmentTarget]:
-    if settings.gitea is None:
-        return discover(settings, None)
-    with Gitea(settings.gitea.url, token_of(settings.gitea)) as gitea:
-        return discover(settings, gitea)
 
 
 def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> Found | ReconcilerError:

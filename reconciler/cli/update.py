@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reconciler.cli import blockers, console
-from reconciler.cli.environment_session import EnvironmentArgument, open_environment
+from reconciler.cli.environment_reader import EnvironmentArgument
+from reconciler.cli.environment_session import open_environment
 from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, show_problems
 from reconciler.commands import update as updating
