@@ -79,7 +79,7 @@ class Runtime:
             catalog=catalog,
             clusters=self.clusters,
             policies=policies,
-            surroundings=partial(_render_context, settings),
+            render_context=partial(_render_context, settings),
             limits=self.limits,
             retry=settings.intervals.retry,
             confirm=settings.intervals.confirm,

@@ -15,7 +15,7 @@ from reconciler.domain.status.environment_status import resolve_root_blockers
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.model.errors import NotFoundError, ReconcilerError
 from reconciler.model.layout import MAIN, RESOLVED
-from reconciler.services.observation.lock_assessment import assess_lock, sightings_from_status
+from reconciler.services.observation.lock_assessment import assess_lock, observed_in_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -111,9 +111,11 @@ def _verdicts(
 ) -> dict[tuple[str, str], Verdict]:
     for cluster in sorted({c for p in lock.packages for c in p.placements}):
         view.observe_cluster(cluster, wait=wait)
-    seen = sightings_from_status(branches.status())
+    observed = observed_in_status(branches.status())
     return dict(
-        resolve_root_blockers(assess_lock(lock, view, limits, committed=branches.time(RESOLVED), now=time.time(), seen=seen))
+        resolve_root_blockers(
+            assess_lock(lock, view, limits, committed=branches.time(RESOLVED), now=time.time(), observed=observed)
+        )
     )
 
 

@@ -125,7 +125,7 @@ def _moved(
     for name in names:
         if name not in known:
             raise NotFoundError(f"{identity.name} has no Application {name}", did_you_mean(name, known))
-    around = world.surroundings(world.policies())
+    around = world.render_context(world.policies())
     return lock, compute_desired_state(
         branches.input_snapshot(), identity, lock, world.catalog, around, sole_claim(identity).acquire, free=set(names or known)
     )

@@ -1,4 +1,4 @@
-"""One pass over one Environment: first `main`, then its pull requests."""
+"""The work of one pass over one Environment: reconciles `main`, then reviews the open pull requests."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class EnvironmentPass:
-    """The passes over one Environment, one at a time.
+    """Runs the passes over one Environment, one at a time.
 
     Args:
-        reconciler: of its `main`.
-        branches: the same as the reconciler's.
-        pulls: reviews its pull requests; None for a repository that is on no forge.
+        reconciler: reconciles its `main`.
+        branches: its branches; the same object as the reconciler's.
+        reviewer: reviews its pull requests; None for a repository that is not on the forge.
     """
 
     def __init__(
@@ -28,17 +28,21 @@ class EnvironmentPass:
 
     @property
     def clusters(self) -> frozenset[str]:
-        """The clusters that the Environment was placed on when last seen."""
+        """The clusters of the Environment's placements, as of the last fetch."""
         return self._reconciler.clusters
 
     def run(self, *, fetch: bool = True, wait: float = 0.0) -> ReconcileOutcome:
-        """Make one pass: as the reconciler's, and where the branches were fetched, over the pull requests too.
+        """Reconcile `main`; where the branches were fetched, review the pull requests too.
+
+        Args:
+            fetch: fetch the branches; otherwise only what runs is observed.
+            wait: seconds to wait for the first response of a cluster.
 
         Raises:
-            ReconcilerError: the repository could not be read or written; nothing is lost, and the next pass does it all.
+            ReconcilerError: the repository could not be read or written. No work is lost: the next pass does all of it again.
         """
         outcome = self._reconciler.reconcile(fetch=fetch, wait=wait)
         if not fetch or self._reviewer is None or outcome.main is None:
             return outcome
-        moments = (self._reviewer.review_open(self._branches, outcome), outcome.fetch_after)
-        return replace(outcome, fetch_after=min((moment for moment in moments if moment is not None), default=None))
+        delays = (self._reviewer.review_open(self._branches, outcome), outcome.fetch_after)
+        return replace(outcome, fetch_after=min((delay for delay in delays if delay is not None), default=None))

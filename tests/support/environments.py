@@ -77,7 +77,7 @@ class EnvironmentOnDisk:
             catalog=self.shelf,
             clusters=self.fleet,
             policies=self.policies,
-            surroundings=lambda _: self.around,
+            render_context=lambda _: self.around,
             limits=self.judged,
             **{"coalesce": 0.0, **self.limits, **({} if retry is None else {"retry": retry})},
         )

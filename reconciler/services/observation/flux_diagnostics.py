@@ -1,4 +1,7 @@
-"""Why releases do not come, as Flux tells it: asked rarely, only of clusters that answer, and only to explain."""
+"""Explains stuck releases by quoting the conditions of their Flux sources.
+
+Queried rarely, only for clusters that respond, and only to explain: it changes no verdict.
+"""
 
 from __future__ import annotations
 
@@ -15,57 +18,55 @@ if TYPE_CHECKING:
     from reconciler.services.observation.ports import SourceView
 
 GRACE: Final = 20.0
-
-"""Seconds after a commit in which nobody wonders yet."""
+"""Grace period after a commit, in seconds, before Flux is queried."""
 
 INTERVAL: Final = 60.0
+"""Seconds for which a response is cached."""
 
-"""Seconds for which an answer is taken as it is."""
-
-MAX_ASKED: Final = 8
-
-"""Applications on one cluster that are asked about: what keeps more than that from coming is what they share."""
+MAX_QUERIED: Final = 8
+"""Applications per cluster that are queried: when more are stuck, they share a cause."""
 
 _EXPLAINED_REASONS: Final = frozenset({"AwaitingApply", "SourceNotReady", "ArtifactNotReady", "ProgressDeadlineExceeded"})
 
 
 class FluxDiagnostics:
-    """What stands behind the releases of one Environment."""
+    """The Flux diagnostics of one Environment."""
 
     def __init__(self, view: SourceView) -> None:
         self._view = view
-        self._known: dict[tuple[str, str], tuple[float, str]] = {}
+        self._cache: dict[tuple[str, str], tuple[float, str]] = {}
 
     def with_diagnostics(
         self, verdicts: Mapping[tuple[str, str], Verdict], namespace: str, *, age: float
     ) -> dict[tuple[str, str], Verdict]:
-        """The same verdicts; those at which people will wonder quote what Flux says of what stands behind them.
+        """Return the same verdicts; those of stuck releases quote the failing conditions of their Flux sources.
 
         Args:
             verdicts: by Application and cluster.
-            namespace: which Flux reads.
+            namespace: the Namespace of the Flux objects.
             age: seconds since the resolved commit was made.
         """
-        settled = dict(verdicts)
-        wondered_at = sorted((c, a) for (a, c), verdict in verdicts.items() if verdict.reason in _EXPLAINED_REASONS)
-        if age < GRACE or not wondered_at:
-            self._known.clear()
-            return settled
-        asked: dict[str, int] = {}
-        for cluster, application in wondered_at:
-            asked[cluster] = asked.get(cluster, 0) + 1
-            if asked[cluster] <= MAX_ASKED:
-                words = self._words(cluster, namespace, application)
-                settled[application, cluster] = with_flux_message(verdicts[application, cluster], words)
-        return settled
+        explained = dict(verdicts)
+        stuck = sorted((c, a) for (a, c), verdict in verdicts.items() if verdict.reason in _EXPLAINED_REASONS)
+        if age < GRACE or not stuck:
+            self._cache.clear()
+            return explained
+        queried: dict[str, int] = {}
+        for cluster, application in stuck:
+            queried[cluster] = queried.get(cluster, 0) + 1
+            if queried[cluster] <= MAX_QUERIED:
+                conditions = self._failing_conditions(cluster, namespace, application)
+                explained[application, cluster] = with_flux_message(verdicts[application, cluster], conditions)
+        return explained
 
-    def _words(self, cluster: str, namespace: str, application: str) -> str:
+    def _failing_conditions(self, cluster: str, namespace: str, application: str) -> str:
+        """The failing conditions behind one Application; empty when the cluster could not be queried."""
         now = time.monotonic()
-        at, words = self._known.get((cluster, application), (0.0, ""))
-        if (cluster, application) not in self._known or now - at > INTERVAL:
+        queried_at, conditions = self._cache.get((cluster, application), (0.0, ""))
+        if (cluster, application) not in self._cache or now - queried_at > INTERVAL:
             try:
-                words = failing_conditions(self._view.flux_sources(cluster, namespace, application))
-            except ReconcilerError:  # it explains, it is not needed
-                words = ""
-            self._known[cluster, application] = now, words
-        return words
+                conditions = failing_conditions(self._view.flux_sources(cluster, namespace, application))
+            except ReconcilerError:  # an explanation is optional
+                conditions = ""
+            self._cache[cluster, application] = now, conditions
+        return conditions

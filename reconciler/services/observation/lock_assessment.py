@@ -1,4 +1,4 @@
-"""What runs of a lock, judged: every package on every placement."""
+"""Assesses every package of a lock on every placement."""
 
 from __future__ import annotations
 
@@ -11,25 +11,31 @@ if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
     from reconciler.services.observation.ports import AssessmentLimits, ClusterView
 
-# An entry on a cluster: Application, cluster, the lock's digest over what is to run.
+# A lock entry on a cluster: Application, cluster, the digest of the entry.
 ObservedEntry = tuple[str, str, str]
 
-# What was on a cluster at some time, and whether it was ready then.
-Sightings = dict[ObservedEntry, bool]
+# The entries that were observed on a cluster at some time, and whether each was ready then.
+ObservedReadiness = dict[ObservedEntry, bool]
 
 
 def assess_lock(
-    lock: EnvironmentLock, view: ClusterView, limits: AssessmentLimits, *, committed: float, now: float, seen: Sightings
+    lock: EnvironmentLock,
+    view: ClusterView,
+    limits: AssessmentLimits,
+    *,
+    committed: float,
+    now: float,
+    observed: ObservedReadiness,
 ) -> dict[tuple[str, str], Verdict]:
-    """Judge all of a lock.
+    """Assess all packages of a lock.
 
     Args:
-        lock: what is to run.
-        view: what is seen.
-        limits: within which to judge.
-        committed: when the lock was committed, seconds since the epoch.
+        lock: the resolved lock.
+        view: the observed state of the clusters.
+        limits: the limits for assessing observations.
+        committed: when the lock was committed, in seconds since the epoch.
         now: seconds since the epoch.
-        seen: what was on a cluster before. The deadline is for what is to come: what was ready already has met it.
+        observed: the entries observed before. The progress deadline applies to new entries: one that was ready has met it.
 
     Returns:
         A verdict by Application and cluster.
@@ -37,14 +43,14 @@ def assess_lock(
     verdicts: dict[tuple[str, str], Verdict] = {}
     for package in lock.packages:
         for cluster in package.placements:
-            entry = _entry(lock, package, cluster, limits, committed, seen)
-            observation = view.observe(cluster, entry.namespace, entry.application)
-            verdicts[package.application, cluster] = assess(entry, observation, now)
+            release = _expected_release(lock, package, cluster, limits, committed, observed)
+            observation = view.observe(cluster, release.namespace, release.application)
+            verdicts[package.application, cluster] = assess(release, observation, now)
     return verdicts
 
 
-def observed_entries(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> Sightings:
-    """What of a lock the verdicts have seen on its clusters."""
+def observed_entries(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> ObservedReadiness:
+    """The entries of a lock that the verdicts observed on its clusters."""
     return {
         (p.application, cluster, p.entry): verdict.ready == "True"
         for p in lock.packages
@@ -53,8 +59,8 @@ def observed_entries(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verd
     }
 
 
-def sightings_from_status(status: EnvironmentStatus | None) -> Sightings:
-    """What the last status says was seen: it remembers over a restart."""
+def observed_in_status(status: EnvironmentStatus | None) -> ObservedReadiness:
+    """The entries observed in the last status, which carries them over a restart."""
     return {
         (application.name, placement.cluster, placement.evidence.entry): placement.ready == "True"
         for application in (status.applications if status else ())
@@ -63,15 +69,15 @@ def sightings_from_status(status: EnvironmentStatus | None) -> Sightings:
     }
 
 
-def merge_observed(before: Sightings, now: Sightings) -> Sightings:
-    """Both; what was ready once has been."""
-    return before | {one: ready or before.get(one, False) for one, ready in now.items()}
+def merge_observed(before: ObservedReadiness, now: ObservedReadiness) -> ObservedReadiness:
+    """Merge two sets of observed entries; an entry that was ready in either is ready."""
+    return before | {entry: ready or before.get(entry, False) for entry, ready in now.items()}
 
 
-def _entry(
-    lock: EnvironmentLock, package: Package, cluster: str, limits: AssessmentLimits, committed: float, seen: Sightings
+def _expected_release(
+    lock: EnvironmentLock, package: Package, cluster: str, limits: AssessmentLimits, committed: float, observed: ObservedReadiness
 ) -> ExpectedRelease:
-    sighting = (package.application, cluster, package.entry)
+    key = (package.application, cluster, package.entry)
     return ExpectedRelease(
         application=package.application,
         cluster=cluster,
@@ -80,8 +86,8 @@ def _entry(
         digest=package.digest,
         entry=package.entry,
         spec_digest=package.spec_digest,
-        was_there=sighting in seen,
-        committed=0.0 if seen.get(sighting) else committed,
+        was_there=key in observed,
+        committed=0.0 if observed.get(key) else committed,
         stale_after=limits.stale_after,
         progress_deadline=limits.progress_deadline,
     )

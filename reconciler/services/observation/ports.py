@@ -1,4 +1,4 @@
-"""The calls to clusters that observing needs."""
+"""The calls to clusters that observation needs, and the limits for assessing observations."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ if TYPE_CHECKING:
 
 
 class SourceView(Protocol):
-    """What is needed of clusters; `adapters.kubernetes.Clusters` in production."""
+    """The Flux sources of clusters; `adapters.kubernetes.ClusterPool` in production."""
 
     def flux_sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
-        """The Flux objects behind an Application's HelmRelease, by name; None for one that is not there.
+        """The Flux objects behind an Application's HelmRelease, by name; None for an object that does not exist.
 
         Raises a ReconcilerError.
         """
 
 
 class ClusterView(SourceView, Protocol):
-    """What a pass needs of clusters; `adapters.kubernetes.Clusters` in production."""
+    """The observed state of clusters; `adapters.kubernetes.ClusterPool` in production."""
 
     def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
-        """See to it that a cluster is observed; wait some seconds for its first answer."""
+        """Start to observe a cluster unless it is observed already; wait up to some seconds for its first response."""
 
     def observe(self, context: str, namespace: str, name: str) -> Observation:
-        """What is known of one HelmRelease."""
+        """The last observation of one HelmRelease."""
 
     def request_reconcile(self, context: str, namespace: str) -> None:
-        """Ask Flux to look at the repository at once."""
+        """Request that Flux fetch the repository at once."""
 
 
 @dataclass(frozen=True)
 class AssessmentLimits:
-    """Within which observations are judged: seconds after which one is stale, and in which a commit should be ready."""
+    """Limits for assessing observations, in seconds.
+
+    Attributes:
+        stale_after: age after which an observation is stale.
+        progress_deadline: time in which a commit should become ready.
+    """
 
     stale_after: float = 60.0
     progress_deadline: float = 900.0

@@ -1,4 +1,4 @@
-"""Assesses what runs of one Environment's lock, from observed HelmRelease conditions alone."""
+"""Assesses the readiness of one Environment's lock, from observed HelmRelease conditions alone."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from reconciler.services.observation.flux_diagnostics import FluxDiagnostics
 from reconciler.services.observation.lock_assessment import (
-    Sightings,
+    ObservedReadiness,
     assess_lock,
     merge_observed,
     observed_entries,
-    sightings_from_status,
+    observed_in_status,
 )
 
 if TYPE_CHECKING:
@@ -22,41 +22,44 @@ if TYPE_CHECKING:
 
 
 def clusters_of(lock: EnvironmentLock | None) -> frozenset[str]:
-    """The clusters that a lock places Applications on."""
+    """The clusters of a lock's placements."""
     return frozenset(c for p in lock.packages for c in p.placements) if lock else frozenset()
 
 
 class ReadinessObserver:
-    """The readiness of one Environment, from pass to pass.
+    """Observes the readiness of one Environment from pass to pass.
 
     Args:
-        clusters: where it runs.
-        limits: within which observations are assessed.
+        clusters: the clusters.
+        limits: the limits for assessing observations.
     """
 
     def __init__(self, clusters: ClusterView, limits: AssessmentLimits) -> None:
         self._clusters, self._limits = clusters, limits
-        self._seen: Sightings = {}
-        self._behind = FluxDiagnostics(clusters)
+        self._observed: ObservedReadiness = {}
+        self._diagnostics = FluxDiagnostics(clusters)
 
     def start(self, lock: EnvironmentLock | None, *, wait: float) -> None:
-        """See to it that every cluster of a lock is observed, and wait up to some seconds for the first answer of each."""
-        for patience in sorted({0.0, wait}):  # they all begin before any of them is waited for
+        """Start to observe every cluster of a lock, and wait up to some seconds for the first response of each."""
+        for seconds in sorted({0.0, wait}):  # all are started before the first wait
             for cluster in sorted(clusters_of(lock)):
-                self._clusters.observe_cluster(cluster, wait=patience)
+                self._clusters.observe_cluster(cluster, wait=seconds)
 
     def verdicts(self, lock: EnvironmentLock, committed: int, status: EnvironmentStatus | None) -> dict[tuple[str, str], Verdict]:
-        """Assess every package of a lock on every placement, by Application and cluster.
+        """Assess every package of a lock on every placement.
 
         Args:
-            lock: what is to run.
+            lock: the resolved lock.
             committed: when it was committed, in seconds since the epoch.
-            status: the last one published: it remembers over a restart what was ready.
+            status: the last published status: it carries over a restart which releases were ready.
+
+        Returns:
+            A verdict by Application and cluster.
         """
-        # What people took away was not "removed by somebody", should they ever want it again.
-        wanted = {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
-        self._seen = {one: ready for one, ready in self._seen.items() if one in wanted}
-        seen = merge_observed(self._seen, sightings_from_status(status))
-        verdicts = assess_lock(lock, self._clusters, self._limits, committed=committed, now=time.time(), seen=seen)
-        self._seen = merge_observed(seen, observed_entries(lock, verdicts))
-        return self._behind.with_diagnostics(verdicts, lock.flux_namespace, age=time.time() - committed)
+        # An entry that the documents dropped must not be reported as removed from the cluster when they add it again.
+        locked = {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
+        self._observed = {entry: ready for entry, ready in self._observed.items() if entry in locked}
+        observed = merge_observed(self._observed, observed_in_status(status))
+        verdicts = assess_lock(lock, self._clusters, self._limits, committed=committed, now=time.time(), observed=observed)
+        self._observed = merge_observed(observed, observed_entries(lock, verdicts))
+        return self._diagnostics.with_diagnostics(verdicts, lock.flux_namespace, age=time.time() - committed)

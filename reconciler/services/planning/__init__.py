@@ -1,10 +1,14 @@
-"""Computes the desired state of any commit, and writes nothing.
+"""Plans what a commit of `main` would change, and holds what all decisions share.
 
 | module | what it does |
 |---|---|
-| `context` | what all reconciliations of an Environment share |
-| `namespace_claims` | which Environment may install into a Namespace of a cluster |
-| `planner` | the desired state of a commit if it were the head of `main` |
+| `planner` | plans a commit as a pass would decide it; finds the packages that plans reviewed |
+| `namespace_claims` | claims on Namespaces: no two Environments install into the same one |
+| `context` | the dependencies and intervals that all passes share |
 
-May not: write to a repository, a forge or a cluster.
+Rules kept:
+- A plan and a pass decide by the same functions, with the same preferences: the planned versions are those that are applied.
+- Claims follow from the `resolved` branches; a restart loses none.
+
+May not: write to a repository, the forge or a cluster: `reconcile` and `review` do.
 """

@@ -1,4 +1,4 @@
-"""What all passes over an Environment share."""
+"""The dependencies and intervals that all passes of a process share."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReconcileContext:
-    """What all passes share.
+    """The dependencies and intervals that all passes share. Built once by `bootstrap.runtime`.
 
     Attributes:
-        catalog: what can be installed.
-        clusters: what runs.
-        policies: reads the trust policies as they stand now; raises a ReconcilerError.
-        surroundings: what rendering needs to know, under some policies.
-        limits: within which observations are judged.
-        retry: seconds after which a refused commit's Blueprints are looked for again.
-        confirm: seconds after which a status that did not change is confirmed.
-        coalesce: seconds between two status commits that only changes on a cluster ask for.
-        patience: seconds for which Flux may look again at what was ready before that is news.
+        catalog: the Blueprints that can be installed.
+        clusters: the observed state of the clusters.
+        policies: returns the current trust policies; raises a ReconcilerError.
+        render_context: returns what rendering depends on beside the documents, under given trust policies.
+        limits: the limits for assessing observations.
+        retry: seconds after which the Blueprints of a refused commit are resolved again.
+        confirm: seconds between confirmations of a status that does not change.
+        coalesce: seconds between two status commits that only changes on a cluster cause.
+        patience: seconds for which Flux may re-check a healthy release before that is reported.
     """
 
     catalog: Catalog
     clusters: ClusterView
     policies: Callable[[], TrustPolicies]
-    surroundings: Callable[[TrustPolicies], RenderContext]
+    render_context: Callable[[TrustPolicies], RenderContext]
     limits: AssessmentLimits = field(default_factory=AssessmentLimits)
     retry: float = 60.0
     confirm: float = 300.0

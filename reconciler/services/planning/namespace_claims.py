@@ -1,8 +1,8 @@
-"""Which Environment holds which Namespaces of which cluster: no two of them may install into one.
+"""Claims on Namespaces: no two Environments may install into the same Namespace of a cluster.
 
-What stands on a `resolved` branch is held, for all that are known to this process; what an accepted commit is about to put there
-is held from that moment. Nothing is kept anywhere else, so that a restart changes nothing: an Environment that wants more than
-it has waits until every other one that could have it was read.
+The Namespaces of a lock on a `resolved` branch are claimed, for all Environments that this process has read. Those of an accepted
+commit are claimed from that moment. Claims are stored nowhere else, so that a restart changes nothing: an Environment that
+requests new Namespaces waits until every other Environment that could hold them was read.
 """
 
 from __future__ import annotations
@@ -20,111 +20,117 @@ if TYPE_CHECKING:
 
 
 def cluster_namespaces(lock: EnvironmentLock | None) -> frozenset[ClusterNamespace]:
-    """The Namespaces that a lock needs for itself alone."""
+    """The Namespaces that a lock needs exclusively."""
     packages = lock.packages if lock is not None else []
     flux = lock.flux_namespace if lock is not None else ""
-    return frozenset(place for p in packages for c in p.placements for place in ((c, p.application), (c, flux)))
+    return frozenset(namespace for p in packages for c in p.placements for namespace in ((c, p.application), (c, flux)))
 
 
 class NamespaceRegistry:
-    """The claims of all Environments of a process, for all its threads.
+    """The claims of all Environments of a process. Safe for use by several threads.
 
-    Each is known by the repository it comes from. Only those of one name can ever meet, since a cluster carries the name of its
-    Environment (`domain.validation.environment`).
+    Each Environment is identified by its repository. Only Environments of the same name can conflict, since a cluster's name
+    starts with that of its Environment (`domain.validation.environment`).
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._names: dict[str, str] = {}
-        self._held: dict[str, frozenset[ClusterNamespace]] = {}  # of those that were read
-        self._asked: dict[str, frozenset[ClusterNamespace]] = {}
+        self._held: dict[str, frozenset[ClusterNamespace]] = {}  # by repository, of those that were read
+        self._requested: dict[str, frozenset[ClusterNamespace]] = {}
 
     def set_known_environments(self, identities: Mapping[str, EnvironmentIdentity]) -> None:
-        """Say which Environments there are, by repository. What those hold that are gone is free.
+        """Set the Environments that exist, by repository. Releases the claims of all others.
 
-        One that cannot be who its repository's owner makes it holds nothing: it must not keep anything from whom it plays.
+        A repository whose Environment name does not start with its owner's name gets no claims, so that it cannot block the
+        Environment it impersonates.
         """
         with self._lock:
-            self._names = {repository: one.name for repository, one in identities.items() if _may_be(one)}
-            self._held = {one: held for one, held in self._held.items() if one in self._names}
-            self._asked = {one: asked for one, asked in self._asked.items() if one in self._names}
+            self._names = {
+                repository: identity.name for repository, identity in identities.items() if _belongs_to_owner(identity)
+            }
+            self._held = {key: namespaces for key, namespaces in self._held.items() if key in self._names}
+            self._requested = {key: namespaces for key, namespaces in self._requested.items() if key in self._names}
 
     def of(self, repository: str) -> NamespaceClaim:
-        """The part of one Environment."""
+        """The claim of one Environment."""
         return NamespaceClaim(self, repository)
 
     def record(self, repository: str, held: Iterable[ClusterNamespace]) -> None:
-        """Say what stands on an Environment's `resolved`."""
+        """Record the Namespaces of the lock on an Environment's `resolved`."""
         with self._lock:
             if repository in self._names:
                 self._held[repository] = frozenset(held)
 
-    def acquire(self, repository: str, wanted: frozenset[ClusterNamespace]) -> Mapping[ClusterNamespace, str]:
-        """Ask for all that an Environment is to have; it gets all or nothing.
+    def acquire(self, repository: str, requested: frozenset[ClusterNamespace]) -> Mapping[ClusterNamespace, str]:
+        """Claim Namespaces for an Environment: all of them or none.
 
         Returns:
-            What another one holds, and which.
+            The Namespaces that another Environment holds, each with that one's repository.
 
         Raises:
-            UnavailableError: one that could hold some of it was not read yet.
+            UnavailableError: an Environment that could hold some of them was not read yet.
         """
         with self._lock:
-            taken = self._conflicts_with(repository, wanted)
+            conflicts = self._conflicts_with(repository, requested)
             if repository in self._names:
-                self._asked[repository] = frozenset() if taken else wanted
-            return taken
+                self._requested[repository] = frozenset() if conflicts else requested
+            return conflicts
 
-    def conflicts_with(self, repository: str, wanted: frozenset[ClusterNamespace]) -> Mapping[ClusterNamespace, str]:
-        """What `acquire` would find in the way; nothing is asked for."""
+    def conflicts_with(self, repository: str, requested: frozenset[ClusterNamespace]) -> Mapping[ClusterNamespace, str]:
+        """The conflicts that `acquire` would return. Claims nothing."""
         with self._lock:
-            return self._conflicts_with(repository, wanted)
+            return self._conflicts_with(repository, requested)
 
-    def _conflicts_with(self, repository: str, wanted: frozenset[ClusterNamespace]) -> Mapping[ClusterNamespace, str]:
-        if repository not in self._names:  # it went while it was worked on, or is about to be refused for who it is
+    def _conflicts_with(self, repository: str, requested: frozenset[ClusterNamespace]) -> Mapping[ClusterNamespace, str]:
+        if repository not in self._names:  # it was removed during the pass, or is about to be refused for its name
             return {}
-        mine = self._held.get(repository, frozenset())
-        rivals = [o for o, name in sorted(self._names.items()) if name == self._names[repository] and o != repository]
-        if wanted - mine and (unread := [o for o in rivals if o not in self._held]):
-            hint = "it is tried again; see why that one fails, or take it out of the configuration"
+        own = self._held.get(repository, frozenset())
+        rivals = [other for other, name in sorted(self._names.items()) if name == self._names[repository] and other != repository]
+        if requested - own and (unread := [other for other in rivals if other not in self._held]):
+            hint = f"it is retried; see why reading {unread[0]} fails, or remove it from the configuration"
             raise UnavailableError(
-                f"{unread[0]} is the same Environment and was not read yet: it may hold what is asked for", hint
+                f"{unread[0]} is the same Environment and was not read yet: it may hold the requested Namespaces", hint
             )
-        return {place: o for o in rivals for place in self._kept(o, repository) & wanted}
+        return {namespace: other for other in rivals for namespace in self._withheld(other, repository) & requested}
 
-    def _kept(self, other: str, repository: str) -> frozenset[ClusterNamespace]:
-        """What one Environment keeps from another; of what both have since long, the first by name of its repository keeps it."""
-        mine, theirs = self._held.get(repository, frozenset()), self._held.get(other, frozenset())
-        kept = (theirs | self._asked.get(other, frozenset())) - mine
-        return kept | (theirs & mine) if other < repository else kept
+    def _withheld(self, other: str, repository: str) -> frozenset[ClusterNamespace]:
+        """The Namespaces that one Environment withholds from another.
+
+        Of those that both hold already, the Environment whose repository sorts first keeps them.
+        """
+        own, theirs = self._held.get(repository, frozenset()), self._held.get(other, frozenset())
+        withheld = (theirs | self._requested.get(other, frozenset())) - own
+        return withheld | (theirs & own) if other < repository else withheld
 
 
 class NamespaceClaim:
-    """One Environment's part of the claims."""
+    """The claim of one Environment."""
 
-    def __init__(self, claims: NamespaceRegistry, repository: str) -> None:
-        self._claims = claims
+    def __init__(self, registry: NamespaceRegistry, repository: str) -> None:
+        self._registry = registry
         self._repository = repository
 
     def record(self, lock: EnvironmentLock | None) -> None:
-        """Say what stands on its `resolved`."""
-        self._claims.record(self._repository, cluster_namespaces(lock))
+        """Record the Namespaces of the lock on its `resolved`."""
+        self._registry.record(self._repository, cluster_namespaces(lock))
 
     def acquire(self, lock: EnvironmentLock) -> Mapping[ClusterNamespace, str]:
-        """Ask for what a lock needs: `NamespaceRegistry.acquire`."""
-        return self._claims.acquire(self._repository, cluster_namespaces(lock))
+        """Claim the Namespaces that a lock needs: `NamespaceRegistry.acquire`."""
+        return self._registry.acquire(self._repository, cluster_namespaces(lock))
 
     def conflicts_with(self, lock: EnvironmentLock) -> Mapping[ClusterNamespace, str]:
-        """What would be in the way of that: `NamespaceRegistry.conflicts_with`."""
-        return self._claims.conflicts_with(self._repository, cluster_namespaces(lock))
+        """The conflicts of that claim: `NamespaceRegistry.conflicts_with`."""
+        return self._registry.conflicts_with(self._repository, cluster_namespaces(lock))
 
 
 def sole_claim(identity: EnvironmentIdentity) -> NamespaceClaim:
-    """The claim of the only Environment that there is."""
-    claims = NamespaceRegistry()
-    claims.set_known_environments({identity.name: identity})
-    return claims.of(identity.name)
+    """The claim of an Environment that is the only one."""
+    registry = NamespaceRegistry()
+    registry.set_known_environments({identity.name: identity})
+    return registry.of(identity.name)
 
 
-def _may_be(identity: EnvironmentIdentity) -> bool:
-    """Whether an Environment of that name can be its owner's: it is called organization-envType."""
+def _belongs_to_owner(identity: EnvironmentIdentity) -> bool:
+    """Whether an Environment of this name may belong to the repository's owner: its name is organization-envType."""
     return identity.organization is None or identity.name.startswith(f"{identity.organization}-")

@@ -1,4 +1,4 @@
-"""What a commit would come to, if it were the head of `main`: the decisions of a pass, and nothing written."""
+"""Plans a commit: decides what it would resolve to at the head of `main`, as a pass does, and writes nothing."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What merging a commit would give.
+    """What merging a commit would change.
 
     Attributes:
-        snapshot: the merged files that people wrote.
-        prior: what is resolved.
-        desired: what would be; None with a blocker.
+        snapshot: the merged documents.
+        prior: the resolved lock.
+        desired: the desired state after the merge; None with a blocker.
         tree: the tree id that `resolved` would have.
-        steps: what changes.
+        steps: the changes, one for each Application.
         warnings: problems that do not refuse it.
-        blocker: why there is none.
+        blocker: why there is no desired state.
     """
 
     snapshot: Snapshot
@@ -62,7 +62,7 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """How many Applications there would be; 0 with a blocker."""
+        """The number of Applications after the merge; 0 with a blocker."""
         return len(self.desired.lock.packages) if self.desired else 0
 
 
@@ -70,121 +70,128 @@ def plan_change(
     snapshot: Snapshot,
     identity: EnvironmentIdentity,
     prior: EnvironmentLock | None,
-    world: ReconcileContext,
+    context: ReconcileContext,
     claim: NamespaceClaim,
     *,
     reviewed: Iterable[ReviewedPackage] = (),
 ) -> Plan:
-    """Plan what people wrote. Never raises a ReconcilerError: an outside failure comes back as Unavailable.
+    """Plan merged documents. Never raises a ReconcilerError: an outside failure is returned as Unavailable.
 
     Args:
-        snapshot: the files, as merged.
-        identity: who the Environment must say it is.
-        prior: what is resolved.
-        world: what passes know.
-        claim: the Environment's hold on Namespaces; it is asked, and nothing is taken.
-        reviewed: what plans of the same bring, as `reviewed_packages` finds them: what is planned is what will be applied.
+        snapshot: the merged documents.
+        identity: the name that the Environment must have.
+        prior: the resolved lock.
+        context: the dependencies that all passes share.
+        claim: the Environment's claim on Namespaces; it is queried, and nothing is acquired.
+        reviewed: the packages that earlier plans of the same documents reviewed, as `reviewed_packages` returns them, so that the
+            planned versions are those that will be applied.
     """
     try:
-        around = world.surroundings(world.policies())
+        render_context = context.render_context(context.policies())
     except ReconcilerError as fault:
         return Plan(snapshot, prior, blocker=unavailable("Valid", fault))
-    found = compute_desired_state(
-        snapshot, identity, prior, world.catalog, around, claim.conflicts_with, kept=version_preferences(prior, reviewed)
+    desired = compute_desired_state(
+        snapshot,
+        identity,
+        prior,
+        context.catalog,
+        render_context,
+        claim.conflicts_with,
+        kept=version_preferences(prior, reviewed),
     )
-    if not isinstance(found, DesiredState):
-        return Plan(snapshot, prior, blocker=found)
-    return Plan(snapshot, prior, found, tree_id(found.files), diff_locks(prior, found.lock), found.warnings)
+    if not isinstance(desired, DesiredState):
+        return Plan(snapshot, prior, blocker=desired)
+    return Plan(snapshot, prior, desired, tree_id(desired.files), diff_locks(prior, desired.lock), desired.warnings)
 
 
-def plan_fingerprint(found: Plan, main: Snapshot, lock: EnvironmentLock | None) -> PlanFingerprint | None:
-    """What approvals of a plan are bound to; None when it has no tree.
+def plan_fingerprint(plan: Plan, main: Snapshot, lock: EnvironmentLock | None) -> PlanFingerprint | None:
+    """The fingerprint that approvals of a plan are bound to; None when the plan has no tree.
 
     Args:
-        found: the plan.
-        main: what people wrote on `main`.
-        lock: what that comes to, be it held or not: it is not of the pull request. None when it comes to nothing.
+        plan: the plan.
+        main: the documents on `main`.
+        lock: what those resolve to, also while held: its packages are not the pull request's. None when they resolve to nothing.
     """
-    if found.tree is None or found.desired is None:
+    if plan.tree is None or plan.desired is None:
         return None
-    lines = (f"{one.application} {one.digest}\n" for one in new_packages(lock or found.prior, found.desired.lock))
+    lines = (f"{package.application} {package.digest}\n" for package in new_packages(lock or plan.prior, plan.desired.lock))
     packages = hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:32]
-    return PlanFingerprint(found.tree, change_digest(main, found.snapshot), packages)
+    return PlanFingerprint(plan.tree, change_digest(main, plan.snapshot), packages)
 
 
-def to_plan_commit(found: Plan, branches: EnvironmentBranches, main: EnvironmentLock | None) -> PlanCommit | None:
-    """A plan as its branch is to hold it; None when it has no tree.
+def to_plan_commit(plan: Plan, branches: EnvironmentBranches, main: EnvironmentLock | None) -> PlanCommit | None:
+    """A plan in the form that its branch stores; None when the plan has no tree.
 
     Args:
-        found: the plan.
-        branches: the Environment's, upon which it was made.
-        main: what `main` comes to without it, be it held or not; None when it comes to nothing.
+        plan: the plan.
+        branches: the Environment's branches, on which the plan was made.
+        main: what `main` resolves to without the plan, also while held; None when it resolves to nothing.
     """
-    if found.tree is None or found.desired is None:
+    if plan.tree is None or plan.desired is None:
         return None
-    lock, changes = found.desired.lock, changed_documents(branches.input_snapshot(), found.snapshot)
-    new = reviewed_by_plan(found.prior, main, lock)
-    return PlanCommit(found.tree, lock, input_digest(found.snapshot), changes, new, branches.head(RESOLVED))
+    lock, changes = plan.desired.lock, changed_documents(branches.input_snapshot(), plan.snapshot)
+    reviewed = reviewed_by_plan(plan.prior, main, lock)
+    return PlanCommit(plan.tree, lock, input_digest(plan.snapshot), changes, reviewed, branches.head(RESOLVED))
 
 
 def contains_changes(snapshot: Snapshot, changes: Mapping[str, str]) -> bool:
-    """Whether what people wrote has some changes (as `changed_documents` tells them), by whatever route they came."""
-    return all(document_digest(name, snapshot) == new for name, new in changes.items())
+    """Whether documents contain some changes (as `changed_documents` returns them), by whatever route they came."""
+    return all(document_digest(name, snapshot) == content for name, content in changes.items())
 
 
 def reviewed_packages(
     branches: EnvironmentBranches, snapshot: Snapshot, others: Callable[[], AbstractSet[int]]
 ) -> tuple[ReviewedPackage, ...]:
-    """What people reviewed of what they wrote, in plans: its versions stay what they were.
+    """The packages that plans of these documents reviewed: their versions are kept.
 
     Args:
-        branches: the Environment's.
-        snapshot: what people wrote on `main`, or would have there.
-        others: asks for the pull requests that are no part of that, since they are open, whatever they hold.
+        branches: the Environment's branches.
+        snapshot: the documents on `main`, or those that a merge would put there.
+        others: returns the numbers of open pull requests, whose plans do not count, whatever they contain.
     """
-    written, every = input_digest(snapshot), _plans(branches, snapshot)
-    plans = {number: found for number, found in every.items() if contains_changes(snapshot, found.changes)}
-    apart = others() if plans else frozenset[int]()
-    # What holds more comes after what it holds too, as where one pull request is made upon another.
-    order = sorted(plans.keys() - apart, key=lambda number: (len(plans[number].changes), number))
-    counted = [plans[number] for number in order]
-    return (*chain.from_iterable(one.reviewed for one in counted), *_whole(branches, written, counted))
+    digest, plans = input_digest(snapshot), _plans(branches, snapshot)
+    contained = {number: plan for number, plan in plans.items() if contains_changes(snapshot, plan.changes)}
+    still_open = others() if contained else frozenset[int]()
+    # A plan with more changes comes after those it contains, as where one pull request is based on another.
+    order = sorted(contained.keys() - still_open, key=lambda number: (len(contained[number].changes), number))
+    counted = [contained[number] for number in order]
+    return (*chain.from_iterable(plan.reviewed for plan in counted), *_whole(branches, digest, counted))
 
 
 def exact_plan(branches: EnvironmentBranches, main: Snapshot) -> tuple[ReviewedPackage, ...]:
-    """All of a plan that was made of just what people wrote on `main`, upon what is resolved: of an open pull request too.
+    """All packages of the plan of exactly these documents on the current head of `resolved`, also of an open pull request.
 
-    The forge may learn a moment after the push that it was merged.
+    The forge may report a moment after the push that the pull request was merged.
     """
     return _whole(branches, input_digest(main), list(_plans(branches, main).values()))
 
 
 def _plans(branches: EnvironmentBranches, snapshot: Snapshot) -> Mapping[int, PlanCommit]:
-    """The plans that may count for what people wrote, by number: none when it is resolved, since nothing is to come then."""
+    """The plans that may count for some documents, by number: none when the documents are resolved already."""
     if input_digest(snapshot) == branches.digest_of_resolved():
         return {}
-    return {number: found for number in sorted(branches.plans) if (found := branches.plan(number))}
+    return {number: plan for number in sorted(branches.plans) if (plan := branches.plan(number))}
 
 
-def _whole(branches: EnvironmentBranches, written: str, plans: Sequence[PlanCommit]) -> tuple[ReviewedPackage, ...]:
-    """All of the last of some plans that was made of just this, upon what is resolved."""
-    found = [one for one in plans if (one.input, one.base) == (written, branches.head(RESOLVED))]
-    return whole_lock(branches.lock(), found[-1].lock) if found else ()
+def _whole(branches: EnvironmentBranches, digest: str, plans: Sequence[PlanCommit]) -> tuple[ReviewedPackage, ...]:
+    """All packages of the last plan that was made of exactly these documents on the current head of `resolved`."""
+    exact = [plan for plan in plans if (plan.input, plan.base) == (digest, branches.head(RESOLVED))]
+    return whole_lock(branches.lock(), exact[-1].lock) if exact else ()
 
 
-def is_revert(found: Plan, branches: EnvironmentBranches) -> bool:
-    """Whether a pull request takes `main` back to what is admitted, or to what installs nothing."""
-    if found.desired is None:
+def is_revert(plan: Plan, branches: EnvironmentBranches) -> bool:
+    """Whether a pull request takes `main` back to the admitted documents, or to documents that install nothing."""
+    if plan.desired is None:
         return False
-    same = input_digest(found.snapshot) == branches.digest_of_resolved() or found.tree == branches.tree(RESOLVED)
-    return same or (branches.head(RESOLVED) is None and not found.desired.lock.packages)
+    same = input_digest(plan.snapshot) == branches.digest_of_resolved() or plan.tree == branches.tree(RESOLVED)
+    return same or (branches.head(RESOLVED) is None and not plan.desired.lock.packages)
 
 
 def merge_ref(repository: GitRepository, ref: str) -> Snapshot:
-    """What people wrote, with a branch or a pull request merged into `main`.
+    """The documents with a branch or a pull request merged into `main`.
 
     Args:
-        repository: with its history; it is asked and fetched here.
+        repository: a clone with history; its heads are read and fetched here.
         ref: a branch, `pull/<n>`, or `main` itself.
 
     Raises:
@@ -201,16 +208,16 @@ def merge_ref(repository: GitRepository, ref: str) -> Snapshot:
 
 
 def snapshot_of_folder(folder: Path) -> Snapshot:
-    """What people wrote, as it is in a folder now, committed or not."""
+    """The documents in a folder as they are now, committed or not."""
     files: dict[str, bytes] = {}
     problems = []
     for path in (folder / ENVIRONMENT_FILE, *sorted((folder / APPLICATIONS_FOLDER).glob("*.yaml"))):
         name = path.relative_to(folder).as_posix()
         try:
             with path.open("rb") as stream:
-                files[name] = stream.read(MAX_BYTES + 1)  # one more, so that it is refused for its size
+                files[name] = stream.read(MAX_BYTES + 1)  # one more byte, so that validation refuses the size
         except FileNotFoundError:
-            continue  # an environment.yaml that is not there is told with all else that is wrong
+            continue  # validation reports a missing environment.yaml
         except OSError as error:
             problems.append(Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=name))
     return Snapshot("", files, tuple(problems))

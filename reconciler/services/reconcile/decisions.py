@@ -1,4 +1,4 @@
-"""What the head of `main` comes to, decided once, and again only when something changes that it rests on."""
+"""Decides what the head of `main` resolves to, once, and again only when an input of the decision changes."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the head of `main` comes to, as decided at one time.
+    """What the head of `main` resolves to, as decided at one moment.
 
     Attributes:
         key: `main`'s head and the policies' digest.
-        standing: whether what was locked was still trusted.
-        at: when, by the monotonic clock.
-        input_: a digest of the documents.
-        base: the head of `resolved` that it was decided upon.
-        blocker: why there is nothing to commit, or why it could not be committed.
-        lock: what it comes to; None when nothing could be decided.
+        standing: the trust of the locked artifacts at that moment.
+        at: when it was decided, by the monotonic clock in seconds.
+        input_: the digest of the documents.
+        base: the head of `resolved` that it was decided on.
+        blocker: why there is no lock, or why the server rejected its commit.
+        lock: the resolved lock; None with a blocker.
         tree: the tree id that `resolved` should have; None without a lock.
         files: that tree's files until they are applied; None afterwards, and without a lock.
         warnings: problems that do not refuse it.
@@ -60,79 +60,88 @@ class Decision:
 
 
 class DecisionCache:
-    """The decisions on one Environment.
+    """The decisions on one Environment. Caches the last one.
 
     Args:
-        identity: who it must say it is.
-        branches: its branches as last seen.
-        world: what passes share.
-        claim: its hold on Namespaces.
-        proposed: asks for the pull requests that are open.
+        identity: the name that the Environment must have.
+        branches: its branches as last fetched.
+        context: the dependencies that all passes share.
+        claim: its claim on Namespaces.
+        open_pull_requests: returns the numbers of the open pull requests.
 
     Attributes:
-        last: the newest lock that this process knows of; None when there was none.
+        last: the newest lock that this process has read or made; None when there was none.
     """
 
     def __init__(
         self,
         identity: EnvironmentIdentity,
         branches: EnvironmentBranches,
-        world: ReconcileContext,
+        context: ReconcileContext,
         claim: NamespaceClaim,
-        proposed: Callable[[], AbstractSet[int]],
+        open_pull_requests: Callable[[], AbstractSet[int]],
     ) -> None:
-        self._identity, self._branches, self._world, self._claim = identity, branches, world, claim
-        self._proposed = proposed
-        self._watch = LockReverifier(world.catalog)
-        self._known: Decision | None = None
-        self._accepted: tuple[str, str | None] | None = None
+        self._identity, self._branches, self._context, self._claim = identity, branches, context, claim
+        self._open_pull_requests = open_pull_requests
+        self._reverifier = LockReverifier(context.catalog)
+        self._last_decision: Decision | None = None
+        self._applied_heads: tuple[str, str | None] | None = None
         self.last: EnvironmentLock | None = None
 
     @property
     def standing(self) -> LockTrust:
-        """Whether what was locked at the last look is still trusted."""
-        return self._watch.standing
+        """The trust of the locked artifacts, as last verified."""
+        return self._reverifier.standing
 
     def decide(self, main: str, *, fetch: bool) -> Decision:
-        """What this commit comes to: remembered, unless what it rests on changed or it is time to try again."""
-        # Should nobody be able to read what is on `resolved`, nothing moves that this process knows the version of.
-        prior = self._branches.lock() or self.last
+        """Decide what a commit resolves to.
+
+        Returns the cached decision unless one of its inputs changed or a retry is due.
+        """
+        # Where the lock on `resolved` cannot be read, the versions of the last lock in memory are kept.
+        locked = self._branches.lock() or self.last
         try:
-            policies = self._world.policies()
+            policies = self._context.policies()
         except ReconcilerError as fault:
-            self._watch.mark_unverifiable(fault)
-            return Decision((main, ""), self._watch.standing, time.monotonic(), blocker=unavailable("Valid", fault))
-        if prior is not None and (fetch or self._watch.policies_changed(policies.digest)):
-            self._watch.reverify(prior, policies.digest)
-        key, standing = (main, policies.digest), self._watch.standing
-        known = self._known
-        if known is None or known.key != key or standing.needs_new_decision(known.standing) or self._due(known, fetch=fetch):
-            self.last = prior
-            written = self._branches.input_snapshot()
+            self._reverifier.mark_unverifiable(fault)
+            return Decision((main, ""), self._reverifier.standing, time.monotonic(), blocker=unavailable("Valid", fault))
+        if locked is not None and (fetch or self._reverifier.policies_changed(policies.digest)):
+            self._reverifier.reverify(locked, policies.digest)
+        key, standing = (main, policies.digest), self._reverifier.standing
+        decision = self._last_decision
+        if (
+            decision is None
+            or decision.key != key
+            or standing.needs_new_decision(decision.standing)
+            or self._due(decision, fetch=fetch)
+        ):
+            self.last = locked
+            snapshot = self._branches.input_snapshot()
             result = compute_desired_state(
-                written,
+                snapshot,
                 self._identity,
-                prior,
-                self._world.catalog,
-                self._world.surroundings(policies),
+                locked,
+                self._context.catalog,
+                self._context.render_context(policies),
                 self._claim.acquire,
-                kept=self._preferences(written, prior),
+                kept=self._preferences(snapshot, locked),
             )
-            known = self._known = self._remembered(key, standing, result, input_digest(written))
+            decision = self._last_decision = self._new_decision(key, standing, result, input_digest(snapshot))
         elif standing.fault is None:
-            known = self._known = replace(known, standing=standing)
-        return known
+            decision = self._last_decision = replace(decision, standing=standing)
+        return decision
 
-    def _preferences(self, written: Snapshot, prior: EnvironmentLock | None) -> Mapping[str, Package] | None:
-        """The packages that are to stay: those that people reviewed, and those of what is held already."""
-        known = self._known
-        held = known.lock if known is not None and self._holds(known, input_digest(written)) else None
-        found = (*exact_plan(self._branches, written), *reviewed_packages(self._branches, written, self._proposed))
-        return version_preferences(prior, found, held)
+    def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
+        """The packages to keep: those that were reviewed in plans, and those of a decision that is held already."""
+        decision = self._last_decision
+        held = decision.lock if decision is not None and self._is_pending(decision, input_digest(snapshot)) else None
+        reviewed = (*exact_plan(self._branches, snapshot), *reviewed_packages(self._branches, snapshot, self._open_pull_requests))
+        return version_preferences(locked, reviewed, held)
 
-    def _remembered(
+    def _new_decision(
         self, key: tuple[str, str], standing: LockTrust, result: DesiredState | Refused | Unavailable, input_: str
     ) -> Decision:
+        """Make the decision of a result. An unavailability keeps the wording of its first failure."""
         decision = Decision(key, standing, time.monotonic(), input_, self._branches.head(RESOLVED))
         match result:
             case DesiredState():
@@ -142,53 +151,54 @@ class DecisionCache:
             case Refused():
                 return replace(decision, blocker=result)
             case Unavailable():
-                before = self._known.blocker if self._known is not None and self._known.key == key else None
-                first = before if isinstance(before, Unavailable) else None
+                last = self._last_decision
+                previous = last.blocker if last is not None and last.key == key else None
+                first = previous if isinstance(previous, Unavailable) else None
                 return replace(decision, blocker=keep_first_wording(first, result))
             case _:
                 assert_never(result)
 
     def _due(self, decision: Decision, *, fetch: bool) -> bool:
-        """Whether to decide again: `resolved` is not what it should be, or the blocker may have gone by itself.
+        """Whether to decide again: `resolved` has another tree than decided, or the blocker may have gone by itself.
 
-        What is outside is asked again by looks alone: they keep their distance when it fails, changes on a cluster do not. What
-        is held for days is asked again all the time: it must be trusted when it is committed, not when it was pushed.
+        Unavailability is retried by fetches alone: they back off while it lasts, changes on a cluster do not. A commit that is
+        held for days is decided again at every retry interval: it must be trusted when it is committed, not when it was pushed.
         """
-        blocker, old = decision.blocker, time.monotonic() - decision.at > self._world.retry
+        blocker, is_old = decision.blocker, time.monotonic() - decision.at > self._context.retry
         match blocker:
             case None:
-                moved = decision.base != self._branches.head(RESOLVED)
-                return old or moved if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
+                base_moved = decision.base != self._branches.head(RESOLVED)
+                return is_old or base_moved if decision.files is not None else self._branches.tree(RESOLVED) != decision.tree
             case Unavailable():
                 return fetch
             case Refused():
-                return not is_final(blocker) and old
+                return not is_final(blocker) and is_old
             case _:
                 assert_never(blocker)
 
-    def _holds(self, decision: Decision, input_: str) -> bool:
-        """Whether it is of what people wrote, on what is resolved now, and was not committed yet."""
+    def _is_pending(self, decision: Decision, input_: str) -> bool:
+        """Whether a decision is of these documents, based on the current head of `resolved`, and not committed yet."""
         return decision.input_ == input_ and decision.files is not None and decision.base == self._branches.head(RESOLVED)
 
     def applied(self, decision: Decision) -> None:
-        """Remember that what is on `resolved` now is what a decision came to; its files are not needed any more."""
-        self._accepted = (decision.key[0], self._branches.head(RESOLVED))
+        """Record that `resolved` now holds the tree of a decision, and drop its files."""
+        self._applied_heads = (decision.key[0], self._branches.head(RESOLVED))
         self._drop_files(decision, None)
 
     def rejected(self, decision: Decision, error: RejectedError) -> Unavailable:
-        """Remember that the server did not take a decision's commit: it is decided on anew at the next fetch."""
+        """Record that the server rejected a decision's commit. The next fetch decides again."""
         blocker = unavailable("Committed", error)
         self._drop_files(decision, blocker)
         return blocker
 
     def _drop_files(self, decision: Decision, blocker: Unavailable | None) -> None:
-        if self._known is decision:
-            self._known = replace(decision, files=None, blocker=blocker)
+        if self._last_decision is decision:
+            self._last_decision = replace(decision, files=None, blocker=blocker)
 
     def is_resolved(self, main: str) -> bool:
-        """Whether what is on `resolved` is what this very commit came to, be it from one before that came to the same."""
-        head, told = self._branches.head(RESOLVED), self._branches.status()
-        if self._accepted == (main, head) or self._branches.input_of_resolved() == main:
+        """Whether `resolved` holds what this commit of `main` resolves to, also if an earlier commit resolved to the same."""
+        head, status = self._branches.head(RESOLVED), self._branches.status()
+        if self._applied_heads == (main, head) or self._branches.input_of_resolved() == main:
             return True
-        accepted = told is not None and (told.input, told.refused, told.resolved) == (main, None, head)
-        return told is not None and accepted and told.condition("Committed").status == "True"
+        is_reported = status is not None and (status.input, status.refused, status.resolved) == (main, None, head)
+        return status is not None and is_reported and status.condition("Committed").status == "True"

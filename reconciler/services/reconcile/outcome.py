@@ -1,4 +1,4 @@
-"""What a pass came to."""
+"""The outcome of a pass over `main`, as the controller, the commands and the review of pull requests read it."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReconcileOutcome:
-    """What a pass came to.
+    """The outcome of one pass over `main`.
 
     Attributes:
-        name: the Environment's.
-        main: the commit looked at; None when there is no `main`.
+        name: the Environment's name.
+        main: the head of `main` that was reconciled; None when there is no `main`.
         resolved: the head of `resolved` after the pass.
         pushed: the branches that were pushed.
-        status: the status; None when it was not the time to say anything.
-        blocker: what keeps `main` from being `resolved`.
-        warnings: what is to be known of what was resolved.
-        observe_after: seconds after which to look at what runs once more, since a status was held back; None when none was.
-        fetch_after: seconds after which to look at the repository again, since a commit is held until then, or what is said of a
-            pull request changes; None when nothing comes by time alone.
-        lock: what the commit comes to; None when it comes to nothing.
-        admission: the results of the rules that hold the commit, or would.
+        status: the status; None when the pass built none, because a cluster has not responded or it was too early to observe.
+        blocker: what keeps `main` from being resolved.
+        warnings: problems that do not refuse the commit.
+        observe_after: seconds after which the clusters must be observed again, because a status was held back; None otherwise.
+        fetch_after: seconds after which the repository must be fetched again, because a commit is held until then or a posted
+            review of a pull request expires; None when time alone changes nothing.
+        lock: the lock that the commit resolves to; None when it resolves to none.
+        admission: the results of the rules that hold the commit, or would hold it.
     """
 
     name: str

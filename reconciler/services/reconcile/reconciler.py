@@ -1,6 +1,6 @@
-"""One pass over one Environment: observe, decide, act.
+"""Reconciles one Environment: observe, decide, admit, apply, publish.
 
-A pass can be killed at any point: all it knows is in git and on the clusters, what it keeps between passes only saves time, and a
+A pass can be killed at any point. All state is in git and on the clusters, the state kept between passes only saves time, and a
 commit is made only when its tree differs from the branch's.
 """
 
@@ -36,49 +36,49 @@ log = structlog.get_logger()
 
 
 class EnvironmentReconciler:
-    """The reconciler of one Environment: observe, decide, admit, apply, publish; one pass at a time.
+    """The reconciler of one Environment. Runs one pass at a time.
 
     Args:
-        identity: who the Environment must say it is.
+        identity: the name that the Environment must have.
         branches: its branches as last fetched.
-        world: what all passes share.
-        claim: its hold on Namespaces.
-        gate: the rules of EnvironmentPolicies for it.
-        notices: posts commit statuses; None for a repository that is on no forge.
-        proposed: reads the numbers of the open pull requests.
+        context: the dependencies that all passes share.
+        claim: its claim on Namespaces.
+        gate: evaluates the rules of the EnvironmentPolicies for it.
+        commit_statuses: posts commit statuses; None for a repository that is not on the forge.
+        open_pull_requests: returns the numbers of the open pull requests.
     """
 
     def __init__(
         self,
         identity: EnvironmentIdentity,
         branches: EnvironmentBranches,
-        world: ReconcileContext,
+        context: ReconcileContext,
         claim: NamespaceClaim,
         gate: AdmissionGate,
-        notices: CommitStatusPublisher | None,
-        proposed: Callable[[], AbstractSet[int]],
+        commit_statuses: CommitStatusPublisher | None,
+        open_pull_requests: Callable[[], AbstractSet[int]],
     ) -> None:
         self.identity = identity
-        self._branches, self._world, self._claim, self._gate = branches, world, claim, gate
-        self._decisions = DecisionCache(identity, branches, world, claim, proposed)
-        readiness = ReadinessObserver(world.clusters, world.limits)
-        self._status = StatusPublisher(identity.name, branches, world, self._decisions, readiness, notices)
+        self._branches, self._context, self._claim, self._gate = branches, context, claim, gate
+        self._decisions = DecisionCache(identity, branches, context, claim, open_pull_requests)
+        readiness = ReadinessObserver(context.clusters, context.limits)
+        self._status = StatusPublisher(identity.name, branches, context, self._decisions, readiness, commit_statuses)
 
     @property
     def clusters(self) -> frozenset[str]:
-        """The clusters that the Environment was placed on when last seen."""
+        """The clusters of the Environment's placements, as of the last fetch."""
         return clusters_of(self._branches.lock())
 
     def reconcile(self, *, fetch: bool, wait: float) -> ReconcileOutcome:
         """Make one pass over `main`.
 
         Args:
-            fetch: fetch the branches; otherwise only what runs is observed again.
-            wait: seconds to wait for the first answer of a cluster. With none, an Environment whose clusters have not answered
+            fetch: fetch the branches; otherwise only what runs is observed.
+            wait: seconds to wait for the first response of a cluster. With 0, an Environment whose clusters have not responded
                 yet keeps its last status.
 
         Raises:
-            ReconcilerError: the repository could not be read or written; nothing is lost, and the next pass does it all.
+            ReconcilerError: the repository could not be read or written. No work is lost: the next pass does all of it again.
         """
         try:
             return self._reconcile(fetch=fetch or not self._branches.is_fresh, wait=wait)
@@ -96,30 +96,34 @@ class EnvironmentReconciler:
         applied: tuple[str, ...] = ()
         if blocker is None:
             applied, blocker = self._apply(main, decision)
-        told = self._status.publish(main, blocker, admission.condition, fetched=fetch, news=fetch or bool(applied), wait=wait)
+        report = self._status.publish(main, blocker, admission.condition, fetched=fetch, news=fetch or bool(applied), wait=wait)
         return ReconcileOutcome(
             name=self.identity.name,
             main=main,
             resolved=self._branches.head(RESOLVED),
-            pushed=(*applied, *told.pushed),
-            status=told.status,
+            pushed=(*applied, *report.pushed),
+            status=report.status,
             blocker=blocker,
             warnings=decision.warnings,
-            observe_after=told.observe_after,
+            observe_after=report.observe_after,
             fetch_after=self._gate.seconds_until(admission.held.retry_at if admission.held else None),
             lock=decision.lock,
             admission=admission.admission,
         )
 
     def _observe(self, *, fetch: bool) -> str | None:
-        """The head of `main`, with the branches fetched; None when there is no `main`."""
+        """Fetch the branches and record the claimed Namespaces; return the head of `main`, or None when there is no `main`."""
         if fetch:
             self._branches.refresh()
             self._claim.record(self._branches.lock() or self._decisions.last)
         return self._branches.head(MAIN)
 
     def _apply(self, main: str, decision: Decision) -> tuple[tuple[str, ...], Unavailable | None]:
-        """Push what was decided to `resolved`, and ask Flux to look; the branches that were pushed, or why they were not."""
+        """Push the decided tree to `resolved` and request a reconciliation from Flux.
+
+        Returns:
+            The branches that were pushed, and the blocker when the server rejected the push.
+        """
         try:
             applied = self._push_resolved(main, decision)
         except RejectedError as error:
@@ -137,7 +141,7 @@ class EnvironmentReconciler:
         self._claim.record(lock)
         for cluster in sorted(self.clusters):
             try:
-                self._world.clusters.request_reconcile(cluster, lock.flux_namespace)
-            except ReconcilerError as fault:  # it looks by itself after a while
-                log.debug("flux was not asked to look", environment=self.identity.name, cluster=cluster, why=fault.message)
+                self._context.clusters.request_reconcile(cluster, lock.flux_namespace)
+            except ReconcilerError as fault:  # Flux fetches by itself at its next interval
+                log.debug("flux reconciliation not requested", environment=self.identity.name, cluster=cluster, why=fault.message)
         return (RESOLVED,)

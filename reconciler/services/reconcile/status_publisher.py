@@ -1,7 +1,6 @@
-"""Publishes the status of one Environment: a commit on `status` when its meaning changes, a confirmation while it stands.
+"""Publishes the status of one Environment: a commit on `status` when its meaning changes, a confirmation while it is current.
 
-A status is drawn from what was observed. Where a cluster has not answered yet, the last status stays: nothing is said of what was
-not observed.
+A status reports only what was observed. Until every cluster has responded, the last status is kept.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class StatusReport:
-    """What came of a status.
+    """What the publication of a status did.
 
     Attributes:
-        status: the status; None when it was not the time to publish one.
+        status: the status; None when a cluster has not responded yet, or it was too early to observe.
         pushed: the branches that were pushed.
-        observe_after: seconds after which to observe once more, since the status was held back; None when it was not.
+        observe_after: seconds after which to observe again, because the status was held back; None when it was not.
     """
 
     status: EnvironmentStatus | None = None
@@ -56,109 +55,115 @@ class StatusReport:
 
 
 class StatusPublisher:
-    """The `status` branch and the commit statuses of one Environment.
+    """The publisher of one Environment's `status` branch and commit statuses.
 
     Args:
-        name: the Environment's.
+        name: the Environment's name.
         branches: its branches as last fetched.
-        world: what all passes share.
-        decisions: what its commits come to.
-        readiness: what runs of it.
-        notices: posts commit statuses; None for a repository that is on no forge.
+        context: the dependencies that all passes share.
+        decisions: the decisions on its commits.
+        readiness: observes its releases.
+        commit_statuses: posts commit statuses; None for a repository that is not on the forge.
     """
 
     def __init__(
         self,
         name: str,
         branches: EnvironmentBranches,
-        world: ReconcileContext,
+        context: ReconcileContext,
         decisions: DecisionCache,
         readiness: ReadinessObserver,
-        notices: CommitStatusPublisher | None,
+        commit_statuses: CommitStatusPublisher | None,
     ) -> None:
-        self._name, self._branches, self._world, self._decisions = name, branches, world, decisions
-        self._readiness, self._notices = readiness, notices
-        self._pace = StatusThrottle(world.coalesce, world.patience)
+        self._name, self._branches, self._context, self._decisions = name, branches, context, decisions
+        self._readiness, self._commit_statuses = readiness, commit_statuses
+        self._throttle = StatusThrottle(context.coalesce, context.patience)
         self._last_confirmed = 0.0
 
     def publish(
         self, main: str, blocker: Blocker | None, admitted: Condition, *, fetched: bool, news: bool, wait: float
     ) -> StatusReport:
-        """Observe what runs, and publish the status that follows.
+        """Observe what runs, and publish the resulting status.
 
         Args:
             main: the head of `main`.
-            blocker: what keeps it from being what is resolved.
+            blocker: what keeps it from being resolved.
             admitted: the condition `Admitted`.
             fetched: whether the branches were fetched in this pass.
-            news: whether more than a change on a cluster asks for it: it is published at once.
-            wait: seconds to wait for the first answer of a cluster.
+            news: whether more than a change on a cluster led to this pass: the status is then published at once.
+            wait: seconds to wait for the first response of a cluster.
         """
-        if not news and not wait and (early := self._pace.wait_before_observing(time.monotonic())) is not None:
+        if not news and not wait and (early := self._throttle.wait_before_observing(time.monotonic())) is not None:
             return StatusReport(observe_after=early)
         status = self._status(main, blocker, admitted, wait)
         if status is None:
             return StatusReport()
-        held_back = None if wait else self._pace.hold_back(status, self._branches.status(), time.monotonic(), news=news)
+        held_back = None if wait else self._throttle.hold_back(status, self._branches.status(), time.monotonic(), news=news)
         if held_back is not None:
             return StatusReport(status, observe_after=held_back)
         pushed = self._push(status, fetched=fetched)
-        if self._notices is not None:
-            self._notices.publish(main, main_statuses(status))
+        if self._commit_statuses is not None:
+            self._commit_statuses.publish(main, main_statuses(status))
         return StatusReport(status, pushed)
 
     def _status(self, main: str, blocker: Blocker | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
+        """Build the status of this moment; None while a cluster has not responded and no wait was requested."""
         lock = self._branches.lock()
         blocker = self._to_report(main, blocker, lock)
         self._readiness.start(lock, wait=wait)
-        committed, last = self._branches.time(RESOLVED), self._branches.status()
-        verdicts = self._readiness.verdicts(lock, committed, last) if lock else {}
+        committed, last_status = self._branches.time(RESOLVED), self._branches.status()
+        verdicts = self._readiness.verdicts(lock, committed, last_status) if lock else {}
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
-        standing = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
-        return build_status(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, standing, admitted)
+        trust = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
+        return build_status(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, trust, admitted)
 
     def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:
         """The blocker as the status reports it, given that `resolved` may hold this very commit already."""
         if blocker is None or not self._decisions.is_resolved(main):
             return blocker
         match blocker:
-            case Refused():  # nothing new is refused: what is resolved lost its trust
+            case Refused():  # no new commit is refused: the resolved packages are no longer trusted
                 return Refused("Trusted", blocker.problems) if blocker.stage == "Resolved" else blocker
             case Unavailable():
                 if lock is None or blocker.stage == "Committed":
                     return blocker
-                log.warning("not checked again", environment=self._name, why=blocker.message)
-                return None  # a temporary failure says nothing about what is resolved
+                log.warning("resolved commit could not be verified again", environment=self._name, why=blocker.message)
+                return None  # a temporary failure does not change what is resolved
             case Held():
                 return blocker
             case _:
                 assert_never(blocker)
 
     def _push(self, status: EnvironmentStatus, *, fetched: bool) -> tuple[str, ...]:
+        """Push the status, or confirm it where the branch has the same tree; return the branches that were pushed."""
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
-        where = self._notices.repository if self._notices is not None else None
-        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: status_page(status, where).encode()}
-        unwatched = self._unwatched()
-        if self._branches.tree(STATUS) == tree_id(files) and not unwatched:
-            if fetched and time.time() - self._branches.last_confirmed() > self._world.confirm:
+        repository = self._commit_statuses.repository if self._commit_statuses is not None else None
+        files = {STATUS_FILE: documents.dump(data), PAGE_FILE: status_page(status, repository).encode()}
+        unobserved_since = self._unobserved_since()
+        if self._branches.tree(STATUS) == tree_id(files) and not unobserved_since:
+            if fetched and time.time() - self._branches.last_confirmed() > self._context.confirm:
                 self._confirm(files)
             self._last_confirmed = time.time()
             return ()
         trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
-        trailers += f"{UNOBSERVED_SINCE}{datetime.fromtimestamp(unwatched, UTC).isoformat()}\n" if unwatched else ""
-        self._pace.pushed(time.monotonic())
+        trailers += f"{UNOBSERVED_SINCE}{datetime.fromtimestamp(unobserved_since, UTC).isoformat()}\n" if unobserved_since else ""
+        self._throttle.pushed(time.monotonic())
         self._branches.push_status(files, f"{status_subject(status)}\n\n{trailers}", status)
         self._last_confirmed = time.time()
         return (STATUS,)
 
-    def _unwatched(self) -> int:
-        """Since when nobody observed, in seconds since the epoch, if that is long ago: soak time counts only watched time."""
-        since = max(self._branches.last_confirmed(), self._last_confirmed)
-        return int(since) if since and is_overdue(since, time.time(), self._world.confirm) else 0
+    def _unobserved_since(self) -> int:
+        """The end of the last observed period in seconds since the epoch, if that is long ago; otherwise 0.
+
+        Soak time counts only observed time.
+        """
+        confirmed = max(self._branches.last_confirmed(), self._last_confirmed)
+        return int(confirmed) if confirmed and is_overdue(confirmed, time.time(), self._context.confirm) else 0
 
     def _confirm(self, files: Mapping[str, bytes]) -> None:
+        """Push a confirmation of the status. A rejection is only logged: the status remains valid without it."""
         try:
             self._branches.confirm(files)
-        except RejectedError as fault:  # a server may keep such refs to itself; the status is as good as before
+        except RejectedError as fault:  # a server may reserve such refs; the status stays published
             log.debug("status not confirmed", environment=self._name, why=fault.message)

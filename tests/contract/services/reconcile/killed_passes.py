@@ -38,7 +38,7 @@ def reconciliation(folder: Path) -> EnvironmentPass:
         catalog=FakeCatalog(verified("bp-shop", "1.0.0"), verified("bp-shop", "1.1.0")),
         clusters=FakeClusters(),
         policies=lambda: TrustPolicies(()),
-        surroundings=lambda _: AROUND,
+        render_context=lambda _: AROUND,
     )
     repository = Repository(folder / "clone", (folder / "env.git").as_uri())
     return passes(EnvironmentIdentity("acme-prod"), EnvironmentBranches(repository), world)

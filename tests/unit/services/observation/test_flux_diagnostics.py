@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.domain.readiness.assessment import MAX_MESSAGE, Verdict
 from reconciler.model.observation import Failure
-from reconciler.services.observation.flux_diagnostics import GRACE, MAX_ASKED, FluxDiagnostics
+from reconciler.services.observation.flux_diagnostics import GRACE, MAX_QUERIED, FluxDiagnostics
 from tests.support.environment_files import CLUSTER
 from tests.support.fakes import FakeClusters
 
@@ -57,8 +57,8 @@ def test_an_answer_stands_for_a_while_and_few_are_asked_about(fleet: FakeCluster
     behind, verdicts = FluxDiagnostics(fleet), {(f"a{n:03}", CLUSTER): WAITS for n in range(100)}
     first = behind.with_diagnostics(verdicts, "f", age=LATE)
     assert first == behind.with_diagnostics(verdicts, "f", age=LATE)
-    assert len(fleet.asked_why) == MAX_ASKED
-    assert sum("authentication" in v.message for v in first.values()) == MAX_ASKED
+    assert len(fleet.asked_why) == MAX_QUERIED
+    assert sum("authentication" in v.message for v in first.values()) == MAX_QUERIED
 
 
 def test_a_cluster_that_cannot_be_asked_changes_nothing(fleet: FakeClusters) -> None:

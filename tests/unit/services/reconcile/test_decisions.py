@@ -247,4 +247,4 @@ def test_any_fault_of_the_catalog_refuses_nothing(stage: EnvironmentOnDisk, faul
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
-    assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (False, type(fault).__name__)
+    assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (False, fault.reason)
