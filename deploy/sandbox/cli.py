@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import build
+import checks
 import own_cosign
 import places
 import python_env
@@ -32,7 +33,9 @@ _EXAMPLES = """\
 examples:
   python3 deploy/sandbox demo             the main story in a few minutes, without a cluster; uses your cosign if it can
   python3 deploy/sandbox demo --live      the same story on every server
-  python3 deploy/sandbox test -k publish  the tests; what follows `test` goes to pytest
+  python3 deploy/sandbox test             all tests, in several processes with servers of their own
+  python3 deploy/sandbox test -k publish  some of them, with the servers that they need; what follows `test` goes to pytest
+  python3 deploy/sandbox check            all that must hold before a change lands, which is what .ci/run calls
   python3 deploy/sandbox python -m ruff check .
   python3 deploy/sandbox up               start every server and print where it is
   python3 deploy/sandbox down             stop them and remove their data
@@ -84,9 +87,14 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "test",
         usage="%(prog)s [PYTEST ARGUMENT ...]",
-        help="run the tests on the real servers; what follows goes to pytest",
+        help="run the tests on the real servers; what follows goes to pytest, and nothing means all in several processes",
     )
     command.set_defaults(run=_test)
+
+    command = commands.add_parser(
+        "check", help="run the tests, the linters and the type checker beside each other, and say how long each took"
+    )
+    command.set_defaults(run=_check)
 
     command = commands.add_parser(
         "python",
@@ -176,7 +184,13 @@ def _demo(options: argparse.Namespace) -> int:
 def _test(options: argparse.Namespace) -> int:
     build.build(tools.TOOLS, tell_cached=False)
     os.chdir(places.CHECKOUT)
-    _replace_by(["-m", "pytest", *options.rest])
+    _replace_by(["-m", "pytest", *(options.rest or checks.WHOLE)])
+
+
+def _check(_options: argparse.Namespace) -> int:
+    build.build(tools.TOOLS, tell_cached=False)
+    checks.run()
+    return 0
 
 
 def _python(options: argparse.Namespace) -> NoReturn:

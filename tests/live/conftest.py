@@ -1,7 +1,8 @@
-"""The real servers, started once per run and stopped by their own command."""
+"""The real servers, each started when a test first needs it, once per process, and stopped by their own command."""
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,24 +23,28 @@ if TYPE_CHECKING:
 PASSWORD = "sandbox"  # noqa: S105 - of keys that the tests make and throw away
 
 
-@pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """Every server of one sandbox."""
-    state = str(tmp_path_factory.mktemp("sandbox") / "state")
+@contextlib.contextmanager
+def running(factory: pytest.TempPathFactory, part: str) -> Iterator[dict[str, Any]]:
+    """One part of a sandbox, in a sandbox of its own."""
+    state = str(factory.mktemp(part) / "state")
     try:
-        yield run_sandbox("up", "--state", state)
+        yield run_sandbox("up", "--state", state, "--only", part)
     finally:
         run_sandbox("down", "--state", state)
+
+
+@pytest.fixture(scope="session")
+def registry_part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A registry, and cosign."""
+    with running(tmp_path_factory, "registry") as up:
+        yield up
 
 
 @pytest.fixture(scope="session")
 def second_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """Another API server with Flux, for an Environment whose Applications are called like another's."""
-    state = str(tmp_path_factory.mktemp("second") / "state")
-    try:
-        yield Cluster.of(run_sandbox("up", "--state", state, "--only", "kubernetes"))
-    finally:
-        run_sandbox("down", "--state", state)
+    with running(tmp_path_factory, "kubernetes") as up:
+        yield Cluster.of(up)
 
 
 @pytest.fixture(scope="session")
@@ -50,30 +55,32 @@ def second_apiserver(second_cluster: Cluster) -> int:
 
 
 @pytest.fixture(scope="session")
-def registry_host(up: dict[str, Any]) -> str:
+def registry_host(registry_part: dict[str, Any]) -> str:
     """`host:port` of a registry that is spoken to without TLS."""
-    return str(up["registry"]["host"])
+    return str(registry_part["registry"]["host"])
 
 
 @pytest.fixture(scope="session")
-def cosign_program(up: dict[str, Any]) -> Path:
+def cosign_program(registry_part: dict[str, Any]) -> Path:
     """The cosign program."""
-    return Path(up["cosign"])
+    return Path(registry_part["cosign"])
 
 
 @pytest.fixture(scope="session")
-def gitea(up: dict[str, Any]) -> Iterator[Gitea]:
+def gitea(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gitea]:
     """A Gitea with an administrator's token."""
-    url, user = up["gitea"]["url"], up["gitea"]["admin"]
-    token = Path(up["gitea"]["token_file"]).read_text().strip()
-    with httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"token {token}"}, timeout=30) as client:
-        yield Gitea(url, user, token, client, Path(up["logs"]) / "gitea.log")
+    with running(tmp_path_factory, "gitea") as up:
+        url, user = up["gitea"]["url"], up["gitea"]["admin"]
+        token = Path(up["gitea"]["token_file"]).read_text().strip()
+        with httpx.Client(base_url=f"{url}/api/v1/", headers={"Authorization": f"token {token}"}, timeout=30) as client:
+            yield Gitea(url, user, token, client, Path(up["logs"]) / "gitea.log")
 
 
 @pytest.fixture(scope="session")
-def cluster(up: dict[str, Any]) -> Cluster:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server with Flux."""
-    return Cluster.of(up)
+    with running(tmp_path_factory, "kubernetes") as up:
+        yield Cluster.of(up)
 
 
 @pytest.fixture(scope="session")

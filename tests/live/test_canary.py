@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from tests.live.support.environment import Servers
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]  # the first test waits for all stories
 
 AT_ONCE: Final = 4  # stories: each waits much
 STORIES: Final[dict[str, Callable[[CommandScene], None]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.commands.validate import validate_path
 from reconciler.formats.yaml.documents import dump, load
-from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, merged, reconciler
 from tests.live.support.gitea_users import GiteaUser, change, git
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class PreparedRepository:
         return int(self.person.post(f"repos/{self.where}/pulls", body).raise_for_status().json()["number"])
 
     def merge(self, number: int, by: GiteaUser) -> tuple[int, str]:
-        answer = by.post(f"repos/{self.where}/pulls/{number}/merge", {"Do": "merge"})
+        answer = merged(lambda: by.post(f"repos/{self.where}/pulls/{number}/merge", {"Do": "merge"}))
         return answer.status_code, answer.text
 
     def once(self) -> None:

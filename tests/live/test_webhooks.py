@@ -19,7 +19,7 @@ import pytest
 from reconciler.adapters.gitea.webhooks import REPORTED_EVENTS, REQUESTED_EVENTS
 from reconciler.domain.review.plan_comment import MARKER
 from reconciler.formats.yaml.documents import dump, load
-from tests.live.support.environment import LiveEnvironment, Servers, blueprint
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -204,7 +204,8 @@ def test_a_pull_request_is_planned_at_once(stage: Hooked) -> None:
         with person(stage) as who:
             who.post(f"{stage.where}/pulls/{number}/reviews", json=review).raise_for_status()
         eventually(lambda: stage.delivered("woken") > woken, "a review makes no delivery")
-        stage.ask("POST", f"pulls/{number}/merge", {"Do": "merge"})
+        api = stage.servers.gitea.client
+        merged(lambda: api.post(f"{stage.where}/pulls/{number}/merge", json={"Do": "merge"})).raise_for_status()
         eventually(lambda: "wiki.yaml" in "".join(resolved_files(stage)), "a merge is not resolved")
         eventually(lambda: stage.head(f"plan/pr-{number}") is None, "the plan of a merged pull request stays")
 

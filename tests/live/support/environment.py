@@ -410,6 +410,17 @@ class LiveEnvironment:
         return self.wait(f"Ready at {commit}", lambda s: s.input == commit and s.condition("Ready").status == "True")
 
 
+def merged(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """Gitea's answer to a merge that `ask` asks for, once it has found out whether there is a conflict.
+
+    It does that after each push in the background, and answers until then that one should try again later.
+    """
+    until = time.monotonic() + PATIENCE
+    while (answer := ask()).status_code == 405 and "try again later" in answer.text and time.monotonic() < until:
+        time.sleep(0.2)
+    return answer
+
+
 def reason_of(status: EnvironmentStatus, application: str) -> str:
     """Why an Application is what it is, on its first placement."""
     return next(a for a in status.applications if a.name == application).placements[0].reason

@@ -52,7 +52,7 @@ class PullRequestsOnGitea:
         self.api.patch(f"{self.where}/pulls/{number}", json=changes).raise_for_status()
 
     def merge(self, number: int, how: str = "merge") -> None:
-        self.api.post(f"{self.where}/pulls/{number}/merge", json={"Do": how}).raise_for_status()
+        merged(lambda: self.api.post(f"{self.where}/pulls/{number}/merge", json={"Do": how})).raise_for_status()
         self.stage.git("pull", "-q", "--ff-only", "origin", "main")
 
     def comments(self, number: int) -> list[dict[str, Any]]:

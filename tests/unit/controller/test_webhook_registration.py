@@ -46,7 +46,7 @@ def test_one_that_was_removed_by_hand_comes_back() -> None:
 @pytest.mark.parametrize(
     "changes",
     [{"active": False}, {"json": False}, {"events": REPORTED_EVENTS - {"status"}}, {"branches": "*"}, {"branches": ""}],
-    ids=str,
+    ids=["active", "json", "events", "branches", "no-branches"],
 )
 def test_what_can_be_seen_to_differ_is_repaired(changes: dict[str, Any]) -> None:
     wall = FakeWebhookForge()

@@ -107,7 +107,9 @@ def test_a_truncated_archive_is_refused(cut: int) -> None:
         helm_archive.read_archive(archive(CHART)[:-cut])
 
 
-@pytest.mark.parametrize("extra", [b"x", gzip.compress(b"second"), archive(member("shop/more", b"x"))])
+@pytest.mark.parametrize(
+    "extra", [b"x", gzip.compress(b"second"), archive(member("shop/more", b"x"))], ids=["text", "gzip", "archive"]
+)
 def test_nothing_may_follow_the_archive(extra: bytes) -> None:
     with pytest.raises(IntegrityError, match="something follows"):
         helm_archive.read_archive(archive(CHART) + extra)
@@ -120,7 +122,11 @@ def test_a_broken_header_is_not_taken_for_the_end() -> None:
         helm_archive.read_archive(gzip.compress(bytes(raw)))
 
 
-@pytest.mark.parametrize("data", [b"", b"text", gzip.compress(b""), gzip.compress(b"text" * 500), archive()])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", gzip.compress(b""), gzip.compress(b"text" * 500), archive()],
+    ids=["nothing", "text", "gzip-of-nothing", "gzip-of-text", "empty-archive"],
+)
 def test_what_is_no_chart_is_refused(data: bytes) -> None:
     with pytest.raises(IntegrityError):
         helm_archive.read_archive(data)
