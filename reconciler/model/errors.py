@@ -1,19 +1,35 @@
-"""Everything that can go wrong outside a document, as one small tree.
+"""All exceptions of the reconciler, as one tree, with the `reason` that is published for each.
 
 ```
-ReconcilerError                 any failure of ours to name: what, why, and what to do next
-├── Unavailable       the other side did not answer as it should; trying again may help
-├── Denied            the other side refused our credentials or our rights
-├── Missing           the thing asked for does not exist
-├── Corrupt           content is not what its digest, size or format promised
-├── Untrusted         no signature holds that the policy accepts
-├── Moved             a branch is no longer where we last saw it
-├── Rejected          a server's rule turned our write down
-└── Misconfigured     the reconciler's own configuration or installation cannot work
+ReconcilerError                       Fault          a failure outside any document
+├── UnavailableError                  Unavailable    a server did not respond as expected; a retry may help
+│   └── RetryableError                               adapters.registry.responses
+│       └── NoResponseError                          adapters.registry.responses
+├── AccessDeniedError                 Denied         a server refused our credentials or permissions
+├── NotFoundError                     Missing        the requested object does not exist
+├── IntegrityError                    Corrupt        content does not match its digest, size or format
+│   └── CorruptCloneError                            adapters.git.clone
+├── UntrustedError                    Untrusted      no valid signature is accepted by the policy
+├── ConcurrentUpdateError             Moved          a branch is not at the commit that was last fetched
+├── RejectedError                     Rejected       a rule of a server rejected our write
+├── ConfigurationError                Misconfigured  the reconciler's own configuration or installation is unusable
+├── ExpressionError                                  domain.values.expressions
+├── SchemaCostError                                  domain.values.schema_defaults
+└── UnrepresentableNumberError                       formats.yaml.scalars
+
+Exception
+├── _DocumentRejected                                formats.yaml.strict_reader
+├── _NeedsStrictReader                               formats.yaml.fast_reader
+├── _NotPlainError                                   domain.values.expressions
+└── _TooMuch                                         domain.values.schema_cost
 ```
 
-A problem in a person's document is not a ReconcilerError but a `Problem` (see `model.problem`). `world` maps each foreign
-exception to one of these, at its border, and no message of theirs holds a secret.
+A class with a module instead of a reason is internal to that part of the code: it inherits the published reason of its parent.
+Those with an underscore never leave their module.
+
+A problem in a document is not an error but a `Problem` (`model.problem`), and an unsolvable input is an answer
+(`domain.resolution.outcomes`). The adapters map each foreign exception to one of these at their border; no message holds a
+secret.
 """
 
 from __future__ import annotations
@@ -25,9 +41,9 @@ class ReconcilerError(Exception):
     """A failure outside any document.
 
     Attributes:
-        reason: the published word for this kind of failure, such as a condition's reason; finer errors inherit it.
+        reason: the published word for this kind of failure, such as a condition's reason; subclasses inherit it.
         message: one sentence: what failed, where, and why.
-        hint: what a person can do next; empty when there is nothing to do but wait.
+        hint: the next step for a person; empty when only waiting helps.
     """
 
     reason: ClassVar[str] = "Fault"
@@ -38,53 +54,53 @@ class ReconcilerError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Return the message and, when there is one, what to do next."""
+        """Returns the message, with the hint if there is one."""
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
 
 class UnavailableError(ReconcilerError):
-    """The other side did not answer as it should; trying again may help."""
+    """A server did not respond as expected; a retry may help."""
 
     reason: ClassVar[str] = "Unavailable"
 
 
 class AccessDeniedError(ReconcilerError):
-    """The other side refused our credentials or our rights."""
+    """A server refused our credentials or permissions."""
 
     reason: ClassVar[str] = "Denied"
 
 
 class NotFoundError(ReconcilerError):
-    """The thing asked for does not exist."""
+    """The requested object does not exist."""
 
     reason: ClassVar[str] = "Missing"
 
 
 class IntegrityError(ReconcilerError):
-    """Content is not what its digest, size or format promised."""
+    """Content does not match its digest, size or format."""
 
     reason: ClassVar[str] = "Corrupt"
 
 
 class UntrustedError(ReconcilerError):
-    """No signature holds that the policy accepts."""
+    """No valid signature is accepted by the policy."""
 
     reason: ClassVar[str] = "Untrusted"
 
 
 class ConcurrentUpdateError(ReconcilerError):
-    """A branch is no longer where we last saw it: look again, then decide again."""
+    """A branch is not at the commit that was last fetched: fetch again, then decide again."""
 
     reason: ClassVar[str] = "Moved"
 
 
 class RejectedError(ReconcilerError):
-    """A server's rule (a hook, a protected branch) turned our write down."""
+    """A rule of a server (a hook, a protected branch) rejected our write."""
 
     reason: ClassVar[str] = "Rejected"
 
 
 class ConfigurationError(ReconcilerError):
-    """The reconciler's own configuration or installation cannot work."""
+    """The reconciler's own configuration or installation is unusable."""
 
     reason: ClassVar[str] = "Misconfigured"

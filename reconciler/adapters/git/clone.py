@@ -25,8 +25,8 @@ _MOST_PACKS = 50
 _MOST_LOOSE_IN_ONE_FOLDER = 6700 // 256
 
 
-class CorruptClone(Exception):  # noqa: N818 - never leaves this package
-    """The local clone cannot be read or written."""
+class CorruptCloneError(IntegrityError):
+    """The local clone cannot be read or written. It never leaves this package: the clone is made anew."""
 
 
 class Clone:
@@ -45,7 +45,7 @@ class Clone:
         """Open it, or make it first.
 
         Raises:
-            Damaged: it cannot be read or written.
+            CorruptCloneError: it cannot be read or written.
             ConfigurationError: it cannot be made there.
         """
         if not self._path.exists():
@@ -57,7 +57,7 @@ class Clone:
             finally:
                 repo.free()
         except pygit2.GitError as error:
-            raise CorruptClone(printable(str(error))) from error
+            raise CorruptCloneError(printable(str(error))) from error
 
     def with_recovery(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Run `work`; if the clone is damaged, make it anew, and run it once more.
@@ -68,12 +68,12 @@ class Clone:
         try:
             with self.opened() as repo:
                 return work(repo)
-        except CorruptClone:
+        except CorruptCloneError:
             self.discard()
         try:
             with self.opened() as repo:
                 return work(repo)
-        except CorruptClone as error:
+        except CorruptCloneError as error:
             raise IntegrityError(f"the clone of {self._name} is damaged even when made anew: {error}") from error
 
     def discard(self) -> None:

@@ -9,7 +9,7 @@ import pygit2
 import stamina
 from pygit2.enums import ObjectType
 
-from reconciler.adapters.git.clone import Clone, CorruptClone
+from reconciler.adapters.git.clone import Clone, CorruptCloneError
 from reconciler.adapters.git.fingerprints import fingerprint
 from reconciler.adapters.git.merge import merge
 from reconciler.adapters.git.remote import Remote, full
@@ -238,7 +238,7 @@ class Repository:
         try:
             with self._clone.opened() as repo:
                 self._remote.push(repo, commit, branch, expect)
-        except CorruptClone as error:
+        except CorruptCloneError as error:
             self._clone.discard()
             raise UnavailableError(f"the clone of {self._remote.name} was damaged and is made anew: {error}") from error
 
@@ -257,12 +257,12 @@ class Repository:
             if found is None or str(found.target) != id_:
                 raise ConcurrentUpdateError(f"{branch} of {self._remote.name} moved while it was fetched")
             if id_ not in repo.odb:
-                raise CorruptClone(f"{id_} was thought to be here and is not")
+                raise CorruptCloneError(f"{id_} was thought to be here and is not")
 
     def _commit(self, repo: pygit2.Repository, id_: str) -> Commit:
         found = repo.get(id_) if _ID.fullmatch(id_) else None
         if found is None and id_ in self._wanted.values():
-            raise CorruptClone(f"{id_} was fetched and is not here")
+            raise CorruptCloneError(f"{id_} was fetched and is not here")
         if not isinstance(found, pygit2.Commit):
             raise NotFoundError(f"commit {printable(id_)} is not in the local clone", "fetch its branch first")
         # a clone without history tells of no parents, so they are read from the commit's own lines
@@ -278,7 +278,7 @@ class Repository:
         try:
             with self._clone.opened() as repo:
                 return work(repo)
-        except CorruptClone:
+        except CorruptCloneError:
             self._clone.discard()
             self.fetch(self._wanted)
             return self._clone.with_recovery(work)

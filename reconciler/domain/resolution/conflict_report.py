@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.domain.catalog import ExcludedVersion
 from reconciler.domain.resolution.candidates import CandidateFinder, closest_requirement
 from reconciler.domain.resolution.fixes import FixFinder
-from reconciler.domain.resolution.search import CyclicSolution, NoSolution, is_solvable, solve
+from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded
+from reconciler.domain.resolution.search import is_solvable, solve
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.versions import newest_first, satisfies
 from reconciler.model.blueprint import blueprint_name, short_name
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reconciler.domain.catalog import Catalog
+    from reconciler.domain.resolution.outcomes import Unsolvable
     from reconciler.domain.resolution.requirements import Candidate, Requirement
     from reconciler.domain.validation.environment import ValidatedInput
 
@@ -47,21 +49,28 @@ class ConflictReporter:
             return None
         return self._no_candidate([need])
 
-    def report(self, roots: Sequence[Requirement], impossible: NoSolution) -> tuple[Problem, ...]:
-        """The problem of demands that cannot be met together."""
-        if isinstance(impossible, CyclicSolution):
-            return (self._circle(impossible),)
-        if not impossible.causes:
-            source = min(self._wish.declared.items())[1].source
-            hint = "narrow the ranges, or split the Environment"
-            return (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
-        core = self._minimal_conflict_set(roots, impossible.causes)
-        needs = self._contested(core, impossible.causes)
+    def report(self, roots: Sequence[Requirement], outcome: Unsolvable) -> tuple[Problem, ...]:
+        """Returns the problem of requirements that cannot be met together."""
+        match outcome:
+            case CyclicSolution():
+                return (self._cycle(outcome),)
+            case NoSolution(causes) if causes:
+                return (self._conflict(roots, causes),)
+            case NoSolution() | SearchLimitExceeded():
+                source = min(self._wish.declared.items())[1].source
+                hint = "narrow the ranges, or split the Environment"
+                return (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
+            case _:
+                assert_never(outcome)
+
+    def _conflict(self, roots: Sequence[Requirement], causes: Sequence[Requirement]) -> Problem:
+        core = self._minimal_conflict_set(roots, causes)
+        needs = self._contested(core, causes)
         alone = next((n for n in needs if next(self._candidates.of([n]), None) is None), None)
         problem = self._no_candidate([alone]) if alone is not None else self._clash(core, needs)
         repair = self._repairs.first_fix(roots, core, needs)
         hint = "; ".join(filter(None, (repair, problem.hint))) or "to ask for another version of one of these alone does not help"
-        return (Problem.model_validate({**dict(problem), "hint": hint, "related": self._asked(core[:MAX_REPORTED])}),)
+        return Problem.model_validate({**dict(problem), "hint": hint, "related": self._asked(core[:MAX_REPORTED])})
 
     def excluded_pin(self, choice: Candidate) -> Problem:
         """The problem of a locked version that may not be used any more, and that nothing asks to move away from."""
@@ -76,14 +85,14 @@ class ConflictReporter:
         hint = f"what runs is left running; {f'to move away, {asking}' if asking else 'no other version of it alone would do'}"
         return source.problem(code, f"{where}, which may no longer be used: {reason}", way, at_value=True, hint=hint)
 
-    def _circle(self, circular: CyclicSolution) -> Problem:
+    def _cycle(self, circular: CyclicSolution) -> Problem:
         """A circle, named whole: Flux would wait for ever on it."""
-        links, found = [], circular.found
-        for requirer, name in pairwise(circular.circle):
+        links, found = [], circular.solution
+        for requirer, name in pairwise(circular.cycle):
             need = next(n for n in self._candidates.needs.of(found[requirer]) if n.application == name)
             links.append(f"{requirer} needs {name} ({need.written})")
-        source = self._wish.declared[found[circular.circle[0]].chain[0]].source
-        message = f"these Applications need each other in a circle: {' -> '.join(circular.circle)}; {', '.join(links)}"
+        source = self._wish.declared[found[circular.cycle[0]].chain[0]].source
+        message = f"these Applications need each other in a circle: {' -> '.join(circular.cycle)}; {', '.join(links)}"
         return source.problem(
             "Cycle", message, ("spec", "blueprint"), hint="bind one of these dependencies to an Application of its own"
         )
@@ -109,10 +118,9 @@ class ConflictReporter:
 
     def _contested(self, core: Sequence[Requirement], causes: Sequence[Requirement]) -> list[Requirement]:
         """The needs on the one Application over which the core clashes, sorted."""
-        try:
-            solve(core, self._candidates, steps=MAX_CONFLICT_STEPS)
-        except NoSolution as impossible:
-            causes = impossible.causes or causes
+        outcome = solve(core, self._candidates, steps=MAX_CONFLICT_STEPS)
+        if isinstance(outcome, NoSolution):
+            causes = outcome.causes or causes
         by_name: dict[str, list[Requirement]] = {}
         for cause in causes:
             by_name.setdefault(cause.application, []).append(cause)

@@ -7,15 +7,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.resolution.candidates import CandidateFinder
+from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded, Solution
 from reconciler.domain.resolution.requirements import DependencyReader, Requirement, root_requirement, unknown_binds
-from reconciler.domain.resolution.search import NoSolution, solve
+from reconciler.domain.resolution.search import solve
 from reconciler.domain.validation.environment import DeclaredApplication, ValidatedInput, is_reserved
 from reconciler.model.application import ApplicationMetadata, ApplicationSpec, BlueprintRef
 from reconciler.model.base import MAX_NAME
 from reconciler.model.blueprint import short_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.domain.catalog import Catalog
     from reconciler.domain.resolution.requirements import Candidate
@@ -65,7 +66,7 @@ class FixFinder:
             prior, installed = self._candidates.prior, self._candidates.installed
             roots = [root_requirement(d) for _, d in sorted(wish.declared.items())]
             if (
-                self._found(
+                self._solution(
                     roots, CandidateFinder(wish, prior, self._catalog, DependencyReader(wish, prior), installed=installed)
                 )
                 is not None
@@ -93,7 +94,7 @@ class FixFinder:
     def _other_versions(self, roots: Sequence[Requirement], order: Iterable[Requirement]) -> Iterator[str]:
         for root in order:
             widened = root_requirement(self._wish.declared[root.application], range_="*")
-            found = self._found([widened if one is root else one for one in roots], self._candidates)
+            found = self._solution([widened if one is root else one for one in roots], self._candidates)
             if found is None:
                 continue
             source = self._wish.declared[root.application].source
@@ -115,7 +116,7 @@ class FixFinder:
             needs = DependencyReader(self._wish, prior, {need.requirer: {key: name}})
             candidates = CandidateFinder(self._wish, prior, self._catalog, needs, installed=installed)
             own = Requirement(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
-            found = self._found([*roots, own], candidates)
+            found = self._solution([*roots, own], candidates)
             if found is None or all(d.bind_key != key for d in found[need.requirer].verified.blueprint.spec.depends):
                 continue
             yield (
@@ -123,14 +124,14 @@ class FixFinder:
                 f"and set spec.bind.{key} to {name} in {declared.source.file}"
             )
 
-    def _found(self, roots: Sequence[Requirement], candidates: CandidateFinder) -> Mapping[str, Candidate] | None:
-        """A choice that would not be refused for something else; None when there is none, or none was found soon."""
-        try:
-            found = solve(roots, candidates, steps=MAX_FIX_STEPS)
-        except NoSolution:
-            return None
-        refused = any(choice.exclusion for choice in found.values()) or any(unknown_binds(self._wish, found))
-        return None if refused else found
+    def _solution(self, roots: Sequence[Requirement], candidates: CandidateFinder) -> Solution | None:
+        """Returns a solution that would be accepted; None when there is none within MAX_FIX_STEPS."""
+        match solve(roots, candidates, steps=MAX_FIX_STEPS):
+            case NoSolution() | SearchLimitExceeded() | CyclicSolution():
+                return None
+            case solution:
+                excluded = any(candidate.exclusion for candidate in solution.values())
+                return None if excluded or any(unknown_binds(self._wish, solution)) else solution
 
     def _key(self, need: Requirement) -> str | None:
         """The word by which the requirer's `bind` speaks of a dependency."""

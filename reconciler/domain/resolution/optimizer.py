@@ -1,7 +1,7 @@
-"""From a consistent choice to a better one: nothing moves that need not, and what moves goes as far as it can.
+"""Improves a consistent solution: Applications keep their locked versions where possible, and the others get the newest.
 
-The search prefers the locked version and then the newest of each Application by itself. Where that makes something else move that
-nobody asked to move, or where it had to go back, another choice may be better for all.
+The search prefers the locked version, then the newest, of each Application by itself. Where that moves an Application that nobody
+requested to move, or where the search backtracked, another solution may be better for all of them.
 """
 
 from __future__ import annotations
@@ -9,96 +9,94 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.resolution.candidates import CandidateFinder, SearchConstraints
-from reconciler.domain.resolution.search import NoSolution, SearchLimitExceeded, solve
+from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded, Solution
+from reconciler.domain.resolution.search import solve
 from reconciler.domain.versions import satisfies
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from reconciler.domain.resolution.requirements import Candidate, Requirement
+    from reconciler.domain.resolution.requirements import Requirement
 
 MAX_OPTIMIZER_TRIES: Final = 100
-"""Searches for something better; what is found until then is consistent in any case."""
+"""Applications that are tried in another version; the solution found until then is consistent in any case."""
 MAX_OPTIMIZER_STEPS: Final = 500_000
 
 
 def minimize_changes(
-    found: Mapping[str, Candidate], roots: Sequence[Requirement], candidates: CandidateFinder, free: Collection[str]
-) -> Mapping[str, Candidate]:
-    """A choice that leaves a greatest set of Applications in their locked versions."""
-    for name in _moved(found, roots, candidates, free)[:MAX_OPTIMIZER_TRIES]:
-        kept = _kept(found, candidates, free)
-        if name in kept or name not in found:
+    solution: Solution, roots: Sequence[Requirement], candidates: CandidateFinder, upgrade: Collection[str]
+) -> Solution:
+    """Returns a solution that leaves a maximal set of Applications in their locked versions."""
+    for name in _moved(solution, roots, candidates, upgrade)[:MAX_OPTIMIZER_TRIES]:
+        unchanged = _unchanged(solution, candidates, upgrade)
+        if name in unchanged or name not in solution:
             continue
-        try:
-            better = _try(roots, candidates, SearchConstraints(exactly=kept | {name: candidates.prior[name].version}))
-        except SearchLimitExceeded:  # so would be the next tries
+        constraints = SearchConstraints(exactly=unchanged | {name: candidates.prior[name].version})
+        better = _try(roots, candidates, constraints)
+        if isinstance(better, SearchLimitExceeded):  # the next tries would reach it too
             break
-        if better is not None and (kept | {name: ""}).keys() <= _kept(better, candidates, free).keys():
-            found = better
-    return found
+        if better is not None and (unchanged | {name: ""}).keys() <= _unchanged(better, candidates, upgrade).keys():
+            solution = better
+    return solution
 
 
 def maximize_versions(
-    found: Mapping[str, Candidate], roots: Sequence[Requirement], candidates: CandidateFinder, free: Collection[str]
-) -> Mapping[str, Candidate]:
-    """A choice in which no Application could be newer without another one being older."""
-    for name in sorted(found)[:MAX_OPTIMIZER_TRIES]:
-        kept = _kept(found, candidates, free)
-        while name in found and name not in kept:
-            least = {other: choice.version for other, choice in found.items() if other not in kept and other != name}
-            try:
-                better = _try(
-                    roots, candidates, SearchConstraints(exactly=kept, at_least=least, above={name: found[name].version})
-                )
-            except SearchLimitExceeded:  # so would be the next tries
-                return found
-            if better is None or better.keys() != found.keys():
+    solution: Solution, roots: Sequence[Requirement], candidates: CandidateFinder, upgrade: Collection[str]
+) -> Solution:
+    """Returns a solution in which no Application could be newer without another one being older."""
+    for name in sorted(solution)[:MAX_OPTIMIZER_TRIES]:
+        unchanged = _unchanged(solution, candidates, upgrade)
+        while name in solution and name not in unchanged:
+            at_least = {other: c.version for other, c in solution.items() if other not in unchanged and other != name}
+            above = {name: solution[name].version}
+            better = _try(roots, candidates, SearchConstraints(exactly=unchanged, at_least=at_least, above=above))
+            if isinstance(better, SearchLimitExceeded):  # the next tries would reach it too
+                return solution
+            if better is None or better.keys() != solution.keys():
                 break
-            found = better
-    return found
+            solution = better
+    return solution
 
 
-def _try(roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints) -> Mapping[str, Candidate] | None:
-    try:
-        better = solve(roots, candidates, within, steps=MAX_OPTIMIZER_STEPS)
-    except SearchLimitExceeded:
-        raise
-    except NoSolution:
-        return None
-    return None if any(choice.exclusion for choice in better.values()) else better
+def has_backtracked(solution: Solution, candidates: CandidateFinder, requirements: Mapping[str, Sequence[Requirement]]) -> bool:
+    """Returns whether any Application has another candidate than the first that its requirements allow."""
+    return any(next(candidates.of(list(requirements[name])), None) != candidate for name, candidate in solution.items())
 
 
-def _kept(found: Mapping[str, Candidate], candidates: CandidateFinder, free: Collection[str]) -> dict[str, str]:
-    """The Applications that are in their locked versions."""
+def _try(
+    roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints
+) -> Solution | SearchLimitExceeded | None:
+    """Returns a solution without excluded versions; None when there is none."""
+    match outcome := solve(roots, candidates, within, steps=MAX_OPTIMIZER_STEPS):
+        case NoSolution() | CyclicSolution():
+            return None
+        case SearchLimitExceeded():
+            return outcome
+        case solution:
+            return None if any(candidate.exclusion for candidate in solution.values()) else solution
+
+
+def _unchanged(solution: Solution, candidates: CandidateFinder, upgrade: Collection[str]) -> dict[str, str]:
+    """Returns the locked versions of the Applications that have them."""
     prior = candidates.prior
     return {
-        name: choice.version
-        for name, choice in found.items()
+        name: candidate.version
+        for name, candidate in solution.items()
         if name in prior
-        and name not in free
-        and (prior[name].blueprint, prior[name].version) == (choice.blueprint, choice.version)
+        and name not in upgrade
+        and (prior[name].blueprint, prior[name].version) == (candidate.blueprint, candidate.version)
     }
 
 
-def _moved(
-    found: Mapping[str, Candidate], roots: Sequence[Requirement], candidates: CandidateFinder, free: Collection[str]
-) -> list[str]:
-    """The Applications that moved, and that no person asked to move."""
-    asked = {root.application: root for root in roots}
+def _moved(solution: Solution, roots: Sequence[Requirement], candidates: CandidateFinder, upgrade: Collection[str]) -> list[str]:
+    """Returns the Applications that left their locked version although nobody requested it."""
+    declared = {root.application: root for root in roots}
     return [
         name
-        for name, choice in sorted(found.items())
-        if (past := candidates.prior.get(name)) is not None
-        and name not in free
-        and past.blueprint == choice.blueprint
-        and past.version != choice.version
-        and (name not in asked or satisfies(past.version, asked[name].range))
+        for name, candidate in sorted(solution.items())
+        if (locked := candidates.prior.get(name)) is not None
+        and name not in upgrade
+        and locked.blueprint == candidate.blueprint
+        and locked.version != candidate.version
+        and (name not in declared or satisfies(locked.version, declared[name].range))
     ]
-
-
-def has_backtracked(
-    found: Mapping[str, Candidate], candidates: CandidateFinder, needs: Mapping[str, Sequence[Requirement]]
-) -> bool:
-    """Whether any Application is not in the first candidate that its needs allow."""
-    return any(next(candidates.of(list(needs[name])), None) != choice for name, choice in found.items())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from resolvelib import AbstractProvider, ResolutionTooDeep
 
-from reconciler.domain.resolution.greedy import MAX_CHOICES
+from reconciler.domain.resolution.greedy import MAX_APPLICATIONS
 from reconciler.domain.resolution.requirements import Candidate, Requirement
 from reconciler.domain.versions import satisfies
 
@@ -60,7 +60,7 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
         needs = list(requirements[identifier])
         if needs:
             self._any[identifier] = replace(needs[0], range="*", catalog=None)
-            if len(self._any) > MAX_CHOICES:
+            if len(self._any) > MAX_APPLICATIONS:
                 raise ResolutionTooDeep(0)
         else:  # nobody needs it any more, but resolvelib still wants to choose it; the result leaves it out
             needs = [self._any[identifier]]

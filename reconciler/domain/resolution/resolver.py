@@ -12,8 +12,9 @@ from reconciler.domain.catalog import ExcludedVersion
 from reconciler.domain.resolution.candidates import CandidateFinder
 from reconciler.domain.resolution.conflict_report import ConflictReporter
 from reconciler.domain.resolution.optimizer import has_backtracked, maximize_versions, minimize_changes
+from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded
 from reconciler.domain.resolution.requirements import Candidate, DependencyReader, Requirement, root_requirement, unknown_binds
-from reconciler.domain.resolution.search import NoSolution, solve
+from reconciler.domain.resolution.search import solve
 from reconciler.domain.versions import is_older, satisfies
 
 if TYPE_CHECKING:
@@ -72,10 +73,11 @@ def resolve(
     hopeless = [problem for need in roots if (problem := conflict.unsatisfiable(need)) is not None]
     if hopeless:
         return None, tuple(hopeless)
-    try:
-        found = solve(roots, candidates)
-    except NoSolution as impossible:
-        return None, conflict.report(roots, impossible)
+    match outcome := solve(roots, candidates):
+        case NoSolution() | SearchLimitExceeded() | CyclicSolution():
+            return None, conflict.report(roots, outcome)
+        case found:
+            pass
     if lost := [choice for choice in found.values() if choice.exclusion]:
         return None, tuple(conflict.excluded_pin(choice) for choice in lost)
     found = minimize_changes(found, roots, candidates, upgrade)

@@ -1,4 +1,4 @@
-"""One search for a consistent choice: the plain answer where there is one, else resolvelib's backtracking."""
+"""Searches for one consistent solution: the greedy pass first, then resolvelib's backtracking."""
 
 from __future__ import annotations
 
@@ -11,49 +11,21 @@ from resolvelib import BaseReporter, ResolutionImpossible, ResolutionTooDeep
 from resolvelib.resolvers import Resolution
 
 from reconciler.domain.resolution.candidates import UNCONSTRAINED, CandidateFinder, SearchConstraints
-from reconciler.domain.resolution.greedy import TooManyApplications, solve_greedily
+from reconciler.domain.resolution.greedy import solve_greedily
+from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded, Solution, Unsolvable
 from reconciler.domain.resolution.propagation import forced_conflict
 from reconciler.domain.resolution.provider import MAX_STEPS, Provider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from reconciler.domain.resolution.requirements import Candidate, Requirement
+    from reconciler.domain.resolution.requirements import Requirement
 
 MAX_ROUNDS: Final = 20_000
 QUICK_STEPS: Final = 100_000
+"""Steps of the first backtracking search; constraint propagation is tried before a longer one."""
 MAX_DETOURS: Final = 64
-"""Searches for a choice without a circle."""
-
-
-class NoSolution(Exception):  # noqa: N818 - it is an answer
-    """There is no consistent choice.
-
-    Attributes:
-        causes: the needs that clashed last; a subclass may have none.
-    """
-
-    def __init__(self, causes: Sequence[Requirement] = ()) -> None:
-        super().__init__()
-        self.causes = tuple(causes)
-
-
-class SearchLimitExceeded(NoSolution):
-    """None was found in as much as may be compared."""
-
-
-class CyclicSolution(NoSolution):
-    """The only choices that were found have Applications that need each other in a circle.
-
-    Attributes:
-        found: the first of them.
-        circle: its circle, each needing the next, the first again at the end.
-    """
-
-    def __init__(self, found: Mapping[str, Candidate], circle: Sequence[str]) -> None:
-        super().__init__()
-        self.found = found
-        self.circle = tuple(circle)
+"""Searches for a solution without a cycle."""
 
 
 def solve(
@@ -62,40 +34,40 @@ def solve(
     within: SearchConstraints = UNCONSTRAINED,
     *,
     steps: int = MAX_STEPS,
-) -> Mapping[str, Candidate]:
-    """Choose a version of everything that the roots need.
+) -> Solution | Unsolvable:
+    """Chooses a version of every Application that the roots require.
 
     Args:
-        roots: what is needed at first.
-        candidates: what can be chosen.
-        within: what this search may choose of.
-        steps: how much may be compared.
+        roots: the requirements of the declared Applications.
+        candidates: the versions that can be chosen.
+        within: further constraints of this search.
+        steps: the limit of comparisons.
 
-    Raises:
-        Impossible: there is no such choice, or none was found in so many steps; see its subclasses, too.
+    Returns:
+        The solution; or why there is none, or none within the limits.
     """
     first: CyclicSolution | None = None
     detours = deque([within])
     for _ in range(MAX_DETOURS):
         if not detours:
             break
-        now = detours.popleft()
-        try:
-            found = _consistent(roots, candidates, now, steps)
-        except NoSolution as impossible:
-            if first is None:
-                raise
-            if isinstance(impossible, SearchLimitExceeded):
-                break
-            continue
-        circle = _circle(found, candidates)
-        if not circle:
-            return found
-        # Without the circle, at least one of those in it is in another version.
-        first = first or CyclicSolution(found, circle)
-        for name in dict.fromkeys(circle):
-            detours.append(replace(now, without=now.without | {(name, found[name].version)}))
-    raise first or SearchLimitExceeded
+        constraints = detours.popleft()
+        match outcome := _consistent(roots, candidates, constraints, steps):
+            case NoSolution():
+                if first is None:
+                    return outcome
+            case SearchLimitExceeded():
+                return first or outcome
+            case solution:
+                cycle = _cycle(solution, candidates)
+                if not cycle:
+                    return solution
+                # In a solution without this cycle, at least one of its Applications has another version.
+                first = first or CyclicSolution(solution, cycle)
+                for name in dict.fromkeys(cycle):
+                    excluded = constraints.without | {(name, solution[name].version)}
+                    detours.append(replace(constraints, without=excluded))
+    return first or SearchLimitExceeded()
 
 
 def is_solvable(
@@ -105,60 +77,57 @@ def is_solvable(
     *,
     steps: int = MAX_STEPS,
 ) -> bool:
-    """Whether there is a consistent choice; False also when none was found in so many steps."""
-    try:
-        solve(roots, candidates, within, steps=steps)
-    except NoSolution:
-        return False
-    return True
+    """Returns whether there is a consistent solution; False also when the search reached its limit."""
+    return not isinstance(solve(roots, candidates, within, steps=steps), Unsolvable)
 
 
 def _consistent(
     roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints, steps: int
-) -> Mapping[str, Candidate]:
-    try:
-        plain = solve_greedily(roots, candidates, within)
-    except TooManyApplications:
-        raise SearchLimitExceeded from None
-    if plain is not None:
-        return plain
-    found = _resolvelib(roots, candidates, within, min(steps, QUICK_STEPS))
-    if found is None:  # before long searches, what can be seen without any
+) -> Solution | NoSolution | SearchLimitExceeded:
+    """Returns a solution that may have cycles."""
+    greedy = solve_greedily(roots, candidates, within)
+    if greedy is not None:
+        return greedy
+    outcome = _backtracking(roots, candidates, within, min(steps, QUICK_STEPS))
+    if isinstance(outcome, SearchLimitExceeded):  # propagation is much cheaper than a long search
         if causes := forced_conflict(roots, candidates, within):
-            raise NoSolution(causes)
-        found = _resolvelib(roots, candidates, within, steps)
-    if found is None:
-        raise SearchLimitExceeded
-    # Once more in these versions, so that every choice is told of by who needs it now, and not by who did on the way.
-    fixed = SearchConstraints(exactly={name: choice.version for name, choice in found.items()})
-    return solve_greedily(roots, candidates, fixed) or dict(sorted(found.items()))
+            return NoSolution(causes)
+        outcome = _backtracking(roots, candidates, within, steps)
+    if isinstance(outcome, (NoSolution, SearchLimitExceeded)):
+        return outcome
+    # The greedy pass over the same versions attributes each candidate to who requires it in the solution, not to who
+    # required it at some point of the search.
+    versions = SearchConstraints(exactly={name: candidate.version for name, candidate in outcome.items()})
+    attributed = solve_greedily(roots, candidates, versions)
+    return dict(sorted(outcome.items())) if attributed is None or isinstance(attributed, SearchLimitExceeded) else attributed
 
 
-def _resolvelib(
+def _backtracking(
     roots: Sequence[Requirement], candidates: CandidateFinder, within: SearchConstraints, steps: int
-) -> Mapping[str, Candidate] | None:
-    """What resolvelib finds; None when it was too much. Raises Impossible."""
+) -> Solution | NoSolution | SearchLimitExceeded:
+    """Runs resolvelib and returns the Applications of its solution that are reached from the roots."""
     try:
-        # Not by its Resolver, which never comes back from a circle when it looks what is connected.
-        found = Resolution(Provider(candidates, within, steps), BaseReporter()).resolve(roots, max_rounds=MAX_ROUNDS).mapping
+        # Its Resolver would loop for ever over a cycle when it determines which Applications are connected.
+        resolution = Resolution(Provider(candidates, within, steps), BaseReporter())
+        mapping = resolution.resolve(roots, max_rounds=MAX_ROUNDS).mapping
     except ResolutionImpossible as impossible:
-        raise NoSolution([cause.requirement for cause in impossible.causes]) from None
+        return NoSolution(tuple(cause.requirement for cause in impossible.causes))
     except ResolutionTooDeep:
-        return None
+        return SearchLimitExceeded()
     reached, level = set[str](), {root.application for root in roots}
     while level:
         reached |= level
-        level = {n.application for name in level for n in candidates.needs.of(found[name])} - reached
-    return {name: found[name] for name in reached}
+        level = {r.application for name in level for r in candidates.needs.of(mapping[name])} - reached
+    return {name: mapping[name] for name in reached}
 
 
-def _circle(found: Mapping[str, Candidate], candidates: CandidateFinder) -> list[str]:
-    """Applications of which each needs the next, the first again at the end; empty when there are none."""
-    needed = {name: sorted({n.application for n in candidates.needs.of(choice)}) for name, choice in found.items()}
+def _cycle(solution: Solution, candidates: CandidateFinder) -> tuple[str, ...]:
+    """Returns Applications each of which depends on the next, the first repeated at the end; empty without a cycle."""
+    dependencies = {name: sorted({r.application for r in candidates.needs.of(c)}) for name, c in solution.items()}
     try:
-        TopologicalSorter(needed).prepare()
+        TopologicalSorter(dependencies).prepare()
     except CycleError as error:
-        circle: list[str] = error.args[1][:0:-1]
-        start = circle.index(min(circle, key=lambda name: (len(found[name].chain), name)))
-        return [*circle[start:], *circle[:start], circle[start]]
-    return []
+        cycle: list[str] = error.args[1][:0:-1]
+        start = cycle.index(min(cycle, key=lambda name: (len(solution[name].chain), name)))
+        return (*cycle[start:], *cycle[:start], cycle[start])
+    return ()

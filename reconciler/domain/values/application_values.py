@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.values.json_schema import schema_problem, violations
-from reconciler.domain.values.schema_defaults import CostLimitExceeded, apply_one_of_defaults, defaults, merge_defaults
+from reconciler.domain.values.schema_defaults import SchemaCostError, apply_one_of_defaults, defaults, merge_defaults
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def config_schema_problem(blueprint: Blueprint) -> str | None:
     if found is None:
         try:
             defaults(schema)
-        except CostLimitExceeded as error:
+        except SchemaCostError as error:
             found = str(error)
     return f"its configSchema cannot be used: {found}" if found else None
 

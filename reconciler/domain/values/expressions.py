@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reconciler.domain.text.suggestions import did_you_mean
+from reconciler.model.errors import ReconcilerError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +37,7 @@ _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str:
 Scope: TypeAlias = "Mapping[str, Any]"
 
 
-class ExpressionError(ValueError):
+class ExpressionError(ReconcilerError):
     """An expression that cannot be used, or not with these values; the message is one sentence and quotes none of the values."""
 
 
@@ -107,7 +108,9 @@ def evaluate(text: str, scope: Scope) -> Any:
     """
     text = _bare(text)
     program = _program(text)
-    if (fault := expression_problem(text)) is not None or isinstance(program, str):
+    if isinstance(program, str):
+        raise ExpressionError(program)
+    if (fault := expression_problem(text)) is not None:
         raise ExpressionError(fault)
     # `.config` is CEL's own spelling of "config, whatever stands around it", and a variable of that name to the library.
     read = {name: scope[name.removeprefix(".")] for name in program.variables()}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.domain.values.json_schema import is_valid, schema_problem
+from reconciler.model.errors import ReconcilerError
 
 MAX_SCHEMA_DEPTH: Final = 64  # of a schema that speaks of itself; no document is nested deeper
 MAX_SCHEMA_STEPS: Final = 100_000  # parts of a schema that are looked at: parts that speak of each other have ways without number
@@ -22,8 +23,8 @@ _FORM_STEPS: Final = 1_000  # what it costs to try a form
 _SHARED: Final = ("$defs", "definitions")
 
 
-class CostLimitExceeded(ValueError):  # noqa: N818 - it is what it says
-    """To collect the defaults of a schema would take too long."""
+class SchemaCostError(ReconcilerError):
+    """Collecting the defaults of a schema takes more steps than allowed."""
 
 
 @dataclass
@@ -34,10 +35,10 @@ class _Root:
     left: int = MAX_SCHEMA_STEPS
 
     def spend(self, steps: int, depth: int = 0) -> None:
-        """Go on, or raise CostLimitExceeded."""
+        """Go on, or raise SchemaCostError."""
         self.left -= steps
         if self.left < 0 or depth > MAX_NESTED:
-            raise CostLimitExceeded(
+            raise SchemaCostError(
                 f"it takes more than {MAX_SCHEMA_STEPS} steps, or {MAX_NESTED} into each other, to collect its defaults"
             )
 
@@ -56,14 +57,14 @@ def defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What holds whatever the values are; a property without any default is left out.
 
     Raises:
-        CostLimitExceeded: there are too many.
+        SchemaCostError: there are too many.
     """
     return _of(schema, _Root(schema))
 
 
 def apply_one_of_defaults(schema: Mapping[str, Any], values: dict[str, Any]) -> None:
     """Fill in, in place, the defaults of the forms that the values have, where nothing stands yet; at most MAX_STEPS far."""
-    with contextlib.suppress(CostLimitExceeded):
+    with contextlib.suppress(SchemaCostError):
         _fill(schema, _Root(schema), values, 0)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.formats.lru_cache import LruCache
 from reconciler.formats.yaml import fast_reader
-from reconciler.formats.yaml.limits import DocumentRejected, YamlLimits
+from reconciler.formats.yaml.limits import YamlLimits
 from reconciler.formats.yaml.writer import write
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
@@ -46,10 +46,9 @@ def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int =
     Returns:
         A Source; when the text is not acceptable its data is None and its problems say why.
     """
-    try:
-        documents = list(islice(_documents(text, file, max_bytes, max_parts), 2))
-    except DocumentRejected as refused:
-        return Source(file=file, problems=(refused.problem,))
+    documents = list(islice(_documents(text, file, max_bytes, max_parts), 2))
+    if documents and documents[-1].problems:
+        return documents[-1]
     if len(documents) != 1:
         what = "holds more than one document" if documents else "is empty"
         problem = Problem(
@@ -75,10 +74,9 @@ def load_cached(text: bytes, file: str) -> Source:
 
 def load_all(text: bytes, file: str) -> tuple[Source, ...]:
     """Read a file of up to MAX_DOCUMENTS documents; a text that is not acceptable gives one Source with its problem."""
-    try:
-        documents = tuple(islice(_documents(text, file, MAX_BYTES, MAX_PARTS), MAX_DOCUMENTS + 1))
-    except DocumentRejected as refused:
-        return (Source(file=file, problems=(refused.problem,)),)
+    documents = tuple(islice(_documents(text, file, MAX_BYTES, MAX_PARTS), MAX_DOCUMENTS + 1))
+    if documents and documents[-1].problems:
+        return documents[-1:]
     if len(documents) > MAX_DOCUMENTS:
         message = f"the file holds more than {MAX_DOCUMENTS} documents"
         problem = documents[-1].problem("TooManyDocuments", message, hint="split the file")
@@ -93,18 +91,17 @@ def dump(*documents: Mapping[str, Any]) -> bytes:
 
 
 def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterator[Source]:
+    """Returns the documents; what is not acceptable ends them with a Source that has its problem and no data."""
     if len(text) > max_bytes:
-        raise DocumentRejected(
-            Problem(code="TooLarge", message=f"the file is {len(text)} bytes; at most {max_bytes} are read", file=file)
-        )
+        problem = Problem(code="TooLarge", message=f"the file is {len(text)} bytes; at most {max_bytes} are read", file=file)
+        return iter((Source(file=file, problems=(problem,)),))
     try:
         decoded = text.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         message = f"byte {error.start} is not UTF-8"
-        raise DocumentRejected(
-            Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")
-        ) from None
+        problem = Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")
+        return iter((Source(file=file, problems=(problem,)),))
     found = fast_reader.read_fast(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
     if found is None:
         from reconciler.formats.yaml import strict_reader  # noqa: PLC0415 - ruamel.yaml takes time to import, and most texts are plain

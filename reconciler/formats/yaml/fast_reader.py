@@ -22,7 +22,7 @@ from yaml.events import (  # type: ignore[import-untyped]
     StreamEndEvent,
 )
 
-from reconciler.formats.yaml.scalars import UnrepresentableNumber, parse_plain_scalar
+from reconciler.formats.yaml.scalars import UnrepresentableNumberError, parse_plain_scalar
 from reconciler.model.source import Location
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def read_fast(text: str, *, max_depth: int, max_parts: int) -> list[tuple[Any, d
         return None
     try:
         return _Reading(text, max_depth, max_parts).documents()
-    except (YAMLError, _NeedsStrictReader, UnrepresentableNumber):
+    except (YAMLError, _NeedsStrictReader, UnrepresentableNumberError):
         return None
 
 
@@ -65,7 +65,7 @@ class _Reading:
         self._places: dict[KeyPath, Location] = {}
 
     def documents(self) -> list[tuple[Any, dict[KeyPath, Location]]]:
-        """Read to the end; raises YAMLError, _Doubt or UnrepresentableNumber."""
+        """Read to the end; raises YAMLError, _Doubt or UnrepresentableNumberError."""
         found: list[tuple[Any, dict[KeyPath, Location]]] = []
         self._next()  # the start of the stream
         while type(start := self._next()) is not StreamEndEvent:

@@ -1,12 +1,8 @@
-"""How much of a text is read, and how the reading ends when that, or anything else, is not acceptable."""
+"""Limits on the size of YAML documents."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from reconciler.model.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -22,11 +18,3 @@ class YamlLimits:
     characters: int
     depth: int
     parts: int
-
-
-class DocumentRejected(Exception):  # noqa: N818 - carries a problem out of the walk
-    """The text is not acceptable; `problem` says why."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Final
 
+from reconciler.model.errors import ReconcilerError
+
 # What other schemas take for a number (1_000, 0b1, 1:20) stays a string; so do `1e3` and the commit 12e4567.
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?")
@@ -16,19 +18,15 @@ _FIRST: Final = frozenset("-+.0123456789")  # with what a number begins
 _MAX_DIGITS: Final = 66  # of 64 bits, however they are written
 
 
-class UnrepresentableNumber(ValueError):  # noqa: N818 - it is what it says
-    """A number that JSON or Helm would not carry; `hint` says what to do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+class UnrepresentableNumberError(ReconcilerError):
+    """A number that JSON or Helm cannot carry."""
 
 
 def parse_plain_scalar(text: str) -> str | float | bool | None:
     """The value of a scalar that stands without quotes and without a tag.
 
     Raises:
-        UnrepresentableNumber: it is infinite, not a number, or an integer of more than 64 bits.
+        UnrepresentableNumberError: it is infinite, not a number, or an integer of more than 64 bits.
     """
     if text[:1] in _FIRST and text:
         return _number(text)
@@ -44,12 +42,14 @@ def _number(text: str) -> str | float:
             return value
     elif not _NOT_FINITE.fullmatch(text):
         return text
-    raise UnrepresentableNumber(f"{text[:40]} is not a number that JSON can carry")
+    raise UnrepresentableNumberError(f"{text[:40]} is not a number that JSON can carry")
 
 
 def _integer(text: str) -> int:
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
     value = int(text, base) if len(text) <= _MAX_DIGITS else None
     if value is None or not -(2**63) <= value < 2**64:
-        raise UnrepresentableNumber("a number of more than 64 bits: Helm would round it", hint="quote it")  # it may be a secret
+        raise UnrepresentableNumberError(
+            "a number of more than 64 bits: Helm would round it", hint="quote it"
+        )  # it may be a secret
     return value

@@ -17,13 +17,14 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, ScalarEvent
 from ruamel.yaml.nodes import Node, ScalarNode, SequenceNode
 
-from reconciler.formats.yaml.limits import DocumentRejected, YamlLimits
-from reconciler.formats.yaml.scalars import UnrepresentableNumber, parse_plain_scalar
+from reconciler.formats.yaml.scalars import UnrepresentableNumberError, parse_plain_scalar
 from reconciler.model.problem import Problem, Related
 from reconciler.model.source import KeyPath, Location, Source
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from reconciler.formats.yaml.limits import YamlLimits
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TAGS: Final = frozenset({None, "!", _TAG + "str", _TAG + "seq", _TAG + "map"})  # those that change nothing or say "a string"
@@ -43,28 +44,40 @@ _SYNTAX_HINTS: Final = {
 }
 
 
-def read_strictly(text: str, file: str, limits: YamlLimits) -> Iterator[Source]:
-    """The documents of a text without byte order mark, one after the other.
+class _DocumentRejected(Exception):  # noqa: N818 - carries a problem out of the walk
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
 
-    Raises:
-        Refused: at the first thing that is not acceptable.
+
+def read_strictly(text: str, file: str, limits: YamlLimits) -> Iterator[Source]:
+    """Yields the documents of a text without byte order mark, one after the other.
+
+    The first part that is not acceptable ends them with a Source that has its problem and no data.
     """
+    try:
+        yield from _documents(text, file, limits)
+    except _DocumentRejected as rejected:
+        yield Source(file=file, problems=(rejected.problem,))
+
+
+def _documents(text: str, file: str, limits: YamlLimits) -> Iterator[Source]:
     yaml = YAML(typ="safe", pure=True)
     yaml.Composer = partial(_Composer, file, limits)  # type: ignore[assignment]  # ruamel calls it with loader=
     try:
         for node in yaml.compose_all(io.StringIO(text)):
             yield _NodeReader(file, limits).source(node)
     except RecursionError:
-        raise DocumentRejected(_too_deep(file, 1, 1, limits)) from None
+        raise _DocumentRejected(_too_deep(file, 1, 1, limits)) from None
     except MarkedYAMLError as error:
-        raise DocumentRejected(_syntax(error, file)) from None
+        raise _DocumentRejected(_syntax(error, file)) from None
     except (AssertionError, KeyError):  # of ruamel, about a %YAML of a version that it does not know
         line = text.count("\n", 0, max(0, text.find("%YAML"))) + 1
         problem = Problem(code="NotYaml", message=_DIRECTIVE, file=file, line=line, column=1, hint=_NO_DIRECTIVE)
-        raise DocumentRejected(problem) from None
+        raise _DocumentRejected(problem) from None
     except (YAMLError, ValueError) as error:
         message = " ".join(str(error).split())[:200]
-        raise DocumentRejected(Problem(code="NotYaml", message=f"not YAML: {message}", file=file, line=1, column=1)) from None
+        raise _DocumentRejected(Problem(code="NotYaml", message=f"not YAML: {message}", file=file, line=1, column=1)) from None
 
 
 def _syntax(error: MarkedYAMLError, file: str) -> Problem:
@@ -86,9 +99,11 @@ def _too_deep(file: str, line: int, column: int, limits: YamlLimits) -> Problem:
     return Problem(code="TooDeep", message=f"nested more than {limits.depth} deep", file=file, line=line, column=column)
 
 
-def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> DocumentRejected:
+def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> _DocumentRejected:
     mark = node.start_mark
-    return DocumentRejected(Problem(code=code, message=message, file=file, line=mark.line + 1, column=mark.column + 1, hint=hint))
+    return _DocumentRejected(
+        Problem(code=code, message=message, file=file, line=mark.line + 1, column=mark.column + 1, hint=hint)
+    )
 
 
 class _Composer(Composer):
@@ -110,7 +125,7 @@ class _Composer(Composer):
             return super().compose_document()
         except (ValueError, OverflowError):  # ruamel does not look whether an escape like \UFFFFFFFF is a character
             line, message = self.loader.reader.line + 1, "not YAML: an escape in this line is no character"
-            raise DocumentRejected(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
+            raise _DocumentRejected(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         """Compose one node, unless it has a tag of its own or goes beyond a limit."""
@@ -119,7 +134,7 @@ class _Composer(Composer):
         if self._nodes_left < 0:
             raise _at(event, self._file, "TooManyParts", "the file has too many parts")
         if self.depth > self._limits.depth:
-            raise DocumentRejected(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1, self._limits))
+            raise _DocumentRejected(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1, self._limits))
         if not isinstance(event, AliasEvent) and event.tag not in _TAGS:
             # it is not shown: it may be a secret that was not quoted
             hint = "remove the tag, or quote a value that begins with !"
@@ -148,7 +163,7 @@ class _NodeReader:
         self._characters = 0
 
     def source(self, root: Node | None) -> Source:
-        """Walk one document; raises Refused at the first thing that is not plain data."""
+        """Walk one document; raises _DocumentRejected at the first thing that is not plain data."""
         if root is None:
             return Source(file=self._file)
         data = self._data(root, (), root)
@@ -160,7 +175,7 @@ class _NodeReader:
             raise self._refuse("TooManyParts", f"more than {self._limits.parts} parts once aliases are followed", node)
         if len(way) > self._limits.depth:
             mark = node.start_mark
-            raise DocumentRejected(_too_deep(self._file, mark.line + 1, mark.column + 1, self._limits))
+            raise _DocumentRejected(_too_deep(self._file, mark.line + 1, mark.column + 1, self._limits))
         place = key if node.start_mark.index == node.end_mark.index else node  # an empty value stands nowhere: its key is shown
         start, value = key.start_mark, place.start_mark
         self._places[way] = Location(start.line + 1, start.column + 1, value.line + 1, value.column + 1)
@@ -183,7 +198,7 @@ class _NodeReader:
                 first = self._places[*way, key]
                 related = Related(message="it stands here first", file=self._file, line=first.line, column=first.column)
                 refused = self._refuse("DuplicateKey", f"the key {key[:60]!r} stands here twice", key_node, "remove one of them")
-                raise DocumentRejected(refused.problem.model_copy(update={"related": (related,)}))
+                raise _DocumentRejected(refused.problem.model_copy(update={"related": (related,)}))
             self._count(key_node)
             data[key] = self._data(value_node, (*way, key), key_node)
         return data
@@ -200,8 +215,8 @@ class _NodeReader:
             return text
         try:
             return parse_plain_scalar(text)
-        except UnrepresentableNumber as error:
-            raise self._refuse("NotANumber", str(error), node, error.hint) from None
+        except UnrepresentableNumberError as error:
+            raise self._refuse("NotANumber", error.message, node, error.hint) from None
 
-    def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> DocumentRejected:
+    def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> _DocumentRejected:
         return _at(node, self._file, code, message, hint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.domain.trust.vulnerability_scans import InvalidScanReport, Scan, newest, read_scan, severity_violation
+from reconciler.domain.trust.vulnerability_scans import Scan, newest, read_scan, severity_violation
 from reconciler.formats.in_toto import read_predicate
 from reconciler.model.errors import (
     AccessDeniedError,
@@ -178,7 +178,7 @@ def scan_of(one: SignatureCandidate, predicate_type: str) -> Scan:
     """The vulnerability scan in an attestation that holds; raises Untrusted when it cannot be read."""
     try:
         return read_scan(read_predicate(one.content, predicate_type, bundled=one.annotations is None))
-    except (InvalidScanReport, IntegrityError) as error:
+    except IntegrityError as error:
         # It is not passed over: it might be the newest, and say the worst.
         raise UntrustedError(
             f"the vulnerability scan {one.manifest} cannot be used: {error}",
