@@ -6,7 +6,8 @@ was merged, as the ref `refs/pull/<n>/head`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from datetime import datetime  # noqa: TC003 - pydantic reads it
+from typing import Final
 from urllib.parse import quote
 
 from pydantic import BaseModel, TypeAdapter
@@ -14,9 +15,6 @@ from pydantic import BaseModel, TypeAdapter
 from reconciler.adapters.gitea.client import Client, path_of
 from reconciler.model.errors import NotFoundError
 from reconciler.model.forge import CommitStatusRecord, MergedPullRequest, PullRequestHistory, Review
-
-if TYPE_CHECKING:
-    from datetime import datetime
 
 _RETARGETED: Final = "change_target_branch"
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.review.plan_comment import MARKER
+from tests.live.support.environment import merged
 
 if TYPE_CHECKING:
     from tests.live.support.environment import LiveEnvironment

@@ -179,7 +179,9 @@ VERDICT: st.SearchStrategy[Any] = st.builds(
 def test_ready_is_true_exactly_where_something_is_placed_and_all_of_it_is(given_: dict[str, Any], refused: bool) -> None:
     lock = lock_of(*(package(name, placements=[FSN, NBG]) for name in sorted(given_)))
     verdicts = {(name, cluster): v for name, two in given_.items() for cluster, v in zip((FSN, NBG), two, strict=True)}
-    status = build_status("acme-prod", MAIN, RESOLVED, lock, verdicts, refusal() if refused else None)
+    status = build_status(
+        "acme-prod", MAIN, RESOLVED, lock, verdicts, refusal(Problem(code="NoVersion", message="no")) if refused else None
+    )
     every = bool(verdicts) and all(v.ready == "True" for v in verdicts.values())
     assert (status.condition("Ready").status == "True") == every
     assert (" Ready " in status_subject(status)) == every
