@@ -8,14 +8,14 @@ ReconcilerError                       Fault          a failure outside any docum
 ├── AccessDeniedError                 Denied         a server refused our credentials or permissions
 ├── NotFoundError                     Missing        the requested object does not exist
 ├── IntegrityError                    Corrupt        content does not match its digest, size or format
-│   └── CorruptCloneError                            adapters.git.clone
+│   ├── CorruptCloneError                            adapters.git.clone
+│   ├── ExpressionError                              domain.values.expressions
+│   ├── SchemaCostError                              domain.values.schema_defaults
+│   └── UnrepresentableNumberError                   formats.yaml.scalars
 ├── UntrustedError                    Untrusted      no valid signature is accepted by the policy
 ├── ConcurrentUpdateError             Moved          a branch is not at the commit that was last fetched
 ├── RejectedError                     Rejected       a rule of a server rejected our write
-├── ConfigurationError                Misconfigured  the reconciler's own configuration or installation is unusable
-├── ExpressionError                                  domain.values.expressions
-├── SchemaCostError                                  domain.values.schema_defaults
-└── UnrepresentableNumberError                       formats.yaml.scalars
+└── ConfigurationError                Misconfigured  the reconciler's own configuration or installation is unusable
 
 Exception
 ├── _DocumentRejected                                formats.yaml.strict_reader

@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reconciler.domain.text.suggestions import did_you_mean
-from reconciler.model.errors import ReconcilerError
+from reconciler.model.errors import IntegrityError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ _KINDS: Final = {bool: "true or false", int: "a number", float: "a number", str:
 Scope: TypeAlias = "Mapping[str, Any]"
 
 
-class ExpressionError(ReconcilerError):
+class ExpressionError(IntegrityError):
     """An expression that cannot be used, or not with these values; the message is one sentence and quotes none of the values."""
 
 

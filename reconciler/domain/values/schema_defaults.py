@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from reconciler.domain.values.json_schema import is_valid, schema_problem
-from reconciler.model.errors import ReconcilerError
+from reconciler.model.errors import IntegrityError
 
 MAX_SCHEMA_DEPTH: Final = 64  # of a schema that speaks of itself; no document is nested deeper
 MAX_SCHEMA_STEPS: Final = 100_000  # parts of a schema that are looked at: parts that speak of each other have ways without number
@@ -23,7 +23,7 @@ _FORM_STEPS: Final = 1_000  # what it costs to try a form
 _SHARED: Final = ("$defs", "definitions")
 
 
-class SchemaCostError(ReconcilerError):
+class SchemaCostError(IntegrityError):
     """Collecting the defaults of a schema takes more steps than allowed."""
 
 

@@ -6,7 +6,7 @@ import math
 import re
 from typing import Final
 
-from reconciler.model.errors import ReconcilerError
+from reconciler.model.errors import IntegrityError
 
 # What other schemas take for a number (1_000, 0b1, 1:20) stays a string; so do `1e3` and the commit 12e4567.
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -18,7 +18,7 @@ _FIRST: Final = frozenset("-+.0123456789")  # with what a number begins
 _MAX_DIGITS: Final = 66  # of 64 bits, however they are written
 
 
-class UnrepresentableNumberError(ReconcilerError):
+class UnrepresentableNumberError(IntegrityError):
     """A number that JSON or Helm cannot carry."""
 
 
