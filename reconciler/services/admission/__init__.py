@@ -1,11 +1,16 @@
-"""Gathers the facts that EnvironmentPolicies need, and evaluates them.
+"""Evaluates the rules of EnvironmentPolicies for one Environment.
 
 | module | what it does |
 |---|---|
-| `approvals` | reads reviews and scores of pull requests from the forge |
-| `change_history` | walks `main` back to what is resolved, and finds the pull request of each change |
-| `gate` | evaluates the policies of one Environment |
-| `soak_history` | reads how long packages were Ready from another Environment's `status` |
+| `gate` | evaluates the rules for `main`, a pull request, a draft or an update |
+| `change_history` | walks the commits of `main` back, and finds the pull request that accounts for each change |
+| `approvals` | reads reviews and scores, each with the plan that its author saw |
+| `soak_history` | reads how long packages were Ready in another Environment |
 
-May not: decide a rule: `domain.admission` does.
+Rules kept:
+- A rule whose facts cannot be read holds the commit.
+- A pull request accounts for a commit only if merging it gives the commit's documents, whatever the forge reports.
+- An approval counts for the plan that its author saw.
+
+May not: decide a rule (`domain.admission` does), or commit or post anything.
 """

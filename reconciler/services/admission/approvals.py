@@ -18,34 +18,34 @@ if TYPE_CHECKING:
     from reconciler.model.forge import CommitStatusRecord, MergedPullRequest, Review
     from reconciler.services.repository.ports import GitRepository
 
-MAX_PLANS: Final = 20  # older heads of one pull request whose plans are looked at
-SHORTLY: Final = 30  # seconds for which somebody may look at a page that shows an older plan
+MAX_PLANS: Final = 20  # older heads of one pull request whose plans are read
+SHORTLY: Final = 30  # seconds for which an open page may show an older plan
 
 
 class ReviewForge(MergeForge, Protocol):
-    """What approvals need of a forge; `adapters.gitea.Gitea` in production."""
+    """The calls to a forge for reviews; `adapters.gitea.Gitea` in production."""
 
     def reviews(self, repository: str, number: int) -> Sequence[Review]:
         """The reviews of a pull request, the oldest first."""
 
     def past(self, repository: str, number: int) -> PullRequestHistory:
-        """When a pull request was last made one for another branch, and who pushed to it."""
+        """When a pull request last changed its base branch, and who pushed to it."""
 
     def members(self, team: str) -> frozenset[str] | None:
-        """Who is in a team (organization/name) now; None when there is no such team."""
+        """The current members of a team (organization/name); None when there is no such team."""
 
     def statuses_by(self, repository: str, commit: str) -> Sequence[CommitStatusRecord]:
-        """All statuses of a commit, the oldest first."""
+        """All statuses of a commit with the users who set them, the oldest first."""
 
 
 class ApprovalReader:
-    """Approvals in one repository. Raises ReconcilerErrors as the forge and the clone do.
+    """Reads the approvals in one repository. Raises ReconcilerErrors as the forge and the clone do.
 
     Args:
-        forge: where they are.
-        user: as whom the reconciler sets commit statuses there: what anybody else says of a plan does not count.
+        forge: the repository's forge.
+        user: the forge user of the reconciler: a plan status of anybody else does not count.
         repository: owner/name.
-        clone: of the same repository, with history.
+        clone: a clone of the repository, with history.
 
     Attributes:
         change_history: the changes of `main`, each with the pull request that accounts for it.
@@ -53,129 +53,151 @@ class ApprovalReader:
 
     def __init__(self, forge: ReviewForge, user: str, repository: str, clone: GitRepository) -> None:
         self._forge, self._user, self._repository, self._clone = forge, user.lower(), repository, clone
-        self._pasts: dict[int, PullRequestHistory] = {}
+        self._histories: dict[int, PullRequestHistory] = {}
         self.change_history = ChangeHistory(forge, repository, clone, self.merged)
 
     def members(self, teams: Sequence[str]) -> frozenset[str]:
-        """Who is in any of some teams now.
+        """The current members of teams.
 
         Raises:
-            NotFoundError: there is no such team.
+            NotFoundError: a team does not exist.
         """
-        found: set[str] = set()
+        members: set[str] = set()
         for team in teams:
-            full = team if "/" in team else f"{self._repository.partition('/')[0]}/{team}"
-            some = self._forge.members(full)
-            if some is None:
-                raise NotFoundError(f"there is no team {full} on the forge", "make it, or mend the policy")
-            found |= some
-        return frozenset(found)
+            name = team if "/" in team else f"{self._repository.partition('/')[0]}/{team}"
+            users = self._forge.members(name)
+            if users is None:
+                raise NotFoundError(f"there is no team {name} on the forge", "create the team, or correct the policy")
+            members |= users
+        return frozenset(members)
 
     def proposal(self, number: int, author: str, head: str, plan: PlanFingerprint | None) -> ReviewedPullRequest:
-        """An open pull request with what people say of it.
+        """An open pull request with its reviews.
 
         Args:
             number: its number.
-            author: who opened it.
+            author: the user who opened it.
             head: the commit that it would merge.
-            plan: of that; None when it has none.
+            plan: the plan of that commit; None when it has none.
         """
-        opinions, contributors, _ = self._opinions(number, head, ended=False)
+        reviews, contributors, _ = self._reviews(number, head, ended=False)
         if plan is None:
-            return ReviewedPullRequest(number, author, head, opinions, contributors=contributors)
-        return ReviewedPullRequest(number, author, head, opinions, plan.tree, plan.files, plan.packages, contributors)
+            return ReviewedPullRequest(number, author, head, reviews, contributors=contributors)
+        return ReviewedPullRequest(number, author, head, reviews, plan.tree, plan.files, plan.packages, contributors)
 
     def merged(self, merged: MergedPullRequest, head: str, files: str) -> ReviewedPullRequest:
-        """A merged pull request with what people say of it: its plan stands for what it did only if that changed the same."""
-        opinions, contributors, plans = self._opinions(merged.number, head, ended=True)
+        """A merged pull request with its reviews.
+
+        Args:
+            merged: the pull request.
+            head: the commit that was merged.
+            files: the digest of the files it changes; its plan counts only with the same digest.
+        """
+        reviews, contributors, plans = self._reviews(merged.number, head, ended=True)
         plan = _plan_at(plans, merged.at)
         if plan is None or plan.files != files:
-            return ReviewedPullRequest(merged.number, merged.author, head, opinions, files=files, contributors=contributors)
+            return ReviewedPullRequest(merged.number, merged.author, head, reviews, files=files, contributors=contributors)
         trees = _trees(plans, plan)
         return ReviewedPullRequest(
-            merged.number, merged.author, head, opinions, plan.tree, files, plan.packages, contributors, trees
+            merged.number, merged.author, head, reviews, plan.tree, files, plan.packages, contributors, trees
         )
 
-    def _opinions(
+    def _reviews(
         self, number: int, head: str, *, ended: bool
     ) -> tuple[tuple[ApprovalReview, ...], frozenset[str], Sequence[CommitStatusRecord]]:
-        """The reviews of a pull request, each with the plan that it is of, whose it is in part, and the plans of its head."""
-        reviews = [one for one in self._forge.reviews(self._repository, number) if one.state in {APPROVED, REJECTED}]
-        approved = [one for one in reviews if one.state == APPROVED]
-        past = self._past(number, ended=ended) if approved else PullRequestHistory()
-        commits = list(dict.fromkeys((head, *(one.commit for one in reversed(approved)))))[: MAX_PLANS + 1] if approved else []
-        plans = {commit: self._plans(commit) for commit in commits}
-        opinions = tuple(
-            ApprovalReview(
-                one.person,
-                one.state == APPROVED,
-                one.commit,
-                one.dismissed or (past.moved is not None and one.at <= past.moved),
-                _plan_reviewed_at(plans.get(one.commit, ()), one.at),
-            )
-            for one in reviews
+        """The reviews of a pull request, each with the plan that it saw; the contributors; and the plan statuses of the head."""
+        reviews = [review for review in self._forge.reviews(self._repository, number) if review.state in {APPROVED, REJECTED}]
+        approved = [review for review in reviews if review.state == APPROVED]
+        history = self._history(number, ended=ended) if approved else PullRequestHistory()
+        commits = (
+            list(dict.fromkeys((head, *(review.commit for review in reversed(approved)))))[: MAX_PLANS + 1] if approved else []
         )
-        return opinions, past.contributors, plans.get(head, ())
+        plans = {commit: self._plans(commit) for commit in commits}
+        approvals = tuple(
+            ApprovalReview(
+                review.person,
+                review.state == APPROVED,
+                review.commit,
+                review.dismissed or (history.moved is not None and review.at <= history.moved),
+                _plan_reviewed_at(plans.get(review.commit, ()), review.at),
+            )
+            for review in reviews
+        )
+        return approvals, history.contributors, plans.get(head, ())
 
-    def _past(self, number: int, *, ended: bool) -> PullRequestHistory:
-        """What became of a pull request. One that is merged is asked about once: nothing more becomes of it."""
+    def _history(self, number: int, *, ended: bool) -> PullRequestHistory:
+        """The history of a pull request. That of a merged one is read once, since it does not change any more."""
         if not ended:
             return self._forge.past(self._repository, number)
-        if number not in self._pasts:
-            self._pasts[number] = self._forge.past(self._repository, number)
-        return self._pasts[number]
+        if number not in self._histories:
+            self._histories[number] = self._forge.past(self._repository, number)
+        return self._histories[number]
 
     def score(self, people: Sequence[str], *commits: str) -> Score:
-        """The newest score that some people, or if none are named anybody, set of the first of some commits that has one."""
-        names = {one.lower() for one in people}
+        """The newest score of the first commit that has one.
+
+        Args:
+            people: the users whose scores count; empty for all users.
+            commits: the commits, in this order.
+        """
+        names = {name.lower() for name in people}
         for commit in dict.fromkeys(commits):
-            said = self._forge.statuses_by(self._repository, commit)
-            ours = [one for one in said if one.context == SCORE_CONTEXT and (not names or one.person in names)]
-            if ours:
-                return Score(commit, ours[-1].state, ours[-1].description)
+            statuses = self._forge.statuses_by(self._repository, commit)
+            scores = [status for status in statuses if status.context == SCORE_CONTEXT and (not names or status.person in names)]
+            if scores:
+                return Score(commit, scores[-1].state, scores[-1].description)
         return Score(commits[0])
 
     def scores(self, people: Sequence[str], main: str, changes: Callable[[], Sequence[Change]]) -> tuple[Score, ...]:
-        """The score of `main`'s head, which is of all that is on it; or that of each change, or of what brought it."""
+        """The score of `main`'s head, which covers all of it; without one, the score of each change or of its pull request."""
         whole = self.score(people, main)
         if whole.state:
             return (whole,)
         return tuple(self._score_of(people, change) for change in changes() if not change.is_cosmetic)
 
     def _score_of(self, people: Sequence[str], change: Change) -> Score:
-        """A change's score: that of its pull request's head only if that came to the same when it was planned."""
-        ours, proposal = self.score(people, change.commit), change.proposal
-        if ours.state or proposal is None or proposal.files is None:
-            return ours
-        return self.score_of_head(people, proposal.head, proposal.files) or ours
+        """A change's score: its pull request's head counts only if it was planned with the same files."""
+        score, proposal = self.score(people, change.commit), change.proposal
+        if score.state or proposal is None or proposal.files is None:
+            return score
+        return self.score_of_head(people, proposal.head, proposal.files) or score
 
     def score_of_head(self, people: Sequence[str], head: str, files: str) -> Score | None:
-        """The score of a pull request's head, if that came to the same (by the digest of files) when it was planned first."""
-        plan = next((bound for one in self._plans(head) if (bound := parse_fingerprint(one.description)) is not None), None)
+        """The score of a pull request's head, if its first plan changed the same files (by their digest); otherwise None."""
+        plan = next(
+            (fingerprint for status in self._plans(head) if (fingerprint := parse_fingerprint(status.description)) is not None),
+            None,
+        )
         return self.score(people, head) if plan is not None and plan.files == files else None
 
     def _plans(self, commit: str) -> Sequence[CommitStatusRecord]:
-        """What we said of plans of a commit, the oldest first."""
-        said = self._forge.statuses_by(self._repository, commit)
-        return [one for one in said if one.context == PLAN_CONTEXT and one.person == self._user]
+        """The plan statuses of a commit that the reconciler posted, the oldest first."""
+        statuses = self._forge.statuses_by(self._repository, commit)
+        return [status for status in statuses if status.context == PLAN_CONTEXT and status.person == self._user]
 
 
 def _plan_at(plans: Sequence[CommitStatusRecord], at: int) -> PlanFingerprint | None:
-    """The plan that was told last at a moment, which is not what was planned later of the same commit."""
-    before = [one for one in plans if one.at <= at and one.state == "success"]
-    return parse_fingerprint(before[-1].description) if before else None
+    """The last plan posted by a moment; later plans of the same commit do not count."""
+    posted = [status for status in plans if status.at <= at and status.state == "success"]
+    return parse_fingerprint(posted[-1].description) if posted else None
 
 
 def _trees(plans: Sequence[CommitStatusRecord], plan: PlanFingerprint) -> frozenset[str]:
-    """The trees of all plans that came to the same: one may have been told a moment after it was merged."""
-    every = (parse_fingerprint(one.description) for one in plans if one.state == "success")
-    return frozenset(b.tree for b in every if b is not None and (b.files, b.packages) == (plan.files, plan.packages))
+    """The trees of all equivalent plans: one may have been posted a moment after the merge."""
+    fingerprints = (parse_fingerprint(status.description) for status in plans if status.state == "success")
+    return frozenset(
+        fingerprint.tree
+        for fingerprint in fingerprints
+        if fingerprint is not None and (fingerprint.files, fingerprint.packages) == (plan.files, plan.packages)
+    )
 
 
 def _plan_reviewed_at(plans: Sequence[CommitStatusRecord], at: int) -> PlanFingerprint | None:
-    """The plan that stood at a moment, unless one that changes something else stood a little before: which was read, then?"""
-    stood = _plan_at(plans, at)
-    older = [one for one in plans if one.at <= at - SHORTLY and one.state == "success"][-1:]
-    recent = [one for one in plans if at - SHORTLY < one.at <= at and one.state == "success"]
-    found = {bound.files for one in (*older, *recent) if (bound := parse_fingerprint(one.description)) is not None}
-    return stood if len(found) == 1 else None
+    """The plan shown at a moment; None if a plan of other files was shown shortly before, as either may have been read."""
+    shown = _plan_at(plans, at)
+    older = [status for status in plans if status.at <= at - SHORTLY and status.state == "success"][-1:]
+    recent = [status for status in plans if at - SHORTLY < status.at <= at and status.state == "success"]
+    files = {
+        fingerprint.files for status in (*older, *recent) if (fingerprint := parse_fingerprint(status.description)) is not None
+    }
+    return shown if len(files) == 1 else None

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from reconciler.services.repository.branches import EnvironmentBranches
     from reconciler.services.repository.ports import GitRepository
 
-MAX_COMMITS: Final = 500  # that are walked back
-MAX_CHANGES: Final = 200  # that are accounted for at once
-MAX_REBASED_COMMITS: Final = 100  # of one pull request
-MAX_UNCHANGING_COMMITS: Final = 20  # at the end of a pull request, that change no document
+MAX_COMMITS: Final = 500  # of `main` that are walked back
+MAX_CHANGES: Final = 200  # that one evaluation accounts for
+MAX_REBASED_COMMITS: Final = 100  # of one rebased pull request
+MAX_UNCHANGING_COMMITS: Final = 20  # at the end of a pull request, without a changed document
 _EMPTY: Final = hashlib.sha256().hexdigest()  # the fingerprint of a commit without any of the documents
 
 
 class MergeForge(Protocol):
-    """The calls to a forge that the walk needs."""
+    """The calls to a forge that the walk needs; `adapters.gitea.Gitea` in production."""
 
     def pull_request_of_merge(self, repository: str, commit: str) -> MergedPullRequest | None:
         """The pull request whose merge made a commit."""
@@ -41,9 +41,9 @@ class ChangeHistory:
     """The changes of one repository's `main`. Raises ReconcilerErrors as the forge and the clone do.
 
     Args:
-        forge: where its pull requests are.
+        forge: the repository's forge.
         repository: owner/name.
-        clone: of the same repository, with history.
+        clone: a clone of the repository, with history.
         reviewed: reads a merged pull request with its reviews, given its head and the digest of the files it changes.
     """
 
@@ -57,98 +57,110 @@ class ChangeHistory:
         self._forge, self._repository, self._clone, self._reviewed = forge, repository, clone, reviewed
 
     def changes(self, branches: EnvironmentBranches) -> tuple[Change, ...]:
-        """The commits of `main` that change what people ask for, back to what is resolved, each with what accounts for it.
+        """The commits of `main` that change a document, back to the resolved one, each with its pull request.
 
-        Commits that one pull request brought are one change, named by the newest.
+        Commits of one pull request are one change, named by the newest.
         """
         main = branches.head(MAIN) or ""
         heads = self._clone.heads()
         self._clone.fetch({MAIN: main})
-        line = self._clone.first_parent_history(main, limit=MAX_COMMITS)
-        prints = self._clone.fingerprints(line, WANTED)
-        end = self._last_admitted(line, prints, branches)
+        commits = self._clone.first_parent_history(main, limit=MAX_COMMITS)
+        fingerprints = self._clone.fingerprints(commits, WANTED)
+        end = self._last_admitted(commits, fingerprints, branches)
         changes: list[Change] = []
-        at = 0
-        while at < end:
+        index = 0
+        while index < end:
             if len(changes) == MAX_CHANGES:
-                words = (
-                    f"and those before it are more than {MAX_CHANGES} changes back: whoever writes the policy must let some go"
+                why_not = (
+                    f"and those before it are more than {MAX_CHANGES} unresolved changes: relax the policy until fewer are left"
                 )
-                return (Change(line[at].id, why_not=words), *changes)
-            same = max(i for i in range(at, min(end + 1, len(prints))) if prints[i] == prints[at])
-            if same > at:  # whatever came in between was taken back
-                at = same
+                return (Change(commits[index].id, why_not=why_not), *changes)
+            same = max(
+                other for other in range(index, min(end + 1, len(fingerprints))) if fingerprints[other] == fingerprints[index]
+            )
+            if same > index:  # the changes in between were reverted
+                index = same
                 continue
-            if at + 1 == len(prints) and prints[at] == _EMPTY:
+            if index + 1 == len(fingerprints) and fingerprints[index] == _EMPTY:
                 break
-            change, upto = self._accounted(line, prints, at, end, heads)
-            changes.append(replace(change, is_cosmetic=self._is_idle(line, at, upto)))
-            at = upto
-        if end == len(line) and line[-1].parents:
+            change, next_index = self._accounted(commits, fingerprints, index, end, heads)
+            changes.append(replace(change, is_cosmetic=self._is_cosmetic(commits, index, next_index)))
+            index = next_index
+        if end == len(commits) and commits[-1].parents:
             changes.append(
-                Change(line[-1].id, why_not=f"is {MAX_COMMITS} commits back, and what is resolved was not found on the way")
+                Change(
+                    commits[-1].id, why_not=f"is {MAX_COMMITS} commits back, and the resolved commit is not among those after it"
+                )
             )
         return tuple(changes)
 
-    def _last_admitted(self, line: Sequence[Commit], prints: Sequence[str], branches: EnvironmentBranches) -> int:
-        """Where the walk ends: at a commit that holds what was admitted; without one, where nothing was installed."""
-        since, digest = branches.input_of_resolved(), branches.digest_of_resolved()
-        known = [index for index, commit in enumerate(line) if commit.id == since]
-        if known:
-            return next(index for index, print_ in enumerate(prints) if print_ == prints[known[0]])
+    def _last_admitted(self, commits: Sequence[Commit], fingerprints: Sequence[str], branches: EnvironmentBranches) -> int:
+        """The index at which the walk ends: a commit with the admitted documents; without one, a commit that installs nothing."""
+        resolved, digest = branches.input_of_resolved(), branches.digest_of_resolved()
+        indexes = [index for index, commit in enumerate(commits) if commit.id == resolved]
+        if indexes:
+            return next(index for index, fingerprint in enumerate(fingerprints) if fingerprint == fingerprints[indexes[0]])
         if digest is not None:  # `main` was rewritten
-            same = (i for i, commit in enumerate(line) if input_digest(self._clone.read(commit.id, WANTED)) == digest)
-            return next(same, len(line))
+            same = (index for index, commit in enumerate(commits) if input_digest(self._clone.read(commit.id, WANTED)) == digest)
+            return next(same, len(commits))
         if branches.head(RESOLVED) is not None:
-            return len(line)
-        installed = self._clone.fingerprints(line, (f"{APPLICATIONS_FOLDER}/*.yaml",))
-        return next((index for index, print_ in enumerate(installed) if print_ == _EMPTY), len(line))
+            return len(commits)
+        installed = self._clone.fingerprints(commits, (f"{APPLICATIONS_FOLDER}/*.yaml",))
+        return next((index for index, fingerprint in enumerate(installed) if fingerprint == _EMPTY), len(commits))
 
     def _accounted(
-        self, line: Sequence[Commit], prints: Sequence[str], at: int, end: int, heads: Mapping[str, str]
+        self, commits: Sequence[Commit], fingerprints: Sequence[str], index: int, end: int, heads: Mapping[str, str]
     ) -> tuple[Change, int]:
-        """What accounts for a commit, and up to which one: the last ones of a pull request may change nothing of interest."""
-        first, covered = self._account(line, at, end, heads)
-        top = at
-        while first.proposal is None and top > max(0, at - MAX_UNCHANGING_COMMITS) and prints[top - 1] == prints[at]:
-            top -= 1
-            change, count = self._account(line, top, end, heads)
-            if change.proposal is not None and top + count > at:
-                return change, top + count
-        return first, at + covered
+        """The change at an index, and the index after it.
 
-    def _is_idle(self, line: Sequence[Commit], at: int, upto: int) -> bool:
-        """Whether documents differ in nothing but comments and how they are written."""
-        if upto >= len(line):
+        The newest commits of a pull request may change no document; then a commit above the index leads to the pull request.
+        """
+        first, covered = self._account(commits, index, end, heads)
+        newer = index
+        while (
+            first.proposal is None
+            and newer > max(0, index - MAX_UNCHANGING_COMMITS)
+            and fingerprints[newer - 1] == fingerprints[index]
+        ):
+            newer -= 1
+            change, count = self._account(commits, newer, end, heads)
+            if change.proposal is not None and newer + count > index:
+                return change, newer + count
+        return first, index + covered
+
+    def _is_cosmetic(self, commits: Sequence[Commit], index: int, next_index: int) -> bool:
+        """Whether the documents at two indexes differ only in comments and formatting."""
+        if next_index >= len(commits):
             return False
-        before, after = (self._clone.read(line[i].id, WANTED) for i in (upto, at))
+        before, after = (self._clone.read(commits[position].id, WANTED) for position in (next_index, index))
         return not (before.problems or after.problems) and change_digest(before, after) == change_digest(before, before)
 
-    def _account(self, line: Sequence[Commit], at: int, end: int, heads: Mapping[str, str]) -> tuple[Change, int]:
-        """What accounts for a commit, and for how many from there on."""
-        commit = line[at]
+    def _account(self, commits: Sequence[Commit], index: int, end: int, heads: Mapping[str, str]) -> tuple[Change, int]:
+        """The change of the commit at an index, and how many commits it covers."""
+        commit = commits[index]
         merged = self._forge.pull_request_of_merge(self._repository, commit.id)
         if merged is None or merged.base != MAIN:
             return Change(commit.id), 1
         ref = ref_of(f"pull/{merged.number}")
         if (head := heads.get(ref)) is None:
             return Change(commit.id, why_not=f"came with pull request {merged.number}, whose head is gone"), 1
-        self._clone.fetch({MAIN: line[0].id, ref: head})
-        for count in dict.fromkeys((self._rebased(line[at:end], head, merged.fork), 1)):
-            if at + count < len(line) and (diff := self._diff(commit.id, line[at + count].id, head)) is not None:
+        self._clone.fetch({MAIN: commits[0].id, ref: head})
+        for count in dict.fromkeys((self._rebased(commits[index:end], head, merged.fork), 1)):
+            if index + count < len(commits) and (diff := self._diff(commit.id, commits[index + count].id, head)) is not None:
                 return Change(commit.id, self._reviewed(merged, head, diff)), count
         return Change(commit.id, why_not=f"is not what merging pull request {merged.number} gives"), 1
 
-    def _rebased(self, line: Sequence[Commit], head: str, fork: str) -> int:
-        """How many commits a pull request brought, if they were rebased: each the same, by its author and its words."""
+    def _rebased(self, commits: Sequence[Commit], head: str, fork: str) -> int:
+        """The number of commits of a rebased pull request: each has the author and the message of the original."""
         count = 1
-        for ours, theirs in zip(line[1:], self._brought(head, fork), strict=False):
-            if (ours.author, ours.message) != (theirs.author, theirs.message):
+        for rebased, original in zip(commits[1:], self._commits_below(head, fork), strict=False):
+            if (rebased.author, rebased.message) != (original.author, original.message):
                 break
             count += 1
         return count
 
-    def _brought(self, head: str, fork: str) -> Iterator[Commit]:
+    def _commits_below(self, head: str, fork: str) -> Iterator[Commit]:
+        """The commits of a pull request before its head, down to its fork point, the newest first."""
         for commit in self._clone.first_parent_history(head, limit=MAX_REBASED_COMMITS):
             if commit.id == fork:
                 return
@@ -156,7 +168,7 @@ class ChangeHistory:
                 yield commit
 
     def _diff(self, commit: str, before: str, head: str) -> str | None:
-        """What a commit changes, if it holds what merging a head into one before it gives; None if it does not."""
+        """The digest of a commit's changes, if it equals the merge of `head` into the commit before; None if it does not."""
         merged = self._clone.merge(before, head, WANTED)
         if merged.problems or input_digest(merged) != input_digest(self._clone.read(commit, WANTED)):
             return None

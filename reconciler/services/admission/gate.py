@@ -1,4 +1,4 @@
-"""Whether what a commit comes to may be applied now: gathers what the rules of EnvironmentPolicies rest on, and asks them."""
+"""Evaluates the rules of EnvironmentPolicies: collects the facts that they need, and decides whether a commit is admitted."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ if TYPE_CHECKING:
     from reconciler.services.admission.soak_history import SoakHistory
     from reconciler.services.repository.branches import EnvironmentBranches
 
-    People = Callable[[str, PullRequestRule, ApprovalReader], RuleResult]
-    Scores = Callable[[ScoreRule, ApprovalReader], Sequence[Score]]
+    ReviewEvaluator = Callable[[str, PullRequestRule, ApprovalReader], RuleResult]
+    ScoreReader = Callable[[ScoreRule, ApprovalReader], Sequence[Score]]
 
 
 @dataclass(frozen=True)
 class AdmissionVerdict:
-    """What is to be said of admission, and what follows.
+    """The verdict on the head of `main`.
 
     Attributes:
-        condition: `Admitted`.
-        held: why nothing is committed; None when it may be, or nothing is to be.
-        admission: the results of the rules, when they were evaluated: those that hold `main` hold what is merged into it too.
+        condition: the condition `Admitted`.
+        held: why nothing is committed; None when it may be committed, or when there is nothing to commit.
+        admission: the results of the rules, when they were evaluated: those that hold `main` hold every pull request too.
     """
 
     condition: Condition
@@ -67,11 +67,11 @@ class AdmissionGate:
     """The rules for one Environment.
 
     Args:
-        name: the Environment's.
-        policies: reads all policies as they stand; raises a ReconcilerError.
-        approvals: in its repository; None for one that is on no forge.
-        history: finds an Environment's history by its name; a text that says why there is none to be asked.
-        clock: seconds since the epoch, by our own clock.
+        name: the Environment's name.
+        policies: returns the current policies; raises a ReconcilerError.
+        approvals: reads the approvals in its repository; None for one that is not on the forge.
+        history: returns the soak history of an Environment by its name, or a message why there is none.
+        clock: seconds since the epoch, by the reconciler's clock.
     """
 
     def __init__(
@@ -84,43 +84,43 @@ class AdmissionGate:
     ) -> None:
         self._name, self._policies, self._approvals, self._history, self._clock = name, policies, approvals, history, clock
         self._last: tuple[tuple[str | None, ...], AdmissionVerdict] | None = None
-        self._teams: dict[tuple[str, ...], frozenset[str]] = {}  # as read at the last look
+        self._teams: dict[tuple[str, ...], frozenset[str]] = {}  # as of the last fetch
         self._soaks: dict[tuple[str, ...], tuple[int, tuple[SoakTime, ...]]] = {}
 
     def evaluate(
         self, branches: EnvironmentBranches, lock: EnvironmentLock | None, tree: str | None, *, fetch: bool
     ) -> AdmissionVerdict:
-        """Whether what the head of `main` comes to may be committed.
+        """Evaluate whether the head of `main` may be committed to `resolved`.
 
         Args:
-            branches: the Environment's, as last seen.
-            lock: what it comes to; None when it comes to nothing.
-            tree: the tree that `resolved` would have then.
-            fetch: ask the forge again; otherwise what was told before stands until its moment comes.
+            branches: the Environment's branches, as last fetched.
+            lock: the lock that it resolves to; None when it resolves to none.
+            tree: the tree that `resolved` would have.
+            fetch: read the forge again; otherwise the last verdict is current until its `retry_at`.
         """
         if fetch:
             self._forget()
-        waits = lock is not None and tree != branches.tree(RESOLVED) and not _already_admitted(branches, lock)
+        needs_admission = lock is not None and tree != branches.tree(RESOLVED) and not _already_admitted(branches, lock)
         try:
             policies = self._policies()
         except ReconcilerError as fault:
-            return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=waits)
-        problems, rulings = policies.problems(self._name), policies.rules_for(self._name)
+            return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=needs_admission)
+        problems, rules = policies.problems(self._name), policies.rules_for(self._name)
         if problems:
-            return _verdict("False", "PolicyBroken", broken(problems).message, held=waits)
-        if not rulings:
+            return _verdict("False", "PolicyBroken", broken(problems).message, held=needs_admission)
+        if not rules:
             return _verdict("True", "NoPolicy", "no EnvironmentPolicy applies")
-        if not waits:
+        if not needs_admission:
             if branches.head(RESOLVED) is None or branches.input_of_resolved() == branches.head(MAIN):
-                return _admitted(rulings)
-            return _verdict("True", "NothingToAdmit", "this commit changes nothing of what is resolved")
+                return _admitted(rules)
+            return _verdict("True", "NothingToAdmit", "this commit changes nothing that is resolved")
         key = (branches.head(MAIN), branches.head(RESOLVED), tree, policies.digest)
         if fetch or self._last is None or self._last[0] != key or self._is_due(self._last[1]):
             self._forget()
-            found = self._commits(branches, rulings, new_packages(branches.lock(), lock) if lock else ())
-            held = _verdict(found.status, found.reason, found.message, held=True, retry_at=found.retry_at)
-            verdict = _admitted(rulings) if found.status == "True" else held
-            self._last = (key, replace(verdict, admission=found))
+            admission = self._evaluate_commits(branches, rules, new_packages(branches.lock(), lock) if lock else ())
+            held = _verdict(admission.status, admission.reason, admission.message, held=True, retry_at=admission.retry_at)
+            verdict = _admitted(rules) if admission.status == "True" else held
+            self._last = (key, replace(verdict, admission=admission))
         return self._last[1]
 
     def evaluate_pull_request(
@@ -132,83 +132,93 @@ class AdmissionGate:
         main: Admission,
         restores: bool = False,
     ) -> Admission:
-        """What the rules say of a pull request, were it merged now.
+        """Evaluate the rules for a pull request, as if it were merged now.
 
         Args:
             pull: the pull request.
-            packages: those that it brings anew.
-            plan: its plan, to which approvals are bound; None when it has none.
+            packages: the packages that are new in it.
+            plan: the fingerprint of its plan, to which approvals are bound; None without a plan.
             main: the results for the head of `main`.
-            restores: whether it takes `main` back to what is admitted, and with it what is held there now.
+            restores: whether it takes `main` back to the admitted documents: then the results that hold `main` do not hold it.
         """
 
-        def people(policy: str, rule: PullRequestRule, here: ApprovalReader) -> RuleResult:
-            said = here.proposal(pull.number, pull.author, pull.head, plan)
-            return evaluate_pull_request(policy, rule, said, self._members(rule, here))
+        def reviews(policy: str, rule: PullRequestRule, approvals: ApprovalReader) -> RuleResult:
+            reviewed = approvals.proposal(pull.number, pull.author, pull.head, plan)
+            return evaluate_pull_request(policy, rule, reviewed, self._members(rule, approvals))
 
-        def scores(rule: ScoreRule, here: ApprovalReader) -> Sequence[Score]:
-            return ((here.score_of_head(rule.set_by, pull.head, plan.files) if plan else None) or Score(pull.head),)
+        def scores(rule: ScoreRule, approvals: ApprovalReader) -> Sequence[Score]:
+            return ((approvals.score_of_head(rule.set_by, pull.head, plan.files) if plan else None) or Score(pull.head),)
 
-        found = self._ruled(packages, people, scores)
-        return found if restores else Admission((*found.results, *inherited_holds(main, found)))
+        admission = self._evaluate_current_rules(packages, reviews, scores)
+        return admission if restores else Admission((*admission.results, *inherited_holds(main, admission)))
 
     def evaluate_draft(self, packages: Sequence[Package]) -> Admission:
-        """What the rules say of packages in a change that nobody has proposed yet."""
-        return self._ruled(packages, lambda policy, rule, _: evaluate_draft(policy, rule), lambda *_: (Score(""),))
+        """Evaluate the rules for packages in a change without a pull request."""
+        return self._evaluate_current_rules(
+            packages, lambda policy, rule, _: evaluate_draft(policy, rule), lambda *_: (Score(""),)
+        )
 
     def evaluate_update(self, branches: EnvironmentBranches, lock: EnvironmentLock) -> Admission:
-        """What the rules say of versions that somebody moves by hand: a rule that asks for a pull request cannot be met."""
+        """Evaluate the rules for versions that are moved by hand: a rule that requires a pull request cannot be met."""
         policies = self._policies()
         if problems := policies.problems(self._name):
             return Admission((broken(problems),))
-        rulings = policies.rules_for(self._name)
-        for one in rulings:
-            if isinstance(one.rule, PullRequestRule):
-                words = "versions are moved in a pull request: change the range there"
-                return Admission((RuleResult(one.policy, one.rule.kind, "False", "PendingApproval", words),))
-        return self._commits(branches, rulings, new_packages(branches.lock(), lock))
+        rules = policies.rules_for(self._name)
+        for applied in rules:
+            if isinstance(applied.rule, PullRequestRule):
+                message = "versions can only be moved in a pull request: change the range there"
+                return Admission((RuleResult(applied.policy, applied.rule.kind, "False", "PendingApproval", message),))
+        return self._evaluate_commits(branches, rules, new_packages(branches.lock(), lock))
 
     def seconds_until(self, moment: int | None) -> float | None:
-        """Seconds until a moment at which it is to be looked at again; None when nothing comes by time alone."""
+        """Seconds until a moment in seconds since the epoch; None without one."""
         return None if moment is None else max(0.0, moment - self._clock())
 
     def _is_due(self, verdict: AdmissionVerdict) -> bool:
         retry_at = verdict.held.retry_at if verdict.held else None
         return retry_at is not None and self._clock() >= retry_at
 
-    def _commits(self, branches: EnvironmentBranches, rulings: Sequence[AppliedRule], packages: Sequence[Package]) -> Admission:
-        @cache  # more rules than one may ask
-        def changes(here: ApprovalReader) -> Sequence[Change]:
-            return here.change_history.changes(branches)
+    def _evaluate_commits(
+        self, branches: EnvironmentBranches, rules: Sequence[AppliedRule], packages: Sequence[Package]
+    ) -> Admission:
+        """Evaluate the rules for the commits of `main`."""
 
-        def people(policy: str, rule: PullRequestRule, here: ApprovalReader) -> RuleResult:
-            found, members = changes(here), self._members(rule, here)
-            approved = [c.proposal for c in found if c.proposal and not missing_approvals(rule, c.proposal, members, again=False)]
-            return evaluate_commits(policy, rule, found, members, _unplanned(packages, approved, branches))
+        @cache  # several rules may need them
+        def changes(approvals: ApprovalReader) -> Sequence[Change]:
+            return approvals.change_history.changes(branches)
 
-        def scores(rule: ScoreRule, here: ApprovalReader) -> Sequence[Score]:
-            return here.scores(rule.set_by, branches.head(MAIN) or "", lambda: changes(here))
+        def reviews(policy: str, rule: PullRequestRule, approvals: ApprovalReader) -> RuleResult:
+            commits, members = changes(approvals), self._members(rule, approvals)
+            approved = [
+                change.proposal
+                for change in commits
+                if change.proposal and not missing_approvals(rule, change.proposal, members, again=False)
+            ]
+            return evaluate_commits(policy, rule, commits, members, _unplanned(packages, approved, branches))
 
-        return self._evaluate_rules(rulings, packages, people, scores)
+        def scores(rule: ScoreRule, approvals: ApprovalReader) -> Sequence[Score]:
+            return approvals.scores(rule.set_by, branches.head(MAIN) or "", lambda: changes(approvals))
 
-    def _ruled(self, packages: Sequence[Package], people: People, scores: Scores) -> Admission:
-        """Ask each rule that applies now."""
+        return self._evaluate_rules(rules, packages, reviews, scores)
+
+    def _evaluate_current_rules(self, packages: Sequence[Package], reviews: ReviewEvaluator, scores: ScoreReader) -> Admission:
+        """Evaluate the rules of the current policies."""
         try:
             policies = self._policies()
         except ReconcilerError as fault:
             return Admission((unreadable("", "policy", fault),))
         if problems := policies.problems(self._name):
             return Admission((broken(problems),))
-        return self._evaluate_rules(policies.rules_for(self._name), packages, people, scores)
+        return self._evaluate_rules(policies.rules_for(self._name), packages, reviews, scores)
 
     def _evaluate_rules(
-        self, rulings: Sequence[AppliedRule], packages: Sequence[Package], people: People, scores: Scores
+        self, rules: Sequence[AppliedRule], packages: Sequence[Package], reviews: ReviewEvaluator, scores: ScoreReader
     ) -> Admission:
-        """Ask each rule; those that rest on the forge through `people` and `scores`."""
+        """Evaluate each rule; rules about reviews and scores by the given functions."""
         now = int(self._clock())
         results = []
-        for ruling in rulings:
-            policy, rule = ruling.policy, ruling.rule
+        for applied in rules:
+            policy, rule = applied.policy, applied.rule
             try:
                 if isinstance(rule, WindowRule):
                     results.append(evaluate_window(policy, rule, now))
@@ -219,9 +229,9 @@ class AdmissionGate:
                 elif isinstance(rule, ScoreRule):
                     results.append(evaluate_score(policy, rule, scores(rule, self._approvals)))
                 else:
-                    results.append(people(policy, rule, self._approvals))
+                    results.append(reviews(policy, rule, self._approvals))
             except ConcurrentUpdateError:
-                raise  # somebody pushed meanwhile: all is looked at again
+                raise  # somebody pushed meanwhile: the whole pass is repeated
             except ReconcilerError as fault:
                 results.append(unreadable(policy, rule.kind, fault))
         return Admission(tuple(results))
@@ -244,14 +254,14 @@ class AdmissionGate:
         if key not in self._soaks:
             enough = seconds_of(rule.duration)
             self._soaks[key] = now, history.soaked(digests, enough=enough, now=now) if packages else ()
-        then, found = self._soaks[key]
-        return evaluate_soak(policy, rule, packages, found, then)
+        read_at, soak_times = self._soaks[key]
+        return evaluate_soak(policy, rule, packages, soak_times, read_at)
 
 
 def _already_admitted(branches: EnvironmentBranches, lock: EnvironmentLock) -> bool:
-    """Whether what people ask for is what was admitted: to render it anew, or vouch for it anew, needs no other admission.
+    """Whether the documents are admitted already: rendering or verifying them again needs no new admission.
 
-    It comes to something else when a Blueprint was published anew under the version that is locked.
+    They are not when a Blueprint was published again under the locked version, so that its digest differs.
     """
     if new_packages(branches.lock(), lock):
         return False
@@ -264,18 +274,19 @@ def _already_admitted(branches: EnvironmentBranches, lock: EnvironmentLock) -> b
 def _unplanned(
     packages: Iterable[Package], approved: Iterable[ReviewedPullRequest], branches: EnvironmentBranches
 ) -> tuple[Package, ...]:
-    """Those of some packages that were in no plan of what was approved."""
-    found = set()
+    """The packages that are in no plan of the approved pull requests."""
+    planned = set()
     for proposal in approved:
         plan = branches.plan(proposal.number)
-        if plan is not None and plan.tree in proposal.trees:  # by our own status, whoever may push plans
-            found |= {(p.application, p.digest) for p in plan.lock.packages}
-    return tuple(p for p in packages if (p.application, p.digest) not in found)
+        # The trees come from the reconciler's own statuses, since others may push plan branches.
+        if plan is not None and plan.tree in proposal.trees:
+            planned |= {(package.application, package.digest) for package in plan.lock.packages}
+    return tuple(package for package in packages if (package.application, package.digest) not in planned)
 
 
-def _admitted(rulings: Sequence[AppliedRule]) -> AdmissionVerdict:
-    names = ", ".join(sorted({one.policy for one in rulings}))
-    return _verdict("True", "Admitted", f"what is resolved was admitted as {names} asks")
+def _admitted(rules: Sequence[AppliedRule]) -> AdmissionVerdict:
+    names = ", ".join(sorted({applied.policy for applied in rules}))
+    return _verdict("True", "Admitted", f"the resolved packages were admitted as {names} requires")
 
 
 def _verdict(status: str, reason: str, message: str, *, held: bool = False, retry_at: int | None = None) -> AdmissionVerdict:

@@ -1,4 +1,4 @@
-"""How long packages were Ready in another Environment, from the history of its `status` branch."""
+"""Reads how long packages were Ready in another Environment, from the history of its `status` branch."""
 
 from __future__ import annotations
 
@@ -22,73 +22,76 @@ if TYPE_CHECKING:
     from reconciler.model.git import Commit
     from reconciler.services.repository.ports import GitRepository
 
-_STEPS: Final = (32, 256, 2048)  # commits that are read, the newest first: more only when those do not suffice
+_STEPS: Final = (32, 256, 2048)  # commits to read, the newest first: the next step only when they do not suffice
 
 
 class SoakHistory:
     """The history of one Environment's `status` branch. Safe for use by several threads.
 
     Args:
-        repository: with history, in a clone of its own.
+        repository: its repository, in a separate clone with history.
         confirm: seconds between confirmations of a status that does not change.
     """
 
     def __init__(self, repository: GitRepository, confirm: float) -> None:
         self._repository, self._confirm = repository, confirm
         self._lock = threading.Lock()
-        self._seen: dict[str, ObservedStatus] = {}
+        self._observed: dict[str, ObservedStatus] = {}
 
     def soaked(self, digests: Iterable[str], *, enough: int, now: int) -> tuple[SoakTime, ...]:
-        """What was seen of some artifacts.
+        """The soak times of artifacts.
 
         Args:
-            digests: theirs.
-            enough: seconds for which each must have been Ready; no more of the history is read than that takes.
-            now: seconds since the epoch, by our own clock.
+            digests: the artifacts' digests.
+            enough: seconds for which each must have been Ready; only as much history is read as that takes.
+            now: seconds since the epoch, by the reconciler's clock.
 
         Raises:
-            NotFoundError: it has no status.
+            NotFoundError: the Environment has no status.
             ReconcilerError: its repository could not be read.
         """
         wanted = tuple(digests)
         with self._lock:
             heads = self._repository.heads()
             if STATUS not in heads:
-                raise NotFoundError(f"{self._repository.name} has no branch {STATUS}", "let a reconciler watch it")
+                raise NotFoundError(
+                    f"{self._repository.name} has no branch {STATUS}", "let a reconciler reconcile that Environment"
+                )
             self._repository.fetch({STATUS: heads[STATUS]})
-            until = self._until(heads, now)
-            found: tuple[SoakTime, ...] = ()
-            for most in _STEPS:
-                line = self._repository.first_parent_history(heads[STATUS], limit=most)
-                history = [self._read(commit) for commit in reversed(line)]
-                found = soaked(history, wanted, until=until, now=now)
-                self._seen = {commit.id: self._seen[commit.id] for commit in line}
-                if len(line) < most or all(one.seconds >= enough for one in found):
+            current_until = self._current_until(heads, now)
+            soak_times: tuple[SoakTime, ...] = ()
+            for limit in _STEPS:
+                commits = self._repository.first_parent_history(heads[STATUS], limit=limit)
+                history = [self._read(commit) for commit in reversed(commits)]
+                soak_times = soaked(history, wanted, until=current_until, now=now)
+                self._observed = {commit.id: self._observed[commit.id] for commit in commits}
+                if len(commits) < limit or all(soak_time.seconds >= enough for soak_time in soak_times):
                     break
-            return found
+            return soak_times
 
-    def _until(self, heads: Mapping[str, str], now: int) -> int:
-        """Until when the newest status is known to stand: now, unless its confirmation is overdue."""
+    def _current_until(self, heads: Mapping[str, str], now: int) -> int:
+        """Until when the newest status is current, in seconds since the epoch: now, unless its confirmation is overdue."""
         status = self._repository.commit_of(heads[STATUS])
         confirmation = self._repository.fetch_also(CONFIRMED, heads[CONFIRMED]) if CONFIRMED in heads else None
         confirmed = confirmed_at(status, confirmation, now)
         return confirmed if is_overdue(confirmed, now, self._confirm) else now
 
     def _read(self, commit: Commit) -> ObservedStatus:
-        if (known := self._seen.get(commit.id)) is None:
-            text = self._repository.read(commit.id, (STATUS_FILE,), limits=OWN_LIMITS).files.get(STATUS_FILE, b"")
-            source = documents.load(text, STATUS_FILE, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS)
+        """The observed status of a commit, parsed once."""
+        if (observed := self._observed.get(commit.id)) is None:
+            content = self._repository.read(commit.id, (STATUS_FILE,), limits=OWN_LIMITS).files.get(STATUS_FILE, b"")
+            source = documents.load(content, STATUS_FILE, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS)
             status, _ = parse_document(source, EnvironmentStatus)
-            known = self._seen[commit.id] = seen(status, commit.time, _unwatched(commit))
-        return known
+            observed = self._observed[commit.id] = seen(status, commit.time, _unobserved_since(commit))
+        return observed
 
 
-def _unwatched(commit: Commit) -> int | None:
-    """Since when nobody had looked before a status, as its trailer says."""
+def _unobserved_since(commit: Commit) -> int | None:
+    """The start of the unobserved time before a status in seconds since the epoch, as its trailer states; None without one."""
     for line in commit.message.splitlines():
         if line.startswith(UNOBSERVED_SINCE):
             try:
                 return int(datetime.fromisoformat(line.removeprefix(UNOBSERVED_SINCE)).timestamp())
             except ValueError:
-                return 0  # nobody can tell since when: nothing before it counts
+                return 0  # the start is unreadable: nothing before this status counts
     return None

@@ -1,4 +1,4 @@
-"""The one comment of ours on each pull request of a repository: written once, found again, and kept up to date in place."""
+"""Maintains the reconciler's one comment on each pull request: posted once, found again after a restart, edited in place."""
 
 from __future__ import annotations
 
@@ -15,58 +15,67 @@ if TYPE_CHECKING:
 
 
 class CommentForge(Protocol):
-    """What comments need of a forge; `adapters.gitea.Gitea` in production."""
+    """The calls to a forge for comments; `adapters.gitea.Gitea` in production."""
 
     def comments(self, repository: str, number: int) -> Sequence[Comment]:
         """The comments of a pull request, the oldest first."""
 
     def comment(self, repository: str, comment: int) -> Comment:
-        """A comment; raises Missing when there is none."""
+        """One comment.
+
+        Raises:
+            NotFoundError: there is no such comment.
+        """
 
     def post_comment(self, repository: str, number: int, text: str) -> int:
-        """Comment on a pull request; the comment's id."""
+        """Post a comment on a pull request; return the comment's id."""
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
-        """Put another text into a comment."""
+        """Replace the text of a comment."""
 
 
 class PlanCommentPublisher:
-    """The comments of ours. Raises ReconcilerErrors as the forge does.
+    """Publishes the plan comments of one repository. Raises ReconcilerErrors as the forge does.
 
     Args:
-        forge: where they are.
-        user: as whom the reconciler comments there.
+        forge: the repository's forge.
+        user: the forge user of the reconciler, who posts the comments.
         repository: owner/name.
     """
 
     def __init__(self, forge: CommentForge, user: str, repository: str) -> None:
         self._forge, self._user, self._repository = forge, user.lower(), repository
-        self._known: dict[int, int] = {}  # ids, by the number of their pull request
+        self._ids: dict[int, int] = {}  # comment ids by pull request number
 
     def upsert(self, number: int, text: str) -> None:
-        """Have the comment on a pull request say this."""
-        ours = self.find(number)
-        if ours is None:
-            self._known[number] = self._forge.post_comment(self._repository, number, text)
+        """Post the comment on a pull request, or replace its text."""
+        comment = self.find(number)
+        if comment is None:
+            self._ids[number] = self._forge.post_comment(self._repository, number, text)
         else:
-            self.edit(ours, text)
+            self.edit(comment, text)
 
-    def edit(self, ours: Comment, text: str) -> None:
-        """Have a comment say this, if it does not."""
-        if ours.text != text:
-            self._forge.edit_comment(self._repository, ours.id, text)
+    def edit(self, comment: Comment, text: str) -> None:
+        """Replace the text of a comment, if it differs."""
+        if comment.text != text:
+            self._forge.edit_comment(self._repository, comment.id, text)
 
     def find(self, number: int) -> Comment | None:
-        """The comment on a pull request: the first one, should there ever be two. One that is known is asked for alone."""
+        """The reconciler's comment on a pull request; the first one, should there ever be two.
+
+        A comment whose id is known is read alone.
+        """
         with suppress(NotFoundError):
-            if number in self._known:
-                return self._forge.comment(self._repository, self._known[number])
-        found = self._forge.comments(self._repository, number)
-        ours = next((one for one in found if one.author.lower() == self._user and one.text.startswith(MARKER)), None)
-        if ours is not None:
-            self._known[number] = ours.id
-        return ours
+            if number in self._ids:
+                return self._forge.comment(self._repository, self._ids[number])
+        comments = self._forge.comments(self._repository, number)
+        own = next(
+            (comment for comment in comments if comment.author.lower() == self._user and comment.text.startswith(MARKER)), None
+        )
+        if own is not None:
+            self._ids[number] = own.id
+        return own
 
     def forget(self, number: int) -> None:
-        """Forget a pull request that is closed."""
-        self._known.pop(number, None)
+        """Drop the comment id of a pull request that is closed."""
+        self._ids.pop(number, None)

@@ -1,11 +1,16 @@
-"""Loads the policies of the Sovereign, and reports whether they can be used.
+"""Loads the Sovereign's policies, from a directory or from its system repository.
 
 | module | what it does |
 |---|---|
-| `environment_policy_loader` | loads EnvironmentPolicies from a directory or a commit |
-| `policy_commit_status` | publishes the usability of EnvironmentPolicies as a commit status |
-| `policy_sources` | the directory or system repository of the policies |
-| `trust_policy_loader` | loads TrustPolicies and trusted roots from a directory or a commit |
+| `policy_sources` | the sources: a directory, or a folder at the head of the system repository's `main` |
+| `trust_policy_loader` | loads TrustPolicies and their trusted roots |
+| `environment_policy_loader` | loads EnvironmentPolicies |
+| `policy_commit_status` | posts whether the EnvironmentPolicies are valid |
 
-May not: use part of a set of policies that has an error: a missing policy must never admit anything.
+Rules kept:
+- A broken policy stops new decisions rather than widening them.
+- While the repository cannot be read, the last policies count for a limited time only.
+- Reading posts nothing: the controller calls `policy_commit_status` after a pass.
+
+May not: use part of a set of policies that has an error, since a missing policy must never admit anything; or evaluate one.
 """

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from reconciler.model.git import Snapshot
 
-ENVIRONMENTS: Final = "policies"  # beside it
+ENVIRONMENTS: Final = "policies"  # folder in the system repository
 
 
 def read_environment_policies(directory: Path) -> EnvironmentPolicies:
-    """The EnvironmentPolicy documents of a directory: every `*.yaml`. Raises Misconfigured when a file cannot be read."""
+    """The EnvironmentPolicy documents of a directory: every `*.yaml`.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+    """
     try:
         files = {file.name: file.read_bytes() for file in policy_files(directory)}
     except OSError as error:
@@ -28,10 +32,13 @@ def read_environment_policies(directory: Path) -> EnvironmentPolicies:
 
 
 def environment_policies_at(snapshot: Snapshot) -> EnvironmentPolicies:
-    """The EnvironmentPolicy documents in the folder `policies` of a commit. What is no plain file holds all Environments."""
-    found = _environment_policies(snapshot.files)
-    odd = (InvalidPolicy((problem,)) for problem in snapshot.problems)
-    return EnvironmentPolicies(found.policies, (*found.broken, *odd))
+    """The EnvironmentPolicy documents in the folder `policies` of a commit.
+
+    An entry that is not a plain file is an invalid policy, which holds all Environments.
+    """
+    policies = _environment_policies(snapshot.files)
+    invalid = (InvalidPolicy((problem,)) for problem in snapshot.problems)
+    return EnvironmentPolicies(policies.policies, (*policies.broken, *invalid))
 
 
 def _environment_policies(files: Mapping[str, bytes]) -> EnvironmentPolicies:

@@ -1,4 +1,4 @@
-"""Publishes whether the EnvironmentPolicies can be used, as a commit status on the system repository."""
+"""Publishes whether the EnvironmentPolicies are valid, as a commit status on the system repository."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = structlog.get_logger()
 
 
 class PolicyStatusPublisher:
-    """Posts whether the EnvironmentPolicies can be used. Safe for use by several threads.
+    """Posts whether the EnvironmentPolicies are valid. Safe for use by several threads.
 
     Args:
-        forge: where the system repository is; None when it is on none.
+        forge: the forge of the system repository; None when it is not on the forge.
         repository: owner/name; None when the policies come from a directory.
         policies: the source of the policies.
     """
@@ -36,20 +36,24 @@ class PolicyStatusPublisher:
         self, forge: CommitStatusForge | None, repository: str | None, policies: Callable[[], EnvironmentPolicies]
     ) -> None:
         self._policies = policies
-        self._notices = CommitStatusPublisher(forge, repository) if forge is not None and repository is not None else None
+        self._commit_statuses = CommitStatusPublisher(forge, repository) if forge is not None and repository is not None else None
         self._lock = threading.Lock()
 
     def publish(self) -> None:
-        """Post a commit status on the head of the system repository, if it does not show it yet.
+        """Post a commit status on the head of the system repository, if the forge does not show it yet.
 
         Never raises a ReconcilerError.
         """
-        if self._notices is None or not isinstance(self._policies, GitPolicySource) or not self._lock.acquire(blocking=False):
+        if (
+            self._commit_statuses is None
+            or not isinstance(self._policies, GitPolicySource)
+            or not self._lock.acquire(blocking=False)
+        ):
             return
         try:
-            policies = self._policies()  # which may read them anew: only then is its head the commit they are of
-            self._notices.publish(self._policies.head, {POLICY_CONTEXT: policies_status(policies)})
+            policies = self._policies()  # may refresh: only then is `head` the commit of these policies
+            self._commit_statuses.publish(self._policies.head, {POLICY_CONTEXT: policies_status(policies)})
         except ReconcilerError as fault:
-            log.debug("policies not read, so their commit status is not posted", why=str(fault))
+            log.debug("commit status of the policies not posted: the policies cannot be read", why=str(fault))
         finally:
             self._lock.release()

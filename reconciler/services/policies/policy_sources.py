@@ -1,4 +1,4 @@
-"""The Sovereign's policies, of trust and of Environments, from a directory or from its system repository."""
+"""Sources of the Sovereign's trust policies and EnvironmentPolicies: a directory, or its system repository."""
 
 from __future__ import annotations
 
@@ -28,33 +28,42 @@ T = TypeVar("T")
 
 
 class DirectoryPolicySource(Generic[T]):
-    """The policies of a directory, read again whenever a file in it changed. Safe for use by several threads."""
+    """The policies of a directory, read again whenever a file in it changed. Safe for use by several threads.
+
+    Args:
+        directory: the directory.
+        read: reads the policies in it.
+    """
 
     def __init__(self, directory: Path, read: Callable[[Path], T]) -> None:
         self._directory, self._read = directory, read
         self._lock = threading.Lock()
-        self._known: tuple[object, T] | None = None
+        self._cached: tuple[object, T] | None = None
 
     def __call__(self) -> T:
-        """The policies as they stand now; raises Misconfigured as what reads them does."""
+        """The current policies.
+
+        Raises:
+            ConfigurationError: they cannot be read or parsed.
+        """
         with self._lock:
-            print_ = _fingerprint(self._directory)
-            if self._known is None or self._known[0] != print_:
-                self._known = (print_, self._read(self._directory))
-            return self._known[1]
+            fingerprint = _fingerprint(self._directory)
+            if self._cached is None or self._cached[0] != fingerprint:
+                self._cached = (fingerprint, self._read(self._directory))
+            return self._cached[1]
 
 
 class GitPolicySource(Generic[T]):
-    """The policies in a folder at the head of a repository's `main`, which Environments' authors cannot write.
+    """The policies in a folder at the head of a repository's `main`, which authors of Environments cannot write.
 
-    Safe for use by several threads: one of them looks, the others go on with what is known.
+    Safe for use by several threads: one of them refreshes, the others continue with the cached policies.
 
     Args:
         repository: the Sovereign's system repository.
-        folder: at its top.
-        read: makes policies of what is in it, or says why they cannot be used.
-        every: seconds between looks.
-        stands: seconds for which what is known counts while the repository cannot be read.
+        folder: the folder, at the top of the repository.
+        read: parses the folder's files, or returns the error that makes them unusable.
+        every: seconds between refreshes.
+        max_staleness: seconds for which the cached policies count while the repository cannot be read.
     """
 
     def __init__(
@@ -66,74 +75,75 @@ class GitPolicySource(Generic[T]):
         every: float,
         max_staleness: float,
     ) -> None:
-        self._repository, self._folder, self._reads = repository, folder, read
+        self._repository, self._folder, self._parse = repository, folder, read
         self._every, self._max_staleness = every, max_staleness
         self._lock = threading.Lock()
         self._head = ""
-        self._known: T | ConfigurationError | None = None
+        self._cached: T | ConfigurationError | None = None
         self._fault: ReconcilerError | None = None
-        self._looked = self._tried = self._asked = 0.0
+        self._refreshed = self._attempted = self._requested = 0.0
 
     def request_refresh(self) -> None:
-        """Have the next call look, and every call wait for that look: somebody pushed there."""
-        self._asked = time.monotonic()
+        """Force a refresh before the next call returns. Called when the system repository receives a push."""
+        self._requested = time.monotonic()
 
     @property
     def head(self) -> str:
-        """The commit that what is known was read from; empty when there is none."""
+        """The commit of the cached policies; empty when there is none."""
         return self._head
 
     def __call__(self) -> T:
-        """The policies as they stood at the last look.
+        """The policies as of the last refresh.
 
         Raises:
-            ConfigurationError: they cannot be used (`parse_trust_policies`), or there is no such branch.
-            ReconcilerError: the repository could not be read for longer than what was known then counts, or never.
+            ConfigurationError: they are invalid (`parse_trust_policies`), or there is no branch `main`.
+            ReconcilerError: the repository could not be read for longer than `max_staleness`, or never.
         """
-        if self._lock.acquire(blocking=self._known is None or self._tried <= self._asked):
+        if self._lock.acquire(blocking=self._cached is None or self._attempted <= self._requested):
             try:
-                self._look()
+                self._refresh()
             finally:
                 self._lock.release()
-        known, fault = self._known, self._fault
-        if fault is not None and (known is None or time.monotonic() - self._looked > self._max_staleness):
+        cached, fault = self._cached, self._fault
+        if fault is not None and (cached is None or time.monotonic() - self._refreshed > self._max_staleness):
             raise fault.with_traceback(None)
-        if known is None or isinstance(known, ConfigurationError):
-            raise (known or UnavailableError("the policies were not read yet")).with_traceback(None)
-        return known
+        if cached is None or isinstance(cached, ConfigurationError):
+            raise (cached or UnavailableError("the policies have not been read yet")).with_traceback(None)
+        return cached
 
-    def _look(self) -> None:
+    def _refresh(self) -> None:
+        """Read the head of `main`, unless the last attempt is recent enough. Keeps the fault instead of raising it."""
         now = time.monotonic()
-        if self._tried > self._asked and now - self._tried < self._every:
+        if self._attempted > self._requested and now - self._attempted < self._every:
             return
         try:
-            self._read()
-        except ReconcilerError as fault:  # Moved among them: somebody pushed meanwhile
+            self._read_head()
+        except ReconcilerError as fault:  # also ConcurrentUpdateError: somebody pushed during the fetch
             self._fault = fault
-            log.warning("policies cannot be looked at", folder=self._folder, why=str(fault))
+            log.warning("policies cannot be refreshed", folder=self._folder, why=str(fault))
         else:
-            self._fault, self._looked = None, now
+            self._fault, self._refreshed = None, now
         finally:
-            self._tried = now
+            self._attempted = now
 
-    def _read(self) -> None:
+    def _read_head(self) -> None:
         head = self._repository.heads().get(MAIN)
         if head is None:
-            self._head, self._known = "", ConfigurationError(f"{self._repository.name} has no branch {MAIN} with policies")
+            self._head, self._cached = "", ConfigurationError(f"{self._repository.name} has no branch {MAIN} with policies")
         elif head != self._head:
             self._repository.fetch({MAIN: head})
             snapshot = self._repository.read(head, [f"{self._folder}/*"])
-            self._head, self._known = head, self._reads(snapshot)
+            self._head, self._cached = head, self._parse(snapshot)
 
 
 def policy_files(directory: Path) -> list[Path]:
-    """The files that hold policies and trusted roots; half-written ones have other names."""
+    """The files of a directory with policies and trusted roots. Partly written files have other suffixes."""
     return sorted(p for p in directory.iterdir() if p.suffix in POLICY_SUFFIXES)
 
 
 def _fingerprint(directory: Path) -> object:
     try:
-        found = [(file.name, file.stat()) for file in policy_files(directory)]
-        return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in found]
+        stats = [(file.name, file.stat()) for file in policy_files(directory)]
+        return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats]
     except OSError as error:
         raise ConfigurationError(f"the trust policies in {directory} cannot be read: {error.strerror}") from None

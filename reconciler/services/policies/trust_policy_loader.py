@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from reconciler.model.problem import Problem
     from reconciler.model.trust import Authority
 
-FOLDER: Final = "trust"  # in the system repository
+FOLDER: Final = "trust"  # folder in the system repository
 
-MAX_ROOT: Final = 1 << 20  # bytes of a trusted root; Sigstore's own has seven thousand
+MAX_ROOT: Final = 1 << 20  # bytes of a trusted root; Sigstore's own has 7,000
 
 
 def trust_policies_at(snapshot: Snapshot) -> TrustPolicies | ConfigurationError:
-    """The trust policies in the folder `trust` of a commit, or why they cannot be used."""
+    """The trust policies in the folder `trust` of a commit, or the error that makes them unusable."""
     if snapshot.problems:
         return ConfigurationError("\n".join(str(p) for p in snapshot.problems))
     try:
@@ -49,11 +49,14 @@ def read_policies(directory: Path) -> TrustPolicies:
 
 
 def parse_trust_policies(files: Mapping[str, bytes]) -> TrustPolicies:
-    """The policies in some files, by name.
+    """Parse trust policies.
+
+    Args:
+        files: the texts of policies and trusted roots, by file name.
 
     Raises:
-        ConfigurationError: a document is not a TrustPolicy, a name is given twice, one authority's name stands for two signers,
-            or a trusted root is not there. A broken policy stops new decisions rather than widening them.
+        ConfigurationError: a document is not a TrustPolicy, two policies have one name, one authority's name stands for two
+            signers, or a trusted root is missing. A broken policy stops new decisions rather than widening them.
     """
     policies: list[TrustPolicy] = []
     problems: list[Problem] = []
@@ -61,8 +64,8 @@ def parse_trust_policies(files: Mapping[str, bytes]) -> TrustPolicies:
         if name.endswith(ROOT_SUFFIX):
             continue
         for source in load_all(text, name):
-            policy, found = parse_document(source, TrustPolicy)
-            problems.extend(found)
+            policy, policy_problems = parse_document(source, TrustPolicy)
+            problems.extend(policy_problems)
             if policy is not None:
                 policies.append(policy)
                 problems.extend(
@@ -80,11 +83,11 @@ def _check_names(policies: list[TrustPolicy]) -> None:
     names = [p.metadata.name for p in policies]
     for name in names:
         if names.count(name) > 1:
-            raise ConfigurationError(f"there are two trust policies {name}", "give each a name of its own")
-    known: dict[str, Authority] = {}
+            raise ConfigurationError(f"two trust policies {name} exist", "give each its own name")
+    authorities: dict[str, Authority] = {}
     for authority in (a for p in policies for a in p.spec.authorities):
-        if known.setdefault(authority.name, authority) != authority:
-            hint = "give each signer a name of its own"
+        if authorities.setdefault(authority.name, authority) != authority:
+            hint = "give each signer its own name"
             raise ConfigurationError(f"the authority {authority.name} stands for two different signers", hint)
 
 
@@ -98,4 +101,4 @@ def _text(name: str, content: bytes) -> str:
             return content.decode()
     except UnicodeDecodeError:
         pass
-    raise ConfigurationError(f"the trusted root {name} is larger than {MAX_ROOT} bytes, or no text")
+    raise ConfigurationError(f"the trusted root {name} is larger than {MAX_ROOT} bytes, or not UTF-8 text")

@@ -2,7 +2,12 @@
 
 | module | what it does |
 |---|---|
-| `pull_request_reviewer` | maintains plan, comment and commit statuses of each pull request |
+| `pull_request_reviewer` | maintains plan, comment and commit statuses of open pull requests, and reports on merged ones |
 
-May not: change `main` or `resolved`.
+Rules kept:
+- Everything is derived from the forge and git: nothing is lost by a restart.
+- A failure with one pull request does not delay the others.
+- The plan of a merged pull request stays until its documents are decided.
+
+May not: write `main`, `resolved` or `status`, or acquire Namespaces.
 """

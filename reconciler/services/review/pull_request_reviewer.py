@@ -1,7 +1,7 @@
-"""Pull requests of one Environment: each gets a plan on a branch, one comment that is kept up to date, and commit statuses.
+"""Reviews the pull requests of one Environment: pushes a plan to a branch, keeps one comment, and posts commit statuses.
 
-All of it is made anew from what the forge and git hold: a pass that finds everything as it should be writes nothing, also after
-a restart. What goes wrong with one pull request is told in the log, tried again at the next look, and keeps nothing else up.
+All of it is derived from the forge and git: a pass that finds everything up to date writes nothing, also after a restart. A
+failure with one pull request is logged and retried at the next fetch, and does not delay the others.
 """
 
 from __future__ import annotations
@@ -52,8 +52,9 @@ if TYPE_CHECKING:
     from reconciler.services.repository.plan_commit import PlanCommit
     from reconciler.services.repository.ports import GitRepository
 
-_LEAST: Final = 1.0  # seconds between two looks that time alone asks for
-_LANDS: Final = 10.0  # seconds in which the forge marks what is on `main` as merged, its clock and ours not being quite the same
+_MIN_DELAY: Final = 1.0  # seconds, at least, between two fetches that time alone causes
+# Seconds within which the forge reports a pull request that is on `main` as merged, differences between clocks included.
+_MERGE_REPORT_DELAY: Final = 10.0
 
 log = structlog.get_logger()
 
@@ -61,48 +62,59 @@ Ts = TypeVarTuple("Ts")
 
 
 class PullForge(CommitStatusForge, CommentForge, Protocol):
-    """What pull requests need of a forge; `adapters.gitea.Gitea` in production."""
+    """The calls to a forge for pull requests; `adapters.gitea.Gitea` in production."""
 
     def pull_requests(self, repository: str) -> Sequence[PullRequest]:
-        """The open ones, the oldest first."""
+        """The open pull requests, the oldest first."""
 
     def pull_request(self, repository: str, number: int) -> PullRequest:
-        """One of them, open or closed."""
+        """One pull request, open or closed."""
 
 
 @dataclass
 class _PostedReview:
-    """What a pull request was told, what that rests on, until when it stands (None: until that changes), and when it was seen.
+    """The review posted on a pull request, with its inputs. Times are of the monotonic clock, in seconds.
 
-    Moments are of the monotonic clock.
+    Attributes:
+        key: the commits and the policies' digest that it rests on.
+        main: the lock of `main` without the pull request.
+        until: when it must be made again; None while its inputs do not change.
+        commit_statuses: posts its commit statuses.
+        packages: the new packages.
+        fingerprint: what approvals are bound to; None without a plan.
+        admission: the results of the rules.
+        statuses: the commit statuses by context.
+        text: the comment.
+        checked_at: when the comment was last compared with the forge.
+        restores: whether the pull request takes `main` back to the admitted documents.
     """
 
     key: tuple[str | None, ...]
     main: EnvironmentLock | None
     until: float | None
-    notices: CommitStatusPublisher
+    commit_statuses: CommitStatusPublisher
     packages: tuple[Package, ...]
-    bound: PlanFingerprint | None
+    fingerprint: PlanFingerprint | None
     admission: Admission
-    marks: Mapping[str, CommitStatus]
+    statuses: Mapping[str, CommitStatus]
     text: str
-    seen: float
+    checked_at: float
     restores: bool
 
 
 class PullRequestReviewer:
-    """The pull requests against one Environment's `main`.
+    """Reviews the pull requests against one Environment's `main`.
 
     Args:
-        forge: where they are.
-        user: as whom the reconciler comments there.
+        forge: the repository's forge.
+        user: the forge user of the reconciler, who posts the comments.
         repository: owner/name.
-        clone: of the same repository, with history, for this alone.
-        identity: the Environment's.
-        world: what passes know.
-        claim: the Environment's hold on Namespaces; it is only asked.
+        clone: a separate clone of the repository, with history.
+        identity: the Environment's name and owner.
+        context: the dependencies that all passes share.
+        claim: the Environment's claim on Namespaces; it is only queried.
         gate: the rules for the Environment.
-        stands: seconds for which a comment is taken to say what it was told to.
+        ttl: seconds for which a posted comment is current without a check.
     """
 
     def __init__(
@@ -112,201 +124,217 @@ class PullRequestReviewer:
         repository: str,
         clone: GitRepository,
         identity: EnvironmentIdentity,
-        world: ReconcileContext,
+        context: ReconcileContext,
         claim: NamespaceClaim,
         gate: AdmissionGate,
-        stands: float = RECHECK_AFTER,
+        ttl: float = RECHECK_AFTER,
     ) -> None:
-        self._stands = stands
+        self._ttl = ttl
         self._gate = gate
         self._forge, self._repository, self._clone = forge, repository, clone
         self._comments = PlanCommentPublisher(forge, user, repository)
-        self._identity, self._world, self._claim = identity, world, claim
-        self._told: dict[int, _PostedReview] = {}
-        self._after: dict[int, Sequence[str]] = {}
-        self._unseen: set[tuple[int, str]] = set()
+        self._identity, self._context, self._claim = identity, context, claim
+        self._posted: dict[int, _PostedReview] = {}
+        self._merge_reports: dict[int, Sequence[str]] = {}
+        self._unfetched_merges: set[tuple[int, str]] = set()
         self._merging: set[int] = set()
 
     def open_numbers(self) -> frozenset[int]:
-        """The pull requests that are open; none when that cannot be told. Never raises a ReconcilerError."""
+        """The numbers of the open pull requests; empty when the forge cannot be read. Never raises a ReconcilerError."""
         try:
-            return frozenset(one.number for one in self._forge.pull_requests(self._repository))
+            return frozenset(pull.number for pull in self._forge.pull_requests(self._repository))
         except ReconcilerError as fault:
-            log.warning("pull requests not asked for", repository=self._repository, why=str(fault))
+            log.warning("open pull requests cannot be listed", repository=self._repository, why=str(fault))
             return frozenset()
 
     def review_open(self, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> float | None:
-        """Plan what is open and not planned yet, and end what is closed. Never raises a ReconcilerError.
+        """Review the open pull requests, and finish the closed ones. Never raises a ReconcilerError.
 
         Args:
-            branches: the Environment's, just looked at.
-            outcome: of the pass over its `main`.
+            branches: the Environment's branches, just fetched.
+            outcome: the outcome of the pass over its `main`.
 
         Returns:
-            Seconds after which something that was told is no longer so, by time alone; None when nothing is.
+            Seconds after which a posted review expires by time alone; None when none does.
         """
         if not branches.pulled:
             return None
         try:
-            asked = [one for one in self._forge.pull_requests(self._repository) if one.base == MAIN]
+            pulls = [pull for pull in self._forge.pull_requests(self._repository) if pull.base == MAIN]
         except ReconcilerError as fault:
-            log.warning("pull requests not looked at", repository=self._repository, why=str(fault))
+            log.warning("pull requests not reviewed", repository=self._repository, why=str(fault))
             return None
         self._merging.clear()
-        for pull in asked:
-            others = frozenset(one.number for one in asked) - {pull.number}
-            self._guarded(pull.number, self._review, pull, branches, outcome, others)
-        for number in {*branches.plans, *self._told} - {pull.number for pull in asked}:
-            self._told.pop(number, None)
+        for pull in pulls:
+            other_open = frozenset(other.number for other in pulls) - {pull.number}
+            self._guarded(pull.number, self._review, pull, branches, outcome, other_open)
+        for number in {*branches.plans, *self._posted} - {pull.number for pull in pulls}:
+            self._posted.pop(number, None)
             self._guarded(number, self._finish, number, branches, outcome)
-        moments = (one.retry_at for told in self._told.values() for one in told.admission.results if one.retry_at is not None)
-        dues = (self._gate.seconds_until(min(moments, default=None)), _LANDS if self._merging else None)
-        return min((max(_LEAST, due) for due in dues if due is not None), default=None)
+        retries = (
+            result.retry_at
+            for posted in self._posted.values()
+            for result in posted.admission.results
+            if result.retry_at is not None
+        )
+        delays = (self._gate.seconds_until(min(retries, default=None)), _MERGE_REPORT_DELAY if self._merging else None)
+        return min((max(_MIN_DELAY, delay) for delay in delays if delay is not None), default=None)
 
     def _is_landing(self, number: int, branches: EnvironmentBranches) -> bool:
-        """Whether `main` has just come to hold what a pull request changes: the forge marks it as merged after that.
+        """Whether `main` has just received a pull request's changes: the forge reports the merge a moment later.
 
-        Were it planned in between, as one that changes nothing, what people reviewed would be gone.
+        A plan made in between would find no change, and replace the reviewed plan.
         """
-        planned = branches.plan(number)
-        if planned is None or not planned.changes or abs(time.time() - branches.time(MAIN)) > _LANDS:
+        plan = branches.plan(number)
+        if plan is None or not plan.changes or abs(time.time() - branches.time(MAIN)) > _MERGE_REPORT_DELAY:
             return False
-        return contains_changes(branches.input_snapshot(), planned.changes)
+        return contains_changes(branches.input_snapshot(), plan.changes)
 
     def _guarded(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
+        """Run the work on one pull request; log a ReconcilerError instead of raising it."""
         try:
             work(*arguments)
         except ReconcilerError as fault:
-            log.warning("pull request not planned", repository=self._repository, number=number, why=str(fault))
+            log.warning("pull request not reviewed", repository=self._repository, number=number, why=str(fault))
 
     def _review(
-        self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, others: frozenset[int]
+        self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, other_open: frozenset[int]
     ) -> None:
-        """Bring what a pull request was told up to date, given what `main` comes to without it, and what else is open."""
+        """Bring the posted review of a pull request up to date.
+
+        Args:
+            pull: the pull request.
+            branches: the Environment's branches.
+            outcome: the outcome of the pass over `main` without it.
+            other_open: the numbers of the other open pull requests.
+        """
         main = outcome.lock
         if self._is_landing(pull.number, branches):
             self._merging.add(pull.number)
             return
-        key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._world.policies().digest)
-        told = self._told.get(pull.number)
-        same = told is not None and (told.key, told.main) == (key, main)
-        if told is not None and same and (told.until is None or time.monotonic() < told.until):
+        key = (pull.head, branches.head(MAIN), branches.head(RESOLVED), self._context.policies().digest)
+        posted = self._posted.get(pull.number)
+        is_current = posted is not None and (posted.key, posted.main) == (key, main)
+        if posted is not None and is_current and (posted.until is None or time.monotonic() < posted.until):
             admission = self._gate.evaluate_pull_request(
-                pull, told.packages, told.bound, main=outcome.admission, restores=told.restores
+                pull, posted.packages, posted.fingerprint, main=outcome.admission, restores=posted.restores
             )
-            if admission == told.admission:
-                self._keep_told(pull, told)
+            if admission == posted.admission:
+                self._restore_review(pull, posted)
                 return
-        found = self._planned(pull, branches, others)
-        packages = new_packages(found.prior, found.desired.lock) if found.desired else ()
-        bound = plan_fingerprint(found, branches.input_snapshot(), main)
-        takes_back = is_revert(found, branches)
-        admission = self._gate.evaluate_pull_request(pull, packages, bound, main=outcome.admission, restores=takes_back)
-        text = self._text(pull.number, found, admission)
-        self._comments.upsert(pull.number, text)  # people first: the forge takes its time over a push
-        unkept = self._push_plan(pull.number, found, branches, main)
-        notices = told.notices if told else CommitStatusPublisher(self._forge, self._repository)
-        mark = plan_status(found.steps, found.total, bound, unkept or found.blocker)
-        marks = {PLAN_CONTEXT: mark, POLICY_CONTEXT: policy_status(admission, planned=found.desired is not None)}
-        if marks[POLICY_CONTEXT].state != "success":  # it comes first: a green plan alone must not let anybody merge
-            notices.publish(pull.head, {POLICY_CONTEXT: marks[POLICY_CONTEXT]})
-        notices.publish(pull.head, marks)
-        lasting = unkept is None and (found.blocker is None or is_final(found.blocker))
-        until = None if lasting else time.monotonic() + self._world.retry
-        self._told[pull.number] = _PostedReview(
-            key, main, until, notices, packages, bound, admission, marks, text, time.monotonic(), takes_back
+        plan = self._plan(pull, branches, other_open)
+        packages = new_packages(plan.prior, plan.desired.lock) if plan.desired else ()
+        fingerprint = plan_fingerprint(plan, branches.input_snapshot(), main)
+        restores = is_revert(plan, branches)
+        admission = self._gate.evaluate_pull_request(pull, packages, fingerprint, main=outcome.admission, restores=restores)
+        text = self._text(pull.number, plan, admission)
+        self._comments.upsert(pull.number, text)  # before the push, which the forge processes slowly
+        rejection = self._push_plan(pull.number, plan, branches, main)
+        commit_statuses = posted.commit_statuses if posted else CommitStatusPublisher(self._forge, self._repository)
+        status = plan_status(plan.steps, plan.total, fingerprint, rejection or plan.blocker)
+        statuses = {PLAN_CONTEXT: status, POLICY_CONTEXT: policy_status(admission, planned=plan.desired is not None)}
+        if statuses[POLICY_CONTEXT].state != "success":  # posted first: a green plan alone must not allow a merge
+            commit_statuses.publish(pull.head, {POLICY_CONTEXT: statuses[POLICY_CONTEXT]})
+        commit_statuses.publish(pull.head, statuses)
+        is_final_review = rejection is None and (plan.blocker is None or is_final(plan.blocker))
+        until = None if is_final_review else time.monotonic() + self._context.retry
+        self._posted[pull.number] = _PostedReview(
+            key, main, until, commit_statuses, packages, fingerprint, admission, statuses, text, time.monotonic(), restores
         )
 
-    def _keep_told(self, pull: PullRequest, told: _PostedReview) -> None:
-        """Have what was told stand there still: whoever may write may overwrite it."""
-        told.notices.publish(pull.head, told.marks)
-        if time.monotonic() - told.seen >= self._stands:
-            self._comments.upsert(pull.number, told.text)
-            told.seen = time.monotonic()
+    def _restore_review(self, pull: PullRequest, posted: _PostedReview) -> None:
+        """Restore the posted statuses and comment where somebody overwrote them: every writer can."""
+        posted.commit_statuses.publish(pull.head, posted.statuses)
+        if time.monotonic() - posted.checked_at >= self._ttl:
+            self._comments.upsert(pull.number, posted.text)
+            posted.checked_at = time.monotonic()
 
-    def _planned(self, pull: PullRequest, branches: EnvironmentBranches, others: frozenset[int]) -> Plan:
+    def _plan(self, pull: PullRequest, branches: EnvironmentBranches, other_open: frozenset[int]) -> Plan:
+        """Plan the documents that merging a pull request would give."""
         head = branches.head(MAIN) or ""
         self._clone.fetch({MAIN: head, ref_of(f"pull/{pull.number}"): pull.head})
         snapshot = self._clone.merge(head, pull.head, WANTED)
-        known = reviewed_packages(branches, snapshot, lambda: others)
-        return plan_change(snapshot, self._identity, branches.lock(), self._world, self._claim, reviewed=known)
+        reviewed = reviewed_packages(branches, snapshot, lambda: other_open)
+        return plan_change(snapshot, self._identity, branches.lock(), self._context, self._claim, reviewed=reviewed)
 
-    def _text(self, number: int, found: Plan, admission: Admission) -> str:
-        """What is to be said of what was found, and of what the rules say of it."""
+    def _text(self, number: int, plan: Plan, admission: Admission) -> str:
+        """The comment's text, from the plan and the results of the rules."""
         return render_plan_comment(
             self._identity.name,
-            found.steps,
-            found.total,
-            found.tree,
-            warnings=found.warnings,
-            blocker=found.blocker,
-            compare=f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if found.prior else "",
-            policy=section(admission, planned=found.desired is not None),
+            plan.steps,
+            plan.total,
+            plan.tree,
+            warnings=plan.warnings,
+            blocker=plan.blocker,
+            compare=f"{self._repository}/compare/{RESOLVED}...{PLAN}{number}" if plan.prior else "",
+            policy=section(admission, planned=plan.desired is not None),
         )
 
     def _push_plan(
-        self, number: int, found: Plan, branches: EnvironmentBranches, main: EnvironmentLock | None
+        self, number: int, plan: Plan, branches: EnvironmentBranches, main: EnvironmentLock | None
     ) -> Unavailable | None:
-        """Push a plan to its branch; returns why the server did not take it, as beside a branch `plan`.
+        """Push a plan to its branch; return the blocker when the server rejects it, as next to a branch `plan`.
 
-        While it cannot be told what a pull request comes to, the plan that people read stays.
+        While a pull request cannot be planned because of a temporary failure, its last plan stays.
         """
-        planned = to_plan_commit(found, branches, main)
-        if found.desired is None or planned is None:
-            if isinstance(found.blocker, Refused):
+        plan_commit = to_plan_commit(plan, branches, main)
+        if plan.desired is None or plan_commit is None:
+            if isinstance(plan.blocker, Refused):
                 branches.delete_plan(number)
             return None
-        lines = change_lines(found.prior, found.desired.lock)
-        summary = f"{self._identity.name}: plan of pull request {number}: {change_count(len(lines), found.total)}"
+        lines = change_lines(plan.prior, plan.desired.lock)
+        summary = f"{self._identity.name}: plan of pull request {number}: {change_count(len(lines), plan.total)}"
         try:
-            branches.push_plan(number, planned, found.desired.files, summary)
+            branches.push_plan(number, plan_commit, plan.desired.files, summary)
         except RejectedError as fault:
             return unavailable("Committed", fault)
         return None
 
     def _finish(self, number: int, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> None:
-        """Say on a merged one what came of its plan, and drop the plan of one that is closed once nothing needs it any more.
+        """Report on a merged pull request what became of its plan, and delete the plan of a closed one once it is not needed.
 
-        Until what was merged is decided on, its plan stays: it is what was reviewed, however long a decision is held up.
+        Until the merged documents are decided, the plan stays: it is what was reviewed, however long a decision is held.
         """
-        planned, main = branches.plan(number), branches.head(MAIN)
+        plan, main = branches.plan(number), branches.head(MAIN)
         try:
             merged = self._forge.pull_request(self._repository, number).merged
-        except NotFoundError:  # somebody else pushed a plan of none
+        except NotFoundError:  # somebody else pushed a plan branch without a pull request
             merged = None
-        if planned is not None and main is not None and merged is not None:
-            if not self._seen(number, main, merged):
+        if plan is not None and main is not None and merged is not None:
+            if not self._is_merge_fetched(number, main, merged):
                 return
-            undecided = outcome.blocker is not None and not is_final(outcome.blocker)
-            self._tell_after(number, self._merge_outcome(planned, branches, outcome))
-            if undecided:
+            is_undecided = outcome.blocker is not None and not is_final(outcome.blocker)
+            self._report_merge(number, self._merge_outcome(plan, branches, outcome))
+            if is_undecided:
                 return
         branches.delete_plan(number)
-        self._after.pop(number, None)
+        self._merge_reports.pop(number, None)
         self._comments.forget(number)
 
-    def _seen(self, number: int, main: str, merged: str) -> bool:
-        """Whether `main` was looked at since a pull request was merged: the forge may know of it before that.
+    def _is_merge_fetched(self, number: int, main: str, merged: str) -> bool:
+        """Whether `main` was fetched since a pull request was merged: the forge may report the merge earlier.
 
-        Should `main` be elsewhere by the next look, as after a force-push, nothing is waited for.
+        Waits for one fetch only: should `main` have moved elsewhere by then, as after a force-push, the pull request is finished.
         """
         self._clone.fetch({MAIN: main})
-        seen = self._clone.is_ancestor(main, merged) or (number, merged) in self._unseen
-        (self._unseen.discard if seen else self._unseen.add)((number, merged))
-        return seen
+        contains_merge = self._clone.is_ancestor(main, merged) or (number, merged) in self._unfetched_merges
+        (self._unfetched_merges.discard if contains_merge else self._unfetched_merges.add)((number, merged))
+        return contains_merge
 
-    def _merge_outcome(self, planned: PlanCommit, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> Sequence[str]:
+    def _merge_outcome(self, plan: PlanCommit, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> Sequence[str]:
+        """The report for a merged pull request: whether its plan was applied as reviewed."""
         lock, tree = branches.lock(), branches.tree(RESOLVED)
         if outcome.blocker is not None:
             return not_applied(outcome.blocker)
         if lock is None or tree is None:
             return ()
-        main = branches.input_snapshot()
-        alone, whole = input_digest(main) == planned.input, contains_changes(main, planned.changes)
-        return applied_report(planned.lock, planned.tree, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
+        documents = branches.input_snapshot()
+        alone, whole = input_digest(documents) == plan.input, contains_changes(documents, plan.changes)
+        return applied_report(plan.lock, plan.tree, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
 
-    def _tell_after(self, number: int, paragraph: Sequence[str]) -> None:
-        ours = self._comments.find(number) if paragraph and self._after.get(number) != paragraph else None
-        if ours is not None:
-            self._comments.edit(ours, insert_report(ours.text, paragraph))
-        self._after[number] = paragraph
+    def _report_merge(self, number: int, report: Sequence[str]) -> None:
+        """Insert the merge report into the comment, once per change of the report."""
+        comment = self._comments.find(number) if report and self._merge_reports.get(number) != report else None
+        if comment is not None:
+            self._comments.edit(comment, insert_report(comment.text, report))
+        self._merge_reports[number] = report

@@ -14,7 +14,7 @@ GREEN, RED = CommitStatus("success", "it runs"), CommitStatus("failure", "it doe
 
 
 def test_one_that_somebody_overwrote_is_posted_again(wall: FakeCommitStatusForge) -> None:
-    notices = CommitStatusPublisher(wall, "acme/acme-prod", stands=0.0)
+    notices = CommitStatusPublisher(wall, "acme/acme-prod", ttl=0.0)
     notices.publish("c1", {"policy": RED})
     wall.post_status("acme/acme-prod", "c1", "policy", "success", "all is well")
     notices.publish("c1", {"policy": RED})

@@ -199,8 +199,8 @@ def test_policies_that_stood_too_long_do_not_come_back_between_looks(origin: Pat
     commit(origin, "main", {"trust/a.yaml": policy("one")})
     policies = source(origin, every=3600.0, stands=60.0)
     policies()
-    policies._looked -= 61
-    policies._tried -= 3601
+    policies._refreshed -= 61
+    policies._attempted -= 3601
     origin.rename(origin.with_suffix(".away"))
     for _ in range(3):
         with pytest.raises(NotFoundError):
