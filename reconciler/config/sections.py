@@ -1,4 +1,4 @@
-"""The parts of the configuration, each with what can be said of it alone."""
+"""The sections of the configuration, each validated alone."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from pydantic.alias_generators import to_camel
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _HOST = r"^[a-z0-9-]+(\.[a-z0-9-]+)*(:[0-9]{1,5})?$"
 _PREFIX = _HOST[:-1] + r"(/[a-z0-9._-]+)*$"
-LEAST_CACHE = 64 * 1024 * 1024  # bytes: any chart that is accepted fits in twice
+MIN_CACHE = 64 * 1024 * 1024  # bytes: twice the largest accepted chart
 
 
 def _text(value: Any) -> Any:
-    """A secret that is no text: refused here, in words that do not show it."""
+    """Refuse a secret that is not text, with a message that does not show it."""
     if not isinstance(value, str | SecretStr | None):
         raise ValueError("a secret must be text: quote it")  # noqa: TRY004 - pydantic takes no TypeError
     return value
@@ -40,16 +40,16 @@ Secret = Annotated[SecretStr | None, BeforeValidator(_text, json_schema_input_ty
 
 
 def _parse_size(value: Any, read: ValidatorFunctionWrapHandler) -> ByteSize:
-    """A cache's size; a small one is more likely a unit that was forgotten."""
+    """Parse a cache's size. A small one is refused, since it is probably a size without its unit."""
     with contextlib.suppress(ValidationError):
         size: ByteSize = read(value)
-        if size >= LEAST_CACHE:
+        if size >= MIN_CACHE:
             return size
     raise ValueError("it must be a number with its unit, such as 512MiB or 1GiB, and at least 64MiB")
 
 
 class Section(BaseModel):
-    """A part of the configuration: camelCase in the file, unknown fields refused."""
+    """A section of the configuration: camelCase in the file, unknown fields refused."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=to_camel, validate_by_name=True, validate_by_alias=True
@@ -57,13 +57,13 @@ class Section(BaseModel):
 
 
 def _plain_address(value: str) -> str:
-    """An address with nothing in it that could be a secret, which the messages that name it would show."""
+    """Refuse an address with a part that could be a secret, since messages show addresses."""
     try:
         parts = urlsplit(value)
     except ValueError:
         raise ValueError("it cannot be read as an address") from None
     if parts.query or parts.fragment or ("@" in value and parts.scheme not in {"", "file"}) or value.startswith("//"):
-        raise ValueError("it must be a plain address, without a user, a query or a fragment: a token has a field of its own")
+        raise ValueError("it must be a plain address, without a user, a query or a fragment: a token has its own field")
     return value
 
 
@@ -72,7 +72,7 @@ _REPOSITORY = r"^[^/:@\s]+/[^/:@\s]+$"
 
 
 class GiteaSection(Section):
-    """The Gitea that holds Environments."""
+    """The Gitea with the repositories of the Environments."""
 
     url: Address
     username: str = "catalyst-reconciler"
@@ -83,7 +83,7 @@ class GiteaSection(Section):
 
 
 class EnvironmentSection(Section):
-    """An Environment that is named rather than discovered: a `url` (also `file://`), or `repository` as owner/name on Gitea."""
+    """An Environment that is configured, not discovered: a `url` (also `file://`), or `repository` as owner/name on Gitea."""
 
     name: str
     url: Address | None = None
@@ -91,10 +91,10 @@ class EnvironmentSection(Section):
 
 
 def _named_once(hosts: list[HostSection]) -> list[HostSection]:
-    """Hosts, each with all that is said of it in one place."""
-    names = [one.host for one in hosts]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"{', '.join(twice)} stands there twice; say all of it once")
+    """Refuse a host that is listed twice."""
+    names = [section.host for section in hosts]
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"{', '.join(duplicates)} is listed twice: combine its entries")
     return hosts
 
 
@@ -109,8 +109,8 @@ class CatalogSection(Section):
 class HostSection(Section):
     """A registry's host, or a mirror's.
 
-    `mirrors`: prefixes `host[/path]` that stand for it, asked before it is; `tokenHosts`: other hosts that issue its tokens and
-    may be sent its credentials; `ca`: a PEM file with the only certificate authorities it is believed by.
+    `mirrors`: prefixes `host[/path]` with copies of its content, tried before the host; `tokenHosts`: other hosts that issue its
+    tokens and may receive its credentials; `ca`: a PEM file with the only certificate authorities that are trusted for it.
     """
 
     host: Annotated[str, Field(pattern=_HOST)]
@@ -121,7 +121,7 @@ class HostSection(Section):
 
 
 class RegistrySection(Section):
-    """How registries are spoken to. `credentials` is a docker config.json."""
+    """Access to registries. `credentials` is a docker config.json."""
 
     credentials: Path | None = None
     timeout: Seconds = 15
@@ -129,16 +129,16 @@ class RegistrySection(Section):
 
 
 class CacheSection(Section):
-    """Artifacts that were fetched, kept below `state`: the bytes that they may take there, such as `1GiB`."""
+    """The cache of fetched artifacts, below `state`. `size`: the bytes that it may take, such as `1GiB`."""
 
     size: Annotated[ByteSize, WrapValidator(_parse_size)] = ByteSize(1024 * 1024 * 1024)
 
 
 class TrustSection(Section):
-    """Where TrustPolicy documents lie, which only the Sovereign can write.
+    """The location of TrustPolicy documents, which only the Sovereign can write.
 
-    Either `directory`; or `repository`, owner/name on Gitea, in whose folder `trust` they are. `reverifyInterval`: seconds after
-    which every locked artifact is held against them again, whether or not they changed.
+    Either `directory`; or `repository`, owner/name on Gitea, with the documents in its folder `trust`. `reverifyInterval`:
+    seconds after which every locked artifact is verified against them again, whether or not they changed.
     """
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["directory"]}, {"required": ["repository"]}]})
@@ -155,9 +155,9 @@ class TrustSection(Section):
 
 
 class PoliciesSection(Section):
-    """Where EnvironmentPolicy documents lie when trust policies lie in a directory too.
+    """The location of EnvironmentPolicy documents, when trust policies are in a directory too.
 
-    With `trust.repository` they are in its folder `policies`, and this is left out.
+    With `trust.repository` they are in its folder `policies`, and this section is left out.
     """
 
     directory: Path | None = None
@@ -171,7 +171,7 @@ class CosignSection(Section):
 
 
 class ClustersSection(Section):
-    """Kubeconfigs by context name (`<context>.yaml`) in a directory, and how observations are judged."""
+    """Kubeconfigs by context name (`<context>.yaml`) in a directory, and the limits for assessing observations."""
 
     directory: Path | None = None
     allow_exec: bool = False
@@ -180,17 +180,17 @@ class ClustersSection(Section):
 
 
 class FluxSection(Section):
-    """What rendered Flux objects say; Go durations."""
+    """The intervals in rendered Flux objects; Go durations."""
 
     interval: str = "10m"
     timeout: str = "5m"
 
 
 class IntervalsSection(Section):
-    """Seconds between looks.
+    """Intervals in seconds.
 
-    `poll`: at each repository; `discover`: for new ones; `retry`: at a refused commit's Blueprints; `confirm`: between
-    confirmations of a status that does not change.
+    `poll`: between fetches of each repository; `discover`: between searches for Environments; `retry`: before a refused commit is
+    resolved again; `confirm`: between confirmations of a status that does not change.
     """
 
     poll: Seconds = 30
@@ -200,32 +200,33 @@ class IntervalsSection(Section):
 
     @property
     def patience(self) -> float:
-        """After how long without a confirmation a status is stale: twice the interval, and time for a pass or two."""
+        """Seconds after which an unconfirmed status is stale: twice the interval, and time for a pass or two."""
         return 2 * self.confirm + 4 * self.poll
 
 
-MOST_PORT = 65_535
+MAX_PORT = 65_535
 
 
 def _listening(value: str) -> str:
-    """A host and a port; an address of IPv6 stands in brackets."""
+    """Validate a host and a port; an IPv6 address is in brackets."""
     host, _, port = value.rpartition(":")
-    if not re.fullmatch(r"\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+", host) or not port.isdecimal() or int(port) > MOST_PORT:
+    if not re.fullmatch(r"\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+", host) or not port.isdecimal() or int(port) > MAX_PORT:
         raise ValueError("it must be host:port, such as 0.0.0.0:8080 or [::]:8080")
     return value
 
 
 def _web_address(value: str) -> str:
+    """Validate an http or https address."""
     if urlsplit(value).scheme not in {"http", "https"}:
         raise ValueError("it must begin with http:// or https://")
     return value
 
 
 class HttpSection(Section):
-    """The server of `run`: `/healthz`, `/readyz`, `/metrics`, and with a secret Gitea's deliveries at `/webhook`.
+    """The server of `run`: `/healthz`, `/readyz`, `/metrics`, and with a secret `/webhook` for Gitea's deliveries.
 
-    `listen`: host:port; none, no server. `address`: how Gitea reaches that; with it the webhook is registered on the repositories
-    of Environments. `secret`, or the file that holds it: what deliveries are signed with.
+    `listen`: host:port; without it, no server starts. `address`: the url at which Gitea reaches it; with it the webhook is
+    registered on the Environments' repositories. `secret`, or the file that contains it: the key that signs deliveries.
     """
 
     listen: Annotated[str, AfterValidator(_listening)] | None = None

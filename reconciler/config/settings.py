@@ -1,7 +1,7 @@
-"""The one configuration file, by pydantic-settings.
+"""The configuration file, through pydantic-settings.
 
-What is in the environment wins over the file: `CATALYST_GITEA__TOKEN` is `gitea.token`. A secret comes from there or from a file
-that the configuration names; relative paths are seen from the configuration file's own folder.
+The environment overrides the file: `CATALYST_GITEA__TOKEN` is `gitea.token`. A secret comes from the environment or from a file
+that the configuration names. Relative paths are relative to the configuration file's folder.
 """
 
 from __future__ import annotations
@@ -90,22 +90,22 @@ def read_settings(file: Path) -> Settings:
     if source.problems:
         raise ConfigurationError("\n".join(str(p) for p in source.problems))
     data = source.data if isinstance(source.data, dict) else {}
-    if misread := [key for key in data if key not in Settings.model_fields and _is_misread(key)]:
-        unknown = (source.problem("UnknownField", f"unknown field {key}", (key,), hint=_hint(key)) for key in misread)
-        raise ConfigurationError("\n".join(str(p) for p in unknown))
+    if misread_keys := [key for key in data if key not in Settings.model_fields and _is_misread(key)]:
+        problems = (source.problem("UnknownField", f"unknown field {key}", (key,), hint=_hint(key)) for key in misread_keys)
+        raise ConfigurationError("\n".join(str(p) for p in problems))
     try:
         settings = Settings(**data)
     except ValidationError as error:
         raise ConfigurationError("\n".join(str(p) for p in problems_from_validation(error, source, Settings))) from None
     except SettingsError as error:  # names the field alone
         raise ConfigurationError(
-            f"an environment variable cannot be read: {error}", "lists and parts are written as JSON"
+            f"an environment variable cannot be read: {error}", "lists and sections are written as JSON"
         ) from None
     return _resolve_paths(file.resolve().parent, settings)
 
 
 def _is_misread(key: str) -> bool:
-    """Whether pydantic-settings would take an unknown field for an argument of its own, or for a field in other letters."""
+    """Whether pydantic-settings would read an unknown field as its own argument, or as a field in another case."""
     return key.startswith("_") or key.lower() in Settings.model_fields
 
 
@@ -113,15 +113,15 @@ def _hint(key: str) -> str:
     return did_you_mean(key.lower().strip("_"), Settings.model_fields)
 
 
-def _resolve_paths(folder: Path, part: P) -> P:
-    """A part with its relative paths made absolute; a bare program name stays one, to be found in PATH."""
+def _resolve_paths(folder: Path, section: P) -> P:
+    """A section with its relative paths made absolute; a bare program name stays, to be found in PATH."""
     changes: dict[str, Any] = {}
-    for name in type(part).model_fields:
-        value = getattr(part, name)
+    for name in type(section).model_fields:
+        value = getattr(section, name)
         if isinstance(value, Path) and not value.is_absolute() and not (name == "program" and len(value.parts) == 1):
             changes[name] = folder / value
         elif isinstance(value, Section):
             changes[name] = _resolve_paths(folder, value)
         elif isinstance(value, list):
-            changes[name] = [_resolve_paths(folder, one) if isinstance(one, Section) else one for one in value]
-    return part.model_copy(update=changes)
+            changes[name] = [_resolve_paths(folder, item) if isinstance(item, Section) else item for item in value]
+    return section.model_copy(update=changes)

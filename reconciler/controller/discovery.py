@@ -1,4 +1,4 @@
-"""Which Environments there are: those the configuration names, and those whose repository carries the topic on Gitea."""
+"""Finds the Environments: those in the configuration, and those whose repository has the topic on Gitea."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class EnvironmentTarget:
     """An Environment's repository.
 
     Attributes:
-        identity: who it must say it is.
-        url: where it is cloned from.
-        credentials: for the url.
-        repository: owner/name on the configured Gitea; None for one that is elsewhere.
+        identity: the name that the Environment must have.
+        url: the clone url.
+        credentials: the credentials for the url.
+        repository: owner/name on the configured Gitea; None for one elsewhere.
     """
 
     identity: EnvironmentIdentity
@@ -43,45 +43,51 @@ class EnvironmentTarget:
 
     @property
     def display_name(self) -> str:
-        """How people tell its repository from others: owner/name, or the Environment's name for one that is elsewhere."""
+        """The name for messages: owner/name, or the Environment's name for a repository elsewhere."""
         return self.repository or self.identity.name
 
 
 def discover(settings: Settings, gitea: RepositoryForge | None) -> dict[str, EnvironmentTarget]:
-    """All Environments by key: the name of one that is configured, `owner/name` of one that is discovered.
+    """All Environments by key: the name of a configured one, `owner/name` of a discovered one.
 
     Raises:
-        ConfigurationError: an Environment is named without a place, or two have one name.
-        ReconcilerError: Gitea could not be asked.
+        ConfigurationError: a configured Environment has no repository, or two have one name.
+        ReconcilerError: Gitea could not be read.
     """
-    found: dict[str, EnvironmentTarget] = {}
-    for part in settings.environments:
-        if part.name in found:
-            raise ConfigurationError(f"the configuration names two Environments {part.name}")
-        found[part.name] = _named(part, settings)
+    targets: dict[str, EnvironmentTarget] = {}
+    for section in settings.environments:
+        if section.name in targets:
+            raise ConfigurationError(f"the configuration names two Environments {section.name}")
+        targets[section.name] = _named(section, settings)
     if gitea is None or settings.gitea is None or not settings.gitea.discover:
-        return found
-    urls = {target.url for target in found.values()}
+        return targets
+    urls = {target.url for target in targets.values()}
     for remote in gitea.repositories(settings.gitea.topic):
         if remote.clone_url not in urls:
             key = f"{remote.owner}/{remote.name}"
-            found[key] = EnvironmentTarget(
+            targets[key] = EnvironmentTarget(
                 EnvironmentIdentity(remote.name, remote.owner), remote.clone_url, _credentials(settings), key
             )
-    return found
+    return targets
 
 
 def system_repository(settings: Settings) -> EnvironmentTarget | None:
-    """Where the trust policies are, when they are in a repository; raises Misconfigured when no Gitea is configured."""
+    """The repository of the trust policies; None when they are in a directory.
+
+    Raises:
+        ConfigurationError: no Gitea is configured.
+    """
     if settings.trust.repository is None:
         return None
     if settings.gitea is None:
-        raise ConfigurationError("trust.repository is on a Gitea, and none is configured", "configure gitea, or trust.directory")
+        raise ConfigurationError(
+            "trust.repository needs a Gitea, but gitea is not configured", "configure gitea, or trust.directory"
+        )
     return _named(EnvironmentSection(name="trust", repository=settings.trust.repository), settings)
 
 
 def target_on_gitea(repository: str, settings: Settings) -> EnvironmentTarget:
-    """The Environment in a repository (owner/name) of the configured Gitea, whether or not it is there yet.
+    """The Environment in a repository (owner/name) of the configured Gitea, whether or not it exists yet.
 
     Raises:
         ConfigurationError: no Gitea is configured.
@@ -91,24 +97,29 @@ def target_on_gitea(repository: str, settings: Settings) -> EnvironmentTarget:
 
 
 def gitea_of(settings: Settings) -> GiteaSection:
-    """The Gitea that is configured; raises Misconfigured when none is."""
+    """The configured Gitea.
+
+    Raises:
+        ConfigurationError: no Gitea is configured.
+    """
     if settings.gitea is None:
         raise ConfigurationError("no Gitea is configured", "configure gitea")
     return settings.gitea
 
 
-def _named(part: EnvironmentSection, settings: Settings) -> EnvironmentTarget:
-    home = settings.gitea.url.rstrip("/") + "/" if settings.gitea else None
-    if part.repository is not None and home is not None:
+def _named(section: EnvironmentSection, settings: Settings) -> EnvironmentTarget:
+    """The target of a configured Environment."""
+    base_url = settings.gitea.url.rstrip("/") + "/" if settings.gitea else None
+    if section.repository is not None and base_url is not None:
         return EnvironmentTarget(
-            EnvironmentIdentity(part.name), f"{home}{part.repository}.git", _credentials(settings), part.repository
+            EnvironmentIdentity(section.name), f"{base_url}{section.repository}.git", _credentials(settings), section.repository
         )
-    if part.url is None:
-        raise ConfigurationError(f"the Environment {part.name} has neither a url nor a repository on a configured Gitea")
-    if home is None or not part.url.startswith(home):  # the token goes to Gitea and nowhere else
-        return EnvironmentTarget(EnvironmentIdentity(part.name), part.url, None)
-    where = part.url.removeprefix(home).removesuffix(".git")
-    return EnvironmentTarget(EnvironmentIdentity(part.name), part.url, _credentials(settings), where)
+    if section.url is None:
+        raise ConfigurationError(f"the Environment {section.name} has neither a url nor a repository on a configured Gitea")
+    if base_url is None or not section.url.startswith(base_url):  # the token goes to Gitea and nowhere else
+        return EnvironmentTarget(EnvironmentIdentity(section.name), section.url, None)
+    repository = section.url.removeprefix(base_url).removesuffix(".git")
+    return EnvironmentTarget(EnvironmentIdentity(section.name), section.url, _credentials(settings), repository)
 
 
 def _credentials(settings: Settings) -> GitCredentials | None:
@@ -116,15 +127,15 @@ def _credentials(settings: Settings) -> GitCredentials | None:
 
 
 def select_targets(targets: dict[str, EnvironmentTarget], names: list[str] | None) -> dict[str, EnvironmentTarget]:
-    """The targets that were asked for, by key or name.
+    """The targets with the given keys or names; all of them without any.
 
     Raises:
-        ConfigurationError: one is not there.
+        ConfigurationError: there is no Environment of a given name.
     """
     if not names:
         return targets
-    found = {key: t for key, t in targets.items() if key in names or t.identity.name in names}
+    selected = {key: target for key, target in targets.items() if key in names or target.identity.name in names}
     for name in names:
-        if name not in found and all(t.identity.name != name for t in found.values()):
+        if name not in selected and all(target.identity.name != name for target in selected.values()):
             raise ConfigurationError(f"there is no Environment {name}", f"there are: {', '.join(sorted(targets)) or 'none'}")
-    return found
+    return selected

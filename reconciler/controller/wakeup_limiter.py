@@ -1,4 +1,4 @@
-"""Deliveries that call for looks: at once, but a burst of them is a few looks."""
+"""Limits the fetches that deliveries cause: the first ones at once, later ones of a burst after a delay."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BURST: Final = 3
-"""Looks at one Environment that deliveries may begin within `WINDOW`: two pushes and a merge need not wait for each other."""
+"""Fetches of one Environment that deliveries may cause within `WINDOW`: two pushes and a merge need not wait for each other."""
 WINDOW: Final = 3.0
 """Seconds."""
 
 
 class WakeupLimiter:
-    """Which keys deliveries call for. Safe for use by several threads.
+    """Limits wake-ups by key. Safe for use by several threads.
 
     Args:
         clock: seconds that never run backwards.
@@ -26,29 +26,29 @@ class WakeupLimiter:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._asked: dict[str, float] = {}
-        self._began: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=BURST))
+        self._requested: dict[str, float] = {}
+        self._starts: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=BURST))
 
     def request(self, key: str) -> float:
-        """Note a delivery; the seconds until its look may begin, which are none unless a burst goes on."""
+        """Record a delivery; return the seconds until its fetch may start, which are 0 except in a burst."""
         now = self._clock()
         with self._lock:
-            self._asked.setdefault(key, now)
-            began = self._began[key]
-            return max(0.0, began[0] + WINDOW - now) if len(began) == BURST else 0.0
+            self._requested.setdefault(key, now)
+            starts = self._starts[key]
+            return max(0.0, starts[0] + WINDOW - now) if len(starts) == BURST else 0.0
 
     def start(self, key: str) -> float | None:
-        """Note that a look begins; the seconds since the first delivery that it answers, None when none called for it."""
+        """Record the start of a fetch; return the seconds since the first delivery that it answers, None without one."""
         now = self._clock()
         with self._lock:
-            asked = self._asked.pop(key, None)
-            if asked is None:
+            requested = self._requested.pop(key, None)
+            if requested is None:
                 return None
-            self._began[key].append(now)
-            return now - asked
+            self._starts[key].append(now)
+            return now - requested
 
     def forget(self, key: str) -> None:
-        """Forget a key that is gone."""
+        """Drop a key that is gone."""
         with self._lock:
-            self._asked.pop(key, None)
-            self._began.pop(key, None)
+            self._requested.pop(key, None)
+            self._starts.pop(key, None)

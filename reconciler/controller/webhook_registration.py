@@ -1,8 +1,9 @@
-"""Our webhook on each Environment's repository: there is one, it is as it should be, and it stays so.
+"""Registers the reconciler's webhook on each Environment's repository, and keeps it as configured.
 
-It delivers pushes of `main` alone, so the reconciler's own make no delivery.
+It delivers pushes to `main` alone, so that the reconciler's own pushes cause no delivery.
 
-The system repository's is left to people: a reconciler that could register one there could as well change who may push policies.
+The webhook of the system repository is left to people: a reconciler with the right to register one there could also change who
+may push policies.
 """
 
 from __future__ import annotations
@@ -25,30 +26,30 @@ log = structlog.get_logger()
 
 
 class HookForge(Protocol):
-    """What is needed of a forge; `adapters.gitea.Gitea` in production."""
+    """The calls to a forge for webhooks; `adapters.gitea.Gitea` in production."""
 
     def hooks(self, repository: str) -> Sequence[Webhook]:
         """The webhooks of a repository (owner/name), the oldest first."""
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
-        """Add one; its id."""
+        """Create a webhook; return its id."""
 
     def delete_hook(self, repository: str, hook: int) -> None:
-        """Remove one."""
+        """Delete a webhook."""
 
 
 class WebhookRegistrar:
-    """Keeps one webhook of ours, known by its url, on each repository it is asked to.
+    """Ensures one webhook of the reconciler, identified by its url, on each repository.
 
-    What secret one has cannot be seen and, on Gitea, not be changed either. So one that was not made by this very object, or is
-    not as it was made, is replaced: the new one first, so that nothing is missed in between.
+    The secret of a webhook cannot be read and, on Gitea, not be changed. A webhook that this object did not create, or that is
+    not as configured any more, is therefore replaced: the new one is created first, so that no delivery is lost in between.
 
     Args:
-        forge: where the repositories are.
-        url: where deliveries are to go.
-        secret: what they are to be signed with.
-        every: seconds between looks at a webhook that is as it should be.
-        retry: seconds after which one that could not be looked at is tried again.
+        forge: the forge of the repositories.
+        url: the url for deliveries.
+        secret: the key that signs deliveries.
+        every: seconds between checks of a webhook that is as configured.
+        retry: seconds after which a failed check is retried.
     """
 
     def __init__(self, forge: HookForge, url: str, secret: str, *, every: float, retry: float) -> None:
@@ -58,32 +59,32 @@ class WebhookRegistrar:
         self._made: dict[str, int] = {}
 
     def ensure(self, repository: str) -> None:
-        """Look after the webhook of a repository (owner/name) when it is time to. Never raises a ReconcilerError."""
+        """Check the webhook of a repository (owner/name) when due, and replace it if needed. Never raises a ReconcilerError."""
         now = time.monotonic()
         if now < self._due.get(repository, now):
             return
         try:
-            done = self._ensure(repository)
+            is_changed = self._ensure(repository)
         except ReconcilerError as fault:
             self._due[repository] = now + self._retry
             hint = (
                 "the token's user needs admin rights on the repository"
                 if isinstance(fault, AccessDeniedError)
-                else "it is tried again"
+                else "it is retried"
             )
             log.warning("webhook cannot be registered", repository=repository, why=fault.message, hint=hint)
             return
         self._due[repository] = now + self._every
-        if done:
-            log.info("webhook is registered", repository=repository)
+        if is_changed:
+            log.info("webhook registered", repository=repository)
 
     def _ensure(self, repository: str) -> bool:
-        """Have exactly one that is as it should be; whether anything was done for it."""
-        ours = [hook for hook in self._forge.hooks(repository) if hook.url == self._url]
-        good = any(hook.id == self._made.get(repository) and is_as_configured(hook) for hook in ours)
-        if not good:
+        """Ensure exactly one webhook as configured; return whether anything was changed."""
+        own = [hook for hook in self._forge.hooks(repository) if hook.url == self._url]
+        is_current = any(hook.id == self._made.get(repository) and is_as_configured(hook) for hook in own)
+        if not is_current:
             self._made[repository] = self._forge.create_hook(repository, self._url, self._secret, REQUESTED_EVENTS, MAIN)
-        others = [hook for hook in ours if not good or hook.id != self._made[repository]]
+        others = [hook for hook in own if not is_current or hook.id != self._made[repository]]
         for hook in others:
             self._forge.delete_hook(repository, hook.id)
-        return not good or bool(others)
+        return not is_current or bool(others)

@@ -1,4 +1,4 @@
-"""Which Environment is due: a keyed queue with times. No key is worked on twice at once, and no burst is lost or doubled."""
+"""A keyed queue with due times: no key is worked on twice at once, and no burst is lost or doubled."""
 
 from __future__ import annotations
 
@@ -10,24 +10,27 @@ from dataclasses import dataclass
 
 @dataclass
 class _Due:
+    """When a key is due to fetch and to observe, in seconds of the monotonic clock."""
+
     fetch_at: float = math.inf
     observe_at: float = math.inf
 
     @property
     def first(self) -> float:
+        """The earlier of both times."""
         return min(self.fetch_at, self.observe_at)
 
 
 @dataclass(frozen=True)
 class Item:
-    """A key that is due; `fetch` says whether its repository is, or only what runs."""
+    """A key that is due. `fetch` is whether its repository must be fetched; otherwise only its releases are observed."""
 
     key: str
     fetch: bool
 
 
 class WorkQueue:
-    """Keys with two kinds of due times each. Times are seconds of the monotonic clock; safe for use by several threads.
+    """Keys with two kinds of due times each, in seconds of the monotonic clock. Safe for use by several threads.
 
     A key that becomes due while it is worked on waits until `done`, and is then taken once, however often it was added.
     """
@@ -39,7 +42,7 @@ class WorkQueue:
         self._closed = False
 
     def add(self, key: str, *, after: float = 0.0, fetch: bool) -> None:
-        """Make a key due in some seconds, or leave it due earlier if it is."""
+        """Make a key due in some seconds; an earlier due time stays."""
         at = time.monotonic() + after
         with self._condition:
             due = self._due.setdefault(key, _Due())
@@ -60,30 +63,30 @@ class WorkQueue:
                     due = self._due.pop(key)
                     self._running.add(key)
                     if now < due.fetch_at < math.inf:
-                        self._due[key] = _Due(fetch_at=due.fetch_at)  # only a glance now; the look stays due in its time
+                        self._due[key] = _Due(fetch_at=due.fetch_at)  # only observed now; the fetch stays due at its time
                     return Item(key, fetch=due.fetch_at <= now)
                 self._condition.wait(None if first == math.inf else first - now)
             return None
 
     def done(self, key: str) -> None:
-        """Say that a key taken is no longer worked on."""
+        """Release a key that was taken."""
         with self._condition:
             self._running.discard(key)
             self._condition.notify()
 
     def depth(self) -> int:
-        """How many keys are due now and wait for a worker, or for the work on them to end."""
+        """The number of due keys that wait for a worker, or for `done`."""
         with self._condition:
             now = time.monotonic()
             return sum(due.first <= now for due in self._due.values())
 
     def forget(self, key: str) -> None:
-        """Forget a key; one being worked on is let finish."""
+        """Drop a key; a pass in progress finishes."""
         with self._condition:
             self._due.pop(key, None)
 
     def close(self) -> None:
-        """Let every `take` return None from now on."""
+        """Close the queue: every `take` returns None from now on."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

@@ -59,7 +59,7 @@ class PreparedRepository:
     def once(self) -> None:
         done = reconciler("once", "-c", str(self.stage.config))
         assert done.returncode == 0, done.stdout + done.stderr
-        assert "not planned" not in done.stderr, done.stderr
+        assert "not reviewed" not in done.stderr, done.stderr
 
 
 @pytest.fixture

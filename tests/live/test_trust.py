@@ -210,7 +210,7 @@ def test_what_a_policy_wants_attested_is_asked_for_and_the_newest_scan_decides(
 
     refused("has no signature")
     hand.attest(artifact, who, "spdxjson", {"spdxVersion": "SPDX-2.3"})
-    refused("has no signature, only attestations, which are none")
+    refused("has only attestations, which do not count as signatures")
     hand.sign(artifact, who)
     refused(f"has no attestation of {VULNERABILITIES} by release")
     hand.attest(artifact, Holder(), "vuln", trivy("2026-11-02T00:00:00Z"))

@@ -116,9 +116,9 @@ class Hooked(LiveEnvironment):
     @contextmanager
     def listening(self) -> Iterator[None]:
         """A reconciler that runs, has looked at everything and has registered its webhook."""
-        before = len(self.told("webhook is registered")) if (self.folder / "reconciler.log").exists() else 0
+        before = len(self.told("webhook registered")) if (self.folder / "reconciler.log").exists() else 0
         with self.running():
-            eventually(lambda: len(self.told("webhook is registered")) > before, "the webhook is not registered", 60)
+            eventually(lambda: len(self.told("webhook registered")) > before, "the webhook is not registered", 60)
             eventually(lambda: httpx.get(f"{self.base}/readyz", timeout=10).status_code == 200, "it does not get ready")
             yield
 

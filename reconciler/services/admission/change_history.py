@@ -71,9 +71,7 @@ class ChangeHistory:
         index = 0
         while index < end:
             if len(changes) == MAX_CHANGES:
-                why_not = (
-                    f"and those before it are more than {MAX_CHANGES} unresolved changes: relax the policy until fewer are left"
-                )
+                why_not = f"and those before it are more than {MAX_CHANGES} changes back: relax the policy to admit some of them"
                 return (Change(commits[index].id, why_not=why_not), *changes)
             same = max(
                 other for other in range(index, min(end + 1, len(fingerprints))) if fingerprints[other] == fingerprints[index]

@@ -3,8 +3,12 @@
 | module | what it does |
 |---|---|
 | `branches` | the branches as last fetched, and all writes of the reconciler's own branches |
-| `plan_commit` | the plan of a pull request as a commit |
-| `ports` | the calls to a repository that services need |
+| `plan_commit` | the plan of a pull request as a commit: encodes and decodes its trailers |
+| `ports` | the calls to a git repository that services and commands need |
+
+Rules kept:
+- A branch is pushed only if it is still at its last fetched head.
+- A document on the reconciler's own branches is read like any other: within limits, and ignored when it is malformed.
 
 May not: write `main`, or decide what is written.
 """

@@ -1,4 +1,4 @@
-"""An Environment's branches as last seen, and the only way in which the reconciler writes those that are its own."""
+"""The branches of an Environment as last fetched, and all writes of the reconciler's own branches."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
 
 CONDITIONS: Final = {"Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready"}
 
-_A_PLAN: Final = re.compile(rf"{PLAN}\d+")
+_PLAN_BRANCH: Final = re.compile(rf"{PLAN}\d+")
 
-# What a plan's branch says where the server deletes no protected branch, whoever asks (Gitea): always in the very same commit.
+# The tree of a withdrawn plan, where the server deletes no protected branch (Gitea): always the same commit.
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 
 _FETCHED: Final = {MAIN, RESOLVED, STATUS}
 
 _INPUT: Final = "Input-Commit: "
 
-_LOOKS: Final = 3
+_MAX_ATTEMPTS: Final = 3
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class EnvironmentBranches:
-    """The branches of one Environment at their last known heads, with what they hold; forgetting costs only time.
+    """The branches of one Environment at their last fetched heads, with their content. A cache: forgetting costs only time.
 
-    Raises ReconcilerErrors as Repository does.
+    Raises ReconcilerErrors as the repository does.
 
     Attributes:
-        pulled: whether there ever was a pull request, as far as the server tells.
+        pulled: whether the server has refs of pull requests, open or closed.
     """
 
     def __init__(self, repository: GitRepository) -> None:
@@ -64,26 +64,27 @@ class EnvironmentBranches:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether there was a look since the last `forget`."""
+        """Whether the branches were fetched since the last `forget`."""
         return bool(self._heads)
 
     def refresh(self) -> None:
-        """Ask the server for the branches, and fetch what is not here yet, or not any more.
+        """List the server's branches, and fetch the commits that the clone lacks.
 
-        Raises Moved when one moves in between again and again.
+        Raises:
+            ConcurrentUpdateError: a branch moved during each of several attempts.
         """
-        for left in reversed(range(_LOOKS)):
-            found = self._repository.heads()
-            heads = {b: id_ for b, id_ in found.items() if b in _FETCHED or _A_PLAN.fullmatch(b)}
-            self._withdrawn = self._without_plan(heads)
-            heads = {b: id_ for b, id_ in heads.items() if b not in self._withdrawn}
-            self.pulled = any(b.startswith("refs/pull/") for b in found)
-            confirmation = found.get(CONFIRMED)
+        for attempts_left in reversed(range(_MAX_ATTEMPTS)):
+            refs = self._repository.heads()
+            heads = {branch: id_ for branch, id_ in refs.items() if branch in _FETCHED or _PLAN_BRANCH.fullmatch(branch)}
+            self._withdrawn = self._withdrawn_plans(heads)
+            heads = {branch: id_ for branch, id_ in heads.items() if branch not in self._withdrawn}
+            self.pulled = any(branch.startswith("refs/pull/") for branch in refs)
+            confirmation = refs.get(CONFIRMED)
             try:
                 self._repository.fetch(heads)
                 self._confirmation = self._repository.fetch_also(CONFIRMED, confirmation) if confirmation else None
             except ConcurrentUpdateError:
-                if not left:
+                if not attempts_left:
                     raise
             else:
                 self._heads = heads | ({CONFIRMED: confirmation} if confirmation else {})
@@ -91,7 +92,7 @@ class EnvironmentBranches:
                 return
 
     def forget(self) -> None:
-        """Take nothing for granted at the next pass."""
+        """Drop the heads, so that the next pass fetches."""
         self._heads = {}
 
     def head(self, branch: str) -> str | None:
@@ -99,61 +100,61 @@ class EnvironmentBranches:
         return self._heads.get(branch)
 
     def tree(self, branch: str) -> str | None:
-        """The tree at a branch's head."""
+        """The tree at a branch's head; None when the branch does not exist."""
         commit = self._commit(branch)
         return commit.tree if commit else None
 
     def time(self, branch: str) -> int:
-        """When a branch's head was committed, seconds since the epoch; 0 when there is none."""
+        """The commit time of a branch's head in seconds since the epoch; 0 when the branch does not exist."""
         commit = self._commit(branch)
         return commit.time if commit else 0
 
     def input_of_resolved(self) -> str | None:
-        """The commit of `main` that the head of `resolved` followed from, as its trailer says."""
+        """The commit of `main` that the head of `resolved` was made from, by its trailer."""
         return self._trailer(_INPUT)
 
     def digest_of_resolved(self) -> str | None:
-        """The digest of what people wrote that the head of `resolved` followed from, as its trailer says."""
+        """The digest of the documents that the head of `resolved` was made from, by its trailer."""
         return self._trailer(INPUT_DIGEST)
 
     def _trailer(self, name: str) -> str | None:
-        """The last trailer of a name of `resolved`'s head."""
+        """The last trailer of a name in the message of `resolved`'s head."""
         commit = self._commit(RESOLVED)
         return next(reversed(trailers(commit, name)), None) if commit else None
 
     def input_snapshot(self) -> Snapshot:
-        """What people wrote: environment.yaml and the Applications at the head of `main`."""
+        """The documents at the head of `main`: environment.yaml and the Applications."""
         return self._repository.read(self._heads[MAIN], WANTED)
 
     def lock(self) -> EnvironmentLock | None:
-        """The lock at the head of `resolved`; None when there is none, or none that can be read: then all is resolved anew."""
+        """The lock at the head of `resolved`; None when there is none that can be read: then everything is resolved anew."""
         head = self._heads.get(RESOLVED)
         if self._lock[0] != head:
             self._lock = (head, self._read(head, LOCK_FILE, EnvironmentLock))
         return self._lock[1]
 
     def status(self) -> EnvironmentStatus | None:
-        """The status at the head of `status`; None when there is none that can be read whole."""
+        """The status at the head of `status`; None when there is none with all conditions that can be read."""
         head = self._heads.get(STATUS)
         if self._status[0] != head:
-            found = self._read(head, STATUS_FILE, EnvironmentStatus)
-            whole = found is not None and {c.type for c in found.conditions} == CONDITIONS
-            self._status = (head, found if whole else None)
+            status = self._read(head, STATUS_FILE, EnvironmentStatus)
+            is_complete = status is not None and {condition.type for condition in status.conditions} == CONDITIONS
+            self._status = (head, status if is_complete else None)
         return self._status[1]
 
     def last_confirmed(self) -> int:
-        """When the status was last known to stand, seconds since the epoch: its own time, or that of its confirmation."""
+        """When the status was last known to be current, in seconds since the epoch: its own time, or that of its confirmation."""
         status = self._commit(STATUS)
         return confirmed_at(status, self._confirmation, time.time()) if status is not None else 0
 
     def confirm(self, files: Mapping[str, bytes]) -> None:
-        """Say that the status still stands: a commit of the same tree, without history, in a ref of its own."""
+        """Confirm that the status is current: a commit of the same tree, without history, in a ref of its own."""
         self._push(CONFIRMED, files, "the status still stands\n", None)
         self._confirmation = self._commits[CONFIRMED]
 
     @property
     def plans(self) -> Mapping[int, str]:
-        """The branches with plans, by the number of their pull request."""
+        """The plan branches, by the number of their pull request."""
         numbers = {name: name.removeprefix(PLAN) for name in self._heads if name.startswith(PLAN)}
         return {int(number): name for name, number in numbers.items() if number.isdecimal()}
 
@@ -167,23 +168,26 @@ class EnvironmentBranches:
         return self._plans[number][1]
 
     def push_plan(self, number: int, planned: PlanCommit, files: Mapping[str, bytes], summary: str) -> bool:
-        """Commit files on top of what a plan was made upon, as that of a pull request; false when it stands there already.
+        """Push the plan of a pull request to its branch, based on the commit that it was made on.
 
         Args:
-            number: the pull request's.
+            number: the pull request's number.
             planned: its plan.
-            files: all of the plan's tree.
-            summary: for the commit message.
+            files: all files of the plan's tree.
+            summary: the first line of the commit message.
+
+        Returns:
+            False when the branch holds this plan already.
         """
-        branch, upon, words = f"{PLAN}{number}", planned.base, encode(planned, summary)
-        there, wanted = self._commit(branch), (planned.tree, (upon,) if upon else (), words)
-        if there is not None and (there.tree, there.parents, there.message) == wanted:
+        branch, base, message = f"{PLAN}{number}", planned.base, encode(planned, summary)
+        current, expected = self._commit(branch), (planned.tree, (base,) if base else (), message)
+        if current is not None and (current.tree, current.parents, current.message) == expected:
             return False
-        self._plans[number] = self._push(branch, files, words, upon), planned
+        self._plans[number] = self._push(branch, files, message, base), planned
         return True
 
     def delete_plan(self, number: int) -> None:
-        """Delete the branch with the plan of a pull request, if there is one; or let it say that there is none."""
+        """Delete the plan branch of a pull request, if there is one; where the server refuses that, push the withdrawn plan."""
         branch = f"{PLAN}{number}"
         if (head := self._heads.get(branch)) is None:
             return
@@ -194,21 +198,22 @@ class EnvironmentBranches:
             self._repository.push(self._withdrawn[branch], branch, expect=head)
         del self._heads[branch]
 
-    def _without_plan(self, heads: Mapping[str, str]) -> dict[str, str]:
-        """Of some heads those of branches for plans that say that there is none."""
+    def _withdrawn_plans(self, heads: Mapping[str, str]) -> dict[str, str]:
+        """The heads of plan branches whose plan is withdrawn."""
         plans = {branch: id_ for branch, id_ in heads.items() if branch.startswith(PLAN)}
-        none = self._withdrawal() if plans else ""
-        return {branch: id_ for branch, id_ in plans.items() if id_ == none}
+        withdrawal = self._withdrawal() if plans else ""
+        return {branch: id_ for branch, id_ in plans.items() if id_ == withdrawal}
 
     def _withdrawal(self) -> str:
+        """The commit of a withdrawn plan."""
         return self._repository.write(_WITHDRAWN, parent=None, message="no plan\n", time=0).id
 
     def push_resolved(self, files: Mapping[str, bytes], message: str, lock: EnvironmentLock) -> None:
-        """Commit files, of which one says this lock, as all of `resolved`, and push if it is still where it was last seen."""
+        """Commit files, this lock among them, as all of `resolved`, and push if the branch is still at its last fetched head."""
         self._lock = (self._push(RESOLVED, files, message, self._heads.get(RESOLVED)), lock)
 
     def push_status(self, files: Mapping[str, bytes], message: str, status: EnvironmentStatus) -> None:
-        """Commit files, of which one says this status, as all of `status`, and push if it is still where it was last seen."""
+        """Commit files, this status among them, as all of `status`, and push if the branch is still at its last fetched head."""
         self._status = (self._push(STATUS, files, message, self._heads.get(STATUS)), status)
 
     def _push(self, branch: str, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
@@ -219,18 +224,22 @@ class EnvironmentBranches:
         return commit.id
 
     def _commit(self, branch: str) -> Commit | None:
+        """The commit at a branch's head, read once."""
         head = self._heads.get(branch)
         if head is None:
             return None
-        known = self._commits.get(branch)
-        if known is None or known.id != head:
-            known = self._commits[branch] = self._repository.commit_of(head)
-        return known
+        commit = self._commits.get(branch)
+        if commit is None or commit.id != head:
+            commit = self._commits[branch] = self._repository.commit_of(head)
+        return commit
 
     def _read(self, head: str | None, file: str, model: type[M]) -> M | None:
+        """Parse a document of the reconciler's own branches; None when it does not exist or cannot be read."""
         if head is None:
             return None
-        text = self._repository.read(head, (file,), limits=OWN_LIMITS).files.get(file)
-        if text is None:
+        content = self._repository.read(head, (file,), limits=OWN_LIMITS).files.get(file)
+        if content is None:
             return None
-        return parse_document(documents.load(text, file, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS), model)[0]
+        return parse_document(documents.load(content, file, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS), model)[
+            0
+        ]

@@ -1,4 +1,4 @@
-"""The plan of a pull request as the commit on its branch holds it: what is in the message, and what it means."""
+"""The plan of a pull request as a commit on its plan branch: writes the message's trailers, and reads them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from reconciler.model.git import Commit
     from reconciler.model.lock import EnvironmentLock
 
-_CHANGES: Final = "Changes: "  # the new content of a document, as a digest, and its name as JSON: whatever that holds is one line
+_CHANGES: Final = (
+    "Changes: "  # the digest of a document's new content, and its name as JSON, which is one line whatever it contains
+)
 
-_BRINGS: Final = "Brings: "  # an Application, and the digest of the artifact that it has until then, if it has one
+_BRINGS: Final = "Brings: "  # an Application, and the digest of its previous artifact, if it had one
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,11 @@ class PlanCommit:
 
     Attributes:
         tree: its tree id.
-        lock: what it locks.
-        input: the digest of what people wrote, of which it was made.
-        changes: what the pull request changes of that (`desire.changed_documents`).
-        reviewed: what it brings.
-        base: the head of `resolved` that it was made upon; None when there was none.
+        lock: its lock.
+        input: the digest of the documents that it was made of.
+        changes: the documents that the pull request changes (`domain.locking.input_digests.changed_documents`).
+        reviewed: the packages that it changes.
+        base: the head of `resolved` that it was made on; None when there was none.
     """
 
     tree: str
@@ -42,22 +44,22 @@ class PlanCommit:
     base: str | None
 
 
-def encode(planned: PlanCommit, summary: str) -> str:
-    """The message of a plan's commit, by which `decode` knows it again."""
-    changes = (f"{_CHANGES}{content} {json.dumps(name)}" for name, content in planned.changes.items())
-    brings = (f"{_BRINGS}{one.package.application} {one.before or ''}".rstrip() for one in planned.reviewed)
-    return "\n".join((summary, "", f"{INPUT_DIGEST}{planned.input}", *changes, *brings, ""))
+def encode(plan: PlanCommit, summary: str) -> str:
+    """The message of a plan's commit, which `decode` reads."""
+    changes = (f"{_CHANGES}{content} {json.dumps(name)}" for name, content in plan.changes.items())
+    packages = (f"{_BRINGS}{reviewed.package.application} {reviewed.before or ''}".rstrip() for reviewed in plan.reviewed)
+    return "\n".join((summary, "", f"{INPUT_DIGEST}{plan.input}", *changes, *packages, ""))
 
 
 def decode(commit: Commit, lock: EnvironmentLock) -> PlanCommit | None:
-    """The plan that a commit holds with a lock; None when its message makes no sense."""
+    """The plan of a commit with a lock; None when its message cannot be read."""
     packages = packages_of(lock)
-    brings = {name: old or None for name, _, old in (line.partition(" ") for line in trailers(commit, _BRINGS))}
-    brought = tuple(ReviewedPackage(packages[name], old) for name, old in brings.items() if name in packages)
+    previous = {name: digest or None for name, _, digest in (line.partition(" ") for line in trailers(commit, _BRINGS))}
+    reviewed = tuple(ReviewedPackage(packages[name], digest) for name, digest in previous.items() if name in packages)
     lines = (line.partition(" ") for line in trailers(commit, _CHANGES))
     try:
         changes = {str(json.loads(name)): content for content, _, name in lines}
-    except (ValueError, RecursionError):  # somebody else's: plans are protected only where `reconciler init` was run
+    except (ValueError, RecursionError):  # pushed by somebody else: plan branches are protected only after `reconciler init`
         return None
-    input_, upon = next(iter(trailers(commit, INPUT_DIGEST)), ""), next(iter(commit.parents), None)
-    return PlanCommit(commit.tree, lock, input_, changes, brought, upon)
+    input_, base = next(iter(trailers(commit, INPUT_DIGEST)), ""), next(iter(commit.parents), None)
+    return PlanCommit(commit.tree, lock, input_, changes, reviewed, base)

@@ -15,16 +15,16 @@ class GitRepository(Protocol):
 
     @property
     def name(self) -> str:
-        """Its address, fit for a message."""
+        """Its address, without credentials."""
 
     def heads(self) -> dict[str, str]:
-        """The branches that the server has now, name -> commit id; refs of ours and `refs/pull/<n>/head` in full."""
+        """The current branches of the server, name -> commit id; the reconciler's own refs and `refs/pull/<n>/head` in full."""
 
     def fetch(self, wanted: Mapping[str, str]) -> None:
         """Fetch the commits of `wanted` (branch -> id, out of `heads`) that are not in the clone."""
 
     def fetch_also(self, ref: str, id_: str) -> Commit | None:
-        """Fetch one more ref, which anybody may have moved to anything; None when it is not a commit."""
+        """Fetch one more ref, which any writer may have moved; None when it is not a commit."""
 
     def commit_of(self, id_: str) -> Commit:
         """The commit with this id, which is in the clone."""
@@ -33,7 +33,7 @@ class GitRepository(Protocol):
         """A commit and those before it by their first parents, the newest first."""
 
     def fingerprints(self, commits: Sequence[Commit], wanted: Sequence[str]) -> tuple[str, ...]:
-        """A fingerprint of what each commit holds of `wanted`: equal exactly where that is equal."""
+        """A fingerprint of each commit's files of `wanted`: equal exactly where those files are equal."""
 
     def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: SnapshotLimits | None = None) -> Snapshot:
         """The files of a commit: those of `wanted`, or all of them."""

@@ -1,4 +1,4 @@
-"""Content by digest: out of the cache, or else fetched and put there."""
+"""Content by digest: from the cache, or else fetched and put there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Blobs(Protocol):
-    """How content is had: `Registry.blob`, or `CachedBlobs`. Raises ReconcilerErrors."""
+    """Returns content: `CachedBlobs`, or the registry itself. Raises ReconcilerErrors."""
 
     def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
         """The content with this digest and size, of at most `limit` bytes."""
@@ -19,13 +19,13 @@ class Blobs(Protocol):
 
 @dataclass(frozen=True)
 class CachedBlobs:
-    """Content that is fetched once, as long as the cache has room for it."""
+    """Fetches content once, as long as the cache has room for it."""
 
     fetch: Blobs
     cache: ContentCache
 
     def __call__(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """As the registry gives it."""
+        """The content, as the registry returns it."""
         data = self.cache.get(blob.digest) if blob.size <= limit else None
         if data is None or len(data) != blob.size:
             data = self.fetch(repository, blob, limit=limit)

@@ -1,4 +1,4 @@
-"""Where the evidence is that a lock names by digest: in a registry, or in a folder to which it was saved before."""
+"""Stores of the evidence that a lock names by digest: a registry, or a folder to which an audit saved it before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class EvidenceStore(Protocol):
-    """Where evidence is: a `Registry`, or a folder. Raises ReconcilerErrors; of them Missing and Corrupt are findings."""
+    """Returns evidence by digest: a registry, or a folder.
+
+    Raises ReconcilerErrors. NotFoundError and IntegrityError are findings of an audit; any other error ends it.
+    """
 
     def manifest(self, repository: str, digest: str) -> Manifest:
         """The manifest with this digest."""
@@ -27,21 +30,25 @@ class EvidenceStore(Protocol):
 
 @dataclass(frozen=True)
 class EvidenceFolder:
-    """A folder of evidence, in which a file is called by its content's digest: `sha256sum` tells what it should be called."""
+    """A folder of evidence. The file name is the digest of its content, so that `sha256sum` can check it."""
 
     folder: Path
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """As a registry would give it."""
+        """The manifest, as a registry returns it."""
         return read_manifest(self._read(digest, MANIFEST_LIMIT), digest, f"the manifest {repository}@{digest}")
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """As a registry would give it."""
+        """The content, as a registry returns it."""
         del repository
         return self._read(blob.digest, limit)
 
     def save(self, content: bytes) -> None:
-        """Write a file; raises Misconfigured when it cannot be written."""
+        """Write content to its file.
+
+        Raises:
+            ConfigurationError: the file cannot be written.
+        """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._file(digest_of_bytes(content)).write_bytes(content)
@@ -58,7 +65,7 @@ class EvidenceFolder:
         except OSError as error:
             raise ConfigurationError(f"{file} cannot be read: {error.strerror}") from None
         if digest_of_bytes(content) != digest:
-            raise IntegrityError(f"{file} is not what its name says")
+            raise IntegrityError(f"the content of {file} does not have the digest in its name")
         return content
 
     def _file(self, digest: str) -> Path:
@@ -67,19 +74,19 @@ class EvidenceFolder:
 
 @dataclass(frozen=True)
 class RecordingStore:
-    """A store of which everything that was asked for is kept."""
+    """A store that saves everything it returns to a folder."""
 
     store: EvidenceStore
-    kept: EvidenceFolder
+    folder: EvidenceFolder
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """As the store gives it."""
-        found = self.store.manifest(repository, digest)
-        self.kept.save(found.raw)
-        return found
+        """The manifest, as the store returns it."""
+        manifest = self.store.manifest(repository, digest)
+        self.folder.save(manifest.raw)
+        return manifest
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """As the store gives it."""
+        """The content, as the store returns it."""
         content = self.store.blob(repository, blob, limit=limit)
-        self.kept.save(content)
+        self.folder.save(content)
         return content

@@ -1,4 +1,4 @@
-"""Looking whether what is locked is still trusted; what a catalog knows already costs nothing."""
+"""Verifies again whether the locked artifacts are trusted. Results that the catalog has cached cost nothing."""
 
 from __future__ import annotations
 
@@ -17,49 +17,54 @@ if TYPE_CHECKING:
 
 
 class LockReverifier:
-    """The standing of one Environment's lock, from look to look."""
+    """The trust of one Environment's lock, from fetch to fetch.
+
+    Attributes:
+        standing: the trust, as last verified.
+    """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
-        self._under = ""
-        self._blind = False
+        self._policy_digest = ""
+        self._is_blind = False
         self.standing = LockTrust()
 
     def policies_changed(self, under: str) -> bool:
-        """Whether the policies are others than at the last look."""
-        return under != self._under
+        """Whether the policies differ from those of the last verification."""
+        return under != self._policy_digest
 
     def reverify(self, lock: EnvironmentLock, under: str) -> None:
-        """Ask of every locked artifact. Never raises a ReconcilerError: what could not be told is said of no artifact.
+        """Verify every locked artifact. Never raises a ReconcilerError: an artifact that cannot be verified gets no result.
 
         Args:
-            lock: what is locked.
-            under: the digest of the policies that it is held against.
+            lock: the lock.
+            under: the digest of the current policies.
         """
-        names: dict[str, tuple[str, ...]] = {}
-        answers: dict[str, VerifiedBlueprint | ExcludedVersion] = {}
+        applications: dict[str, tuple[str, ...]] = {}
+        results: dict[str, VerifiedBlueprint | ExcludedVersion] = {}
         faults: dict[str, ReconcilerError] = {}
         for package in lock.packages:
-            names[package.artifact] = (*names.get(package.artifact, ()), package.application)
-            if package.artifact not in answers and package.artifact not in faults:
+            applications[package.artifact] = (*applications.get(package.artifact, ()), package.application)
+            if package.artifact not in results and package.artifact not in faults:
                 try:
-                    answers[package.artifact] = self._asked(package)
-                except ReconcilerError as fault:  # others may be elsewhere, or known
+                    results[package.artifact] = self._verify(package)
+                except ReconcilerError as fault:  # others may be on other registries, or cached
                     faults[package.artifact] = fault
         error = next(iter(faults.values()), None)
-        self.standing = LockTrust(answers, names, None if error is None else self._failure(error, blind=False))
-        self._under, self._blind = under, False
+        self.standing = LockTrust(results, applications, None if error is None else self._failure(error, blind=False))
+        self._policy_digest, self._is_blind = under, False
 
     def mark_unverifiable(self, error: ReconcilerError) -> None:
-        """Nothing can be asked at all: the policies cannot be read."""
+        """Record that no artifact can be verified, because the policies cannot be read."""
         self.standing = LockTrust(fault=self._failure(error, blind=True))
-        self._under, self._blind = "", True
+        self._policy_digest, self._is_blind = "", True
 
-    def _asked(self, package: Package) -> VerifiedBlueprint | ExcludedVersion:
-        place = parse_artifact(package)
-        if place is None:
-            return ExcludedVersion(package.version, "Untrusted", f"{package.artifact!r} is no artifact")
-        return self._catalog.get(place[0].rpartition("/")[0], package.blueprint, package.version, package.digest)
+    def _verify(self, package: Package) -> VerifiedBlueprint | ExcludedVersion:
+        location = parse_artifact(package)
+        if location is None:
+            return ExcludedVersion(package.version, "Untrusted", f"{package.artifact!r} is not an artifact reference")
+        return self._catalog.get(location[0].rpartition("/")[0], package.blueprint, package.version, package.digest)
 
     def _failure(self, error: ReconcilerError, *, blind: bool) -> Unavailable:
-        return keep_first_wording(self.standing.fault if blind == self._blind else None, unavailable("Trusted", error))
+        """The blocker of an error, in the wording of the first one of its kind."""
+        return keep_first_wording(self.standing.fault if blind == self._is_blind else None, unavailable("Trusted", error))

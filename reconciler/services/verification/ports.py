@@ -24,7 +24,7 @@ class ArtifactReader(Protocol):
 
 
 class ArtifactRegistry(ArtifactReader, Protocol):
-    """Each registry by itself; `adapters.registry.client.Registry` in production."""
+    """The registries without their mirrors; `adapters.registry.client.Registry` in production."""
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """The manifests that refer to a digest: signatures and attestations."""
@@ -54,4 +54,4 @@ class ContentCache(Protocol):
         """The content with this digest; None when it is not there."""
 
     def put(self, data: bytes) -> str:
-        """Keep content; returns its digest."""
+        """Store content; return its digest."""

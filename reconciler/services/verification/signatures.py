@@ -1,11 +1,11 @@
-"""Evidence: what a registry holds to vouch for a digest, signatures and attestations, not yet judged.
+"""Signatures and attestations that a registry has for a digest, not yet verified.
 
-It is fetched here, each byte checked and bounded, so that *unsigned* is told from *unavailable*: a registry that does not
-answer raises `Unavailable` and never looks like a missing signature. cosign then judges each piece alone.
+Each byte is fetched here, checked and bounded, so that *unsigned* differs from *unavailable*: a registry that does not respond
+raises `UnavailableError` and never looks like a missing signature. cosign then verifies each candidate alone.
 
-Whoever can push to a repository can add signatures to it. What is too large, compressed or of another kind is therefore
-passed over, not refused: rubbish must not hide a good signature. Two things are beyond that: more than 64 referrers,
-and a registry that withholds them.
+Whoever can push to a repository can add signatures to it. A candidate that is too large, compressed or of another kind is
+therefore skipped, not refused: it must not hide a good signature. Two cases remain: more than 64 referrers, and a registry that
+withholds them.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from reconciler.services.verification.cached_blobs import Blobs
     from reconciler.services.verification.ports import ArtifactRegistry
 
-BUNDLE_LIMIT: Final = 1 << 20  # bytes; a signature's bundle has less than ten kilobytes
-ATTESTATION_LIMIT: Final = 16 << 20  # bytes; a large SBOM has megabytes
+BUNDLE_LIMIT: Final = 1 << 20  # bytes; a signature's bundle has less than 10,000
+ATTESTATION_LIMIT: Final = 16 << 20  # bytes; a large SBOM has several million
 LEGACY_LIMIT: Final = 64  # layers of one old `.sig` or `.att` manifest
 
-# Listed, so that compressed ones are not among them: a megabyte can inflate to gigabytes in cosign.
+# An allowlist, so that compressed types are excluded: a megabyte can inflate to gigabytes in cosign.
 _BUNDLE_TYPE = re.compile(r"application/vnd\.dev\.sigstore\.bundle(\.v0\.\d)?\+json(;version=0\.\d)?")
 _BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 _LEGACY_TYPE = re.compile(r"application/vnd\.dev\.cosign\.simplesigning\.v1\+json")
@@ -40,28 +40,28 @@ _LEGACY_ATTESTATION = re.compile(r"application/vnd\.dsse\.envelope\.v1\+json")
 
 
 class SignatureVerifier(Protocol):
-    """Who says whether a signature holds (`adapters.cosign.runner.Cosign`)."""
+    """Verifies signatures; `adapters.cosign.runner.Cosign` in production."""
 
     def verify_bundle(self, bundle: bytes, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
         """Whether a bundle is a signature of `digest` by this signer, or an attestation of another predicate type."""
 
     def verify_legacy(self, payload: bytes, annotations: Mapping[str, str], digest: str, signer: Signer) -> bool:
-        """Whether an old signature over a payload is one of `digest` by this signer."""
+        """Whether an old signature over a payload is a signature of `digest` by this signer."""
 
     def verify_legacy_attestation(
         self, envelope: bytes, annotations: Mapping[str, str], digest: str, signer: Signer, predicate_type: str
     ) -> bool:
-        """Whether an old attestation is one of `digest` by this signer, of this predicate type."""
+        """Whether an old attestation is an attestation of `digest` by this signer, of this predicate type."""
 
 
 @dataclass(frozen=True)
 class SignatureCandidate:
-    """One signature or attestation, not yet judged.
+    """One signature or attestation, not yet verified.
 
     Attributes:
-        manifest: digest of the manifest that holds it: what a lock's evidence names.
+        manifest: digest of the manifest that contains it, by which a lock's evidence names it.
         content: a Sigstore bundle; or the payload of an old signature, or an old attestation's envelope.
-        annotations: those of an old one's layer; None for a bundle.
+        annotations: those of an old candidate's layer; None for a bundle.
     """
 
     manifest: str
@@ -79,7 +79,7 @@ class SignatureCandidate:
 
 @dataclass(frozen=True)
 class _Claim:
-    """A bundle that is there, of which its manifest says which predicate it holds: a word that saves work and proves nothing."""
+    """A bundle with the predicate type that its manifest claims. The claim saves work and proves nothing."""
 
     manifest: str
     layer: Descriptor
@@ -88,18 +88,18 @@ class _Claim:
 
 @dataclass
 class ArtifactSignatures:
-    """All that the registry holds to vouch for one artifact.
+    """All signatures and attestations that the registry has for one artifact.
 
     Attributes:
-        registry: where it is.
-        blobs: fetches content of it.
+        registry: the registry.
+        blobs: returns content from it.
         repository: `host/path`.
         subject: the artifact's manifest.
-        candidates: signatures to judge, as far as they were needed.
-        attestations: how many referrers say that they are attestations, which are no signatures.
-        passed_over: how many were too large, compressed, of an unknown format, or listed but gone.
-        damaged: what was wrong with the last one whose content was not what its digest promised.
-        unread: how many attestations of the type that was last asked for could not be read.
+        candidates: signatures to verify, fetched as far as they were needed.
+        attestations: the number of referrers that claim to be attestations, which are not signatures.
+        passed_over: the number of skipped candidates: too large, compressed, of an unknown format, or listed but gone.
+        damaged: the error of the last candidate whose content did not match its digest.
+        unread: the number of attestations of the last requested type that could not be read.
     """
 
     registry: ArtifactRegistry = field(repr=False)
@@ -116,7 +116,7 @@ class ArtifactSignatures:
 
     @property
     def digest(self) -> str:
-        """The artifact's."""
+        """The artifact's digest."""
         return self.subject.digest
 
     @property
@@ -125,21 +125,23 @@ class ArtifactSignatures:
         return f"{self.repository}@{self.digest}"
 
     def find_signature_by(self, judge: SignatureVerifier, signer: Signer, known: str = "") -> str | None:
-        """Return the digest of the manifest whose signature is by `signer`, or None when none is.
+        """Return the digest of the manifest whose signature is by `signer`, or None when there is none.
 
-        Whatever the registry's order, the one that was named before, `known`, comes first, then bundles, then old ones, each by
-        the least digest: what holds need not change. Raises ReconcilerErrors as `fetch_signatures` does: old ones are fetched
-        when they are needed.
+        Independent of the registry's order: the previously named manifest, `known`, comes first, then bundles, then old
+        signatures, each by the least digest, so that valid evidence does not change. Raises ReconcilerErrors as
+        `fetch_signatures` does: old signatures are fetched when they are needed.
         """
-        return next((one.manifest for one in self._ordered(known) if one.is_valid(judge, self.digest, signer)), None)
+        return next(
+            (candidate.manifest for candidate in self._ordered(known) if candidate.is_valid(judge, self.digest, signer)), None
+        )
 
     def attestations_of(self, predicate_type: str) -> Iterator[SignatureCandidate]:
-        """The attestations that may be of a predicate type; each is fetched only when it is asked for.
+        """The attestations that may be of a predicate type; each is fetched when the iteration reaches it.
 
         Raises ReconcilerErrors as `fetch_signatures` does.
         """
         self.unread = 0
-        for claim in sorted(self._claims, key=lambda one: one.manifest):
+        for claim in sorted(self._claims, key=lambda claim: claim.manifest):
             if claim.predicate_type in {None, predicate_type} and (content := self._content(claim.layer)) is not None:
                 yield SignatureCandidate(claim.manifest, content)
         for manifest, layer in self._legacy("att", _LEGACY_ATTESTATION):
@@ -148,9 +150,9 @@ class ArtifactSignatures:
                 yield SignatureCandidate(manifest, content, layer.annotations)
 
     def why_untrusted(self) -> UntrustedError | IntegrityError:
-        """Say why nothing here proves anything, after `find_signature_by` found nothing for any accepted signer.
+        """The reason why there is no proof, after `find_signature_by` returned None for every accepted signer.
 
-        Untrusted, or Corrupt when one could not be read: it might have been the one.
+        UntrustedError, or IntegrityError when a candidate could not be read: it might have been the proof.
         """
         if self.damaged is not None:
             return self.damaged
@@ -163,7 +165,7 @@ class ArtifactSignatures:
         hint = "sign it with `cosign sign`, or publish it with `reconciler publish --key`"
         if self.attestations:
             return UntrustedError(
-                f"{self.artifact} has no signature, only attestations, which are none ({self.attestations}{ignored})", hint
+                f"{self.artifact} has only attestations, which do not count as signatures ({self.attestations}{ignored})", hint
             )
         return UntrustedError(f"{self.artifact} has no signature{ignored}", hint)
 
@@ -173,26 +175,29 @@ class ArtifactSignatures:
             self._try(partial(self._add_bundle, referrer.digest))
 
     def _ordered(self, known: str) -> Iterator[SignatureCandidate]:
-        """The signatures in the order in which they are judged."""
-        if known and all(one.manifest != known for one in self.candidates):
+        """The signatures in the order in which they are verified."""
+        if known and all(candidate.manifest != known for candidate in self.candidates):
             self._fill_old()
-        ordered = sorted(self.candidates, key=lambda one: (one.manifest != known, one.annotations is not None, one.manifest))
+        ordered = sorted(
+            self.candidates,
+            key=lambda candidate: (candidate.manifest != known, candidate.annotations is not None, candidate.manifest),
+        )
         yield from ordered
         if not self._filled_old:
             self._fill_old()
-            yield from sorted(self.candidates[len(ordered) :], key=lambda one: one.manifest)
+            yield from sorted(self.candidates[len(ordered) :], key=lambda candidate: candidate.manifest)
 
     def _fill_old(self) -> None:
-        """Fetch those under the old `.sig` tag, once."""
+        """Fetch the signatures under the old `.sig` tag, once."""
         if not self._filled_old:
             self._try(self._add_legacy)
             self._filled_old = True
 
     def _add_bundle(self, referrer: str) -> None:
-        """Add one referrer, if it is one plain bundle of acceptable size.
+        """Add one referrer, if it is one uncompressed bundle of acceptable size.
 
-        The predicate type that its manifest may name is unsigned and only saves work and words: a bundle that passes for a
-        signature here is judged by what is signed in it.
+        The predicate type that its manifest may claim is unsigned; it only saves work and improves messages. A bundle that counts
+        as a signature here is verified by its signed content.
         """
         manifest = self.registry.manifest(self.repository, referrer)
         if len(manifest.layers) != 1 or not _BUNDLE_TYPE.fullmatch(manifest.layers[0].media_type):
@@ -219,16 +224,16 @@ class ArtifactSignatures:
             self.candidates.append(SignatureCandidate(manifest, content, layer.annotations))
 
     def _try(self, step: Callable[[], None]) -> None:
-        """Do one step; what is gone or damaged must not hide the others."""
+        """Run one step; a missing or damaged candidate must not hide the others."""
         try:
             step()
-        except NotFoundError:  # a fallback tag may list what was deleted
+        except NotFoundError:  # a fallback tag may list deleted manifests
             self.passed_over += 1
         except IntegrityError as error:
             self.damaged = error
 
     def _content(self, layer: Descriptor) -> bytes | None:
-        """An attestation's content; None, and counted, when it cannot be had: it may say what matters most."""
+        """An attestation's content; None, and counted as unread, when it cannot be fetched: it may be the decisive one."""
         if layer.size <= ATTESTATION_LIMIT:
             try:
                 return self.blobs(self.repository, layer, limit=ATTESTATION_LIMIT)
@@ -240,7 +245,7 @@ class ArtifactSignatures:
         return None
 
     def _legacy(self, suffix: str, media_type: re.Pattern[str]) -> list[tuple[str, Descriptor]]:
-        """The usable layers under an old tag, each with the digest of the manifest."""
+        """The usable layers under an old tag, each with the manifest's digest."""
         try:
             tagged = self.registry.resolve(self.repository, f"{self.digest.replace(':', '-')}.{suffix}")
         except NotFoundError:
@@ -256,31 +261,31 @@ def fetch_signatures(registry: ArtifactRegistry, repository: str, digest: str, b
     """Fetch the signatures of an artifact.
 
     Args:
-        registry: where they are.
+        registry: the registry.
         repository: `host/path`.
-        digest: the artifact's.
-        blobs: fetches the content that manifests name; the registry itself when there is no other way.
+        digest: the artifact's digest.
+        blobs: returns the content that manifests name; the registry itself by default.
 
     Raises:
         NotFoundError: there is no such artifact.
-        Unavailable, Denied, Corrupt: what a registry may do (`adapters.registry.client`).
+        UnavailableError, AccessDeniedError, IntegrityError: as the registry raises them (`adapters.registry.client`).
     """
-    subject = registry.manifest(repository, digest)  # an artifact that is not there is not an unsigned one
-    found = ArtifactSignatures(registry, blobs or registry.blob, repository, subject)
-    found.fill()
-    return found
+    subject = registry.manifest(repository, digest)  # a missing artifact is not an unsigned one
+    signatures = ArtifactSignatures(registry, blobs or registry.blob, repository, subject)
+    signatures.fill()
+    return signatures
 
 
 def eligible_layers(manifest: Manifest, predicate_type: str) -> Iterator[Descriptor]:
-    """The layers of a manifest that a lock names which may hold what it is named for.
+    """The layers of a manifest named by a lock that may contain the evidence.
 
-    What a layer says of its type is not asked, since cosign judges its content, within limits of its own.
+    The media type of a layer is not checked, since cosign verifies its content, within limits of its own.
     """
     limit = BUNDLE_LIMIT if predicate_type == PREDICATE else ATTESTATION_LIMIT
     return (layer for layer in manifest.layers[:LEGACY_LIMIT] if layer.size <= limit)
 
 
 def as_candidate(manifest: str, layer: Descriptor, content: bytes) -> SignatureCandidate:
-    """A layer's content as the signature or attestation that it is."""
-    old = SIGNATURE in layer.annotations or _LEGACY_ATTESTATION.fullmatch(layer.media_type)
-    return SignatureCandidate(manifest, content, layer.annotations if old else None)
+    """A layer's content as a signature or attestation, in the format that the layer indicates."""
+    is_old = SIGNATURE in layer.annotations or _LEGACY_ATTESTATION.fullmatch(layer.media_type)
+    return SignatureCandidate(manifest, content, layer.annotations if is_old else None)

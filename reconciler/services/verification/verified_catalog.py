@@ -1,4 +1,4 @@
-"""The Catalog on real registries: nothing is read of an artifact before its signature holds (trust.md, laws 1 to 4)."""
+"""The Catalog on real registries: nothing of an artifact is read before its signature is verified (trust.md, laws 1 to 4)."""
 
 from __future__ import annotations
 
@@ -36,32 +36,38 @@ MAX_BLUEPRINT = 1024 * 1024
 
 @dataclass(frozen=True)
 class Listing:
-    """A Blueprint's versions in each catalog, as of a moment of the monotonic clock."""
+    """A Blueprint's versions in each catalog, read at a moment of the monotonic clock."""
 
-    found: Mapping[str, tuple[str, ...]]
+    versions: Mapping[str, tuple[str, ...]]
     at: float
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What was found of an artifact, from when on it is looked at anew, and until when it stands without (monotonic clock)."""
+class _CachedResult:
+    """The verification result of an artifact. Times are of the monotonic clock, in seconds.
 
-    found: VerifiedBlueprint | ExcludedVersion
-    due: float
-    until: float
+    Attributes:
+        result: the verified Blueprint, or why the version is excluded.
+        verify_after: when it is verified again.
+        valid_until: until when it counts while verification is not possible.
+    """
+
+    result: VerifiedBlueprint | ExcludedVersion
+    verify_after: float
+    valid_until: float
 
 
 class VerifiedCatalog:
-    """Implements `domain.catalog.Catalog` for all threads of a process.
+    """Implements `domain.catalog.Catalog`. Safe for use by all threads of a process.
 
     Args:
         prefixes: the configured catalogs.
-        policies: the trust policies; an answer is remembered only as long as they stay the same.
-        registry: where artifacts are.
-        vouch: the signature check.
-        blobs: fetches content, or has it already.
-        fresh: seconds for which a list of tags, what a tag points at, and a refusal count.
-        reverify: seconds after which, at the latest, an artifact is held against the policies again.
+        policies: returns the trust policies; results are cached only while the policies stay the same.
+        registry: the registries and their mirrors.
+        verify: verifies signatures and attestations.
+        blobs: returns content, from the cache or the registry.
+        tag_ttl: seconds for which a list of tags, the digest of a tag, and an exclusion are cached.
+        reverify_interval: seconds after which, at the latest, an artifact is verified against the policies again.
     """
 
     def __init__(
@@ -69,7 +75,7 @@ class VerifiedCatalog:
         prefixes: Sequence[str],
         policies: Callable[[], TrustPolicies],
         registry: MirroredArtifacts,
-        vouch: ArtifactVerifier,
+        verify: ArtifactVerifier,
         blobs: Blobs,
         *,
         tag_ttl: float = 60.0,
@@ -78,75 +84,78 @@ class VerifiedCatalog:
         self._prefixes = tuple(prefixes)
         self._policies = policies
         self._registry = registry
-        self._vouch = vouch
+        self._verify_artifact = verify
         self._blobs = blobs
         self._tag_ttl = tag_ttl
         self._reverify_interval = reverify_interval
         self._lock = threading.Lock()
         self._listings: dict[str, Listing] = {}
         self._digests: dict[tuple[str, str], tuple[str, float]] = {}
-        self._cache: dict[tuple[str, str, str], _Answer] = {}
-        self._policy_digest = ""  # the digest of the policies under which `_cache` were found
+        self._cache: dict[tuple[str, str, str], _CachedResult] = {}
+        self._policy_digest = ""  # digest of the policies that the results in `_cache` rest on
 
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
-        """The catalogs that have a Blueprint, and its versions there; remembered for a short while."""
+        """The catalogs that contain a Blueprint, and its versions there; cached for `tag_ttl`."""
         with self._lock:
             listing = self._listings.get(name)
         if listing is None or time.monotonic() - listing.at > self._tag_ttl:
             listing = Listing(self._list(name), time.monotonic())
             with self._lock:
-                # people choose the names: those that nobody asks for any more must not pile up
+                # Names come from documents: listings that are not requested any more must not accumulate.
                 oldest = listing.at - self._tag_ttl
-                self._listings = {n: one for n, one in self._listings.items() if one.at >= oldest} | {name: listing}
-        return listing.found
+                self._listings = {key: cached for key, cached in self._listings.items() if cached.at >= oldest} | {name: listing}
+        return listing.versions
 
     def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
-        """One version, held against the policies now or not long ago.
+        """One version, verified against the policies now or within `reverify_interval`.
 
-        While the registry or cosign give no answer, an earlier one stands for as long again as it would have stood.
+        While the registry or cosign is unavailable, an earlier result stays valid for the same time again.
         """
         if catalog not in self._prefixes:
             return ExcludedVersion(version, "Untrusted", f"{catalog} is not a catalog of this Sovereign")
         repository = f"{catalog}/{name}"
         if digest is not None:
-            return self._looked_up((repository, digest, version), name)
+            return self._get_cached((repository, digest, version), name)
         try:
-            found = self._looked_up((repository, self._resolve(repository, version), version), name)
+            result = self._get_cached((repository, self._resolve(repository, version), version), name)
         except (IntegrityError, NotFoundError) as fault:
             return ExcludedVersion(version, "InvalidBlueprint", fault.message)
-        # a tag that names nothing is no loss of something
-        return replace(found, code="InvalidBlueprint") if isinstance(found, ExcludedVersion) and found.code == "Gone" else found
+        # a tag that points at a missing artifact is not the loss of a locked one
+        return (
+            replace(result, code="InvalidBlueprint") if isinstance(result, ExcludedVersion) and result.code == "Gone" else result
+        )
 
-    def _looked_up(self, key: tuple[str, str, str], name: str) -> VerifiedBlueprint | ExcludedVersion:
+    def _get_cached(self, key: tuple[str, str, str], name: str) -> VerifiedBlueprint | ExcludedVersion:
+        """The cached result of an artifact, or a new one."""
         policies = self._policies()
         with self._lock:
-            known = self._cache.get(key) if policies.digest == self._policy_digest else None
-        if known is not None and time.monotonic() < known.due:
-            return known.found
+            cached = self._cache.get(key) if policies.digest == self._policy_digest else None
+        if cached is not None and time.monotonic() < cached.verify_after:
+            return cached.result
         try:
-            found = self._verify(key, name, policies, known)
+            result = self._verify(key, name, policies, cached)
         except (UnavailableError, AccessDeniedError):
             now = time.monotonic()
-            if known is None or now > known.until:
+            if cached is None or now > cached.valid_until:
                 raise
-            with self._lock:  # not asked again at once: each question may take a whole time-out
+            with self._lock:  # not requested again at once: each request may take a whole time-out
                 if self._policy_digest == policies.digest:
-                    self._cache[key] = replace(known, due=now + self._tag_ttl)
-            return known.found
+                    self._cache[key] = replace(cached, verify_after=now + self._tag_ttl)
+            return cached.result
         if self._policies().digest == policies.digest:
-            self._remember(key, found, policies.digest)
-        return found
+            self._store(key, result, policies.digest)
+        return result
 
     def _verify(
-        self, key: tuple[str, str, str], name: str, policies: TrustPolicies, known: _Answer | None
+        self, key: tuple[str, str, str], name: str, policies: TrustPolicies, cached: _CachedResult | None
     ) -> VerifiedBlueprint | ExcludedVersion:
         repository, digest, version = key
         try:
-            before = known.found.evidence if known is not None and isinstance(known.found, VerifiedBlueprint) else []
-            vouched = self._vouch(repository, digest, policies, before)
-            if known is not None and isinstance(known.found, VerifiedBlueprint):  # a digest's content does not change
-                return replace(known.found, evidence=vouched.evidence)
-            return self._read(repository, name, version, vouched)
+            evidence = cached.result.evidence if cached is not None and isinstance(cached.result, VerifiedBlueprint) else []
+            artifact = self._verify_artifact(repository, digest, policies, evidence)
+            if cached is not None and isinstance(cached.result, VerifiedBlueprint):  # a digest's content does not change
+                return replace(cached.result, evidence=artifact.evidence)
+            return self._read(repository, name, version, artifact)
         except UntrustedError as fault:
             return ExcludedVersion(version, "Untrusted", fault.message)
         except NotFoundError as fault:
@@ -154,77 +163,84 @@ class VerifiedCatalog:
         except IntegrityError as fault:
             return ExcludedVersion(version, "InvalidBlueprint", fault.message)
 
-    def _remember(self, key: tuple[str, str, str], found: VerifiedBlueprint | ExcludedVersion, under: str) -> None:
+    def _store(self, key: tuple[str, str, str], result: VerifiedBlueprint | ExcludedVersion, under: str) -> None:
+        """Cache a result, found under the policies with the digest `under`."""
         now = time.monotonic()
-        # spread, so that not all that was found at the start is due at once
-        stands = self._reverify_interval * random.uniform(0.8, 1.0) if isinstance(found, VerifiedBlueprint) else self._tag_ttl  # noqa: S311
+        # spread, so that the results of the start do not expire all at once
+        ttl = self._reverify_interval * random.uniform(0.8, 1.0) if isinstance(result, VerifiedBlueprint) else self._tag_ttl  # noqa: S311
         with self._lock:
             if under != self._policy_digest:
                 self._cache, self._policy_digest = {}, under
-            if key not in self._cache:  # what nobody asks for any more must not pile up
-                self._cache = {k: one for k, one in self._cache.items() if one.until > now}
-            self._cache[key] = _Answer(found, now + stands, now + 2 * stands)
+            if key not in self._cache:  # results that are not requested any more must not accumulate
+                self._cache = {other: cached for other, cached in self._cache.items() if cached.valid_until > now}
+            self._cache[key] = _CachedResult(result, now + ttl, now + 2 * ttl)
 
     def _resolve(self, repository: str, version: str) -> str:
-        """What a version's tag points at, or did a short while ago: all of one decision speaks of the same."""
+        """The digest that a version's tag points at, cached for `tag_ttl`: all of one decision uses the same."""
         now, key = time.monotonic(), (repository, version)
         with self._lock:
             digest, at = self._digests.get(key, ("", 0.0))
         if not digest or now - at > self._tag_ttl:
             digest = self._registry.resolve(repository, _tag(version))
             with self._lock:
-                self._digests = {k: one for k, one in self._digests.items() if now - one[1] <= self._tag_ttl}
+                self._digests = {other: cached for other, cached in self._digests.items() if now - cached[1] <= self._tag_ttl}
                 self._digests[key] = (digest, now)
         return digest
 
     def _list(self, name: str) -> dict[str, tuple[str, ...]]:
-        found = {}
+        """The versions of a Blueprint in each catalog that contains it."""
+        listed = {}
         for prefix in self._prefixes:
             try:
                 tags = self._registry.tags(f"{prefix}/{name}")
             except NotFoundError:
                 continue
             if versions := tuple(tag.replace("_", "+") for tag in tags):
-                found[prefix] = versions
-        return found
+                listed[prefix] = versions
+        return listed
 
-    def _read(self, repository: str, name: str, version: str, vouched: VerifiedArtifact) -> VerifiedBlueprint:
-        manifest = vouched.manifest
-        artifact = f"{repository}@{manifest.digest}"
-        chart_layer = _only(manifest, CHART_TYPE, artifact)
+    def _read(self, repository: str, name: str, version: str, verified: VerifiedArtifact) -> VerifiedBlueprint:
+        """Read the Blueprint and chart of a verified artifact.
+
+        Raises:
+            IntegrityError: the artifact is not a well-formed Blueprint with its chart.
+        """
+        manifest = verified.manifest
+        reference = f"{repository}@{manifest.digest}"
+        chart_layer = _only(manifest, CHART_TYPE, reference)
         if chart_layer is None:
-            raise IntegrityError("it holds no Helm chart")
+            raise IntegrityError("it contains no Helm chart")
         archive = helm_archive.read_archive(self._blobs(repository, chart_layer, limit=MAX_CHART))
         blueprint, warnings = _blueprint(self._blueprint_source(repository, manifest, archive))
         metadata = load(archive.get("Chart.yaml", b""), "Chart.yaml")
         if metadata.problems or not isinstance(metadata.data, dict):
             raise IntegrityError(f"its Chart.yaml cannot be read: {next(iter(metadata.problems), 'not a mapping')}")
-        chart, notes = read_chart(archive, metadata.data)
-        if against := (*blueprint_defects(blueprint, metadata.data, name, version), *chart_defects(chart)):
-            raise IntegrityError("; ".join(against))
+        chart, chart_warnings = read_chart(archive, metadata.data)
+        if defects := (*blueprint_defects(blueprint, metadata.data, name, version), *chart_defects(chart)):
+            raise IntegrityError("; ".join(defects))
         return VerifiedBlueprint(
             blueprint=blueprint,
-            artifact=f"oci://{artifact}",
+            artifact=f"oci://{reference}",
             chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type),
-            evidence=vouched.evidence,
-            warnings=(*warnings, *notes),
+            evidence=verified.evidence,
+            warnings=(*warnings, *chart_warnings),
             values_chart=chart if chart.has_schema else None,
         )
 
     def _blueprint_source(self, repository: str, manifest: Manifest, archive: Mapping[str, bytes]) -> Source:
-        """Where a Blueprint is found, in order: a layer of its own; the chart archive; else it is refused."""
+        """The Blueprint's document: from a layer of its own, or from the chart archive."""
         layer = _only(manifest, BLUEPRINT_TYPE, f"{repository}@{manifest.digest}")
         if layer is not None:
             return load(self._blobs(repository, layer, limit=MAX_BLUEPRINT), "blueprint.yaml")
         if "blueprint.yaml" in archive:
             return load(archive["blueprint.yaml"], "blueprint.yaml")
-        raise IntegrityError("it holds no blueprint.yaml, neither as a layer nor in its chart")
+        raise IntegrityError("it contains no blueprint.yaml, neither as a layer nor in its chart")
 
 
-def _only(manifest: Manifest, media_type: str, what: str) -> Any:
+def _only(manifest: Manifest, media_type: str, reference: str) -> Any:
     layers = [layer for layer in manifest.layers if layer.media_type == media_type]
     if len(layers) > 1:
-        raise IntegrityError(f"{what} holds {len(layers)} layers of type {media_type}; there must be one")
+        raise IntegrityError(f"{reference} has {len(layers)} layers of type {media_type}; there must be one")
     return layers[0] if layers else None
 
 
@@ -236,5 +252,5 @@ def _blueprint(source: Source) -> tuple[Blueprint, tuple[str, ...]]:
 
 
 def _tag(version: str) -> str:
-    """A version as a tag; `+` may not stand in one, and Helm writes `_` for it."""
+    """The tag of a version: a tag cannot contain `+`, for which Helm writes `_`."""
     return version.replace("+", "_")

@@ -198,7 +198,7 @@ UNSIGNED: dict[str, tuple[Lay, Ending]] = {
     "borrowed-whole": (attack_artifacts.borrowed_whole, untrusted(_UNACCEPTED)),
     "borrowed-as-before": (attack_artifacts.borrowed_as_before, untrusted(_UNACCEPTED)),
     "spoiled": (attack_artifacts.spoiled_signature, untrusted(_UNACCEPTED)),
-    "attested": (attack_artifacts.attested, untrusted("has no signature, only attestations, which are none")),
+    "attested": (attack_artifacts.attested, untrusted("has only attestations, which do not count as signatures")),
     "disguised": (attack_artifacts.disguised, untrusted(_UNACCEPTED)),
     "disguised-by-silence": (partial(attack_artifacts.disguised, claim=None), untrusted(_UNACCEPTED)),
     "retold": (attack_artifacts.retold, untrusted(_UNACCEPTED)),

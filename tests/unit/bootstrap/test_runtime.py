@@ -21,4 +21,4 @@ def test_all_environments_of_a_process_share_what_they_claim(tmp_path: Path) -> 
     finally:
         runtime.close()
     assert {one._repository for one in claims} == set(runtime._claims._names) == {one.display_name for one in found.values()}
-    assert {one._claims for one in claims} == {runtime._claims}
+    assert {one._registry for one in claims} == {runtime._claims}

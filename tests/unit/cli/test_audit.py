@@ -223,7 +223,7 @@ def test_a_signature_that_is_gone(scene: AuditedEnvironment) -> None:
 def test_evidence_that_was_changed_is_not_what_its_name_says(scene: AuditedEnvironment) -> None:
     scene.evidence("web").write_text("a signature of everything\nMFkw\n")
     done = scene.audit()
-    assert (done.exit_code, "is not what its name says" in done.stdout) == (1, True)
+    assert (done.exit_code, "does not have the digest in its name" in done.stdout) == (1, True)
 
 
 def test_a_good_signature_of_another_artifact_is_none(scene: AuditedEnvironment) -> None:

@@ -230,7 +230,7 @@ def test_a_hosts_rules_can_come_from_the_environment(write: Write, variables: di
 @pytest.mark.parametrize(
     ("hosts", "message"),
     [
-        ("[{host: ghcr.io}, {host: ghcr.io, ca: x}]", "registry.hosts: ghcr.io stands there twice; say all of it once"),
+        ("[{host: ghcr.io}, {host: ghcr.io, ca: x}]", "registry.hosts: ghcr.io is listed twice: combine its entries"),
         ("[{host: 'https://ghcr.io'}]", "registry.hosts.0.host is 'https://ghcr.io'; it must match"),
         ("[{host: ghcr.io/openova}]", "registry.hosts.0.host is 'ghcr.io/openova'; it must match"),
         ("[{host: ghcr.io, mirrors: ['oci://harbor.example']}]", "registry.hosts.0.mirrors.0 is 'oci://harbor.example'; it must"),
@@ -274,7 +274,7 @@ def test_a_token_file_that_is_no_text_is_told(write: Write, tmp_path: Path) -> N
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     settings = read_settings(write(f"{LEAST}gitea: {{url: 'http://h', tokenFile: token}}\n"))
     assert settings.gitea is not None
-    with pytest.raises(ConfigurationError, match="is no text"):
+    with pytest.raises(ConfigurationError, match="is not UTF-8 text"):
         token_of(settings.gitea)
 
 

@@ -108,7 +108,7 @@ def test_environments_come_and_go(sovereign: ManagedEnvironments, tmp_path: Path
         comes.push(files("shop"))
         eventually(lambda: comes.head("status"))
         del sovereign.stages["comes"]
-        eventually(lambda: "comes" not in service._known)
+        eventually(lambda: "comes" not in service._passes)
         comes.push(files("blog", "shop"))
         stays.push(files("shop"))
         eventually(lambda: stays.head("status"))
@@ -125,12 +125,12 @@ def test_one_that_goes_while_it_is_worked_on_is_forgotten(sovereign: ManagedEnvi
     with sovereign.running() as service:
         assert gate.reached.wait(15)
         del sovereign.stages["goes"]
-        eventually(lambda: "goes" not in service._known)
+        eventually(lambda: "goes" not in service._passes)
         gate.open.set()
         eventually(lambda: goes.head("status"))
         eventually(lambda: "goes" not in service._queue._running)
         assert "goes" not in service._queue._due
-        assert (service._placed, service._failures) == ({}, {})
+        assert (service._clusters, service._failures) == ({}, {})
 
 
 def test_one_that_cannot_be_made_does_not_keep_others_away(sovereign: ManagedEnvironments, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_one_that_cannot_be_made_does_not_keep_others_away(sovereign: ManagedEnv
 def test_a_search_that_fails_is_made_again(sovereign: ManagedEnvironments, tmp_path: Path, trouble: Exception) -> None:
     known = sovereign.add("a", EnvironmentOnDisk(tmp_path / "a"))
     with sovereign.running() as service:
-        eventually(lambda: service._known)
+        eventually(lambda: service._passes)
         sovereign.searching = trouble
         new = sovereign.add("b", EnvironmentOnDisk(tmp_path / "b"))
         for stage in (known, new):
@@ -185,7 +185,7 @@ def test_a_change_on_a_cluster_wakes_those_that_are_placed_there(sovereign: Mana
     for name, stage in stages.items():
         stage.push(files("shop", clusters=clusters[name]))
     with sovereign.running(poll=3600, discover=3600) as service:
-        eventually(lambda: all(s.head("status") for s in stages.values()) and len(service._placed) == 2)
+        eventually(lambda: all(s.head("status") for s in stages.values()) and len(service._clusters) == 2)
         eventually(lambda: not service._queue._running and all(f.looks == 2 for f in fleets.values()))
         for name, stage in stages.items():
             fleets[name].run_all(stage.lock())
@@ -224,7 +224,7 @@ def test_a_delivery_starts_a_pass_at_once(gitea: ManagedOnGitea, tmp_path: Path)
     with gitea.running(poll=3600, discover=3600) as service:
         eventually(
             lambda: (
-                len(service._failures) == 0 and service._known and not service.health.readiness_problems() and is_quiet(service)
+                len(service._failures) == 0 and service._passes and not service.health.readiness_problems() and is_quiet(service)
             )
         )
         for stage in (one, other):
@@ -295,10 +295,10 @@ def test_an_unknown_repository_is_searched_for_but_not_for_every_delivery(gitea:
 def test_one_that_is_gone_is_woken_no_more(gitea: ManagedOnGitea, tmp_path: Path) -> None:
     gitea.add("prod", EnvironmentOnDisk(tmp_path))
     with gitea.running(poll=3600) as service:
-        eventually(lambda: service._known)
+        eventually(lambda: service._passes)
         assert service.wake("acme/prod")
         del gitea.stages["prod"]
-        eventually(lambda: not service._known)
+        eventually(lambda: not service._passes)
         assert not service.wake("acme/prod")
         assert service._repositories == {}
 
@@ -306,7 +306,7 @@ def test_one_that_is_gone_is_woken_no_more(gitea: ManagedOnGitea, tmp_path: Path
 def test_one_that_is_not_on_gitea_is_not_woken_by_its_name(sovereign: ManagedEnvironments, tmp_path: Path) -> None:
     sovereign.add("prod", EnvironmentOnDisk(tmp_path))
     with sovereign.running(poll=3600, discover=3600) as service:
-        eventually(lambda: service._known)
+        eventually(lambda: service._passes)
         assert not service.wake("acme/prod")
 
 

@@ -99,7 +99,7 @@ def test_it_is_looked_at_only_now_and_then() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "hint"), [(AccessDeniedError("no"), "admin rights"), (UnavailableError("away"), "tried again")]
+    ("trouble", "hint"), [(AccessDeniedError("no"), "admin rights"), (UnavailableError("away"), "is retried")]
 )
 def test_a_fault_breaks_nothing_and_it_is_tried_again(trouble: ReconcilerError, hint: str) -> None:
     wall = FakeWebhookForge(trouble=trouble)

@@ -33,7 +33,7 @@ def test_a_status_that_somebody_overwrote_is_posted_again(scene: EnvironmentWith
     running.run()
     told = dict(scene.forge.marks[head])
     scene.forge.marks[head][PLAN] = ("success", "all is well")
-    scene.pulls._posted[3].notices._stands = 0.0  # as after a while
+    scene.pulls._posted[3].commit_statuses._ttl = 0.0  # as after a while
     running.run()
     assert scene.forge.marks[head] == told
 

@@ -256,8 +256,8 @@ def test_a_catalog_that_is_not_configured_is_not_asked(depot: FakeRegistry, shel
         ({"files": {"requirements.yaml": "dependencies: [{name: db}]", **TEMPLATE}}, "its chart is hollow: it declares db"),
         ({"blueprint": "kind: ["}, "its blueprint.yaml is not valid"),
         ({"blueprint": "kind: Environment\n"}, "its blueprint.yaml is not valid"),
-        ({"layers": ((BLUEPRINT_TYPE, b"x"),)}, "holds 2 layers of type"),
-        ({"layers": ((CHART_TYPE, b"x"),)}, "holds 2 layers of type"),
+        ({"layers": ((BLUEPRINT_TYPE, b"x"),)}, "has 2 layers of type"),
+        ({"layers": ((CHART_TYPE, b"x"),)}, "has 2 layers of type"),
         ({"more": ", depends: [{blueprint: db, version: latest!}]"}, "not a version range"),
         ({"more": ", configSchema: {$ref: 'https://evil.example/x.json'}"}, "its configSchema cannot be used"),
     ],
@@ -385,7 +385,7 @@ def test_a_chart_that_imports_values_is_left_to_helm(depot: FakeRegistry, shelf:
 
 def test_an_artifact_without_a_chart_is_passed_over(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
     depot.put(f"{HOME}/bp-shop", "1.0.0", ((BLUEPRINT_TYPE, b"x"),), ("release",))
-    assert "it holds no Helm chart" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+    assert "it contains no Helm chart" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
 
 
 def test_a_blueprint_inside_the_chart_will_do(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
@@ -402,7 +402,7 @@ def test_its_own_layer_comes_first(depot: FakeRegistry, shelf: Callable[..., Ver
 def test_a_blueprint_nowhere_is_passed_over(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
     content = ((CHART_TYPE, chart({"Chart.yaml": "name: shop\nversion: 1.0.0\n"})),)
     depot.put(f"{HOME}/bp-shop", "1.0.0", content, ("release",))
-    assert "it holds no blueprint.yaml" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+    assert "it contains no blueprint.yaml" in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
 
 
 def test_unknown_fields_of_a_published_blueprint_are_warnings(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
@@ -516,7 +516,8 @@ def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: FakeRegistry,
 def due(catalog: VerifiedCatalog, seconds: float) -> None:
     """Let time pass."""
     catalog._cache = {
-        k: dataclasses.replace(one, due=one.due - seconds, until=one.until - seconds) for k, one in catalog._cache.items()
+        k: dataclasses.replace(one, verify_after=one.verify_after - seconds, valid_until=one.valid_until - seconds)
+        for k, one in catalog._cache.items()
     }
 
 
