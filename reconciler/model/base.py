@@ -7,14 +7,14 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-MAX_NAME = 53  # a Helm release's name
+MAX_NAME: Final = 53
+"""Characters of an Application's name, which is also its Namespace and its Helm release: Helm allows 53, a DNS label 63."""
 
 API_VERSION: Final = "catalyst.openova.io/v1alpha1"
 
 ENV_TYPES: Final = ("prod", "stg", "uat", "dev", "poc")
 
-# An Application's name is also its Namespace and its Helm release; Helm allows 53 characters, a DNS label 63.
-ApplicationName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=53)]
+ApplicationName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]*[a-z0-9])?$", max_length=MAX_NAME)]
 
 # `{prov}-{reg}-{bb}-{env_type}-{org}`: the name of a cluster is the name of its kubeconfig context.
 ClusterName = Annotated[str, Field(pattern=r"^[a-z0-9]+-[a-z0-9]+-[a-z0-9]+-[a-z]+-[a-z][a-z0-9-]*$", max_length=128)]

@@ -5,39 +5,40 @@ from __future__ import annotations
 import re
 from typing import Final
 
-LOCK_FILE = "environment.lock.yaml"
-
-CLUSTERS_FOLDER = "clusters"
+MAIN: Final = "main"
+"""The branch of the documents that people write."""
+MAIN_REF: Final = "refs/heads/main"
+RESOLVED: Final = "resolved"
+"""The branch of the lock and of the objects that Flux applies."""
+STATUS: Final = "status"
+CONFIRMED: Final = "refs/catalyst/confirmed"
+"""The ref whose commit time says how long the status has been current. It is moved by force and has no history, so it is no
+branch."""
+PLAN: Final = "plan/pr-"
+"""The beginning of the branch with the plan of a pull request; its number follows."""
 
 ENVIRONMENT_FILE: Final = "environment.yaml"
-
 APPLICATIONS_FOLDER: Final = "applications"
-
-MAIN: Final = "main"
-
-RESOLVED: Final = "resolved"
-
-STATUS: Final = "status"
-
-# Not a branch: it is moved by force now and then, so that a reader sees that somebody still looks, and leaves no history.
-CONFIRMED: Final = "refs/catalyst/confirmed"
-
+LOCK_FILE: Final = "environment.lock.yaml"
+CLUSTERS_FOLDER: Final = "clusters"
 STATUS_FILE: Final = "status.yaml"
-
 PAGE_FILE: Final = "README.md"
 
-PLAN: Final = "plan/pr-"
+WANTED: Final = (ENVIRONMENT_FILE, f"{APPLICATIONS_FOLDER}/*.yaml")
+"""The files of `main` that are read; everything else in the repository is ignored."""
 
-# What is read of a commit: nothing else in the repository is ours to look at.
-WANTED = (ENVIRONMENT_FILE, f"{APPLICATIONS_FOLDER}/*.yaml")
+
+def application_file(name: str) -> str:
+    """Returns the file that declares an Application."""
+    return f"{APPLICATIONS_FOLDER}/{name}.yaml"
 
 
 def number_of(name: str) -> int | None:
-    """The number of a pull request that is named as `pull/<n>`; None for a branch."""
-    found = re.fullmatch(r"pull/(\d+)", name)
-    return int(found[1]) if found else None
+    """Returns the number of a pull request that is named as `pull/<n>`; None for a branch."""
+    match = re.fullmatch(r"pull/(\d+)", name)
+    return int(match[1]) if match else None
 
 
 def ref_of(name: str) -> str:
-    """A branch as it is, `pull/<n>` as the ref under which the forge keeps the head of a pull request."""
+    """Returns a branch as it is, `pull/<n>` as the ref under which the forge has the head of the pull request."""
     return name if number_of(name) is None else f"refs/{name}/head"

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from reconciler.adapters.gitea.client import Client, path_of
 from reconciler.model.errors import AccessDeniedError, NotFoundError
+from reconciler.model.layout import MAIN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ class Protection(Client):
             AccessDeniedError: the token may not.
         """
         owner, _, name = repository.partition("/")
-        body = {"name": name, "private": True, "default_branch": "main", "auto_init": False}
+        body = {"name": name, "private": True, "default_branch": MAIN, "auto_init": False}
         try:
             with _rights("a user who may create repositories there, with the scope write:organization"):
                 self.send("POST", f"/orgs/{quote(owner, safe='')}/repos", body)

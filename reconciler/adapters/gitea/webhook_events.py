@@ -11,8 +11,8 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field, ValidationError
 
 from reconciler.model.commit_status import SCORE_CONTEXT
+from reconciler.model.layout import MAIN_REF
 
-_MAIN: Final = "refs/heads/main"
 _PULL: Final = "pull_request"  # also `pull_request_approved`, `_rejected`, `_comment`: reviews, in Gitea's words
 
 
@@ -45,7 +45,7 @@ def changed_repository(event: str, body: bytes) -> str | None:
         said = _Body.model_validate_json(body)
     except ValidationError:
         raise ValueError("a delivery is a JSON object with repository.full_name") from None
-    if event == "push" and said.ref != _MAIN:
+    if event == "push" and said.ref != MAIN_REF:
         return None
     if event == "status" and said.context != SCORE_CONTEXT:
         return None

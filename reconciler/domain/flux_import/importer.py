@@ -18,9 +18,9 @@ from reconciler.domain.flux_import.unsupported import unsupported_fields
 from reconciler.domain.onboarding.scaffold import CLUSTER_HINT, NO_LOCATION, environment_of, uniform_locations
 from reconciler.domain.validation.environment import is_reserved, validate
 from reconciler.domain.values.application_values import CONFIG
-from reconciler.model.base import API_VERSION
+from reconciler.model.base import API_VERSION, MAX_NAME
 from reconciler.model.blueprint import PREFIX, short_name
-from reconciler.model.layout import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
+from reconciler.model.layout import ENVIRONMENT_FILE, application_file
 from reconciler.model.problem import Problem, has_errors, sort_problems
 from reconciler.model.source import KeyPath, Source
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _APPLICATION: Final = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-_MAX_NAME: Final = 53  # `model.base.ApplicationName`
 VALUES: Final[KeyPath] = ("spec", "values")
 
 
@@ -49,7 +48,7 @@ class ImportedApplication:
     @property
     def file(self) -> str:
         """Its path in an Environment's repository."""
-        return f"{APPLICATIONS_FOLDER}/{self.name}.yaml"
+        return application_file(self.name)
 
 
 @dataclass(frozen=True)
@@ -132,14 +131,14 @@ def _name(release: ImportedRelease, taken: set[str], problems: list[Problem]) ->
     short = short_name(release.name)
     why = f"the name {short} " + ("is taken" if short in taken else "is reserved" if is_reserved(short) else "is not a valid one")
     for name in (short, PREFIX + short, f"{release.namespace}-{short}"):
-        if _APPLICATION.fullmatch(name) and len(name) <= _MAX_NAME and not is_reserved(name) and name not in taken:
+        if _APPLICATION.fullmatch(name) and len(name) <= MAX_NAME and not is_reserved(name) and name not in taken:
             if name != short:
                 message = f"{release.name} becomes the Application {name}: {why}"
                 problems.append(warning(source.problem("NameChanged", message, way, at_value=True)))
             return name
     left = tuple(placeholder_problems(source, release.name, way))
     message = f"no Application comes of {release.name}: {why}"
-    hint = "rename it: an Application's name is a DNS label of at most 53 characters that begins with a letter"
+    hint = f"rename it: an Application's name is a DNS label of at most {MAX_NAME} characters that begins with a letter"
     problems.extend(left or [source.problem("InvalidName", message, way, at_value=True, hint=hint)])
     return None
 

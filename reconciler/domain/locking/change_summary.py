@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, trailer_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -34,7 +36,8 @@ def resolved_commit_message(
     total = len(lock.packages)
     summary = change_count(len(lines), total) if lines else f"{total} Applications, {_why_anew(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
-    return f"{name}: {summary}\n\n{body}Input-Commit: {main}\nInput-Digest: {input_}\nLock-Digest: {digest}\n"
+    trailers = trailer_lines((INPUT_COMMIT, main), (INPUT_DIGEST, input_), (LOCK_DIGEST, digest))
+    return f"{name}: {summary}\n\n{body}{trailers}"
 
 
 def change_count(changing: int, total: int) -> str:

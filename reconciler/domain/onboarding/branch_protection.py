@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.model.commit_status import PLAN_CONTEXT, POLICY_CONTEXT
+from reconciler.model.layout import MAIN, PLAN, RESOLVED, STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +25,13 @@ ProtectionRule = Mapping[str, Any]
 
 # The commit statuses that the reconciler sets on each pull request, without which it cannot be merged.
 CHECKS: Final = (PLAN_CONTEXT, POLICY_CONTEXT)
-_MAIN: Final = "main"
 # A rule of ours, a branch that it is for, and whether that is moved by force: a plan is always made anew on top of `resolved`.
 # No branch may be called `plan`, nor be below a plan: there could be no `plan/pr-1` beside it.
 _OURS: Final = (
-    ("resolved", "resolved", False),
-    ("status", "status", False),
+    (RESOLVED, RESOLVED, False),
+    (STATUS, STATUS, False),
     ("plan", "plan", False),
-    ("plan/**", "plan/pr-1", True),
+    ("plan/**", f"{PLAN}1", True),
 )
 _NOT_COPIED: Final = frozenset({"rule_name", "branch_name", "created_at", "updated_at"})
 
@@ -87,15 +87,15 @@ def _of(user: str, *, force: bool) -> ProtectionRule:
 
 
 def _protect_main(there: Sequence[ProtectionRule]) -> ProtectionChange:
-    counts = _first(there, _MAIN)
+    counts = _first(there, MAIN)
     if counts is None:
         return ProtectionChange(
-            _MAIN, {"enable_push": False, "enable_status_check": True, "status_check_contexts": list(CHECKS)}, new=True
+            MAIN, {"enable_push": False, "enable_status_check": True, "status_check_contexts": list(CHECKS)}, new=True
         )
     wanted = {"enable_status_check": True, "status_check_contexts": _contexts(counts)}
-    if not _is_named(counts, _MAIN):  # a rule for more branches than this one: `main` gets its own, which says the same and more
+    if not _is_named(counts, MAIN):  # a rule for more branches than this one: `main` gets its own, which says the same and more
         wanted = {key: value for key, value in counts.items() if key not in _NOT_COPIED} | wanted
-    return _protect(there, _MAIN, _MAIN, wanted)
+    return _protect(there, MAIN, MAIN, wanted)
 
 
 def _contexts(rule: ProtectionRule) -> list[str]:

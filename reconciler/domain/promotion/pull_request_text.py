@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.text.markdown import escape, table
+from reconciler.model.trailers import PROMOTED_FROM, trailer_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +32,8 @@ def title(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
 def message(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
     """What the commit says; equal promotions say the same."""
     lines = "".join(f"~ {pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}\n" for pin in pins)
-    return f"{title(source, pins)}\n\n{lines}\nPromoted-From: {source.name} {source.resolved}\n"
+    origin = f"{source.name} {source.resolved}"
+    return f"{title(source, pins)}\n\n{lines}\n{trailer_lines((PROMOTED_FROM, origin))}"
 
 
 def text(

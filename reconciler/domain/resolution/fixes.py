@@ -14,6 +14,7 @@ from reconciler.domain.validation.environment import DeclaredApplication, Valida
 from reconciler.model.application import ApplicationMetadata, ApplicationSpec, BlueprintRef
 from reconciler.model.base import MAX_NAME
 from reconciler.model.blueprint import short_name
+from reconciler.model.layout import application_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -71,7 +72,7 @@ class FixFinder:
                 )
                 is not None
             ):
-                file = f"applications/{one.application}.yaml"
+                file = application_file(one.application)
                 if one.application in self._wish.declared:
                     return f"ask for {one.blueprint} {version} in {file}"
                 return f"declare it: {file} with {one.blueprint} {version}"
@@ -115,7 +116,7 @@ class FixFinder:
             prior, installed = self._candidates.prior, self._candidates.installed
             needs = DependencyReader(self._wish, prior, {need.requirer: {key: name}})
             candidates = CandidateFinder(self._wish, prior, self._catalog, needs, installed=installed)
-            own = Requirement(name, need.blueprint, need.range, requirer=name, written=f"applications/{name}.yaml", chain=(name,))
+            own = Requirement(name, need.blueprint, need.range, requirer=name, written=application_file(name), chain=(name,))
             found = self._solution([*roots, own], candidates)
             if found is None or all(d.bind_key != key for d in found[need.requirer].verified.blueprint.spec.depends):
                 continue

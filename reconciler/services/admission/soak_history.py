@@ -14,7 +14,7 @@ from reconciler.model.errors import NotFoundError
 from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, STATUS, STATUS_FILE
 from reconciler.model.status import EnvironmentStatus
-from reconciler.model.trailers import UNOBSERVED_SINCE
+from reconciler.model.trailers import UNOBSERVED_SINCE, trailer_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -88,10 +88,10 @@ class SoakHistory:
 
 def _unobserved_since(commit: Commit) -> int | None:
     """The start of the unobserved time before a status in seconds since the epoch, as its trailer states; None without one."""
-    for line in commit.message.splitlines():
-        if line.startswith(UNOBSERVED_SINCE):
-            try:
-                return int(datetime.fromisoformat(line.removeprefix(UNOBSERVED_SINCE)).timestamp())
-            except ValueError:
-                return 0  # the start is unreadable: nothing before this status counts
-    return None
+    values = trailer_values(commit, UNOBSERVED_SINCE)
+    if not values:
+        return None
+    try:
+        return int(datetime.fromisoformat(values[0]).timestamp())
+    except ValueError:
+        return 0  # the start is unreadable: nothing before this status counts

@@ -22,7 +22,7 @@ from reconciler.formats.git_objects import tree_id
 from reconciler.formats.yaml import documents
 from reconciler.model.errors import RejectedError
 from reconciler.model.layout import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE
-from reconciler.model.trailers import UNOBSERVED_SINCE
+from reconciler.model.trailers import INPUT_COMMIT, RESOLVED_COMMIT, UNOBSERVED_SINCE, trailer_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -146,10 +146,13 @@ class StatusPublisher:
                 self._confirm(files)
             self._last_confirmed = time.time()
             return ()
-        trailers = f"Input-Commit: {status.input}\n" + (f"Resolved-Commit: {status.resolved}\n" if status.resolved else "")
-        trailers += f"{UNOBSERVED_SINCE}{datetime.fromtimestamp(unobserved_since, UTC).isoformat()}\n" if unobserved_since else ""
+        trailers = [(INPUT_COMMIT, str(status.input))]
+        if status.resolved:
+            trailers.append((RESOLVED_COMMIT, status.resolved))
+        if unobserved_since:
+            trailers.append((UNOBSERVED_SINCE, datetime.fromtimestamp(unobserved_since, UTC).isoformat()))
         self._throttle.pushed(time.monotonic())
-        self._branches.push_status(files, f"{status_subject(status)}\n\n{trailers}", status)
+        self._branches.push_status(files, f"{status_subject(status)}\n\n{trailer_lines(*trailers)}", status)
         self._last_confirmed = time.time()
         return (STATUS,)
 

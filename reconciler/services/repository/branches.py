@@ -16,7 +16,7 @@ from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, LOCK_FILE, MAIN, PAGE_FILE, PLAN, RESOLVED, STATUS, STATUS_FILE, WANTED
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.status import EnvironmentStatus
-from reconciler.model.trailers import INPUT_DIGEST, trailers
+from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, trailer_values
 from reconciler.services.repository.plan_commit import decode, encode
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ _PLAN_BRANCH: Final = re.compile(rf"{PLAN}\d+")
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
 
 _FETCHED: Final = {MAIN, RESOLVED, STATUS}
-
-_INPUT: Final = "Input-Commit: "
 
 _MAX_ATTEMPTS: Final = 3
 
@@ -111,7 +109,7 @@ class EnvironmentBranches:
 
     def input_of_resolved(self) -> str | None:
         """The commit of `main` that the head of `resolved` was made from, by its trailer."""
-        return self._trailer(_INPUT)
+        return self._trailer(INPUT_COMMIT)
 
     def digest_of_resolved(self) -> str | None:
         """The digest of the documents that the head of `resolved` was made from, by its trailer."""
@@ -120,7 +118,7 @@ class EnvironmentBranches:
     def _trailer(self, name: str) -> str | None:
         """The last trailer of a name in the message of `resolved`'s head."""
         commit = self._commit(RESOLVED)
-        return next(reversed(trailers(commit, name)), None) if commit else None
+        return next(reversed(trailer_values(commit, name)), None) if commit else None
 
     def input_snapshot(self) -> Snapshot:
         """The documents at the head of `main`: environment.yaml and the Applications."""
