@@ -1,8 +1,8 @@
-"""Parses versions and npm-style ranges, and answers which version fits which range.
+"""Parses versions and npm-style ranges, and decides which version satisfies which range.
 
-The npm package `semver` 7 sets the rules; `nodesemver` is a port of it to Python. A pre-release fits a range only where the range
-names a pre-release of that very version, and build metadata counts for nothing. Where the port still answers as an older npm
-does, `_parsed_range` corrects it; `tests/unit/domain/npm_ranges.tsv` holds npm's own answers.
+The npm package `semver` 7 sets the rules; `nodesemver` is a port of it to Python. A pre-release satisfies a range only where the
+range names a pre-release of that very version, and build metadata is ignored. Where the port still behaves as an older npm does,
+`_parsed_range` corrects it; `tests/unit/domain/npm_ranges.tsv` has npm's own results.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MAX_NUMBER: Final = 2**53 - 1  # of a major, minor or patch version, as in npm
 
 _BUILD: Final = re.compile(r"\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*")
 _OPERATOR: Final = re.compile(r"(\^|~>?) +")
-# A number after a wildcard, as in `1.x.2` and `x.1`: npm refuses it but after `^`, after `~` and in a hyphen range.
+# A number after a wildcard, as in `1.x.2` and `x.1`: npm refuses it except after `^`, after `~` and in a hyphen range.
 _MISPLACED: Final = re.compile(r"(?<![\w.~^-])(?<!~>)v?(?:(?:\d+|[xX*])\.)?[xX*]\.\d")
 # After `^` and `~` the port takes a pre-release's first hyphen, as in `^1.0.0--a`, for the one before it.
 _HYPHENED: Final = re.compile(r"([~^]>?v?[\dxX*.]+-)(?=-)")
@@ -40,24 +40,24 @@ def is_range(text: str) -> bool:
 
 @lru_cache(maxsize=65536)
 def satisfies(version: str, range_: str) -> bool:
-    """Whether a version is in a range; a text that is no version, or no range, fits nothing."""
-    parsed, within = _parsed_version(version), _parsed_range(range_)
-    return parsed is not None and within is not None and bool(within.test(parsed))
+    """Whether a version is in a range; a text that is not a version, or not a range, gives False."""
+    parsed, parsed_range = _parsed_version(version), _parsed_range(range_)
+    return parsed is not None and parsed_range is not None and bool(parsed_range.test(parsed))
 
 
 def newest_first(versions: Iterable[str]) -> tuple[str, ...]:
-    """The versions among the texts (tags may be anything), newest first, without doubles."""
+    """Returns the versions among the texts (tags may be anything), newest first, without duplicates."""
     return _newest_first(tuple(versions))
 
 
 def is_older(version: str, than: str) -> bool:
-    """Whether a version comes before another one; builds of one version are as old as each other. Both must be versions."""
+    """Whether a version precedes another one; builds of one version are equally old. Both must be versions."""
     return bool(_precedence(version) < _precedence(than))
 
 
 @lru_cache(maxsize=4096)
 def _newest_first(versions: tuple[str, ...]) -> tuple[str, ...]:
-    # build metadata has no precedence; the text makes the order total
+    # Build metadata has no precedence; the text makes the order total.
     return tuple(sorted({v for v in versions if is_version(v)}, key=lambda v: (_precedence(v), v), reverse=True))
 
 
@@ -69,7 +69,7 @@ def _precedence(version: str) -> tuple[Any, ...]:
 
 @lru_cache(maxsize=65536)
 def _parsed_version(text: str) -> nodesemver.SemVer | None:
-    # The port takes `v1.2.3`, blanks around it, digits of any script and a line break at its end.
+    # The port accepts `v1.2.3`, blanks around it, digits of any script and a line break at its end.
     if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable() or not text[:1].isdigit() or text[-1] == " ":
         return None
     try:
@@ -92,7 +92,7 @@ def _parsed_range(text: str) -> nodesemver.Range | None:
         return None
     if any(c.value and not _is_bounded(c.semver) for comparators in parsed.set for c in comparators):
         return None
-    # To npm, `*` beside other alternatives is all there is: no pre-release is named then.
+    # For npm `*` beside other alternatives replaces them all: no pre-release is named then.
     if any(all(c.value in _ANY for c in comparators) for comparators in parsed.set):
         return nodesemver.make_range("*", loose=False)
     return parsed

@@ -95,7 +95,7 @@ def test_what_is_merged_together_is_applied_as_each_was_planned(
     lock = load(stage.show("resolved", "environment.lock.yaml"), "lock").data
     assert {p["application"]: p["version"] for p in lock["packages"]} == dict.fromkeys(("blog", "db", "shop", "wiki"), "1.0.0")
     for number in numbers:
-        assert "Merged, and applied as planned , beside what else came to main" in forge.comment(number)
+        assert "Merged, and applied as planned , beside other changes of main" in forge.comment(number)
 
 
 def test_what_differs_from_the_plan_is_explained(forge: PullRequestsOnGitea, servers: Servers, tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_what_differs_from_the_plan_is_explained(forge: PullRequestsOnGitea, ser
     resolved = forge.tree("resolved")
     assert resolved != plan
     text = forge.comment(number)
-    assert f"Merged, and applied as planned , beside what else came to main : resolved has the tree {resolved}" in text
+    assert f"Merged, and applied as planned , beside other changes of main : resolved has the tree {resolved}" in text
     assert "wiki 1.0.0 was not in the plan" in text
 
     servers.publish(stage.prefix, blueprint(tmp_path / "shaky", "bp-shaky"))

@@ -1,4 +1,4 @@
-"""What the Flux objects behind a HelmRelease say, in words. They explain a verdict; they never grant one."""
+"""Formats the conditions of the Flux objects behind a HelmRelease. They explain a verdict; they never decide one."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ if TYPE_CHECKING:
     from reconciler.domain.readiness.assessment import Verdict
 
 MAX_WORDS: Final = 300
-_SHOWN: Final = frozenset({"Ready", "Stalled", "SourceVerified"})
+_SHOWN_TYPES: Final = frozenset({"Ready", "Stalled", "SourceVerified"})
 
 
 def format_condition(condition: Mapping[str, Any]) -> str:
-    """A condition as `Type=Status Reason: message`."""
-    kind, status, reason, message = (text_field(condition, key) for key in ("type", "status", "reason", "message"))
-    return bounded(f"{kind}={status} {reason}: {message}", MAX_WORDS)
+    """Returns a condition as `Type=Status Reason: message`."""
+    condition_type, status, reason, message = (text_field(condition, key) for key in ("type", "status", "reason", "message"))
+    return bounded(f"{condition_type}={status} {reason}: {message}", MAX_WORDS)
 
 
 def summarize(source: Mapping[str, Any] | None) -> str:
-    """What one object says: where it stands, and its conditions."""
+    """Summarizes one object: its revision, and its conditions."""
     if source is None:
-        return "is not there"
+        return "does not exist"
     status = mapping(source.get("status"))
     revision = (
         text_field(mapping(status.get("artifact")), "revision") or text_field(status, "lastAppliedRevision") or "nothing yet"
     )
-    conditions = [format_condition(c) for c in _conditions(source) if c.get("type") in _SHOWN]
-    return bounded(f"at {revision}; {'; '.join(conditions) or 'says nothing'}", MAX_WORDS)
+    conditions = [format_condition(c) for c in _conditions(source) if c.get("type") in _SHOWN_TYPES]
+    return bounded(f"at {revision}; {'; '.join(conditions) or 'no conditions'}", MAX_WORDS)
 
 
 def failing_conditions(sources: Mapping[str, Mapping[str, Any] | None]) -> str:
-    """What is wrong with them, in their own words; empty when nothing is, or nothing is said."""
-    found = []
+    """Returns the failing Ready conditions of the objects in one line; empty when there are none."""
+    failures = []
     for name, source in sources.items():
         if source is None:
-            found.append(f"{name} is not there")
+            failures.append(f"{name} does not exist")
             continue
-        found += [
+        failures += [
             f"{name} {format_condition(c)}" for c in _conditions(source) if (c.get("type"), c.get("status")) == ("Ready", "False")
         ]
-    return "; ".join(found)
+    return "; ".join(failures)
 
 
-def with_flux_message(verdict: Verdict, words: str) -> Verdict:
-    """The same verdict with Flux's words in its message."""
-    return replace(verdict, message=bounded(f"{verdict.message}. Flux: {words}", MAX_MESSAGE)) if words else verdict
+def with_flux_message(verdict: Verdict, flux_message: str) -> Verdict:
+    """Returns the verdict with Flux's message appended to its own."""
+    return replace(verdict, message=bounded(f"{verdict.message}. Flux: {flux_message}", MAX_MESSAGE)) if flux_message else verdict
 
 
 def _conditions(source: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    given = mapping(source.get("status")).get("conditions")
-    return [c for c in given if isinstance(c, dict)] if isinstance(given, list) else []
+    conditions = mapping(source.get("status")).get("conditions")
+    return [c for c in conditions if isinstance(c, dict)] if isinstance(conditions, list) else []

@@ -1,4 +1,4 @@
-"""A HelmRelease read once, into the facts that readiness asks for. Whatever shape it has, reading it raises nothing."""
+"""Reads a HelmRelease into the facts that the assessment uses. Reading raises nothing, whatever shape the object has."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 
 @dataclass(frozen=True, slots=True)
 class HelmReleaseFacts:
-    """What a HelmRelease says.
+    """The facts of a HelmRelease.
 
     Attributes:
-        ours: the reconciler wrote it: its label and its annotation are there.
+        ours: the reconciler wrote it: its label and its annotation are present.
         entry: the annotation's value.
         uid: its uid.
         deleted: it is being deleted.
-        suspended: Flux does nothing for it.
-        generation: of its spec; None when it does not say.
-        observed: the generation that helm-controller acted on; None when it does not say.
-        well_formed: its conditions are conditions, and each type stands once.
-        conditions: by type; of a doubled type the last.
-        newest: the newest entry of its history; None when there is no history, empty when that entry is none.
-        runs: digest over what its spec makes run (`model.canonical.runs_of`).
+        suspended: Flux does not reconcile it.
+        generation: of its spec; None when it is missing.
+        observed: the generation that helm-controller reconciled last; None when it is missing.
+        well_formed: its conditions are well-formed, and each type occurs once.
+        conditions: by type; of a type that occurs twice, the last.
+        newest: the newest entry of its history; None when there is no history, empty when that entry is malformed.
+        runs: digest over the parts of its spec that decide what runs (`model.canonical.release_spec_digest`).
         last_attempted_config: digest of the values last attempted.
         attempted_chart: version of the chart last attempted.
         attempted_artifact: digest of the artifact last attempted.
@@ -54,15 +54,15 @@ class HelmReleaseFacts:
 
 
 def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
-    """Reads a HelmRelease as the Kubernetes API gives it, or its projection by `adapters.kubernetes`, which has `runs`."""
+    """Reads a HelmRelease as the Kubernetes API returns it, or its projection by `adapters.kubernetes`, which has `runs`."""
     metadata, status = mapping(release.get("metadata")), mapping(release.get("status"))
     labels, annotations = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
-    given = status.get("conditions") or ()
+    reported = status.get("conditions") or ()
     conditions: dict[str, FluxCondition] = {}
-    for one in given if isinstance(given, list) else ():
-        kind = text_field(mapping(one), "type")
-        if kind and text_field(one, "status") in _STATUSES:
-            conditions[kind] = one
+    for condition in reported if isinstance(reported, list) else ():
+        condition_type = text_field(mapping(condition), "type")
+        if condition_type and text_field(condition, "status") in _STATUSES:
+            conditions[condition_type] = condition
     history = status.get("history")
     newest = mapping(history[0]) if isinstance(history, list) and history else None
     entry = annotations.get(ENTRY_ANNOTATION)
@@ -72,9 +72,9 @@ def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
         uid=text_field(metadata, "uid") or None,
         deleted=bool(metadata.get("deletionTimestamp")),
         suspended=bool(mapping(release.get("spec")).get("suspend")),
-        generation=_whole(metadata.get("generation")),
-        observed=_whole(status.get("observedGeneration")),
-        well_formed=(isinstance(given, list) or not given) and len(conditions) == len(given),
+        generation=_integer(metadata.get("generation")),
+        observed=_integer(status.get("observedGeneration")),
+        well_formed=(isinstance(reported, list) or not reported) and len(conditions) == len(reported),
         conditions=conditions,
         newest=newest,
         runs=text_field(release, "runs") or release_spec_digest(mapping(release.get("spec"))),
@@ -85,15 +85,15 @@ def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value if it is a mapping, else an empty one."""
+    """Returns the value if it is a mapping, else an empty one."""
     return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
 
 
 def text_field(part: Mapping[str, Any], key: str) -> str:
-    """The string at a key, or an empty one."""
+    """Returns the string at a key, or an empty one."""
     value = part.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _whole(value: Any) -> int | None:
+def _integer(value: Any) -> int | None:
     return value if type(value) is int else None

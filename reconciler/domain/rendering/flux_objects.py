@@ -1,4 +1,4 @@
-"""From the lock to the tree of the `resolved` branch: what Flux applies, as plain documents by path."""
+"""Renders a lock into the tree of the `resolved` branch: the Flux objects, as plain documents by path."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ REMEDIATION_RETRIES = 3
 
 MAX_LABEL = 63
 
-# The documents of each file, by path.
+# The documents of each file, by the file's path.
 Tree = Mapping[str, tuple[Mapping[str, Any], ...]]
 
 
 @dataclass(frozen=True)
 class RenderContext:
-    """What of the Sovereign the rendered objects need to know.
+    """The settings of the Sovereign that the rendered objects depend on.
 
     Attributes:
         sovereign: its name, for the label.
-        keys: public keys (PEM) by authority: Flux checks the signature once more by itself.
-        plain_http: registry hosts to be spoken to without TLS.
+        keys: public keys (PEM) by authority, by which Flux verifies signatures again by itself.
+        plain_http: registry hosts that are reached without TLS.
         pull_secrets: names of image pull Secrets by registry host, for Flux.
-        interval: how often Flux looks by itself, a Go duration.
+        interval: how often Flux reconciles by itself, a Go duration.
         timeout: how long Helm may take for one action, a Go duration.
     """
 
@@ -46,44 +46,44 @@ class RenderContext:
     timeout: str = "5m"
 
 
-def render(lock: EnvironmentLock, environment: Environment, around: RenderContext) -> Tree:
-    """All files of the `resolved` branch, by path."""
+def render(lock: EnvironmentLock, environment: Environment, context: RenderContext) -> Tree:
+    """Renders all files of the `resolved` branch, by path."""
     files: dict[str, tuple[Mapping[str, Any], ...]] = {LOCK_FILE: (lock.model_dump(mode="json", by_alias=True),)}
     for placement in environment.spec.placements:
-        here = [p for p in lock.packages if placement.cluster in p.placements]
-        files.update(_cluster(placement.cluster, here, environment, around))
+        packages = [p for p in lock.packages if placement.cluster in p.placements]
+        files.update(_cluster(placement.cluster, packages, environment, context))
     return files
 
 
 def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
-    """Objects that stand twice among a cluster's files: Flux would lay one over the other for ever.
+    """Finds objects that occur twice among a cluster's files: Flux would overwrite one with the other without end.
 
     Yields:
-        The Application that the second one is of, and a sentence that names both.
+        The Application of the second object, and a message that names both.
     """
-    seen: dict[tuple[str, ...], str] = {}
+    owners: dict[tuple[str, ...], str] = {}
     for path, documents in sorted(tree.items()):
-        top, _, below = path.partition("/")
-        for document in (d for d in documents if top == CLUSTERS_FOLDER and "metadata" in d):
+        folder, _, below = path.partition("/")
+        for document in (d for d in documents if folder == CLUSTERS_FOLDER and "metadata" in d):
             metadata, cluster = document["metadata"], below.partition("/")[0]
             group = document["apiVersion"].rpartition("/")[0]
-            place = (cluster, group, document["kind"], metadata.get("namespace", ""), metadata["name"])
+            key = (cluster, group, document["kind"], metadata.get("namespace", ""), metadata["name"])
             owner = metadata["labels"].get(APPLICATION_LABEL, path)
-            if place in seen:
-                name = "/".join(part for part in place[3:] if part)
-                yield owner, f"{document['kind']} {name} would be on {cluster} twice, for {seen[place]} and for {owner}"
-            seen[place] = owner
+            if key in owners:
+                name = "/".join(part for part in key[3:] if part)
+                yield owner, f"{document['kind']} {name} would be on {cluster} twice, for {owners[key]} and for {owner}"
+            owners[key] = owner
 
 
-def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, around: RenderContext) -> Tree:
+def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, context: RenderContext) -> Tree:
     folder = f"{CLUSTERS_FOLDER}/{cluster}"
     namespace = environment.spec.flux_namespace
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for package in packages:
-        files[f"{package.application}.yaml"] = _objects(package, environment, around)
-        authority = _flux_authority(package, around)
+        files[f"{package.application}.yaml"] = _objects(package, environment, context)
+        authority = _flux_authority(package, context)
         if authority is not None:
-            files[f"trust/{authority}.yaml"] = (_trust(authority, around.keys[authority], namespace),)
+            files[f"trust/{authority}.yaml"] = (_trust_secret(authority, context.keys[authority], namespace),)
     kustomization = {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -92,27 +92,27 @@ def _cluster(cluster: str, packages: Iterable[Package], environment: Environment
     return {f"{folder}/{name}": documents for name, documents in {**files, "kustomization.yaml": (kustomization,)}.items()}
 
 
-def _flux_authority(package: Package, around: RenderContext) -> str | None:
-    """The authority whose key Flux checks the artifact by once more, where one signed with a key."""
-    return next((one.authority for one in package.evidence if one.authority in around.keys), None)
+def _flux_authority(package: Package, context: RenderContext) -> str | None:
+    """The authority by whose key Flux verifies the artifact again; None when no signer of the package has a key."""
+    return next((evidence.authority for evidence in package.evidence if evidence.authority in context.keys), None)
 
 
-def _trust(authority: str, key: str, namespace: str) -> dict[str, Any]:
+def _trust_secret(authority: str, key: str, namespace: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": {"name": _trust_name(authority), "namespace": namespace, "labels": dict(MANAGED_BY)},
-        "stringData": {"cosign.pub": key},  # public: only its kind, which Flux asks for, is called a Secret
+        "metadata": {"name": _trust_secret_name(authority), "namespace": namespace, "labels": dict(MANAGED_BY)},
+        "stringData": {"cosign.pub": key},  # a public key; Flux requires that it is in a Secret
     }
 
 
-def _trust_name(authority: str) -> str:
+def _trust_secret_name(authority: str) -> str:
     return f"catalyst-trust-{authority}"
 
 
-def _objects(package: Package, environment: Environment, around: RenderContext) -> tuple[Mapping[str, Any], ...]:
+def _objects(package: Package, environment: Environment, context: RenderContext) -> tuple[Mapping[str, Any], ...]:
     metadata = {
-        "labels": _labels(package, environment, around.sovereign),
+        "labels": _labels(package, environment, context.sovereign),
         "annotations": {ENTRY_ANNOTATION: package.entry},
     }
     name, namespace = package.application, environment.spec.flux_namespace
@@ -122,13 +122,13 @@ def _objects(package: Package, environment: Environment, around: RenderContext) 
             "apiVersion": "source.toolkit.fluxcd.io/v1",
             "kind": "OCIRepository",
             "metadata": {"name": name, "namespace": namespace, **metadata},
-            "spec": _source(package, around),
+            "spec": _source(package, context),
         },
         {
             "apiVersion": "helm.toolkit.fluxcd.io/v2",
             "kind": "HelmRelease",
             "metadata": {"name": name, "namespace": namespace, **metadata},
-            "spec": _release(package, around),
+            "spec": _release(package, context),
         },
     )
 
@@ -147,36 +147,36 @@ def _labels(package: Package, environment: Environment, sovereign: str) -> dict[
 
 
 def label_value(text: str) -> str:
-    """Text as a label's value: at most 63 of `[A-Za-z0-9._-]`, with a letter or digit at both ends."""
+    """Returns text as a label's value: at most 63 of `[A-Za-z0-9._-]`, with a letter or digit at both ends."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_LABEL].strip("._-")
 
 
-def _source(package: Package, around: RenderContext) -> dict[str, Any]:
+def _source(package: Package, context: RenderContext) -> dict[str, Any]:
     repository = package.artifact.rpartition("@")[0]
     host = repository.removeprefix("oci://").partition("/")[0]
     spec: dict[str, Any] = {
-        "interval": around.interval,
+        "interval": context.interval,
         "url": repository,
         "ref": {"digest": package.digest},
         "layerSelector": {"mediaType": CHART_TYPE, "operation": "copy"},
     }
-    if host in around.plain_http:
+    if host in context.plain_http:
         spec["insecure"] = True
-    if around.pull_secrets and host in around.pull_secrets:
-        spec["secretRef"] = {"name": around.pull_secrets[host]}
-    authority = _flux_authority(package, around)
+    if context.pull_secrets and host in context.pull_secrets:
+        spec["secretRef"] = {"name": context.pull_secrets[host]}
+    authority = _flux_authority(package, context)
     if authority is not None:
-        spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_name(authority)}}
+        spec["verify"] = {"provider": "cosign", "secretRef": {"name": _trust_secret_name(authority)}}
     return spec
 
 
-def _release(package: Package, around: RenderContext) -> dict[str, Any]:
-    where = package.release_spec
-    values = where.pop("values")  # for people's sake they stand last
+def _release(package: Package, context: RenderContext) -> dict[str, Any]:
+    release = package.release_spec
+    values = release.pop("values")  # written last, for readability
     spec: dict[str, Any] = {
-        "interval": around.interval,
-        "timeout": around.timeout,
-        **where,
+        "interval": context.interval,
+        "timeout": context.timeout,
+        **release,
         "install": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "upgrade": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "driftDetection": {"mode": "enabled"},

@@ -1,8 +1,8 @@
-"""What commits are told on the forge, as commit statuses.
+"""Builds the commit statuses that are posted on the forge.
 
-On `main`: one for "accepted?", one for "does it run?"; the head of a pull request: one for its plan, one for the rules; the
-head of the system repository: whether its policies can be used. A mark changes only when its meaning does: it holds no counts,
-which move all the time while a rollout goes on.
+On `main`: one for "accepted?", one for "does it run?"; on the head of a pull request: one for its plan, one for the policies; on
+the head of the system repository: whether its policies can be used. A commit status changes only when its meaning does: it has no
+counts, which change continually during a rollout.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 MAX_DESCRIPTION: Final = 200
 
-# States that do not pass by themselves: red. The others are pending.
+# States that do not end without somebody's help: failure. The others are pending.
 _RED: Final = frozenset({"Failed", "Degraded"})
 
 
 def main_statuses(status: EnvironmentStatus) -> Mapping[str, CommitStatus]:
-    """The marks of the commit that a status looked at, by context."""
+    """Returns the commit statuses of the commit that a status is about, by context."""
     resolved = _resolved(status)
     return {RESOLVED_CONTEXT: _short(resolved), READY_CONTEXT: _short(_ready(status, resolved))}
 
 
 def plan_status(
-    steps: Sequence[ApplicationChange], total: int, bound: PlanFingerprint | None, blocker: Blocker | None
+    changes: Sequence[ApplicationChange], total: int, fingerprint: PlanFingerprint | None, blocker: Blocker | None
 ) -> CommitStatus:
-    """The mark of a pull request's head, under `PLAN_CONTEXT`: what merging it would do."""
+    """Builds the status of a pull request's head under `PLAN_CONTEXT`: what merging it would change."""
     match blocker:
         case Refused():
             return _short(CommitStatus("failure", f"{blocker.reason}: {blocker.message}"))
@@ -48,19 +48,24 @@ def plan_status(
             pass
         case _:
             assert_never(blocker)
-    words = change_count(len(steps), total) if steps else "nothing changes of what runs"
-    return _short(CommitStatus("success", f"{words}; diff {bound.files}-{bound.packages}; tree {bound.tree}" if bound else words))
+    summary = change_count(len(changes), total) if changes else "nothing changes of what runs"
+    return _short(
+        CommitStatus(
+            "success",
+            f"{summary}; diff {fingerprint.files}-{fingerprint.packages}; tree {fingerprint.tree}" if fingerprint else summary,
+        )
+    )
 
 
 def policy_status(admission: Admission, *, planned: bool = True) -> CommitStatus:
-    """The mark of a pull request's head, under `POLICY_CONTEXT`: what would happen if it were merged now.
+    """Builds the status of a pull request's head under `POLICY_CONTEXT`: what would happen if it were merged now.
 
-    Without a plan it cannot be told, and is not green: what the pull request brings is not known.
+    Without a plan the changes are not known: the result is pending, never success.
     """
     if admission.reason == "PolicyBroken":
         return _short(CommitStatus("failure", admission.message))
     if not planned:
-        return CommitStatus("pending", "there is no plan that could be held against the rules")
+        return CommitStatus("pending", "there is no plan to evaluate the policies against")
     if admission.status == "True":
         return _short(CommitStatus("success", f"merged now, it would be applied at once: {admission.message}"))
     if admission.waits_only_for_windows:
@@ -69,8 +74,8 @@ def policy_status(admission: Admission, *, planned: bool = True) -> CommitStatus
 
 
 def policies_status(policies: EnvironmentPolicies) -> CommitStatus:
-    """The mark of the system repository's head, under `POLICY_CONTEXT`: whether its policies can be used."""
-    problems = [problem for one in policies.broken for problem in one.problems]
+    """Builds the status of the system repository's head under `POLICY_CONTEXT`: whether its policies can be used."""
+    problems = [problem for policy_file in policies.broken for problem in policy_file.problems]
     if problems:
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         return _short(CommitStatus("failure", f"{problems[0]}{more}"))
@@ -80,8 +85,8 @@ def policies_status(policies: EnvironmentPolicies) -> CommitStatus:
 def _resolved(status: EnvironmentStatus) -> CommitStatus:
     if status.refused:
         first = status.problems[0] if status.problems else None
-        words = f"{first.place}: {first.message}" if first and first.place else first.message if first else "refused"
-        return CommitStatus("failure", words)
+        description = f"{first.place}: {first.message}" if first and first.place else first.message if first else "refused"
+        return CommitStatus("failure", description)
     for condition in status.conditions:
         if condition.type != "Ready" and condition.status != "True" and condition.reason != "NotReached":
             return CommitStatus("pending", f"{condition.reason}: {condition.message}")
@@ -97,12 +102,16 @@ def _ready(status: EnvironmentStatus, resolved: CommitStatus) -> CommitStatus:
     if ready.status == "True":
         return CommitStatus("success", "every Application is ready on all its placements")
     if ready.status == "False" and ready.reason in _RED:
-        bad = next(p for state in ("Failed", "Degraded") for a in status.applications for p in a.placements if p.state == state)
-        name = next(a.name for a in status.applications if bad in a.placements)
-        return CommitStatus("failure", f"{name}: {bad.reason} on {bad.cluster}: {bad.message}")
+        placement = next(
+            p for state in ("Failed", "Degraded") for a in status.applications for p in a.placements if p.state == state
+        )
+        name = next(a.name for a in status.applications if placement in a.placements)
+        return CommitStatus("failure", f"{name}: {placement.reason} on {placement.cluster}: {placement.message}")
     return CommitStatus("pending", ready.reason)
 
 
-def _short(mark: CommitStatus) -> CommitStatus:
-    words = mark.description
-    return mark if len(words) <= MAX_DESCRIPTION else CommitStatus(mark.state, words[: MAX_DESCRIPTION - 3] + "...")
+def _short(status: CommitStatus) -> CommitStatus:
+    description = status.description
+    return (
+        status if len(description) <= MAX_DESCRIPTION else CommitStatus(status.state, description[: MAX_DESCRIPTION - 3] + "...")
+    )

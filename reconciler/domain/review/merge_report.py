@@ -1,4 +1,4 @@
-"""What a merged pull request is told: whether what was planned is what is applied, and why where it is not."""
+"""Builds the report on a merged pull request: whether its plan was applied, and the differences where it was not."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.problem import Problem
 
-# The paragraph between these is ours to replace; the plan below it stays as it was reviewed.
+# The lines between these are replaced by each report; the plan below them is left as it was reviewed.
 _BEGIN: Final = "<!-- catalyst: merged -->"
 _END: Final = "<!-- catalyst: plan as it was -->"
 MAX_DIFFERENCES: Final = 50
 
 
 def not_applied(blocker: Blocker) -> Sequence[str]:
-    """The paragraph for one that is merged, and of which nothing is applied: lines of Markdown."""
+    """Builds the paragraph for a merged pull request of which nothing is applied: lines of Markdown."""
     match blocker:
         case Refused():
-            head = "**Merged, and refused**: nothing of it is applied, and what runs is not touched."
-            return (head, "", *problem_list(blocker.problems))
+            heading = "**Merged, and refused**: nothing of it is applied, and what runs is not touched."
+            return (heading, "", *problem_list(blocker.problems))
         case Held() | Unavailable():
-            why = f"{escape(blocker.reason)}: {escape(blocker.message)}"
-            return (f"**Merged, and not applied yet**: {why}. The plan is kept for it.",)
+            cause = f"{escape(blocker.reason)}: {escape(blocker.message)}"
+            return (f"**Merged, and not applied yet**: {cause}. The plan is kept for it.",)
         case _:
             assert_never(blocker)
 
@@ -46,45 +46,45 @@ def applied_report(
     whole: bool = True,
     warnings: Sequence[Problem] = (),
 ) -> Sequence[str]:
-    """The paragraph for one that is merged, and applied: lines of Markdown.
+    """Builds the paragraph for a merged pull request that is applied: lines of Markdown.
 
     Args:
         planned: the plan's lock.
         tree: the plan's tree id.
-        lock: what is resolved.
-        resolved: the tree id of that.
-        alone: whether `main` holds what the plan was made of, and nothing beside it.
-        whole: whether it holds all that the pull request changes.
-        warnings: what is to be known of what was resolved, such as versions that were passed over.
+        lock: the resolved lock.
+        resolved: the resolved tree id.
+        alone: whether `main` holds exactly the files that the plan was made of.
+        whole: whether `main` holds all changes of the pull request.
+        warnings: warnings of the resolved commit, such as excluded versions.
     """
     if tree == resolved:
         return (f"**Merged, and applied as planned**: `resolved` has the tree `{resolved}`.",)
     differences = diff_locks(planned, lock)
-    told = [_difference(step) for step in differences]
-    if not told:
-        told = ["- every Application is what was planned; the evidence for them, or how they are rendered, is newer"]
-    more = [f"- and {len(told) - MAX_DIFFERENCES} more"] if len(told) > MAX_DIFFERENCES else []
-    if alone or not whole or any(step.before for step in differences):
-        why = "something it rests on changed in between" if alone else "`main` moved beside it"
-        head = f"**Merged, and applied in another way than planned**: {why}, and `resolved` has the tree `{resolved}`."
+    lines = [_difference(change) for change in differences]
+    if not lines:
+        lines = ["- every Application is as planned; the trust evidence or the rendering is newer"]
+    more = [f"- and {len(lines) - MAX_DIFFERENCES} more"] if len(lines) > MAX_DIFFERENCES else []
+    if alone or not whole or any(change.before for change in differences):
+        cause = "an input of the plan changed in between" if alone else "`main` changed beyond it"
+        heading = f"**Merged, and applied differently than planned**: {cause}, and `resolved` has the tree `{resolved}`."
     else:
-        head = f"**Merged, and applied as planned**, beside what else came to `main`: `resolved` has the tree `{resolved}`."
-    return (head, "", *told[:MAX_DIFFERENCES], *more, *problem_list(warnings))
+        heading = f"**Merged, and applied as planned**, beside other changes of `main`: `resolved` has the tree `{resolved}`."
+    return (heading, "", *lines[:MAX_DIFFERENCES], *more, *problem_list(warnings))
 
 
 def insert_report(comment: str, paragraph: Sequence[str]) -> str:
-    """The comment of the plan with this paragraph under its heading, in the place of an earlier one."""
+    """Inserts the report under the heading of the plan's comment, in place of an earlier report."""
     lines = comment.splitlines()
     if _BEGIN in lines and _END in lines[lines.index(_BEGIN) :]:
-        begin = lines.index(_BEGIN)
-        del lines[begin : lines.index(_END, begin) + 1]
+        start = lines.index(_BEGIN)
+        del lines[start : lines.index(_END, start) + 1]
     return "\n".join([*lines[:3], _BEGIN, *paragraph, "", _END, *lines[3:]]) + "\n"
 
 
-def _difference(step: ApplicationChange) -> str:
-    name = escape(step.package.application)
-    if step.before is None:
-        return f"- {name} {escape(step.package.version)} was not in the plan"
-    if step.after is None:
-        return f"- {name} {escape(step.package.version)} was planned, and is not there"
-    return f"- {name}: {escape(step.summary)}"
+def _difference(change: ApplicationChange) -> str:
+    name = escape(change.package.application)
+    if change.before is None:
+        return f"- {name} {escape(change.package.version)} was not in the plan"
+    if change.after is None:
+        return f"- {name} {escape(change.package.version)} was planned, and is not applied"
+    return f"- {name}: {escape(change.summary)}"

@@ -1,6 +1,6 @@
-"""The comment that a pull request gets: what merging it would do, for the people who decide on it.
+"""Renders the comment of a pull request: what merging it would change, and the EnvironmentPolicies that apply to it.
 
-What touches running Applications comes first. Nothing of the pull request's own text is in it but names and messages, escaped.
+Changes of running Applications come first. Of the pull request's own text only names and messages are copied, escaped.
 """
 
 from __future__ import annotations
@@ -20,21 +20,18 @@ if TYPE_CHECKING:
     from reconciler.domain.locking.lock_diff import ApplicationChange
     from reconciler.model.problem import Problem
 
-# By this the comment is found again; whose it is counts as well, since anybody can write it.
+# Identifies the comment, together with its author, since anybody can write the marker.
 MARKER: Final = "<!-- catalyst: plan -->"
 
 MAX_COMMENT_ROWS: Final = 200
-
 MAX_COMMENT_PROBLEMS: Final = 50
-
-MAX_CELL_NAMES: Final = 10  # in a cell
-
-_SHORT: Final = 12
+MAX_CELL_NAMES: Final = 10  # in one cell of a table
+_SHORT: Final = 12  # characters of a digest
 
 
 def render_plan_comment(
     environment: str,
-    steps: Sequence[ApplicationChange],
+    changes: Sequence[ApplicationChange],
     total: int,
     tree: str | None,
     *,
@@ -43,29 +40,29 @@ def render_plan_comment(
     compare: str = "",
     policy: Iterable[str] = (),
 ) -> str:
-    """The comment as Markdown.
+    """Renders the comment as Markdown.
 
     Args:
         environment: its name.
-        steps: what changes.
-        total: how many Applications there would be.
+        changes: the Applications that change.
+        total: the number of Applications after the merge.
         tree: the tree id that `resolved` would have; None with a blocker.
-        warnings: problems that do not refuse it.
+        warnings: problems that do not refuse the commit.
         blocker: why there is no plan.
-        compare: path of the page on the forge that shows the difference of all Flux objects, below its address.
-        policy: lines on what EnvironmentPolicies say (`domain.review.plan_comment`).
+        compare: path on the forge, below its address, of the page that compares all Flux objects.
+        policy: lines on the EnvironmentPolicies (`section`).
     """
     lines = [MARKER, f"### Plan for {escape(environment)}", ""]
     if blocker is not None:
         lines += _blocked(blocker)
-    elif steps:
-        lines += [f"**{change_count(len(steps), total)}** once this is merged.", "", *_steps(steps)]
+    elif changes:
+        lines += [f"**{change_count(len(changes), total)}** once this is merged.", "", *_change_tables(changes)]
     else:
         lines += ["**Nothing changes** of what runs.", ""]
     if warnings:
         lines += ["", "Warnings:", "", *problem_list(warnings)]
     if tree is not None:
-        difference = f"; [each Flux object that changes](/:root/{compare})" if compare and steps else ""
+        difference = f"; [each Flux object that changes](/:root/{compare})" if compare and changes else ""
         lines += ["", f"`resolved` will have the tree `{tree}`{difference}."]
     lines += policy
     return "\n".join(lines) + "\n"
@@ -74,80 +71,82 @@ def render_plan_comment(
 def _blocked(blocker: Blocker) -> Iterable[str]:
     match blocker:
         case Refused():
-            yield "**Refused**: merged like this, nothing of it would be applied, and what runs would not be touched."
+            yield "**Refused**: merged as it is, nothing of it would be applied, and what runs would not be touched."
             yield ""
             yield from problem_list(blocker.problems)
         case Held() | Unavailable():
-            yield f"**Not determined yet**: {escape(blocker.reason)}: {escape(blocker.message)}. It is tried again."
+            yield f"**Not determined yet**: {escape(blocker.reason)}: {escape(blocker.message)}. It is retried."
         case _:
             assert_never(blocker)
 
 
-def problem_list(problems: Sequence[Problem]) -> Iterable[str]:
-    """Problems as a list, each with its place and what to do."""
-    for one in problems[:MAX_COMMENT_PROBLEMS]:
-        place = f"{escape(one.place)}: " if one.place else ""
-        hint = f" ({escape(one.hint)})" if one.hint else ""
-        yield f"- {place}{escape(one.message)}{hint}"
-    if len(problems) > MAX_COMMENT_PROBLEMS:
-        yield f"- and {len(problems) - MAX_COMMENT_PROBLEMS} more"
-
-
-def _steps(steps: Sequence[ApplicationChange]) -> Iterable[str]:
-    shown = steps[:MAX_COMMENT_ROWS]
-    yield from table(("Application", "What", "Blueprint", "Needed by", "Waits for it"), (_row(step) for step in shown))
-    if len(steps) > MAX_COMMENT_ROWS:
-        yield ""
-        yield f"And {len(steps) - MAX_COMMENT_ROWS} more."
-    yield from ("", "<details><summary>Digests, and who signed them</summary>", "")
-    yield from table(("Application", "Digest", "Signed for"), (_evidence(step) for step in shown if step.after is not None))
-    yield from ("", "</details>")
-
-
-def _row(step: ApplicationChange) -> Sequence[str]:
-    package = step.package
-    needed_by = sorted({one.application for one in package.required_by} - {package.application})
-    what = step.summary if step.before is not None else "added"
-    return (
-        escape(package.application),
-        escape(what),
-        escape(f"{package.blueprint} {package.version}"),
-        _some(needed_by),
-        _some(step.affected_dependents),
-    )
-
-
-def _evidence(step: ApplicationChange) -> Sequence[str]:
-    package = step.package
-    before = f"`{_short(step.before.digest)}` -> " if step.before is not None and step.before.digest != package.digest else ""
-    signed = [f"{one.policy} by {one.authority}" for one in package.evidence]
-    return escape(package.application), f"{before}`{_short(package.digest)}`", _some(signed)
-
-
-def _some(names: Sequence[str]) -> str:
-    """Names as a cell, not so many that the table could grow without bounds."""
-    more = f" and {len(names) - MAX_CELL_NAMES} more" if len(names) > MAX_CELL_NAMES else ""
-    return escape(", ".join(names[:MAX_CELL_NAMES]) + more)
-
-
-def _short(digest: str) -> str:
-    return digest.removeprefix("sha256:")[:_SHORT]
-
-
 def section(admission: Admission, *, planned: bool = True) -> Iterable[str]:
-    """The lines, in Markdown: one for each rule, with who must still do what, or when it will hold.
+    """The lines on the EnvironmentPolicies, in Markdown: for each rule its result, and who must do what, or when it will hold.
 
-    Without a plan nothing is said but that a policy is broken: what the pull request brings is not known.
+    Without a plan the changes are not known, and there are lines only when a policy cannot be used.
     """
     if not admission.results or not (planned or admission.reason == "PolicyBroken"):
         return
     yield ""
     yield f"#### Policy: {admission_summary(admission)}"
     yield ""
-    yield from (_line(one) for one in admission.results)
+    yield from (_result_line(result) for result in admission.results)
 
 
-def _line(one: RuleResult) -> str:
-    mark = {"True": "✅", "False": "⏳", "Unknown": "❔"}[one.status]
-    policy = f" ({escape(one.policy)})" if one.policy else ""
-    return f"- {mark} **{escape(one.kind)}**{policy}: {escape(one.message)}"
+def problem_list(problems: Sequence[Problem]) -> Iterable[str]:
+    """Lists problems, each with its place and its hint; at most MAX_COMMENT_PROBLEMS."""
+    for problem in problems[:MAX_COMMENT_PROBLEMS]:
+        place = f"{escape(problem.place)}: " if problem.place else ""
+        hint = f" ({escape(problem.hint)})" if problem.hint else ""
+        yield f"- {place}{escape(problem.message)}{hint}"
+    if len(problems) > MAX_COMMENT_PROBLEMS:
+        yield f"- and {len(problems) - MAX_COMMENT_PROBLEMS} more"
+
+
+def _change_tables(changes: Sequence[ApplicationChange]) -> Iterable[str]:
+    shown = changes[:MAX_COMMENT_ROWS]
+    yield from table(("Application", "What", "Blueprint", "Needed by", "Waits for it"), (_row(change) for change in shown))
+    if len(changes) > MAX_COMMENT_ROWS:
+        yield ""
+        yield f"And {len(changes) - MAX_COMMENT_ROWS} more."
+    yield from ("", "<details><summary>Digests and signers</summary>", "")
+    yield from table(("Application", "Digest", "Signed for"), (_evidence(change) for change in shown if change.after is not None))
+    yield from ("", "</details>")
+
+
+def _row(change: ApplicationChange) -> Sequence[str]:
+    package = change.package
+    needed_by = sorted({requirer.application for requirer in package.required_by} - {package.application})
+    summary = change.summary if change.before is not None else "added"
+    return (
+        escape(package.application),
+        escape(summary),
+        escape(f"{package.blueprint} {package.version}"),
+        _some(needed_by),
+        _some(change.affected_dependents),
+    )
+
+
+def _evidence(change: ApplicationChange) -> Sequence[str]:
+    package = change.package
+    before = (
+        f"`{_short(change.before.digest)}` -> " if change.before is not None and change.before.digest != package.digest else ""
+    )
+    signers = [f"{evidence.policy} by {evidence.authority}" for evidence in package.evidence]
+    return escape(package.application), f"{before}`{_short(package.digest)}`", _some(signers)
+
+
+def _result_line(result: RuleResult) -> str:
+    icon = {"True": "✅", "False": "⏳", "Unknown": "❔"}[result.status]
+    policy = f" ({escape(result.policy)})" if result.policy else ""
+    return f"- {icon} **{escape(result.kind)}**{policy}: {escape(result.message)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    """Names as a cell, at most MAX_CELL_NAMES of them, so that the comment stays bounded."""
+    rest = f" and {len(names) - MAX_CELL_NAMES} more" if len(names) > MAX_CELL_NAMES else ""
+    return escape(", ".join(names[:MAX_CELL_NAMES]) + rest)
+
+
+def _short(digest: str) -> str:
+    return digest.removeprefix("sha256:")[:_SHORT]

@@ -1,4 +1,4 @@
-"""The conditions of a commit of `main` before `Ready`: Valid, Admitted, Resolved, Trusted, Committed."""
+"""Builds the conditions of a commit of `main` before `Ready`: Valid, Admitted, Resolved, Trusted, Committed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock
     from reconciler.model.status import Truth
 
-MAX_LOST: Final = 8
+_MAX_REASONS: Final = 8
 
 TRUSTED: Final = LockTrust()
 _STAGES: Final[tuple[Stage, ...]] = ("Valid", "Resolved", "Trusted", "Committed")
@@ -23,26 +23,26 @@ NO_POLICY: Final = Condition(type="Admitted", status="True", reason="NoPolicy", 
 
 
 def conditions(
-    lock: EnvironmentLock | None, blocker: Blocker | None, standing: LockTrust, admitted: Condition
+    lock: EnvironmentLock | None, blocker: Blocker | None, trust: LockTrust, admitted: Condition
 ) -> Iterable[Condition]:
-    """Valid, Admitted, Resolved, Trusted, Committed, in this order.
+    """Yields Valid, Admitted, Resolved, Trusted, Committed, in this order.
 
-    They hold up to the blocker; after it nothing is known of this commit. Of a held commit all is known but when it is committed.
+    Up to the blocker they are True; after it they are Unknown for this commit. Of a held commit only Committed is not True.
     """
     held = isinstance(blocker, Held)
     stopped = None if isinstance(blocker, Held) else blocker
-    good = {
+    successes = {
         "Valid": ("Validated", "all documents are valid"),
         "Resolved": ("Resolved", f"{len(lock.packages) if lock else 0} packages are pinned by digest"),
-        "Trusted": ("Verified", "every package is trusted as the policies ask; the evidence is in the lock"),
+        "Trusted": ("Verified", "every package satisfies the trust policies; the evidence is in the lock"),
         "Committed": ("Committed", "the resolved branch holds the result"),
     }
     if held:
-        good["Resolved"] = ("Resolved", "what this commit asks for is pinned by digest")
-        good["Trusted"] = ("Verified", "every package is trusted as the policies ask")
+        successes["Resolved"] = ("Resolved", "every package of this commit is pinned by digest")
+        successes["Trusted"] = ("Verified", "every package satisfies the trust policies")
     reached = _STAGES.index(stopped.stage) if stopped and stopped.stage != "Trusted" else len(_STAGES)
     for index, stage in enumerate(_STAGES):
-        if stage == "Trusted" and (condition := _trust(standing)) is not None:
+        if stage == "Trusted" and (condition := _lost_trust(trust)) is not None:
             yield condition
         elif stage == "Trusted" and stopped and stopped.stage == "Trusted":
             message = f"{stopped.message}; what runs is left running"
@@ -55,38 +55,40 @@ def conditions(
         elif index > reached:
             yield _not_reached(stage, _STAGES[reached])
         elif stage == "Committed" and held:
-            yield Condition(type=stage, status="False", reason="Held", message="what was admitted before stays: see Admitted")
+            yield Condition(
+                type=stage, status="False", reason="Held", message="the commit admitted before stays applied: see Admitted"
+            )
         else:
-            reason, message = good[stage]
+            reason, message = successes[stage]
             yield Condition(type=stage, status="True", reason=reason, message=message)
         if stage == "Valid":
             yield _admission(stopped, admitted)
 
 
 def _admission(stopped: Refused | Unavailable | None, admitted: Condition) -> Condition:
-    """`Admitted`, which is not evaluated for a commit that comes to nothing."""
+    """`Admitted`, which is not evaluated for a commit that is blocked before it could be committed."""
     if stopped is None or stopped.stage in {"Trusted", "Committed"} or admitted.reason == "PolicyBroken":
         return admitted
     return _not_reached("Admitted", stopped.stage)
 
 
-def _not_reached(type_: str, first: Stage) -> Condition:
-    return Condition(type=type_, status="Unknown", reason="NotReached", message=f"not looked at: {first} comes first")
+def _not_reached(type_: str, blocking: Stage) -> Condition:
+    return Condition(type=type_, status="Unknown", reason="NotReached", message=f"not evaluated: {blocking} comes first")
 
 
-def _trust(standing: LockTrust) -> Condition | None:
-    """What is to be said of what is locked; None when all of it is still trusted."""
-    if standing.untrusted:
-        message = f"{_listed(standing.untrusted)}; what runs is left running"
+def _lost_trust(trust: LockTrust) -> Condition | None:
+    """The `Trusted` condition of the locked packages; None when all of them are still trusted."""
+    if trust.untrusted:
+        message = f"{_listed(trust.untrusted)}; what runs is left running"
         return Condition(type="Trusted", status="False", reason="Untrusted", message=message)
-    if standing.unverifiable:
-        return Condition(type="Trusted", status="Unknown", reason="Damaged", message=_listed(standing.unverifiable))
-    if standing.fault is not None:
-        message = f"cannot be checked again: {standing.fault.message}"
-        return Condition(type="Trusted", status="Unknown", reason=standing.fault.reason, message=message)
+    if trust.unverifiable:
+        return Condition(type="Trusted", status="Unknown", reason="Damaged", message=_listed(trust.unverifiable))
+    if trust.fault is not None:
+        message = f"cannot be checked again: {trust.fault.message}"
+        return Condition(type="Trusted", status="Unknown", reason=trust.fault.reason, message=message)
     return None
 
 
-def _listed(words: tuple[str, ...]) -> str:
-    more = f"; and {len(words) - MAX_LOST} more" if len(words) > MAX_LOST else ""
-    return f"{'; '.join(words[:MAX_LOST])}{more}"
+def _listed(reasons: tuple[str, ...]) -> str:
+    more = f"; and {len(reasons) - _MAX_REASONS} more" if len(reasons) > _MAX_REASONS else ""
+    return f"{'; '.join(reasons[:_MAX_REASONS])}{more}"

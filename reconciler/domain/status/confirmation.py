@@ -1,4 +1,4 @@
-"""Until when a status is known to stand: the rule by which soak time and unwatched time are counted."""
+"""Decides until when a status is known to be current: the rule by which soak time and unwatched time are counted."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from reconciler.model.git import Commit
 
-OVERDUE: Final = 3
-"""How many intervals between confirmations may pass before a status no longer counts as watched."""
+OVERDUE: Final = 3  # intervals without a confirmation after which a status no longer counts as watched
 
 
 def confirmed_at(status: Commit, confirmation: Commit | None, now: float) -> int:
-    """When a status was last known to stand, in seconds since the epoch.
+    """Returns when a status was last known to be current, in seconds since the epoch.
 
     That is the time of its own commit, or of a later confirmation: a commit of the same tree. A confirmation from the future does
     not count.
@@ -23,5 +22,5 @@ def confirmed_at(status: Commit, confirmation: Commit | None, now: float) -> int
 
 
 def is_overdue(confirmed: float, now: float, interval: float) -> bool:
-    """Whether the next confirmation, made every `interval` seconds, should have come by now and did not."""
+    """Whether the next confirmation, which is made every `interval` seconds, is missing for too long."""
     return now - confirmed > OVERDUE * interval

@@ -1,4 +1,4 @@
-"""From verdicts to the status of an Environment: what runs of it, `Ready`, and one line for the log."""
+"""Builds the status of an Environment from the verdicts: its Applications, `Ready`, and the commit subject."""
 
 from __future__ import annotations
 
@@ -25,15 +25,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.domain.blocker import Blocker
-    from reconciler.domain.readiness.assessment import ObservedRelease as Found
-    from reconciler.domain.readiness.assessment import Verdict
+    from reconciler.domain.readiness.assessment import ObservedRelease, Verdict
     from reconciler.domain.trust.lock_trust import LockTrust
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.status import State, Truth
 
 MAX_STATUS_PROBLEMS: Final = 50
 MAX_EVIDENCE: Final = 128
-# From the most to the least urgent: what an Application's state is when its placements differ.
+# From the most to the least urgent: an Application has the most urgent state of its placements.
 _URGENCY: Final[tuple[State, ...]] = (
     "Failed", "Degraded", "Unknown", "Paused", "PendingApproval", "Installing", "Updating", "Running",
 )  # fmt: skip
@@ -49,20 +48,20 @@ def build_status(
     lock: EnvironmentLock | None,
     verdicts: Verdicts,
     blocker: Blocker | None,
-    standing: LockTrust = TRUSTED,
+    trust: LockTrust = TRUSTED,
     admitted: Condition = NO_POLICY,
 ) -> EnvironmentStatus:
-    """Put together the status.
+    """Builds the status.
 
     Args:
-        name: the Environment's.
-        main: the commit of `main` that was looked at.
-        resolved: the commit of `resolved` whose lock this is; None when there is none yet.
+        name: the Environment's name.
+        main: the commit of `main` that was evaluated.
+        resolved: the commit of `resolved` that the lock is from; None when there is none yet.
         lock: the last good lock.
         verdicts: by Application and cluster, one for each placement in the lock.
-        blocker: what keeps `main`'s head from being what is resolved.
-        standing: whether what is locked is still trusted.
-        admitted: what EnvironmentPolicies say of that commit.
+        blocker: why the head of `main` is not what is resolved.
+        trust: whether the locked packages are still trusted.
+        admitted: the result of the EnvironmentPolicies for that commit.
     """
     settled = resolve_root_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
@@ -73,41 +72,41 @@ def build_status(
         resolved=resolved,
         refused=main if isinstance(blocker, Refused) and blocker.stage != "Trusted" else None,
         problems=[ProblemLine(place=p.place, message=f"{p.message}; {p.hint}" if p.hint else p.message) for p in problems],
-        conditions=[*conditions(lock, blocker, standing, admitted), _ready(applications, settled)],
+        conditions=[*conditions(lock, blocker, trust, admitted), _ready(applications, settled)],
         applications=applications,
     )
 
 
 def status_subject(status: EnvironmentStatus) -> str:
-    """The commit subject of a status: `acme-prod: Progressing 9/12 (waiting: cnpg)`."""
+    """Returns the commit subject of a status: `acme-prod: Progressing 9/12 (waiting: cnpg)`."""
     ready = status.condition("Ready")
     total = len(status.applications)
-    good = sum(1 for a in status.applications if a.ready == "True")
+    ready_count = sum(1 for a in status.applications if a.ready == "True")
     if ready.status == "True":
-        summary = f"Ready {good}/{total}"
+        summary = f"Ready {ready_count}/{total}"
     elif ready.status == "Unknown":
         summary = f"Unknown ({ready.reason})"
     else:
-        summary = f"{ready.reason} {good}/{total} ({_cause(status)})"
+        summary = f"{ready.reason} {ready_count}/{total} ({_cause(status)})"
     name = status.metadata.name
     if status.refused:
-        first = status.problems[0].place if status.problems else ""
-        at = f" ({first})" if first else ""
+        place = status.problems[0].place if status.problems else ""
+        at = f" ({place})" if place else ""
         return f"{name}: Refused {status.refused[:10]}{at}, still {summary}"
     stuck = next((c for c in status.conditions if c.type != "Ready" and c.status != "True" and c.reason != "NotReached"), None)
     return f"{name}: {summary}" if stuck is None or not total else f"{name}: {summary}, {stuck.reason}"
 
 
 def resolve_root_blockers(verdicts: Verdicts) -> Verdicts:
-    """Say of every victim of a dependency chain which Application at its root it waits for."""
+    """Replaces, in the verdict of each Application that waits for others, the direct dependency by the root of the chain."""
     settled = dict(verdicts)
     for (name, cluster), verdict in verdicts.items():
         if not verdict.waiting_for:
             continue
         root, seen = verdict.waiting_for[0], {name}
-        while root not in seen and (one := verdicts.get((root, cluster))) is not None and one.waiting_for:
+        while root not in seen and (next_verdict := verdicts.get((root, cluster))) is not None and next_verdict.waiting_for:
             seen.add(root)
-            root = one.waiting_for[0]
+            root = next_verdict.waiting_for[0]
         blocker = verdicts.get((root, cluster))
         why = f" ({blocker.reason})" if blocker is not None else ""
         settled[name, cluster] = replace(verdict, message=f"waiting for {root}{why}", waiting_for=(root,))
@@ -140,15 +139,15 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
     )
 
 
-def _evidence(found: Found) -> ObservedEvidence:
-    """A verdict's evidence as the status shows it."""
-    facts = found.facts
+def _evidence(observed: ObservedRelease) -> ObservedEvidence:
+    """A verdict's evidence in the form of the status."""
+    facts = observed.facts
     if facts is None:
-        return ObservedEvidence(helm_release=found.release, entry=found.entry)
+        return ObservedEvidence(helm_release=observed.release, entry=observed.entry)
     ready, newest = facts.conditions.get("Ready"), facts.newest or {}
     generation = ready.get("observedGeneration") if ready else None
     return ObservedEvidence(
-        helm_release=found.release,
+        helm_release=observed.release,
         uid=facts.uid,
         generation=facts.generation,
         ready=ReadyEvidence(
@@ -161,34 +160,34 @@ def _evidence(found: Found) -> ObservedEvidence:
         else None,
         chart_version=_short(newest, "chartVersion") or None,
         oci_digest=_short(newest, "ociDigest") or None,
-        entry=found.entry,
+        entry=observed.entry,
     )
 
 
 def _short(part: Mapping[str, object], key: str) -> str:
-    """A string of the cluster's, bounded: whoever writes the object decides how long it is."""
+    """A string from the cluster, cut to MAX_EVIDENCE: whoever writes the object decides how long it is."""
     return text_field(part, key)[:MAX_EVIDENCE]
 
 
-def _all(answers: Iterable[Truth]) -> Truth:
-    """True only when there is an answer and every one is True."""
-    counted = Counter(answers)
-    if counted["False"]:
+def _all(truths: Iterable[Truth]) -> Truth:
+    """True only when there is a value and every value is True."""
+    counts = Counter(truths)
+    if counts["False"]:
         return "False"
-    return "True" if counted["True"] and not counted["Unknown"] else "Unknown"
+    return "True" if counts["True"] and not counts["Unknown"] else "Unknown"
 
 
 def _ready(applications: list[ApplicationStatus], verdicts: Verdicts) -> Condition:
     if not applications:
         message = "there is no Application to observe; an Environment without one is never Ready"
         return Condition(type="Ready", status="Unknown", reason="NothingObserved", message=message)
-    answer = _all(a.ready for a in applications)
-    good = sum(1 for a in applications if a.ready == "True")
-    message = f"{good} of {len(applications)} Applications are ready on all their placements"
-    if answer == "True":
+    ready = _all(a.ready for a in applications)
+    ready_count = sum(1 for a in applications if a.ready == "True")
+    message = f"{ready_count} of {len(applications)} Applications are ready on all their placements"
+    if ready == "True":
         return Condition(type="Ready", status="True", reason="AllReady", message=message)
     unready = [a for a in applications if a.ready != "True"]
-    if answer == "Unknown":
+    if ready == "Unknown":
         first = next((p for a in unready for p in a.placements if p.ready != "True"), None)
         if first is None:
             return Condition(
@@ -206,10 +205,10 @@ def _ready(applications: list[ApplicationStatus], verdicts: Verdicts) -> Conditi
 
 
 def _cause(status: EnvironmentStatus) -> str:
-    """The one thing to look at first: the Application others wait for, or else the most urgent one."""
+    """Names the Application to examine first: one that others wait for, or else the most urgent one."""
     unready = [(a, p) for a in status.applications for p in a.placements if p.ready == "False"]
-    own = [(a, p) for a, p in unready if p.reason != "DependencyNotReady"] or unready
-    application, placement = min(own, key=lambda one: (_URGENCY.index(one[1].state), one[0].name))
+    causes = [(a, p) for a, p in unready if p.reason != "DependencyNotReady"] or unready
+    application, placement = min(causes, key=lambda pair: (_URGENCY.index(pair[1].state), pair[0].name))
     if placement.state in _PROGRESS:
         return f"waiting: {application.name}"
     return f"{application.name}: {placement.reason}"

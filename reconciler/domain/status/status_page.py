@@ -1,7 +1,7 @@
-"""The status as the page that Gitea shows on the `status` branch.
+"""Renders the status as the page that Gitea shows on the `status` branch.
 
-All text that came from elsewhere is escaped. Links begin with `/:root/`, which Gitea reads as its own address, whatever that is:
-it lets no relative link leave the folder of the page.
+All text of other origin is escaped. Links begin with `/:root/`, which Gitea replaces by its own address: it allows no relative
+link to leave the folder of the page.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from reconciler.model.status import ApplicationStatus, EnvironmentStatus, PlacementStatus
 
 _ICONS: Final[Mapping[str, str]] = {"True": "✅", "False": "❌", "Unknown": "❔"}
-_SHORT: Final = 10  # characters of a commit or digest that people read
+_SHORT: Final = 10  # characters of a commit or digest
 
 
 def status_page(status: EnvironmentStatus, repository: str | None = None) -> str:
-    """The status as Markdown: what is refused, every Application on every placement, the conditions, where to look further.
+    """Renders the status as Markdown: the refusal, every Application on every placement, the conditions, and links.
 
     Args:
-        status: what to show.
+        status: the status to show.
         repository: owner/name on Gitea, for links; None for a repository that is elsewhere.
     """
     lines = [f"# {escape(status.metadata.name)}", "", escape(status_subject(status)), ""]
     runs = (
         f"what runs is of {_commit(status.resolved, repository)} on `resolved`" if status.resolved else "nothing is resolved yet"
     )
-    lines += [f"Looked at {_commit(status.input, repository)} on `main`; {runs}.", ""]
+    lines += [f"Evaluated {_commit(status.input, repository)} on `main`; {runs}.", ""]
     if status.refused:
         lines += [f"**The commit {_commit(status.refused, repository)} is refused**; what runs was not touched:", ""]
         lines += [f"- {escape(p.place)}: {escape(p.message)}" if p.place else f"- {escape(p.message)}" for p in status.problems]
         lines += [""]
-    head = ("Application", "Blueprint", "Digest", "Cluster", "Ready", "State", "Reason", "Waiting for", "Message")
-    lines += table(head, (_row(a, p) for a in status.applications for p in a.placements))
+    columns = ("Application", "Blueprint", "Digest", "Cluster", "Ready", "State", "Reason", "Waiting for", "Message")
+    lines += table(columns, (_row(a, p) for a in status.applications for p in a.placements))
     lines += ["", *table(("Condition", "Status", "Reason", "Message"), _conditions(status))]
     if status.resolved:
         lock = _link(f"`{LOCK_FILE}`", repository, f"src/branch/resolved/{LOCK_FILE}")
@@ -52,7 +52,7 @@ def _row(application: ApplicationStatus, placement: PlacementStatus) -> Sequence
         escape(f"{application.blueprint} {application.version}"),
         f"`{application.digest.removeprefix('sha256:')[:_SHORT]}`",
         escape(placement.cluster),
-        _answer(placement.ready),
+        _with_icon(placement.ready),
         placement.state,
         escape(placement.reason),
         escape(", ".join(placement.waiting_for or ())),
@@ -61,10 +61,10 @@ def _row(application: ApplicationStatus, placement: PlacementStatus) -> Sequence
 
 
 def _conditions(status: EnvironmentStatus) -> Iterable[Sequence[str]]:
-    return ((c.type, _answer(c.status), escape(c.reason), escape(c.message)) for c in status.conditions)
+    return ((c.type, _with_icon(c.status), escape(c.reason), escape(c.message)) for c in status.conditions)
 
 
-def _answer(truth: str) -> str:
+def _with_icon(truth: str) -> str:
     return f"{_ICONS[truth]} {truth}"
 
 
@@ -72,5 +72,5 @@ def _commit(commit: str, repository: str | None) -> str:
     return _link(f"`{commit[:_SHORT]}`", repository, f"commit/{commit}")
 
 
-def _link(words: str, repository: str | None, path: str) -> str:
-    return f"[{words}](/:root/{repository}/{path})" if repository else words
+def _link(label: str, repository: str | None, path: str) -> str:
+    return f"[{label}](/:root/{repository}/{path})" if repository else label

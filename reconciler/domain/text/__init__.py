@@ -1,9 +1,13 @@
-"""Text for people: Markdown and suggestions.
+"""Formats text for people: Markdown with foreign text in it, and suggestions for misspelt names.
 
 | module | what it does |
 |---|---|
-| `markdown` | Markdown as Gitea reads it, with untrusted text escaped |
-| `suggestions` | suggests the name that was probably meant |
+| `markdown` | escapes foreign text for Markdown, and builds tables |
+| `suggestions` | suggests the known name nearest to an unknown one |
 
-May not: know any document of the reconciler.
+Rules kept:
+- Escaped text is shown as it is: never a link, a mention, an image, markup or a new cell.
+- The cost of a suggestion is bounded, whatever the length of the word and the number of known names.
+
+May not: import other packages of `domain`, which all may use this one.
 """

@@ -1,4 +1,7 @@
-"""Whether what is locked is still trusted: trust is continuous (trust.md, law 5), and never touches what runs."""
+"""Reports which locked packages are no longer trusted.
+
+Trust is verified continually (trust.md, law 5), and losing it never touches what runs.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,21 @@ from typing import TYPE_CHECKING, Final
 from reconciler.domain.catalog import ExcludedVersion, VerifiedBlueprint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from reconciler.domain.blocker import Unavailable
-
 
 MAX_NAMES: Final = 8
 
 
 @dataclass(frozen=True)
 class LockTrust:
-    """What the catalog says now of what is locked.
+    """The catalog's current results for the locked artifacts.
 
     Attributes:
-        answers: by the artifact's reference, of each locked one that could be asked about.
-        names: the Applications that are locked to each.
-        fault: why not all of it could be told.
+        answers: by the artifact's reference, of each locked artifact for which there is a result.
+        names: the Applications locked to each artifact.
+        fault: why results are missing; None when there is one for each.
     """
 
     answers: Mapping[str, VerifiedBlueprint | ExcludedVersion] = field(default_factory=dict)
@@ -32,32 +34,32 @@ class LockTrust:
 
     @property
     def untrusted(self) -> tuple[str, ...]:
-        """Who lost their trust and why, a few words for each, by the names of the Applications."""
-        return self._told(
-            one for one in self.answers.items() if isinstance(one[1], ExcludedVersion) and one[1].code == "Untrusted"
-        )
+        """The Applications that lost their trust, each group with its reason, in the order of their names."""
+        return self._reasons(lambda excluded: excluded.code == "Untrusted")
 
     @property
     def unverifiable(self) -> tuple[str, ...]:
-        """What is damaged or gone, so that nothing can be checked of it, told in the same way."""
-        return self._told(
-            one for one in self.answers.items() if isinstance(one[1], ExcludedVersion) and one[1].code != "Untrusted"
-        )
+        """The Applications whose artifact is damaged or missing, so that it cannot be verified, in the same form."""
+        return self._reasons(lambda excluded: excluded.code != "Untrusted")
 
-    def _told(self, some: Iterable[tuple[str, VerifiedBlueprint | ExcludedVersion]]) -> tuple[str, ...]:
-        found = [(self.names.get(artifact, ()), one) for artifact, one in some if isinstance(one, ExcludedVersion)]
-        return tuple(f"{_listed(names)}: {one.reason}" for names, one in sorted(found, key=lambda pair: pair[0]))
+    def _reasons(self, applies: Callable[[ExcludedVersion], bool]) -> tuple[str, ...]:
+        excluded = [
+            (self.names.get(artifact, ()), answer)
+            for artifact, answer in self.answers.items()
+            if isinstance(answer, ExcludedVersion) and applies(answer)
+        ]
+        return tuple(f"{_listed(names)}: {answer.reason}" for names, answer in sorted(excluded, key=lambda pair: pair[0]))
 
     def of(self, artifacts: Collection[str]) -> LockTrust:
-        """The same, of some artifacts alone."""
-        return replace(self, answers={artifact: one for artifact, one in self.answers.items() if artifact in artifacts})
+        """Returns the results of some artifacts alone."""
+        return replace(self, answers={artifact: answer for artifact, answer in self.answers.items() if artifact in artifacts})
 
     def needs_new_decision(self, before: LockTrust) -> bool:
-        """Whether it asks for another decision than `before`: an answer changed, or something new is lost already."""
-        known = before.answers
+        """Whether the results require another decision than `before`: one changed, or a newly locked artifact is not trusted."""
+        previous = before.answers
         return any(
-            isinstance(one, ExcludedVersion) if artifact not in known else _said(one) != _said(known[artifact])
-            for artifact, one in self.answers.items()
+            isinstance(answer, ExcludedVersion) if artifact not in previous else _basis(answer) != _basis(previous[artifact])
+            for artifact, answer in self.answers.items()
         )
 
 
@@ -66,5 +68,5 @@ def _listed(names: tuple[str, ...]) -> str:
     return f"{', '.join(names[:MAX_NAMES])}{more}"
 
 
-def _said(one: VerifiedBlueprint | ExcludedVersion) -> object:
-    return one.reason if isinstance(one, ExcludedVersion) else one.evidence
+def _basis(answer: VerifiedBlueprint | ExcludedVersion) -> object:
+    return answer.reason if isinstance(answer, ExcludedVersion) else answer.evidence

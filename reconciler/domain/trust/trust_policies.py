@@ -1,4 +1,4 @@
-"""Which trust policies speak for an artifact. No policy means nobody vouches for it, which is a refusal and never "skipped"."""
+"""Finds the trust policies that apply to an artifact. An artifact without a policy is refused, never skipped."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrustPolicies:
-    """All trust policies as they stand.
+    """All current trust policies.
 
     Attributes:
-        policies: the documents; names are unique among them, and an authority's name stands for one signer.
+        policies: the documents; their names are unique, and an authority's name denotes one signer in all of them.
         roots: the content of the trusted roots that they name, by file name.
     """
 
@@ -29,32 +29,34 @@ class TrustPolicies:
     roots: Mapping[str, str] = field(default_factory=dict)
 
     def matching(self, repository: str) -> tuple[TrustPolicy, ...]:
-        """The policies whose patterns match `host/repository`; all of them must hold."""
+        """Returns the policies whose patterns match `host/repository`; all of them must be satisfied."""
         return tuple(p for p in self.policies if any(fnmatch.fnmatchcase(repository, a) for a in p.spec.artifacts))
 
     def named(self, name: str) -> TrustPolicy | None:
-        """The policy of that name."""
+        """Returns the policy of that name; None when there is no such policy."""
         return next((p for p in self.policies if p.metadata.name == name), None)
 
     def signer(self, authority: Authority) -> Signer:
-        """By what an authority's signatures are known."""
+        """Returns the signer of an authority: its key, or the issuer, subject and root of its certificates."""
         if authority.keyless is None:
             return Signer(authority.name, key=authority.key or "")
-        who = authority.keyless
-        return Signer(authority.name, issuer=who.issuer, subject=who.subject, root=self.roots.get(who.trusted_root, ""))
+        keyless = authority.keyless
+        return Signer(
+            authority.name, issuer=keyless.issuer, subject=keyless.subject, root=self.roots.get(keyless.trusted_root, "")
+        )
 
     def digest_of(self, policy: TrustPolicy) -> str:
-        """The digest of one policy: over all that decides whom it trusts, so over the trusted roots that it names too."""
+        """Returns the digest of one policy over all that decides whom it trusts, including the trusted roots that it names."""
         files = {a.keyless.trusted_root for a in policy.spec.authorities if a.keyless is not None}
         roots = {file: self.roots.get(file, "") for file in files}
         return digest_of({"policy": policy.model_dump(mode="json", by_alias=True), "roots": roots})
 
     @cached_property
     def keys(self) -> Mapping[str, str]:
-        """Public keys (PEM) by authority, of those who have one."""
+        """Public keys (PEM) by authority, of those that have one."""
         return {a.name: a.key for p in self.policies for a in p.spec.authorities if a.key is not None}
 
     @cached_property
     def digest(self) -> str:
-        """One digest over all of them, whatever their order."""
+        """One digest over all policies, independent of their order."""
         return digest_of(sorted(self.digest_of(policy) for policy in self.policies))

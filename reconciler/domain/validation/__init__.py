@@ -1,11 +1,16 @@
-"""Parses and validates the documents of an Environment.
+"""Validates an Environment's files without a catalog: documents, names, references, placeholders and plaintext secrets.
 
 | module | what it does |
 |---|---|
-| `document_parser` | from a parsed file to a document, with every problem at once |
-| `environment` | validates all documents of an Environment together, without a catalog |
-| `placeholders` | reports `${NAME}` placeholders that nothing replaces |
-| `plaintext_secrets` | reports secrets in `config` |
+| `document_parser` | parses a file into a document of a model, and reports every problem with its place and a hint |
+| `environment` | validates the files of an Environment as a whole: names, duplicates, regions, bindings |
+| `placeholders` | finds `${NAME}` placeholders that nothing would replace |
+| `plaintext_secrets` | finds text in an Application's `config` that looks like a secret |
 
-May not: read a catalog or a file: it decides from parsed text alone.
+Rules kept:
+- All problems are reported at once, each with file, line and a hint where there is one, up to a limit.
+- No message quotes a value that may be a secret.
+- The cost of a check is bounded by the size of the input.
+
+May not: use a catalog, a lock or a policy: the same files must give the same problems on a laptop and in the controller.
 """

@@ -1,4 +1,4 @@
-"""Is what people wrote a whole and consistent wish? Everything that can be told without a catalog."""
+"""Validates the files of an Environment as a whole: all checks that need no catalog."""
 
 from __future__ import annotations
 
@@ -22,21 +22,20 @@ if TYPE_CHECKING:
 
     from reconciler.model.source import Source
 
-MAX_APPLICATIONS: Final = 1_000  # resolving takes time and memory by the square of it
+MAX_APPLICATIONS: Final = 1_000  # time and memory of a resolution grow with its square
+MAX_PROBLEMS: Final = 200  # of a commit; finding the nearest known word costs time
 
-MAX_PROBLEMS: Final = 200  # in a commit; to look for the nearest known word costs time
-
-# Names that documents.md keeps for the platform; kube-* as well.
+# Names that documents.md reserves for the platform; kube-* as well.
 RESERVED_ORGANIZATIONS: Final = frozenset({"system", "flux", "crossplane", "catalyst", "gitea", *ENV_TYPES})
 
-# An Application's name becomes a Namespace that Flux prunes: these belong to others. `kustomization` would be the file that
-# lists the rest.
+# An Application's name becomes a Namespace that Flux prunes: these have other owners. `kustomization` would collide with the
+# file that lists the others.
 RESERVED_APPLICATIONS: Final = frozenset({"default", "flux-system", "kustomization"})
 
 
 @dataclass(frozen=True)
 class DeclaredApplication:
-    """An Application that a person declared, with its file, so that later problems can point into it."""
+    """An Application declared in a file, with that file, so that later problems can point into it."""
 
     application: Application
     source: Source
@@ -49,35 +48,38 @@ class DeclaredApplication:
 
 @dataclass(frozen=True)
 class ValidatedInput:
-    """What an Environment's people want, in one piece: valid on its own, not yet resolved."""
+    """The validated documents of an Environment: valid by themselves, not yet resolved."""
 
     environment: Environment
     declared: Mapping[str, DeclaredApplication]
 
 
 def validate(sources: Mapping[str, Source]) -> tuple[ValidatedInput | None, tuple[Problem, ...]]:
-    """Check an Environment's files.
+    """Validates an Environment's files.
 
     Args:
-        sources: parsed files by path; others than environment.yaml and applications/*.yaml must not be among them.
+        sources: parsed files by path; only environment.yaml and applications/*.yaml.
 
     Returns:
-        The wish, or None when any problem is an error; and all problems, in the order of files and lines.
+        The validated input, or None when any problem is an error; and all problems, in the order of files and lines.
     """
     problems: list[Problem] = []
     environment = _environment(sources, problems)
     declared = _declared(sources, problems)
     if environment is not None:
-        _some(problems, (p for one in declared.values() for p in _in_environment(one, environment, declared)))
-    _some(problems, (p for _, one in sorted(sources.items()) for p in (*find_plaintext_secrets(one), *find_placeholders(one))))
+        _extend(problems, (p for application in declared.values() for p in _in_environment(application, environment, declared)))
+    _extend(
+        problems,
+        (p for _, source in sorted(sources.items()) for p in (*find_plaintext_secrets(source), *find_placeholders(source))),
+    )
     ordered = sort_problems(problems)
     if environment is None or has_errors(ordered):
         return None, ordered
     return ValidatedInput(environment, declared), ordered
 
 
-def _some(problems: list[Problem], more: Iterable[Problem]) -> None:
-    """Add problems as long as they are not too many."""
+def _extend(problems: list[Problem], more: Iterable[Problem]) -> None:
+    """Adds problems up to MAX_PROBLEMS."""
     problems.extend(islice(more, max(0, MAX_PROBLEMS - len(problems))))
 
 
@@ -93,8 +95,8 @@ def _environment(sources: Mapping[str, Source], problems: list[Problem]) -> Envi
             )
         )
         return None
-    environment, found = parse_document(source, Environment)
-    problems.extend(found)
+    environment, document_problems = parse_document(source, Environment)
+    problems.extend(document_problems)
     if environment is not None:
         problems.extend(_environment_rules(environment, source))
     return environment
@@ -117,19 +119,19 @@ def _environment_rules(environment: Environment, source: Source) -> Iterable[Pro
             ("spec", "organization"),
             at_value=True,
         )
-    seen: set[str] = set()
+    clusters: set[str] = set()
     for index, placement in enumerate(spec.placements):
-        way = ("spec", "placements", index, "cluster")
-        if placement.cluster in seen:
-            yield source.problem("Duplicate", f"the cluster {placement.cluster} is placed twice", way, at_value=True)
-        seen.add(placement.cluster)
+        path = ("spec", "placements", index, "cluster")
+        if placement.cluster in clusters:
+            yield source.problem("Duplicate", f"the cluster {placement.cluster} is placed twice", path, at_value=True)
+        clusters.add(placement.cluster)
         _provider, region, _block, env_type, organization = placement.cluster.split("-", 4)
         if (region, env_type, organization) != (placement.region, spec.env_type, spec.organization):
             yield source.problem(
                 "NameMismatch",
-                f"the cluster {placement.cluster} is not of this Environment: its name says region {region}, "
+                f"the cluster {placement.cluster} does not belong to this Environment: its name has region {region}, "
                 f"{env_type}, {organization}; this is region {placement.region}, {spec.env_type}, {spec.organization}",
-                way,
+                path,
                 at_value=True,
                 hint="a cluster is named provider-region-block-envType-organization",
             )
@@ -140,8 +142,8 @@ def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[st
     for file, source in sorted(sources.items()):
         if file == ENVIRONMENT_FILE:
             continue
-        application, found = parse_document(source, Application)
-        problems.extend(found)
+        application, document_problems = parse_document(source, Application)
+        problems.extend(document_problems)
         if application is None:
             continue
         name = application.metadata.name
@@ -151,7 +153,7 @@ def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[st
             problems.append(
                 source.problem(
                     "Duplicate",
-                    f"the Application {name} is declared in {other} too",
+                    f"the Application {name} is also declared in {other}",
                     ("metadata", "name"),
                     at_value=True,
                 )
@@ -177,7 +179,7 @@ def _application_rules(application: Application, source: Source) -> Iterable[Pro
     if is_reserved(name):
         yield source.problem(
             "ReservedName",
-            f"an Application cannot be called {name}: its Namespace belongs to others",
+            f"an Application cannot be called {name}: its Namespace has another owner",
             ("metadata", "name"),
             at_value=True,
         )
@@ -192,34 +194,36 @@ def _application_rules(application: Application, source: Source) -> Iterable[Pro
 
 
 def is_reserved(name: str) -> bool:
-    """Whether an Application may not be called so, whoever asks for it."""
+    """Whether the name is reserved, for declared Applications and for dependencies alike."""
     return name in RESERVED_APPLICATIONS or name.startswith("kube-")
 
 
 def _in_environment(
-    one: DeclaredApplication, environment: Environment, declared: Mapping[str, DeclaredApplication]
+    declaration: DeclaredApplication, environment: Environment, declared: Mapping[str, DeclaredApplication]
 ) -> Iterable[Problem]:
-    if one.name == environment.spec.flux_namespace and not is_reserved(one.name):
-        message = f"an Application cannot be called {one.name}: that is the Environment's fluxNamespace, and its Namespace"
-        yield one.source.problem("ReservedName", message, ("metadata", "name"), at_value=True)
+    if declaration.name == environment.spec.flux_namespace and not is_reserved(declaration.name):
+        message = f"an Application cannot be called {declaration.name}: its Namespace would be the Environment's fluxNamespace"
+        yield declaration.source.problem("ReservedName", message, ("metadata", "name"), at_value=True)
     regions = {placement.region for placement in environment.spec.placements}
-    for index, region in enumerate(one.application.spec.placement.regions):
+    for index, region in enumerate(declaration.application.spec.placement.regions):
         if region not in regions:
-            yield one.source.problem(
+            yield declaration.source.problem(
                 "UnknownRegion",
                 f"the Environment has no placement in region {region}",
                 ("spec", "placement", "regions", index),
                 at_value=True,
                 hint=did_you_mean(region, regions),
             )
-    for key, target in one.application.spec.bind.items():
+    for key, target in declaration.application.spec.bind.items():
         if target not in declared:
-            yield one.source.problem(
+            yield declaration.source.problem(
                 "UnknownApplication",
                 f"bind.{key} names {target}, which no file in applications/ declares",
                 ("spec", "bind", key),
                 at_value=True,
                 hint=did_you_mean(target, declared),
             )
-        elif target == one.name:
-            yield one.source.problem("Cycle", f"bind.{key} names the Application itself", ("spec", "bind", key), at_value=True)
+        elif target == declaration.name:
+            yield declaration.source.problem(
+                "Cycle", f"bind.{key} names the Application itself", ("spec", "bind", key), at_value=True
+            )

@@ -1,8 +1,8 @@
-"""Secrets that somebody wrote into `config`, where git keeps them for ever.
+"""Finds plaintext secrets in `config`, which git would store for ever.
 
-A rule of thumb in two halves. Some texts are secrets wherever they stand: private keys, tokens of well-known services, URLs with
-a password. Others are secrets because of their key: `password`, `apiKey`, `clientSecret`. What only names a secret is welcome:
-`existingSecret`, `passwordKey`, `secretRef`, paths, and texts that something else replaces. No message repeats what was found.
+Two heuristics. Some texts are secrets wherever they occur: private keys, tokens of well-known services, URLs with a password.
+Others are secrets because of their key: `password`, `apiKey`, `clientSecret`. References to secrets are accepted:
+`existingSecret`, `passwordKey`, `secretRef`, paths, and texts that another tool replaces. No message repeats the text.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _CONFIG: Final[KeyPath] = ("spec", "config")
 _HINT: Final = (
-    "keep it in a Secret (an ExternalSecret can bring it) and let config name that; what was pushed stays in git: replace it "
-    "where it counts"
+    "store it in a Secret (an ExternalSecret can create it) and refer to that in config; a pushed value stays in git: replace it "
+    "where it is used"
 )
-_UNSURE: Final = "what looks like a secret"
+_UNSURE: Final = "a likely secret"
 
-# Secrets wherever they stand. Every repetition is bounded, so that no text makes the search slow.
+# Secrets wherever they occur. Every repetition is bounded, so that no text makes the search slow.
 _TOKEN_PATTERNS: Final = {
     "a private key": re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY|AGE-SECRET-KEY-1[A-Z0-9]{20}"),
     "a token of a well-known service": re.compile(
@@ -41,14 +41,14 @@ _TOKEN_PATTERNS: Final = {
         r"hooks\.slack\.com/services/T[A-Z0-9]{5,20}/B|discord\.com/api/webhooks/[0-9]{10}"
     ),
 }
-# The password in a text of which it is a part: a URL, a connection string.
+# The password within a longer text: a URL, a connection string.
 _PARTS: Final = (
     re.compile(r"://[^\s:/@]{0,200}:([^\s/@]{1,500})@"),
     re.compile(r"(?:^|[;,?&\s])(?:password|passwd|pwd)[ \t]{0,4}=[ \t]{0,4}([^\s;,&]{1,500})", re.IGNORECASE),
 )
 
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")  # of a key: camelCase, snake_case, kebab-case
-# Keys that end so hold a secret, whatever it looks like: with one of these words, or with two.
+# Last words of keys whose value is a secret, whatever it looks like: one word, or two.
 _SECRET: Final = {"password", "passwords", "passwd", "pwd", "passphrase", "passcode", "apikey", "apikeys"}
 _BEFORE: Final = {
     "key": {"api", "account"}, "keys": {"api"}, "pass": {"user", "db", "admin", "root", "smtp"},
@@ -56,12 +56,25 @@ _BEFORE: Final = {
         "api", "app", "client", "consumer", "cookie", "hmac", "jwt", "oauth", "session", "shared", "signing", "webhook",
     },
 }  # fmt: skip
-# Keys that end so may as well hold the name of a Secret, or of a key in one.
+# Last words of keys whose value may also be the name of a Secret, or of a key in one.
 _DOUBTFUL: Final = {"token", "credential", "credentials", "pass", "secretkey", "accesskey", "privatekey"}
 _DOUBTFUL_BEFORE_KEY: Final = {"secret", "access", "private", "signing", "encryption", "master", "auth", "license"}
-_MARKERS: Final = {"eos", "bos", "pad", "unk", "mask", "sep", "cls", "stop", "start", "end", "eot", "special"}  # of a model's
+_MARKERS: Final = {
+    "eos",
+    "bos",
+    "pad",
+    "unk",
+    "mask",
+    "sep",
+    "cls",
+    "stop",
+    "start",
+    "end",
+    "eot",
+    "special",
+}  # a language model's tokens
 
-# Texts that choose a behaviour, point at a secret, are replaced by one later, or are encrypted.
+# Texts that select a behaviour, refer to a secret, are replaced by one later, or are encrypted.
 _CHOICES: Final = {
     "none", "null", "true", "false", "yes", "no", "on", "off", "enabled", "disabled", "auto", "automatic", "generate",
     "generated", "random", "required", "optional", "managed", "internal", "external", "existing", "include", "omit",
@@ -72,61 +85,61 @@ _POINTER: Final = re.compile(
 )
 _KEY_NAME: Final = re.compile(r"[A-Za-z]{1,40}(?:[._-][A-Za-z]{1,40})*")  # `tls.key`, `adminPassword`, `ADMIN_PASSWORD`
 _NAME: Final = re.compile(r"[a-z]+(?:[.-][a-z0-9]+)+|[a-z]+(?:[._-][a-z]+)+")  # words, joined: `acme-db-credentials`
-_LONG_WORD: Final = 4  # letters and digits mixed in more than that are no word: `s3`, `eu1` are
+_LONG_WORD: Final = 4  # a longer part with letters and digits mixed is not a word; `s3` and `eu1` are
 
 
 def find_plaintext_secrets(source: Source) -> Iterator[Problem]:
-    """Every text in an Application's `config` that looks like a secret, at its place."""
+    """Yields a problem for every text in an Application's `config` that looks like a secret."""
     spec = source.data.get("spec") if isinstance(source.data, dict) else None
     config = spec.get("config") if isinstance(spec, dict) else None
-    for way, what in _found(config, (), ""):
-        name = ".".join(map(str, ("config", *way)))
-        yield source.problem("PlaintextSecret", f"{name} holds {what} in plain text", (*_CONFIG, *way), hint=_HINT)
+    for path, description in _secrets(config, (), ""):
+        name = ".".join(map(str, ("config", *path)))
+        yield source.problem("PlaintextSecret", f"{name} contains {description} in plain text", (*_CONFIG, *path), hint=_HINT)
 
 
-def _found(data: Any, way: KeyPath, key: str) -> Iterator[tuple[KeyPath, str]]:
-    """Where secrets stand, and what they are; `key` is the one that says what the data is, a list's for its entries."""
+def _secrets(data: Any, path: KeyPath, key: str) -> Iterator[tuple[KeyPath, str]]:
+    """The paths of secrets, and descriptions of them; `key` is the key that names the data, a list's for its entries."""
     if isinstance(data, dict):
-        named = data.get("name", data.get("key"))
+        name = data.get("name", data.get("key"))
         for inner, value in data.items():
-            if (what := _loud(inner)) is not None:
-                yield way, f"a key that is {what}"  # which is not told either
-            elif inner == "value":  # of {name: DB_PASSWORD, value: ...}, or of what the key around it says
-                yield from _found(value, (*way, inner), named if isinstance(named, str) else key)
+            if (description := _describe_token(inner)) is not None:
+                yield path, f"a key that is {description}"  # the key itself is not shown either
+            elif inner == "value":  # named by `name` in {name: DB_PASSWORD, value: ...}, or else by the key around it
+                yield from _secrets(value, (*path, inner), name if isinstance(name, str) else key)
             else:
-                yield from _found(value, (*way, inner), inner)
+                yield from _secrets(value, (*path, inner), inner)
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _found(value, (*way, index), key)
-    elif (what := _what(data, [word.lower() for word in _WORD.findall(key)])) is not None:
-        yield way, what
+            yield from _secrets(value, (*path, index), key)
+    elif (description := _describe_value(data, [word.lower() for word in _WORD.findall(key)])) is not None:
+        yield path, description
 
 
-def _what(value: Any, words: list[str]) -> str | None:
-    """What a single value is, should it be a secret under a key of these words."""
+def _describe_value(value: Any, words: list[str]) -> str | None:
+    """Describes a scalar that is a secret under a key of these words; None when it is not one."""
     before, last = ["", "", *words][-2:]
-    sure = last in _SECRET or before in _BEFORE.get(last, ())
+    certain = last in _SECRET or before in _BEFORE.get(last, ())
     if isinstance(value, int) and not isinstance(value, bool):
-        return _UNSURE if sure and value > 0 else None
+        return _UNSURE if certain and value > 0 else None
     if not isinstance(value, str):
         return None
-    if (what := _loud(value)) is not None:
-        return what
+    if (description := _describe_token(value)) is not None:
+        return description
     text = value.strip()
     if not text or _is_harmless(text):
         return None
     doubtful = words == ["secret"] or (last in _DOUBTFUL and before not in _MARKERS)
     doubtful = doubtful or (last == "key" and before in _DOUBTFUL_BEFORE_KEY)
-    return _UNSURE if sure or (doubtful and not _is_name(text, last)) else None
+    return _UNSURE if certain or (doubtful and not _is_name(text, last)) else None
 
 
-def _loud(text: str) -> str | None:
-    """What a text is, should it be a secret wherever it stands."""
-    for what, pattern in _TOKEN_PATTERNS.items():
+def _describe_token(text: str) -> str | None:
+    """Describes a text that is a secret wherever it occurs; None when it is not one."""
+    for description, pattern in _TOKEN_PATTERNS.items():
         if pattern.search(text):
-            return what
-    parts = (part for pattern in _PARTS for part in pattern.findall(text))
-    return "a password" if any(not _is_harmless(part) for part in parts) else None
+            return description
+    passwords = (password for pattern in _PARTS for password in pattern.findall(text))
+    return "a password" if any(not _is_harmless(password) for password in passwords) else None
 
 
 def _is_harmless(text: str) -> bool:

@@ -1,13 +1,19 @@
-"""Computes and checks an Application's values.
+"""Computes an Application's values for its chart, and validates them against JSON Schemas.
 
 | module | what it does |
 |---|---|
-| `application_values` | checks values against a Blueprint's configSchema |
-| `expressions` | evaluates expressions (CEL) |
-| `interpolation` | evaluates the expressions inside values |
-| `json_schema` | checks values against a JSON Schema, and describes violations |
-| `schema_cost` | estimates the cost of checking against a JSON Schema |
-| `schema_defaults` | applies the defaults of a JSON Schema |
+| `application_values` | merges an Application's values, and validates them against the Blueprint's configSchema |
+| `expressions` | compiles and evaluates CEL expressions of Blueprints, within limits |
+| `interpolation` | replaces `{{ }}` expressions in values |
+| `json_schema` | validates values against a JSON Schema, with messages that never quote a value |
+| `schema_cost` | counts the work of a validation before it is done |
+| `schema_defaults` | collects the defaults of a JSON Schema, and merges values as Helm does |
 
-May not: check against a schema or evaluate an expression whose cost is unbounded: authors of Blueprints are strangers.
+Rules kept:
+- The same inputs give the same values: expressions have no clock and no randomness, and cannot iterate over mappings.
+- No message quotes a value, which may be a secret; text of a schema or a Blueprint is public.
+- Work is bounded: by steps for a schema, by length and weight for an expression. No reference of a schema is fetched.
+
+May not: fetch anything, or know of clusters and locks: values depend on the documents alone. Only `json_schema` imports
+jsonschema_rs, only `expressions` imports cel.
 """

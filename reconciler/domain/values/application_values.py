@@ -1,7 +1,7 @@
-"""An Application's values, checked against the Blueprint's configSchema.
+"""Merges an Application's values, and validates them against the Blueprint's configSchema.
 
-They are the schema's defaults, then the overlay for the size, then what the requirers give, then what the person wrote; last the
-defaults of those forms (`oneOf`) that the values turn out to have.
+In this order, later ones over earlier ones: the schema's defaults, the overlay for the size, the values that requirers pass, the
+Application's own config. At the end the defaults of those forms (`oneOf`) are added that the values turn out to have.
 """
 
 from __future__ import annotations
@@ -25,45 +25,45 @@ CONFIG: KeyPath = ("spec", "config")
 
 
 def config_schema_problem(blueprint: Blueprint) -> str | None:
-    """Why a Blueprint's configSchema cannot be used, in one sentence; None when it can."""
+    """Returns why a Blueprint's configSchema cannot be used, in one sentence; None when it can."""
     schema = blueprint.spec.config_schema
     if schema is None:
         return None
-    found = schema_problem(schema)
-    if found is None:
+    problem = schema_problem(schema)
+    if problem is None:
         try:
             defaults(schema)
         except SchemaCostError as error:
-            found = str(error)
-    return f"its configSchema cannot be used: {found}" if found else None
+            problem = str(error)
+    return f"its configSchema cannot be used: {problem}" if problem else None
 
 
 def application_values(
-    blueprint: Blueprint, declared: DeclaredApplication | None, given: Iterable[Mapping[str, Any]]
+    blueprint: Blueprint, declared: DeclaredApplication | None, passed: Iterable[Mapping[str, Any]]
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """The values for the chart.
+    """Computes the values for the chart, and validates them.
 
     Args:
-        blueprint: whose; its configSchema must be usable.
-        declared: the person's Application, or None for one that only other Blueprints need.
-        given: values that the requirers give a dedicated dependency, in order.
+        blueprint: the Blueprint; its configSchema must be usable.
+        declared: the declared Application, or None for one that only other Blueprints require.
+        passed: values that the requirers pass to a dedicated dependency, in order.
 
     Returns:
-        The values, and the problems of the person's config (at its file's lines).
+        The values, and the problems of the Application's config (at its file's lines).
     """
-    values = merge_values(blueprint, declared, given)
+    values = merge_values(blueprint, declared, passed)
     schema, problems = blueprint.spec.config_schema, list[Problem]()
     if declared is not None and (problem := _size_problem(blueprint, declared)) is not None:
         problems.append(problem)
     if schema is not None:
-        problems.extend(as_problem(one, declared.source if declared else None) for one in violations(schema, values))
+        problems.extend(as_problem(violation, declared.source if declared else None) for violation in violations(schema, values))
     return values, tuple(problems)
 
 
 def merge_values(
-    blueprint: Blueprint, declared: DeclaredApplication | None, given: Iterable[Mapping[str, Any]]
+    blueprint: Blueprint, declared: DeclaredApplication | None, passed: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The values alone, unchecked; a size that the Blueprint does not have adds nothing.
+    """Merges the values without validating them; a size that the Blueprint does not have adds nothing.
 
     Arguments as for `application_values`.
     """
@@ -71,8 +71,8 @@ def merge_values(
     values = defaults(schema) if schema is not None else {}
     if declared is not None and declared.application.spec.size is not None:
         merge_defaults(values, blueprint.spec.overlays.get(declared.application.spec.size, {}))
-    for one in given:
-        merge_defaults(values, one)
+    for layer in passed:
+        merge_defaults(values, layer)
     if declared is not None:
         merge_defaults(values, declared.application.spec.config)
     if schema is not None:
@@ -80,12 +80,12 @@ def merge_values(
     return values
 
 
-def as_problem(one: SchemaViolation, source: Source | None) -> Problem:
-    """A complaint about values, at the line of the config that it is about; at none where nobody's file is to blame."""
-    message = f"{'.'.join(str(step) for step in ('config', *one.way))}: {one.words}"
+def as_problem(violation: SchemaViolation, source: Source | None) -> Problem:
+    """Converts a violation into a problem at its line of the config; without a place when no file declares the Application."""
+    message = f"{'.'.join(str(step) for step in ('config', *violation.way))}: {violation.words}"
     if source is None:
-        return Problem(code="InvalidConfig", message=message, hint=one.hint)
-    return source.problem("InvalidConfig", message, (*CONFIG, *one.way), hint=one.hint, at_value=not one.at_key)
+        return Problem(code="InvalidConfig", message=message, hint=violation.hint)
+    return source.problem("InvalidConfig", message, (*CONFIG, *violation.way), hint=violation.hint, at_value=not violation.at_key)
 
 
 def _size_problem(blueprint: Blueprint, declared: DeclaredApplication) -> Problem | None:

@@ -1,7 +1,7 @@
-"""Values with expressions in them: `host: "{{ application.name }}.example"`.
+"""Replaces expressions in values: `host: "{{ application.name }}.example"`.
 
-A text that is one `{{ }}` and nothing else becomes what its expression gives, with its type; among other text, texts, numbers and
-booleans become text. Keys are as they are written. A literal `{{` is written `{{ '{{' }}`.
+A text that is exactly one `{{ }}` becomes the result of its expression, with its type; within other text, texts, numbers and
+booleans become text. Keys are left as they are. A literal `{{` is written `{{ '{{' }}`.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from reconciler.domain.values.expressions import Scope
     from reconciler.model.source import KeyPath
 
-MAX_EXPRESSIONS: Final = 50  # in one dependency's values: each may take a moment
-_CLOSING: Final = re.compile(r"(?=\}\})")  # of `}}}`, both
+MAX_EXPRESSIONS: Final = 50  # in one dependency's values: each costs time
+_CLOSING: Final = re.compile(r"(?=\}\})")  # in `}}}` it matches twice
 
 
 @dataclass(frozen=True)
@@ -39,55 +39,55 @@ class _Expression:
 
 
 def check_templates(values: Mapping[str, Any]) -> str | None:
-    """Why values cannot be filled in, in one sentence for their author, which says where; None when they can."""
+    """Returns why expressions in values cannot be used, in one sentence for their author, with the path; None when they can."""
     count = 0
-    for way, text in _texts(values, ()):
+    for path, text in _texts(values, ()):
         try:
             for piece in _pieces(text):
                 if isinstance(piece, str):
                     continue
                 count += 1
                 if count > MAX_EXPRESSIONS:
-                    return f"there are more than {MAX_EXPRESSIONS} expressions in them"
-                if (fault := expression_problem(piece.text)) is not None:
-                    return _at(way, fault)
+                    return f"the values have more than {MAX_EXPRESSIONS} expressions"
+                if (problem := expression_problem(piece.text)) is not None:
+                    return _at(path, problem)
         except ExpressionError as error:
-            return _at(way, str(error))
+            return _at(path, str(error))
     return None
 
 
 def interpolate(values: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
-    """The values with their expressions evaluated; they share nothing with what was given.
+    """Returns a deep copy of the values with their expressions replaced by their results.
 
     Args:
-        values: a dependency's, of plain data.
+        values: a dependency's, of JSON data.
         scope: see `expressions.scope`.
 
     Raises:
-        ExpressionError: an expression cannot be used or evaluated, or they all give too much; the message says where.
+        ExpressionError: an expression cannot be used or evaluated, or the results are too large; the message has the path.
     """
-    if (fault := check_templates(values)) is not None:
-        raise ExpressionError(fault)
-    room = MAX_WEIGHT
+    if (problem := check_templates(values)) is not None:
+        raise ExpressionError(problem)
+    remaining = MAX_WEIGHT
 
-    def fill(part: Any, way: KeyPath) -> Any:
-        nonlocal room
-        if isinstance(part, dict):
-            return {key: fill(inner, (*way, key)) for key, inner in part.items()}
-        if isinstance(part, list):
-            return [fill(inner, (*way, index)) for index, inner in enumerate(part)]
-        if not isinstance(part, str) or "{{" not in part:
-            return copy.deepcopy(part)
+    def fill(item: Any, path: KeyPath) -> Any:
+        nonlocal remaining
+        if isinstance(item, dict):
+            return {key: fill(child, (*path, key)) for key, child in item.items()}
+        if isinstance(item, list):
+            return [fill(child, (*path, index)) for index, child in enumerate(item)]
+        if not isinstance(item, str) or "{{" not in item:
+            return copy.deepcopy(item)
         try:
-            found = _filled_text(part, scope)
+            result = _filled_text(item, scope)
         except ExpressionError as error:
-            raise ExpressionError(_at(way, str(error))) from None
-        room -= weight(found)
-        if room < 0:
-            raise ExpressionError(_at(way, "the expressions up to here give more than fits into an Application's values"))
-        return found
+            raise ExpressionError(_at(path, str(error))) from None
+        remaining -= weight(result)
+        if remaining < 0:
+            raise ExpressionError(_at(path, "the expressions up to here give more than fits into an Application's values"))
+        return result
 
-    return {key: fill(part, (key,)) for key, part in values.items()}
+    return {key: fill(item, (key,)) for key, item in values.items()}
 
 
 def _filled_text(text: str, scope: Scope) -> Any:
@@ -98,48 +98,51 @@ def _filled_text(text: str, scope: Scope) -> Any:
 
 
 def _as_text(expression: str, scope: Scope) -> str:
-    found = evaluate(expression, scope)
-    match found:
+    result = evaluate(expression, scope)
+    match result:
         case str():
-            return found
+            return result
         case bool():
-            return str(found).lower()
+            return str(result).lower()
         case int() | float():
-            return number_text(found)
+            return number_text(result)
         case _:
-            raise ExpressionError(f"`{expression}` gives {kind(found)}, which cannot stand among other text")
+            raise ExpressionError(f"`{expression}` gives {kind(result)}, which cannot be part of a text")
 
 
-def _texts(part: Any, way: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(part, str):
-        yield way, part
-    elif isinstance(part, dict):
-        for key, inner in part.items():
-            yield from _texts(inner, (*way, key))
-    elif isinstance(part, list):
-        for index, inner in enumerate(part):
-            yield from _texts(inner, (*way, index))
+def _texts(item: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(item, str):
+        yield path, item
+    elif isinstance(item, dict):
+        for key, child in item.items():
+            yield from _texts(child, (*path, key))
+    elif isinstance(item, list):
+        for index, child in enumerate(item):
+            yield from _texts(child, (*path, index))
 
 
 def _pieces(text: str) -> Iterator[str | _Expression]:
-    at = 0
-    while (opening := text.find("{{", at)) >= 0:
-        if opening > at:
-            yield text[at:opening]
+    position = 0
+    while (opening := text.find("{{", position)) >= 0:
+        if opening > position:
+            yield text[position:opening]
         closing = _closing(text, opening + 2)
         yield _Expression(text[opening + 2 : closing].strip())
-        at = closing + 2
-    if at < len(text):
-        yield text[at:]
+        position = closing + 2
+    if position < len(text):
+        yield text[position:]
 
 
 def _closing(text: str, start: int) -> int:
-    """Where the `}}` stands that closes an expression: the first that makes it one. CEL has `}}` in texts and mappings, too."""
-    ends = [start + found.start() for found in _CLOSING.finditer(text[start : start + MAX_LENGTH + 2])]
+    """The position of the `}}` that closes an expression: the first that makes it valid CEL.
+
+    CEL has `}}` in texts and mappings, too.
+    """
+    ends = [start + match.start() for match in _CLOSING.finditer(text[start : start + MAX_LENGTH + 2])]
     if not ends:
         raise ExpressionError(f"its {{{{ is not closed by }}}} within {MAX_LENGTH} characters")
     return next((end for end in ends if is_expression(text[start:end])), ends[0])
 
 
-def _at(way: KeyPath, words: str) -> str:
-    return f"{'.'.join(str(step) for step in way)}: {words}"
+def _at(path: KeyPath, message: str) -> str:
+    return f"{'.'.join(str(step) for step in path)}: {message}"

@@ -1,7 +1,7 @@
-"""Values against a JSON Schema, and what is wrong with them in plain words.
+"""Validates values against a JSON Schema, and describes violations in plain words.
 
-The check is jsonschema-rs's: patterns run in linear time and no reference is ever fetched. The words are ours: they say what is
-allowed, and never repeat a value, since it may be a secret and the words are committed.
+jsonschema-rs validates: its patterns run in linear time, and no reference is ever fetched. The messages are ours: they state what
+is allowed, and never quote a value, since it may be a secret and messages are committed.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from reconciler.model.source import KeyPath
 
-MAX_LISTED: Final = 12  # allowed values that are listed; more do not fit a line
-MAX_SHOWN_WORD: Final = 80
+MAX_LISTED: Final = 12  # allowed values in a message; more do not fit a line
+MAX_SHOWN_WORD: Final = 80  # characters of a schema's value in a message
 _REQUIRED: Final = "is required"
-MAX_COMPLAINTS: Final = 200  # more than anybody reads; to look for the nearest known key costs time
-TOO_MUCH: Final = "would take too long to check: references and forms multiply"
+MAX_VIOLATIONS: Final = 200  # more than anybody reads; finding the nearest known key costs time
+TOO_MUCH: Final = "would take too long to check: its references and forms multiply"
 _TYPES: Final = {
     "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false", "object": "a mapping",
     "array": "a list", "null": "null",
@@ -39,7 +39,7 @@ _FORMATS: Final = {
     "date": "a date such as 2030-01-31", "time": "a time such as 10:00:00Z", "date-time": "a time such as 2030-01-31T10:00:00Z",
     "duration": "a duration such as P1DT2H", "uuid": "a UUID", "regex": "a regular expression",
 }  # fmt: skip
-# The keyword's limit as `{}`; what a value must be.
+# By keyword, with its limit as `{}`.
 _LIMITS: Final = {
     "maximum": "must be at most {}", "exclusiveMaximum": "must be less than {}", "minimum": "must be at least {}",
     "exclusiveMinimum": "must be more than {}", "multipleOf": "must be a multiple of {}",
@@ -50,20 +50,20 @@ _LIMITS: Final = {
     "contentEncoding": "must be encoded as {}", "contentMediaType": "must be of the media type {}",
 }  # fmt: skip
 _OTHERS: Final = {
-    "uniqueItems": "must not have an entry twice", "contains": "must have an entry of the kind that its schema asks for",
-    "not": "is what its schema rules out", "falseSchema": "must be left out",
-    "unevaluatedItems": "has entries that its schema does not know",
+    "uniqueItems": "must not have an entry twice", "contains": "must have an entry that matches its schema's `contains`",
+    "not": "must not match its schema's `not`", "falseSchema": "must be left out",
+    "unevaluatedItems": "has entries that its schema does not allow",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class SchemaViolation:
-    """One thing wrong with values.
+    """One violation of a schema.
 
     Attributes:
-        way: where in the values; it may lead to a key that is missing.
-        words: what is wrong, to follow the key's name: `must be at most 9`.
-        hint: what to do; may be empty.
+        way: the path in the values; it may lead to a key that is missing.
+        words: the message, to follow the key's name: `must be at most 9`.
+        hint: the fix; may be empty.
         at_key: whether the key itself is wrong rather than its value.
         meant: the known key of which this one is a misspelling; may be empty.
     """
@@ -76,177 +76,195 @@ class SchemaViolation:
 
 
 def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
-    """Why a schema cannot be used, in a few words; None when it can. What a schema says is no secret."""
+    """Returns why a schema cannot be used, in a few words; None when it can. The text of a schema is public, and is quoted."""
     if exceeds_cost_limit(schema, {}):
         return TOO_MUCH
     try:
         _validator(schema, default, mask=None)
     except (ValueError, jsonschema_rs.ReferencingError) as error:
         path = error.instance_path if isinstance(error, jsonschema_rs.ValidationError) else []
-        where = f"{'.'.join(map(str, path))}: " if path else ""
-        return f"{where}{str(error).splitlines()[0]}"[:200]
+        place = f"{'.'.join(map(str, path))}: " if path else ""
+        return f"{place}{str(error).splitlines()[0]}"[:200]
     return None
 
 
 def violations(
     schema: Mapping[str, Any], values: Any, *, default: str = "2020-12", who: str = "the Blueprint"
 ) -> Iterator[SchemaViolation]:
-    """All that is wrong with values, or the first MAX_COMPLAINTS things.
+    """Yields all violations of a schema by values, up to MAX_VIOLATIONS.
 
     Args:
         schema: a usable one (`schema_problem`).
-        values: plain data.
-        default: the draft that counts when the schema names none: `2020-12` or `7`.
-        who: whose schema it is, for the words about unknown keys.
+        values: JSON data.
+        default: the draft that applies when the schema names none: `2020-12` or `7`.
+        who: the owner of the schema, for messages about unknown keys.
     """
     if exceeds_cost_limit(schema, values):
         yield SchemaViolation((), TOO_MUCH, "nest less")
         return
     errors = _validator(schema, default).iter_errors(values)
-    said = list(islice((one for error in errors for one in _said(error, schema, values, who)), MAX_COMPLAINTS))
-    meant = {(*one.way[:-1], one.meant) for one in said if one.meant}
-    yield from (one for one in said if one.words != _REQUIRED or one.way not in meant)  # it is there, only misspelt
+    reported = list(
+        islice((violation for error in errors for violation in _describe(error, schema, values, who)), MAX_VIOLATIONS)
+    )
+    meant = {(*violation.way[:-1], violation.meant) for violation in reported if violation.meant}
+    # A required key that is only misspelt is not reported as missing too.
+    yield from (violation for violation in reported if violation.words != _REQUIRED or violation.way not in meant)
 
 
 def is_valid(schema: Mapping[str, Any], values: Any) -> bool:
-    """Whether values are as a usable schema says; draft 2020-12 when it names none. What is too much to check does not fit."""
+    """Whether values satisfy a usable schema; draft 2020-12 when it names none. Values that exceed the cost limit do not."""
     return not exceeds_cost_limit(schema, values) and bool(_validator(schema, "2020-12").is_valid(values))
 
 
-def _never(uri: str) -> Any:
+def _refuse_reference(uri: str) -> Any:
     raise ValueError(f"the reference {uri} leads outside the schema and is not fetched")
 
 
 def _validator(schema: Mapping[str, Any], default: str, mask: str | None = "the value") -> Any:
-    plain = dict(schema)
-    seven = default == "7" and "$schema" not in plain
-    make = jsonschema_rs.Draft7Validator if seven else jsonschema_rs.validator_cls_for(plain)
-    return make(
-        plain,
-        retriever=_never,
+    document = dict(schema)
+    is_draft_7 = default == "7" and "$schema" not in document
+    validator_class = jsonschema_rs.Draft7Validator if is_draft_7 else jsonschema_rs.validator_cls_for(document)
+    return validator_class(
+        document,
+        retriever=_refuse_reference,
         validate_formats=True,
         pattern_options=jsonschema_rs.RegexOptions(),
-        mask=mask,  # should any of its own words come out
+        mask=mask,  # for the library's own messages
     )
 
 
-def _said(error: ValidationError, schema: Mapping[str, Any], values: Any, who: str) -> Iterator[SchemaViolation]:
-    way, kind = _way(error.instance_path, values), error.kind
+def _describe(error: ValidationError, schema: Mapping[str, Any], values: Any, who: str) -> Iterator[SchemaViolation]:
+    path, kind = _key_path(error.instance_path, values), error.kind
     match kind:
         case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
-            yield from _unknown(way, kind.unexpected, _known(schema, error.schema_path), who)
-        case Kind.FalseSchema() if error.schema_path[-1:] == ["additionalProperties"]:  # where no key at all is known
-            yield from _unknown(way, _at(values, way), (), who)
+            yield from _unknown(path, kind.unexpected, _known(schema, error.schema_path), who)
+        case Kind.FalseSchema() if error.schema_path[-1:] == ["additionalProperties"]:  # a schema that allows no keys
+            yield from _unknown(path, _at(values, path), (), who)
         case Kind.Required():
-            yield SchemaViolation((*way, kind.property), _REQUIRED)
+            yield SchemaViolation((*path, kind.property), _REQUIRED)
         case Kind.Enum():
-            yield _one_of(way, kind.options, _at(values, way))
+            yield _one_of(path, kind.options, _at(values, path))
         case Kind.AnyOf() | Kind.OneOfNotValid():
-            yield from _forms(way, kind.context, schema, values, who)
+            yield from _forms(path, kind.context, schema, values, who)
         case Kind.PropertyNames():
-            inner = next(_said(kind.error, schema, values, who), None)
-            yield SchemaViolation(way, f"has a key that is not allowed: it {inner.words if inner else 'is invalid'}")
+            key_violation = next(_describe(kind.error, schema, values, who), None)
+            yield SchemaViolation(
+                path, f"has a key that is not allowed: it {key_violation.words if key_violation else 'is invalid'}"
+            )
         case _:
-            yield SchemaViolation(way, _words(kind))
+            yield SchemaViolation(path, _message(kind))
 
 
-def _unknown(way: KeyPath, keys: Iterable[str], known: Iterable[str], who: str) -> Iterator[SchemaViolation]:
+def _unknown(path: KeyPath, keys: Iterable[str], known: Iterable[str], who: str) -> Iterator[SchemaViolation]:
     names = sorted(known)
     for key in keys:
-        meant = nearest(key, names)
-        yield SchemaViolation((*way, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, meant=meant)
+        nearest_key = nearest(key, names)
+        yield SchemaViolation(
+            (*path, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, meant=nearest_key
+        )
 
 
-def _words(kind: Any) -> str:
+def _message(kind: Any) -> str:
     match kind:
         case Kind.Type():
             return _types(kind.types)
         case Kind.Format():
             return f"must be {_FORMATS.get(kind.format, f'of the format {kind.format}')}"
         case Kind.OneOfMultipleValid():
-            return "fits more than one of the forms of which it may have exactly one"
+            return "matches more than one of the forms of which it must match exactly one"
     if kind.name in _LIMITS:
         return _LIMITS[kind.name].format(_shown(kind.value))
-    return _OTHERS.get(kind.name, "is not as its schema says")
+    return _OTHERS.get(kind.name, "does not match its schema")
 
 
 def _types(types: Iterable[str]) -> str:
-    words = dict.fromkeys(sorted(types, key=lambda t: t == "null"))  # which goes without saying, and so comes last
-    return f"must be {' or '.join(_TYPES.get(t, t) for t in words)}"
+    names = dict.fromkeys(sorted(types, key=lambda t: t == "null"))  # null is the least likely to be meant, so it comes last
+    return f"must be {' or '.join(_TYPES.get(t, t) for t in names)}"
 
 
 def _forms(
-    way: KeyPath, context: list[list[ValidationError]], schema: Mapping[str, Any], values: Any, who: str
+    path: KeyPath, context: list[list[ValidationError]], schema: Mapping[str, Any], values: Any, who: str
 ) -> Iterator[SchemaViolation]:
-    """Why values have none of several forms: the only one that they can be meant to have speaks, else all in one sentence."""
-    flat = [error for errors in context for error in errors]
-    if flat and all(isinstance(e.kind, Kind.Constant | Kind.Enum) and _way(e.instance_path, values) == way for e in flat):
-        options = [o for e in flat for o in (e.kind.options if isinstance(e.kind, Kind.Enum) else [e.kind.value])]
-        yield _one_of(way, options, _at(values, way))
+    """Describes why values match none of several forms: by the errors of the only form that can be meant, else in a sentence."""
+    all_errors = [error for errors in context for error in errors]
+    if all_errors and all(
+        isinstance(error.kind, Kind.Constant | Kind.Enum) and _key_path(error.instance_path, values) == path
+        for error in all_errors
+    ):
+        options = [
+            option
+            for error in all_errors
+            for option in (error.kind.options if isinstance(error.kind, Kind.Enum) else [error.kind.value])
+        ]
+        yield _one_of(path, options, _at(values, path))
         return
-    meant = [errors for errors in context if not any(_rules_out(e, way, values) for e in errors)]
-    if len(meant) == 1:
-        for error in meant[0]:
-            yield from _said(error, schema, values, who)
-    elif not meant and all(len(errors) == 1 and isinstance(errors[0].kind, Kind.Type) for errors in context):
-        yield SchemaViolation(way, _types(t for e in flat for t in e.kind.value))
-    elif not meant and (told := list(dict.fromkeys(_discriminators(flat, way, values)))):
-        for place in dict.fromkeys(place for place, _ in told):
-            yield _one_of(place, [json.loads(option) for where, option in told if where == place], _at(values, place))
+    candidates = [errors for errors in context if not any(_rules_out(error, path, values) for error in errors)]
+    if len(candidates) == 1:
+        for error in candidates[0]:
+            yield from _describe(error, schema, values, who)
+    elif not candidates and all(len(errors) == 1 and isinstance(errors[0].kind, Kind.Type) for errors in context):
+        yield SchemaViolation(path, _types(name for error in all_errors for name in error.kind.value))
+    elif not candidates and (discriminators := list(dict.fromkeys(_discriminators(all_errors, path, values)))):
+        for place in dict.fromkeys(place for place, _ in discriminators):
+            yield _one_of(
+                place,
+                [json.loads(option) for option_place, option in discriminators if option_place == place],
+                _at(values, place),
+            )
     else:
-        yield SchemaViolation(way, f"has none of the {len(context)} forms that it may have")
+        yield SchemaViolation(path, f"matches none of its {len(context)} possible forms")
 
 
-def _rules_out(error: ValidationError, way: KeyPath, values: Any) -> bool:
-    """Whether an error says that another form is meant: a wrong type of the whole, or another word where forms are told apart."""
+def _rules_out(error: ValidationError, path: KeyPath, values: Any) -> bool:
+    """Whether an error shows that another form is meant: a wrong type of the whole, or another value of the discriminator."""
     if isinstance(error.kind, Kind.Type):
-        return _way(error.instance_path, values) == way
+        return _key_path(error.instance_path, values) == path
     return isinstance(error.kind, Kind.Constant | Kind.Enum)
 
 
-def _discriminators(errors: Iterable[ValidationError], way: KeyPath, values: Any) -> Iterator[tuple[KeyPath, str]]:
-    """The words by which forms are told apart (one key below the whole), each with its place, as JSON."""
+def _discriminators(errors: Iterable[ValidationError], path: KeyPath, values: Any) -> Iterator[tuple[KeyPath, str]]:
+    """The constants that distinguish the forms (one key below the whole), each with its path, as JSON."""
     for error in errors:
-        place = _way(error.instance_path, values)
-        if isinstance(error.kind, Kind.Constant | Kind.Enum) and len(place) == len(way) + 1:
+        place = _key_path(error.instance_path, values)
+        if isinstance(error.kind, Kind.Constant | Kind.Enum) and len(place) == len(path) + 1:
             for option in error.kind.options if isinstance(error.kind, Kind.Enum) else [error.kind.value]:
                 yield place, json.dumps(option)
 
 
-def _one_of(way: KeyPath, options: list[Any], value: Any) -> SchemaViolation:
+def _one_of(path: KeyPath, options: list[Any], value: Any) -> SchemaViolation:
     shown = list(dict.fromkeys(_shown(option) for option in options))
     if len(shown) > MAX_LISTED:
-        words = f"must be one of {', '.join(shown[:MAX_LISTED])} and {len(shown) - MAX_LISTED} more"
+        message = f"must be one of {', '.join(shown[:MAX_LISTED])} and {len(shown) - MAX_LISTED} more"
     else:
-        words = f"must be one of {', '.join(shown)}" if len(shown) > 1 else f"must be {', '.join(shown)}"
-    near = nearest(value, [o for o in options if isinstance(o, str)]) if isinstance(value, str) else ""
-    return SchemaViolation(way, words, f"did you mean {near}?" if near else "")
+        message = f"must be one of {', '.join(shown)}" if len(shown) > 1 else f"must be {', '.join(shown)}"
+    suggestion = nearest(value, [option for option in options if isinstance(option, str)]) if isinstance(value, str) else ""
+    return SchemaViolation(path, message, f"did you mean {suggestion}?" if suggestion else "")
 
 
 def _shown(option: Any) -> str:
-    """A word of the schema's own, which is no secret."""
+    """A value of the schema's own, which is public."""
     text = option if isinstance(option, str) and option.strip() else json.dumps(option, default=str)
     return text if len(text) <= MAX_SHOWN_WORD else text[: MAX_SHOWN_WORD - 3] + "..."
 
 
-def _way(path: Iterable[str | int], values: Any) -> KeyPath:
+def _key_path(path: Iterable[str | int], values: Any) -> KeyPath:
     """The validator's path; it takes keys of digits alone for indexes."""
-    way: KeyPath = ()
+    key_path: KeyPath = ()
     for step in path:
         is_key = isinstance(values, dict)
-        way = (*way, str(step) if is_key else step)
+        key_path = (*key_path, str(step) if is_key else step)
         values = values.get(str(step)) if is_key else values[step]
-    return way
+    return key_path
 
 
-def _at(values: Any, way: KeyPath) -> Any:
-    for step in way:
+def _at(values: Any, path: KeyPath) -> Any:
+    for step in path:
         values = values[step]
     return values
 
 
 def _known(schema: Mapping[str, Any], path: list[str | int]) -> Iterable[str]:
-    """The keys that stand beside the rule to which `path` leads; the validator has followed references for it."""
+    """The keys defined beside the rule that `path` leads to; the validator has resolved references in it."""
     part: Any = schema
     for step in path[:-1]:
         if isinstance(part, list):

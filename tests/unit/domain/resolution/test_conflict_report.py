@@ -294,8 +294,8 @@ MESSAGES = [
         [
             (
                 "applications/web.yaml:10:15: error[InvalidExpression]: web needs bp-web *; found 1, in range 1, "
-                "usable 0: 1.0.0: `.config.db.mode == 'own'` cannot be evaluated: there is no key db; `has(...)` "
-                "tells whether there is one"
+                "usable 0: 1.0.0: `.config.db.mode == 'own'` cannot be evaluated: there is no key db; test for it "
+                "with `has(...)`"
             ),
         ],
         id="expression",

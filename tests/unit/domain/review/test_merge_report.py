@@ -22,12 +22,12 @@ def test_each_application_that_is_another_than_planned_is_named() -> None:
     planned = lock_of(package("blog", "1.1.0", entry=sha("1")), package("gone"), package("shop"))
     lock = lock_of(package("blog", "1.0.0", entry=sha("2")), package("new"), package("shop"))
     head, *rest = applied_report(planned, PLAN, lock, OTHER, alone=True, warnings=[PASSED])
-    assert "in another way than planned**: something it rests on changed in between" in head
+    assert "differently than planned**: an input of the plan changed in between" in head
     assert f"`resolved` has the tree `{OTHER}`" in head
     assert rest == [
         "",
         "- blog: 1.1.0 -&#62; 1.0.0",
-        "- gone 1.0.0 was planned, and is not there",
+        "- gone 1.0.0 was planned, and is not applied",
         "- new 1.0.0 was not in the plan",
         "- bp-blog 1.1.0 is passed over: it has no signature",
     ]
@@ -36,17 +36,17 @@ def test_each_application_that_is_another_than_planned_is_named() -> None:
 def test_what_came_beside_it_does_not_make_it_another_than_planned() -> None:
     beside = lock_of(package("new"), package("shop"))
     head, *rest = applied_report(lock_of(package("shop")), PLAN, beside, OTHER, alone=False)
-    assert head == f"**Merged, and applied as planned**, beside what else came to `main`: `resolved` has the tree `{OTHER}`."
+    assert head == f"**Merged, and applied as planned**, beside other changes of `main`: `resolved` has the tree `{OTHER}`."
     assert rest == ["", "- new 1.0.0 was not in the plan"]
     moved = lock_of(package("new"), package("shop", "1.1.0", entry=sha("2")))
     head, *rest = applied_report(lock_of(package("shop")), PLAN, moved, OTHER, alone=False)
-    assert "in another way than planned**: `main` moved beside it" in head
+    assert "differently than planned**: `main` changed beyond it" in head
 
 
 def test_new_evidence_alone_is_said_to_be_no_other_content() -> None:
     lock = lock_of(package("shop"))
     assert applied_report(lock, PLAN, lock, OTHER, alone=False)[2] == (
-        "- every Application is what was planned; the evidence for them, or how they are rendered, is newer"
+        "- every Application is as planned; the trust evidence or the rendering is newer"
     )
 
 

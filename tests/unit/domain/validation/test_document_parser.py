@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.domain.validation.document_parser import MAX_TOLD, kind_of, parse_document
+from reconciler.domain.validation.document_parser import MAX_DOCUMENT_PROBLEMS, kind_of, parse_document
 from reconciler.formats.yaml.documents import dump, load
 from reconciler.model.application import Application
 from reconciler.model.blueprint import Blueprint
@@ -208,4 +208,4 @@ def test_mistakes_without_number_are_told_in_part() -> None:
     data["spec"] |= {f"sise{n}": n for n in range(20_000)}
     document, problems = parse_document(load(dump(data), "shop.yaml"), Application)
     assert document is None
-    assert len(problems) == MAX_TOLD
+    assert len(problems) == MAX_DOCUMENT_PROBLEMS

@@ -26,7 +26,7 @@ from tests.support.builders import application, files, source
 )
 def test_placeholders_are_named_without_their_defaults(text: str, names: list[str]) -> None:
     problems = list(find_placeholders(source({"a": text})))
-    assert [p.message for p in problems] == [f"a holds the placeholder ${{{name}}}" for name in names]
+    assert [p.message for p in problems] == [f"a contains the placeholder ${{{name}}}" for name in names]
     assert "hunter2" not in str(problems)
 
 

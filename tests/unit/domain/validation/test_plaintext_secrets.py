@@ -158,13 +158,13 @@ def test_the_place_is_the_keys() -> None:
     (problem,) = found({"domain": "acme.com", "auth": {"password": "hunter2"}})
     assert (problem.place, problem.message) == (
         "applications/web.yaml:15:5",
-        "config.auth.password holds what looks like a secret in plain text",
+        "config.auth.password contains a likely secret in plain text",
     )
 
 
 def test_a_key_that_is_a_secret_is_not_told() -> None:
     (problem,) = found({"tokens": {GITHUB: "x"}})
-    assert problem.message == "config.tokens holds a key that is a token of a well-known service in plain text"
+    assert problem.message == "config.tokens contains a key that is a token of a well-known service in plain text"
 
 
 @pytest.mark.timeout(10)

@@ -58,7 +58,7 @@ def test_a_text_is_filled_in(written: str, expected: Any) -> None:
         ("{{ }}", "not an expression in CEL"),
         ("{{ config. }} and {{ config.tls }}", "`config.` is not an expression in CEL"),
         ("{{ .Values.a }}", "reads Values, which does not exist"),
-        ("{{ config.users.map(u, u + u) }}", "goes through"),
+        ("{{ config.users.map(u, u + u) }}", "iterates over"),
     ],
 )
 def test_what_an_author_is_told(written: str, words: str) -> None:
@@ -76,8 +76,8 @@ def test_what_an_author_is_told(written: str, words: str) -> None:
     ("written", "words"),
     [
         ("{{ config.absent }}", "a.0.b: `config.absent` cannot be evaluated: there is no key absent"),
-        ("is {{ config.users }}", "a.0.b: `config.users` gives a list, which cannot stand among other text"),
-        ("is {{ config.nothing }}", "gives null, which cannot stand among other text"),
+        ("is {{ config.users }}", "a.0.b: `config.users` gives a list, which cannot be part of a text"),
+        ("is {{ config.nothing }}", "gives null, which cannot be part of a text"),
     ],
 )
 def test_what_cannot_be_filled_in(written: str, words: str) -> None:
@@ -90,7 +90,7 @@ def test_what_cannot_be_filled_in(written: str, words: str) -> None:
 
 def test_expressions_are_counted() -> None:
     assert check_templates({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS}) is None
-    assert check_templates({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS, "b": "{{ 1 }}"}) == "there are more than 50 expressions in them"
+    assert check_templates({"a": ["{{ 1 }}"] * MAX_EXPRESSIONS, "b": "{{ 1 }}"}) == "the values have more than 50 expressions"
 
 
 def test_results_are_bounded_together() -> None:

@@ -38,7 +38,7 @@ def test_a_merged_one_is_told_when_main_moved_beside_it(scene: EnvironmentWithPu
     scene.start().run()
     assert scene.stage.trees("resolved")[0] != plan
     text = scene.text(3)
-    assert "**Merged, and applied as planned**, beside what else came to `main`" in text
+    assert "**Merged, and applied as planned**, beside other changes of `main`" in text
     assert "- other 1.0.0 was not in the plan" in text
 
 
@@ -120,7 +120,7 @@ def test_one_whose_removal_was_taken_back_at_once_is_not_told_that_it_is_applied
     scene.merge(3, files("shop"))
     scene.stage.push(files("shop", "blog"))
     running.run()
-    assert "**Merged, and applied in another way than planned**" in scene.text(3)
+    assert "**Merged, and applied differently than planned**" in scene.text(3)
     assert "blog 1.0.0 was not in the plan" in scene.text(3)
 
 

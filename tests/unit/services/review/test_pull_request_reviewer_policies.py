@@ -45,7 +45,7 @@ def test_without_a_plan_the_rules_are_not_called_met(scene: EnvironmentWithPullR
     scene.gate = gate_of(lambda: policies)
     head = scene.propose(3, files("shop") | {"applications/blog.yaml": application("blog", "bp-nothing")})
     scene.start().run()
-    assert scene.forge.marks[head]["catalyst/policy"] == ("pending", "there is no plan that could be held against the rules")
+    assert scene.forge.marks[head]["catalyst/policy"] == ("pending", "there is no plan to evaluate the policies against")
     assert "Policy" not in scene.text(3)
 
 
