@@ -12,7 +12,8 @@
 Rules kept:
 - The same inputs give the same values: expressions have no clock and no randomness, and cannot iterate over mappings.
 - No message quotes a value, which may be a secret; text of a schema or a Blueprint is public.
-- Work is bounded: by steps for a schema, by length and weight for an expression. No reference of a schema is fetched.
+- Work is bounded, since authors of Blueprints are strangers: by steps for a schema, by length and weight for an expression.
+- No reference of a schema is fetched.
 
 May not: fetch anything, or know of clusters and locks: values depend on the documents alone. Only `json_schema` imports
 jsonschema_rs, only `expressions` imports cel.

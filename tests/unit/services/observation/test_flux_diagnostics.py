@@ -31,7 +31,7 @@ def test_what_is_wrong_behind_a_release_that_does_not_come_is_quoted(fleet: Fake
     found = FluxDiagnostics(fleet).with_diagnostics({("shop", CLUSTER): WAITS}, "flux-system", age=LATE)["shop", CLUSTER]
     assert found.message == (
         "Flux has not created the HelmRelease yet. Flux: GitRepository/environment Ready=False Because: authentication required; "
-        "Kustomization/applications is not there"
+        "Kustomization/applications does not exist"
     )
     assert (found.ready, found.state, found.reason, found.row) == (WAITS.ready, WAITS.state, WAITS.reason, WAITS.row)
     assert fleet.asked_why == [(CLUSTER, "flux-system", "shop")]
