@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -54,9 +53,12 @@ class Part:
     titled: bool = False
 
     def look(self) -> None:
-        """Note when it has ended."""
-        if self.took is None and self.process.poll() is not None:
+        """Note when it has ended, and then end by force what it left in its group."""
+        pid = self.process.pid
+        if self.took is None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             self.took = time.monotonic() - self.began
+            os.killpg(pid, signal.SIGKILL)  # nobody else can have this number before the next line
+            self.process.wait()
 
     def tell(self) -> bool:
         """Show what it has said since this was called last; return whether that is all."""
@@ -127,13 +129,13 @@ def _start(name: str, arguments: Sequence[str], log: Path) -> Part:
 def _stop(running: list[Part]) -> None:
     """Interrupt the parts that have not ended, as Ctrl-C does, and wait until they have stopped what they started."""
     for part in running:
-        if part.process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(part.process.pid, signal.SIGINT)
+        part.look()
+        if part.took is None:
+            os.killpg(part.process.pid, signal.SIGINT)
     end = time.monotonic() + _PATIENCE
     for part in running:
-        try:
-            part.process.wait(max(0.0, end - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            os.killpg(part.process.pid, signal.SIGKILL)
-            part.process.wait()
+        while part.took is None:
+            if time.monotonic() > end:
+                os.killpg(part.process.pid, signal.SIGKILL)
+            part.look()
+            time.sleep(_LOOK)

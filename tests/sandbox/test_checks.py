@@ -90,6 +90,17 @@ def test_a_part_that_fails_is_named_after_all_have_run(capfdbinary: pytest.Captu
     assert "ZeroDivisionError" in told
 
 
+def test_what_a_part_leaves_behind_is_ended(tmp_path: Path) -> None:
+    leave = "import pathlib, subprocess, sys; child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    checks.run(parts(untidy=f"{leave}; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(child.pid))"))
+
+    left = int((tmp_path / "pid").read_text())
+    end = time.monotonic() + 10
+    while psutil.pid_exists(left) and psutil.Process(left).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 @contextlib.contextmanager
 def running(**programs: str) -> Iterator[subprocess.Popen[bytes]]:
     text = RUNNER.format(sandbox=str(places.SANDBOX), parts=parts(**programs))
