@@ -1,9 +1,9 @@
-"""Auditing a commit of `resolved`: made for people who do not trust us, so it needs nothing of what we remember.
+"""Audits a commit of `resolved` for people who do not trust the reconciler: it uses nothing that the reconciler remembers.
 
-What is read is the tree, the trust policies, and for each package the evidence that follows from its lock by digest: the
-artifact's manifest, and for each signature and attestation its manifest and its content. Where they come from does not matter,
-since a digest tells what they must be; nothing is looked up, and no tag is asked. A registry has them, and so has a folder that
-an earlier audit filled: then no registry is asked. cosign alone judges signatures.
+It reads the tree, the trust policies, and for each package the evidence that its lock names by digest: the artifact's manifest,
+and for each signature and attestation its manifest and content. Their location does not matter, since a digest determines the
+content; nothing is searched, and no tag is resolved. A registry has the evidence, and so has a folder that an earlier audit
+filled: then no registry is queried. cosign alone verifies signatures.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ LIMITS = SnapshotLimits(file=32 << 20, total=256 << 20, entries=100_000)  # for 
 
 @dataclass(frozen=True)
 class PackageAudit:
-    """One package, audited.
+    """The audit of one package.
 
     Attributes:
-        package: as it is locked.
-        problems: all that is wrong with it, on its clusters too.
-        bundles: digests of the signatures and attestations themselves, when they hold, by those of their manifests.
-        verified: whether the signature could be looked at; False after a fault of the store or of cosign.
+        package: the locked package.
+        problems: all its problems, also on its clusters.
+        bundles: digests of the valid signatures and attestations, by those of their manifests.
+        verified: whether its evidence could be checked; False after a failure of the store or of cosign.
     """
 
     package: Package
@@ -59,14 +59,14 @@ class PackageAudit:
 
 @dataclass(frozen=True)
 class AuditReport:
-    """What an audit came to.
+    """The result of an audit.
 
     Attributes:
-        environment: its name, as the lock says; empty when the lock cannot be read.
-        commit: of `resolved`; empty for a folder of files.
-        rows: every package.
-        problems: what is wrong beside the packages.
-        fault: what kept the audit from its end.
+        environment: the Environment's name in the lock; empty when the lock cannot be read.
+        commit: the commit of `resolved`; empty for a folder of files.
+        rows: all packages.
+        problems: the problems of no package.
+        fault: the error that ended the verification early.
     """
 
     environment: str
@@ -77,27 +77,31 @@ class AuditReport:
 
     @property
     def gaps(self) -> tuple[Problem, ...]:
-        """All that is wrong, each once."""
+        """All problems, each once."""
         return tuple(dict.fromkeys((*self.problems, *(problem for row in self.rows for problem in row.problems))))
 
 
 @dataclass(frozen=True)
-class _Judgement:
-    """What is wrong with a package's evidence, and the digests of what holds, by those of their manifests."""
+class _EvidenceAudit:
+    """The findings about a package's evidence, and the digests of valid content, by those of their manifests."""
 
     gaps: tuple[AuditFinding, ...] = ()
     bundles: Mapping[str, str] = field(default_factory=dict)
 
 
 def snapshot_of_resolved(folder: Path) -> Snapshot:
-    """The files of a checked-out `resolved` as they lie there, but git's own; links are not followed. Raises Misconfigured."""
+    """The files of a checked-out `resolved`, without git's own; symbolic links are not followed.
+
+    Raises:
+        ConfigurationError: a file cannot be read.
+    """
     files: dict[str, bytes] = {}
     problems: list[Problem] = []
     for file in _walk(folder):
         path = file.relative_to(folder).as_posix()
         if file.is_symlink() or not file.is_file():
-            code, what = ("Symlink", "a symbolic link") if file.is_symlink() else ("UnexpectedFile", "no plain file")
-            problems.append(Problem(code=code, message=f"is {what}; only plain files belong here", file=path))
+            code, description = ("Symlink", "a symbolic link") if file.is_symlink() else ("UnexpectedFile", "not a plain file")
+            problems.append(Problem(code=code, message=f"is {description}; only plain files belong here", file=path))
         elif file.stat().st_size > LIMITS.file:
             problems.append(Problem(code="TooLarge", message=f"has more than {LIMITS.file} bytes", file=path))
         else:
@@ -109,10 +113,15 @@ def snapshot_of_resolved(folder: Path) -> Snapshot:
 
 
 def snapshot_of_branch(repository: GitRepository) -> Snapshot:
-    """The files at the head of `resolved`. Raises Missing when there is no such branch, or another ReconcilerError."""
+    """The files at the head of `resolved`.
+
+    Raises:
+        NotFoundError: there is no such branch.
+        ReconcilerError: the repository could not be read.
+    """
     head = repository.heads().get(RESOLVED)
     if head is None:
-        hint = "where nothing is resolved yet there is nothing to audit; in a clone, run `git checkout resolved` first"
+        hint = "nothing is resolved yet; or, in a clone, run `git checkout resolved` first"
         raise NotFoundError(f"the repository has no branch {RESOLVED}", hint)
     repository.fetch({RESOLVED: head})
     return repository.read(head, limits=LIMITS)
@@ -121,20 +130,20 @@ def snapshot_of_branch(repository: GitRepository) -> Snapshot:
 def audit(snapshot: Snapshot, policies: TrustPolicies, store: EvidenceStore, cosign: SignatureVerifier) -> AuditReport:
     """Check a commit of `resolved` against itself, the policies, and the evidence that its lock names.
 
-    Never raises a ReconcilerError: what keeps it from its end is told with what was found until then.
+    Never raises a ReconcilerError: one that ends the verification early is reported with the findings until then.
     """
-    text = snapshot.files.get(LOCK_FILE)
-    if text is None:
-        problem = Problem(code="Unreadable", message="is not there, or no plain file", file=LOCK_FILE)
+    content = snapshot.files.get(LOCK_FILE)
+    if content is None:
+        problem = Problem(code="Unreadable", message="does not exist, or is not a plain file", file=LOCK_FILE)
         return AuditReport("", snapshot.commit, (), (problem, *snapshot.problems))
-    source = load(text, LOCK_FILE, max_bytes=LIMITS.file, max_parts=MAX_OWN_PARTS)
-    lock, found = parse_document(source, EnvironmentLock)
+    source = load(content, LOCK_FILE, max_bytes=LIMITS.file, max_parts=MAX_OWN_PARTS)
+    lock, lock_problems = parse_document(source, EnvironmentLock)
     if lock is None:
-        return AuditReport("", snapshot.commit, (), (*found, *snapshot.problems))
+        return AuditReport("", snapshot.commit, (), (*lock_problems, *snapshot.problems))
     problems: dict[str, list[Problem]] = {}
     for application, problem in (*audit_lock(source, lock, policies), *_of_tree(snapshot, lock, policies)):
         problems.setdefault(application, []).append(problem)
-    rows, fault = _rows(source, lock, policies, functools.cache(functools.partial(_judge, store, cosign)))
+    rows, fault = _rows(source, lock, policies, functools.cache(functools.partial(_audit_evidence, store, cosign)))
     return AuditReport(
         environment=lock.metadata.name,
         commit=snapshot.commit,
@@ -145,12 +154,14 @@ def audit(snapshot: Snapshot, policies: TrustPolicies, store: EvidenceStore, cos
 
 
 def _of_tree(snapshot: Snapshot, lock: EnvironmentLock, policies: TrustPolicies) -> Iterator[tuple[str, Problem]]:
+    """The problems of the tree by Application: differences from the tree that the lock gives."""
+
     @functools.cache
     def read(path: str) -> tuple[Source, ...]:
         return load_all(snapshot.files[path], path) if path in snapshot.files else ()
 
-    ways = (path.split("/") for path in snapshot.files)
-    clusters = {way[1] for way in ways if way[0] == CLUSTERS_FOLDER and way[2:] == ["kustomization.yaml"]}
+    paths = (path.split("/") for path in snapshot.files)
+    clusters = {parts[1] for parts in paths if parts[0] == CLUSTERS_FOLDER and parts[2:] == ["kustomization.yaml"]}
     return audit_tree(lock, expected_tree(lock, clusters, read, policies.keys), snapshot.files, read, dump)
 
 
@@ -158,23 +169,25 @@ def _rows(
     source: Source,
     lock: EnvironmentLock,
     policies: TrustPolicies,
-    judge: Callable[[tuple[str, str], ChartPin, tuple[LockedSignature, ...]], _Judgement],
+    audit_evidence: Callable[[tuple[str, str], ChartPin, tuple[LockedSignature, ...]], _EvidenceAudit],
 ) -> tuple[list[PackageAudit], ReconcilerError | None]:
-    """A row for each package, with what is wrong with its evidence alone; nobody is asked any more after a fault."""
+    """A row for each package, with the findings about its evidence; after an error no further evidence is requested."""
     rows: list[PackageAudit] = []
     fault = None
     for index, package in enumerate(lock.packages):
-        place, named = parse_artifact(package), tuple(proofs(package, policies))
-        judgement = None
-        if place is not None and named and fault is None:
+        location, signatures = parse_artifact(package), tuple(proofs(package, policies))
+        evidence = None
+        if location is not None and signatures and fault is None:
             try:
-                judgement = judge(place, package.chart, named)
+                evidence = audit_evidence(location, package.chart, signatures)
             except ReconcilerError as error:
                 fault = error
-        told = judgement or _Judgement()
-        found = tuple(finding_problem(gap, source, index) for gap in told.gaps)
-        # without an artifact or an authority there is nothing to judge, and that is told elsewhere
-        rows.append(PackageAudit(package, found, told.bundles, verified=judgement is not None or place is None or not named))
+        reported = evidence or _EvidenceAudit()
+        problems = tuple(finding_problem(gap, source, index) for gap in reported.gaps)
+        # Without an artifact or an authority there is no evidence to verify; `audit_lock` reports that.
+        rows.append(
+            PackageAudit(package, problems, reported.bundles, verified=evidence is not None or location is None or not signatures)
+        )
     return rows, fault
 
 
@@ -182,11 +195,18 @@ def _with(row: PackageAudit, problems: Sequence[Problem]) -> PackageAudit:
     return PackageAudit(row.package, (*problems, *row.problems), row.bundles, row.verified)
 
 
-def _judge(
-    store: EvidenceStore, cosign: SignatureVerifier, place: tuple[str, str], chart: ChartPin, named: tuple[LockedSignature, ...]
-) -> _Judgement:
-    """Look at all the evidence of one package. Raises ReconcilerErrors other than Missing, Corrupt and Untrusted."""
-    repository, digest = place
+def _audit_evidence(
+    store: EvidenceStore,
+    cosign: SignatureVerifier,
+    location: tuple[str, str],
+    chart: ChartPin,
+    signatures: tuple[LockedSignature, ...],
+) -> _EvidenceAudit:
+    """Verify the evidence of one package.
+
+    Raises ReconcilerErrors other than NotFoundError, IntegrityError and UntrustedError, which are findings.
+    """
+    repository, digest = location
     gaps: list[AuditFinding] = []
     bundles: dict[str, str] = {}
     try:
@@ -195,45 +215,52 @@ def _judge(
             gaps.append(AuditFinding("ArtifactDiffers", "the artifact has no such chart", ("chart", "digest")))
     except (NotFoundError, IntegrityError) as error:
         gaps.append(AuditFinding("ArtifactDiffers", error.message, ("artifact",)))
-    for proof in named:
+    for proof in signatures:
         try:
-            bundle = _holding(store, cosign, place, proof)
+            bundle = _valid_content(store, cosign, location, proof)
             if bundle is not None:
                 bundles[proof.manifest] = bundle
             else:
                 what = "signature" if proof.predicate_type == PREDICATE else f"attestation of {proof.predicate_type}"
-                gaps.append(AuditFinding("Untrusted", f"this is no {what} of {digest} by {proof.signer.name}", proof.way))
+                gaps.append(
+                    AuditFinding("Untrusted", f"it does not contain a valid {what} of {digest} by {proof.signer.name}", proof.way)
+                )
         except (NotFoundError, IntegrityError) as error:
-            gaps.append(AuditFinding("SignatureGone", f"the signature cannot be had: {error.message}", proof.way))
+            gaps.append(AuditFinding("SignatureGone", f"the signature cannot be read: {error.message}", proof.way))
         except UntrustedError as error:
             gaps.append(AuditFinding("Untrusted", error.message, proof.way))
-    return _Judgement(tuple(gaps), bundles)
+    return _EvidenceAudit(tuple(gaps), bundles)
 
 
-def _holding(store: EvidenceStore, cosign: SignatureVerifier, place: tuple[str, str], proof: LockedSignature) -> str | None:
-    """The digest of the content in a manifest that is what a lock names it for; None when nothing is.
+def _valid_content(
+    store: EvidenceStore, cosign: SignatureVerifier, location: tuple[str, str], proof: LockedSignature
+) -> str | None:
+    """The digest of the content that is valid as the evidence named by a lock; None when there is none.
 
-    Raises Untrusted for a vulnerability scan that holds and found too much.
+    Raises:
+        UntrustedError: a valid vulnerability scan found more than the policy allows.
     """
-    repository, digest = place
+    repository, digest = location
     for layer in eligible_layers(store.manifest(repository, proof.manifest), proof.predicate_type):
-        one = as_candidate(proof.manifest, layer, store.blob(repository, layer, limit=layer.size))
-        if one.is_valid(cosign, digest, proof.signer, proof.predicate_type):
-            words = severity_violation(scan_of(one, proof.predicate_type), proof.most) if proof.most is not None else None
-            if words is not None:
-                raise UntrustedError(words)
+        candidate = as_candidate(proof.manifest, layer, store.blob(repository, layer, limit=layer.size))
+        if candidate.is_valid(cosign, digest, proof.signer, proof.predicate_type):
+            violation = (
+                severity_violation(scan_of(candidate, proof.predicate_type), proof.most) if proof.most is not None else None
+            )
+            if violation is not None:
+                raise UntrustedError(violation)
             return layer.digest
     return None
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Everything below a folder that is no folder itself, in order."""
+    """All entries below a folder that are not folders, in order."""
 
     def stop(error: OSError) -> NoReturn:
         raise ConfigurationError(f"{error.filename} cannot be read: {error.strerror}") from None
 
     for top, folders, files in os.walk(folder, onerror=stop):
-        here = Path(top)
-        yield from (here / name for name in sorted(files) if (here, name) != (folder, ".git"))
-        yield from (here / name for name in sorted(folders) if (here / name).is_symlink())
-        folders[:] = sorted(name for name in folders if (here, name) != (folder, ".git"))
+        parent = Path(top)
+        yield from (parent / name for name in sorted(files) if (parent, name) != (folder, ".git"))
+        yield from (parent / name for name in sorted(folders) if (parent / name).is_symlink())
+        folders[:] = sorted(name for name in folders if (parent, name) != (folder, ".git"))

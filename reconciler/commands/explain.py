@@ -1,6 +1,6 @@
-"""The chain of evidence behind one Application's verdict: what was asked for, what is locked, what runs, and what Flux says.
+"""Explains one Application's verdict: what is declared, what is locked, what runs, and what the Flux sources report.
 
-The Flux sources explain a verdict; they never grant one.
+Flux sources explain a verdict; they never change one.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlacementExplanation:
-    """An Application on one cluster.
+    """The explanation of an Application on one cluster.
 
     Attributes:
-        cluster: which.
-        verdict: ours, of this moment.
-        rule: the row of readiness.md that decided, in its own words.
-        conditions: of the HelmRelease, as `Type=Status Reason: message`.
+        cluster: the cluster.
+        verdict: the verdict of this moment.
+        rule: the row of readiness.md that decided, as text.
+        conditions: the HelmRelease's conditions, as `Type=Status Reason: message`.
         installed: the newest Helm release, field by field.
-        flux: what each Flux source behind it says, one line each.
+        flux: a summary of each Flux source, by name.
     """
 
     cluster: str
@@ -48,17 +48,16 @@ class PlacementExplanation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """All that a verdict rests on.
+    """The explanation of an Application's verdict.
 
     Attributes:
-        environment: its name.
+        environment: the Environment's name.
         package: the lock's entry of the Application.
         main: the head of `main`.
         resolved: the head of `resolved`.
-        input: the commit of `main` that `resolved` followed from.
-        placed: the Application on each of its clusters.
-        dependencies: the verdict of everything below it in the dependency chain, nearest first: (depth, Application, cluster,
-            verdict).
+        input: the commit of `main` that `resolved` was made from.
+        placed: the explanation for each of its clusters.
+        dependencies: the verdict of each direct and indirect dependency, nearest first: (depth, Application, cluster, verdict).
     """
 
     environment: str
@@ -73,26 +72,26 @@ class Explanation:
 def explain(
     branches: EnvironmentBranches, clusters: ClusterView, limits: AssessmentLimits, application: str, *, wait: float
 ) -> Explanation:
-    """Look at everything now, and explain.
+    """Observe everything now, and explain.
 
     Args:
-        branches: of the Environment; looked at here.
-        clusters: asked here.
-        limits: within which observations are judged.
-        application: whose verdict.
-        wait: seconds to wait for a cluster's first answer.
+        branches: the Environment's branches; fetched here.
+        clusters: the clusters; queried here.
+        limits: the limits for assessing observations.
+        application: the Application.
+        wait: seconds to wait for the first response of a cluster.
 
     Raises:
-        NotFoundError: nothing is resolved yet, or no such Application is.
+        NotFoundError: nothing is resolved yet, or there is no such Application.
         ReconcilerError: the repository could not be read.
     """
     branches.refresh()
     lock = branches.lock()
     if lock is None:
         raise NotFoundError("nothing is resolved yet", "see `reconciler status`")
-    package = next((p for p in lock.packages if p.application == application), None)
+    package = next((package for package in lock.packages if package.application == application), None)
     if package is None:
-        names = [p.application for p in lock.packages]
+        names = [package.application for package in lock.packages]
         raise NotFoundError(f"{lock.metadata.name} has no Application {application}", did_you_mean(application, names))
     verdicts = _verdicts(branches, lock, clusters, limits, wait)
     return Explanation(
@@ -101,15 +100,17 @@ def explain(
         main=branches.head(MAIN),
         resolved=branches.head(RESOLVED),
         input=branches.input_of_resolved(),
-        placed=tuple(_placed(lock, package, c, verdicts[application, c], clusters) for c in package.placements),
-        dependencies=tuple(_needs(lock, package, verdicts)),
+        placed=tuple(
+            _explain_placement(lock, package, cluster, verdicts[application, cluster], clusters) for cluster in package.placements
+        ),
+        dependencies=tuple(_dependencies(lock, package, verdicts)),
     )
 
 
 def _verdicts(
     branches: EnvironmentBranches, lock: EnvironmentLock, view: ClusterView, limits: AssessmentLimits, wait: float
 ) -> dict[tuple[str, str], Verdict]:
-    for cluster in sorted({c for p in lock.packages for c in p.placements}):
+    for cluster in sorted({placement for package in lock.packages for placement in package.placements}):
         view.observe_cluster(cluster, wait=wait)
     observed = observed_in_status(branches.status())
     return dict(
@@ -119,7 +120,7 @@ def _verdicts(
     )
 
 
-def _placed(
+def _explain_placement(
     lock: EnvironmentLock, package: Package, cluster: str, verdict: Verdict, clusters: ClusterView
 ) -> PlacementExplanation:
     facts = verdict.evidence.facts if verdict.evidence else None
@@ -128,8 +129,8 @@ def _placed(
         cluster=cluster,
         verdict=verdict,
         rule=ASSESSMENT_RULES[verdict.row],
-        conditions=tuple(format_condition(c) for c in facts.conditions.values()) if facts else (),
-        installed={k: str(v)[:MAX_WORDS] for k, v in (newest or {}).items()},
+        conditions=tuple(format_condition(condition) for condition in facts.conditions.values()) if facts else (),
+        installed={key: str(value)[:MAX_WORDS] for key, value in (newest or {}).items()},
         flux=_flux(lock.flux_namespace, package.application, cluster, clusters),
     )
 
@@ -138,22 +139,22 @@ def _flux(namespace: str, application: str, cluster: str, clusters: ClusterView)
     try:
         sources = clusters.flux_sources(cluster, namespace, application)
     except ReconcilerError as fault:
-        return {"cannot be asked": fault.message}
-    return {name: summarize(one) for name, one in sources.items()}
+        return {"cannot be queried": fault.message}
+    return {name: summarize(source) for name, source in sources.items()}
 
 
-def _needs(
+def _dependencies(
     lock: EnvironmentLock, package: Package, verdicts: Mapping[tuple[str, str], Verdict]
 ) -> Iterable[tuple[int, str, str, Verdict]]:
-    """Everything below an Application, breadth first, each once on each of the Application's clusters."""
-    packages = {p.application: p for p in lock.packages}
+    """The verdicts of all direct and indirect dependencies, breadth first, each once on each of the Application's clusters."""
+    packages = {locked.application: locked for locked in lock.packages}
     level, depth, seen = [package.application], 0, {package.application}
     while level:
         depth += 1
-        below = sorted({name for parent in level for name in packages[parent].depends_on if name in packages} - seen)
-        seen.update(below)
-        for name in below:
+        dependencies = sorted({name for parent in level for name in packages[parent].depends_on if name in packages} - seen)
+        seen.update(dependencies)
+        for name in dependencies:
             for cluster in package.placements:
                 if (name, cluster) in verdicts:
                     yield depth, name, cluster, verdicts[name, cluster]
-        level = below
+        level = dependencies

@@ -1,4 +1,4 @@
-"""Flux's files on disk, and the folder that an Environment's documents are written to."""
+"""Reads Flux manifests from disk, and writes an Environment's documents to a folder."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
 
 def read_manifests(folder: Path, given: Mapping[str, str]) -> tuple[Source, ...]:
-    """Every document of the *.yaml and *.yml files below a folder, by path; hidden files and folders are passed over.
+    """Every document of the *.yaml and *.yml files below a folder, by path; hidden files and folders are skipped.
 
     Args:
-        folder: where to look.
+        folder: the folder.
         given: values of `${NAME}` placeholders.
     """
-    found: list[Source] = []
+    sources: list[Source] = []
     for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml"} and path.is_file()):
         if any(part.startswith(".") for part in file.relative_to(folder).parts):
             continue
         try:
-            # What is not UTF-8 comes through as it is, for `load_all` to refuse.
+            # Bytes that are not UTF-8 are kept, so that `load_all` refuses them.
             text = file.read_bytes().decode(errors="surrogateescape")
         except OSError as error:
             problem = Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=str(file))
-            found.append(Source(str(file), problems=(problem,)))
+            sources.append(Source(str(file), problems=(problem,)))
             continue
-        found.extend(load_all(substitute(text, given).encode(errors="surrogateescape"), str(file)))
-    return tuple(found)
+        sources.extend(load_all(substitute(text, given).encode(errors="surrogateescape"), str(file)))
+    return tuple(sources)
 
 
 def write_documents(
     documents: Mapping[str, Mapping[str, Any]], folder: Path, *, force: bool
 ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    """Write documents, all or none: none when a file with other content is in the way and `force` is not given.
+    """Write all documents, or none: none when a file with other content exists and `force` is not given.
 
     Returns:
-        The files that were written, those that said the same before left out; and why nothing was.
+        The files that were written, without those that had the same content; and the problems why none was.
 
     Raises:
-        ConfigurationError: the disk does not let us.
+        ConfigurationError: a file cannot be written.
     """
     try:
         return _write(documents, folder, force=force)
@@ -58,15 +58,15 @@ def write_documents(
 def _write(
     documents: Mapping[str, Mapping[str, Any]], folder: Path, *, force: bool
 ) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
-    differ = {file: text for file, data in documents.items() if _content(folder / file) != (text := dump(data))}
-    in_the_way = [file for file in differ if (folder / file).exists()]
-    if in_the_way and not force:
+    changed = {file: text for file, data in documents.items() if _content(folder / file) != (text := dump(data))}
+    existing = [file for file in changed if (folder / file).exists()]
+    if existing and not force:
         message, hint = "exists with other content; nothing was written", "give --force, or another --output"
-        return (), tuple(Problem(code="FileExists", message=message, file=str(folder / f), hint=hint) for f in in_the_way)
-    for file, text in differ.items():
+        return (), tuple(Problem(code="FileExists", message=message, file=str(folder / file), hint=hint) for file in existing)
+    for file, text in changed.items():
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(text)
-    return tuple(differ), ()
+    return tuple(changed), ()
 
 
 def _content(file: Path) -> bytes | None:

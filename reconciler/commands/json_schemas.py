@@ -1,4 +1,4 @@
-"""JSON Schemas of every document, made from the models: for editors, and for CI of people's repositories."""
+"""Generates the JSON Schemas of every document from the models: for editors, and for CI of Environment repositories."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ DOCUMENTS: tuple[type[BaseModel], ...] = (
 
 
 def schemas() -> dict[str, str]:
-    """The schemas' texts by file name; equal models give equal texts."""
-    made = {f"{model.__name__}.json": model for model in DOCUMENTS} | {"Configuration.json": Settings}
-    return {file: _text(model) for file, model in sorted(made.items())}
+    """The texts of the schemas by file name; equal models give equal texts."""
+    models = {f"{model.__name__}.json": model for model in DOCUMENTS} | {"Configuration.json": Settings}
+    return {file: _text(model) for file, model in sorted(models.items())}
 
 
 def _text(model: type[BaseModel]) -> str:

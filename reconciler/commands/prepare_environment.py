@@ -1,4 +1,4 @@
-"""Preparing an Environment's repository on the forge, step by step; what is there already is left as it is."""
+"""Prepares an Environment's repository on the forge, step by step. Existing content is not changed."""
 
 from __future__ import annotations
 
@@ -24,42 +24,42 @@ _MAY_NOT_WRITE: Final = frozenset({"none", "read"})
 
 
 class InitForge(Protocol):
-    """What preparing needs of a forge; `adapters.gitea.Gitea` in production."""
+    """The calls to a forge that the preparation needs; `adapters.gitea.Gitea` in production."""
 
     def is_archived(self, repository: str) -> bool | None:
-        """Whether it is read-only; None when there is none."""
+        """Whether the repository is archived; None when it does not exist."""
 
     def create_repository(self, repository: str) -> None:
-        """Create it, empty."""
+        """Create an empty repository."""
 
     def access(self, repository: str, user: str) -> tuple[str, str]:
-        """A user's name as the forge writes it, and their right."""
+        """A user's name as the forge writes it, and their permission."""
 
     def grant_write(self, repository: str, user: str) -> None:
-        """Let a user write."""
+        """Grant a user the permission to write."""
 
     def protections(self, repository: str) -> Sequence[Mapping[str, Any]]:
-        """The rules, in the order in which they are tried."""
+        """The branch protection rules, in the order of their evaluation."""
 
     def protect(self, repository: str, rule: str, fields: Mapping[str, Any], *, new: bool) -> None:
-        """Create or change one."""
+        """Create or change a branch protection rule."""
 
     def topics(self, repository: str) -> Sequence[str]:
-        """Its topics."""
+        """The repository's topics."""
 
     def hooks(self, repository: str) -> Sequence[Webhook]:
-        """Its webhooks, the oldest first."""
+        """The repository's webhooks, the oldest first."""
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
-        """Add one; its id."""
+        """Create a webhook; return its id."""
 
     def add_topic(self, repository: str, topic: str) -> None:
-        """Add one."""
+        """Add a topic."""
 
 
 @dataclass(frozen=True)
 class PreparationStep:
-    """One thing that an Environment's repository needs, and what was done about it; `missing` is for people to do."""
+    """One part of an Environment's repository, and what was done about it. `missing` parts are left to people."""
 
     name: str
     what: StepResult
@@ -68,17 +68,16 @@ class PreparationStep:
 
 @dataclass(frozen=True)
 class PreparationRequest:
-    """What is prepared.
+    """The repository to prepare.
 
     Attributes:
-        forge: where.
-        clone: of the repository, which may not be there yet.
+        forge: its forge.
+        clone: its clone; the repository may not exist yet.
         repository: owner/name.
-        user: as whom the reconciler pushes.
-        topic: by which the reconciler finds it.
-        webhook: the url that deliveries go to, and what they are signed with; None when the reconciler has no address.
-        clusters: where the Environment is placed, should it have to be written; `domain.onboarding.scaffold` has no problem with
-            them.
+        user: the user who pushes for the reconciler.
+        topic: the topic by which the reconciler discovers it.
+        webhook: the url for deliveries, and the secret that signs them; None when the reconciler has no address.
+        clusters: the placements for a new Environment, which `domain.onboarding.scaffold` has validated.
     """
 
     forge: InitForge
@@ -90,71 +89,77 @@ class PreparationRequest:
     clusters: Sequence[str]
 
 
-def prepare_environment(here: PreparationRequest) -> Iterator[PreparationStep]:
-    """Take each step and tell of it. The topic is last: by it the reconciler takes the repository on.
+def prepare_environment(request: PreparationRequest) -> Iterator[PreparationStep]:
+    """Run and yield each step. The topic is last, because by it the reconciler discovers the repository.
 
     Raises:
-        RejectedError: the repository is archived, or the forge does not keep a rule.
-        ReconcilerError: the forge could not be asked, or does not let us.
+        RejectedError: the repository is archived, or the forge did not store a rule.
+        ReconcilerError: the forge could not be read or written.
     """
-    archived = here.forge.is_archived(here.repository)
-    if archived:
-        raise RejectedError(f"{here.repository} is archived", "take it out of the archive")
-    heads = {} if archived is None else here.clone.heads()
-    if MAIN not in heads and not here.clusters:
-        yield PreparationStep(MAIN, "missing", f"give --placement CLUSTER, of which to write {ENVIRONMENT_FILE}; {CLUSTER_HINT}")
+    is_archived = request.forge.is_archived(request.repository)
+    if is_archived:
+        raise RejectedError(f"{request.repository} is archived", "unarchive it")
+    heads = {} if is_archived is None else request.clone.heads()
+    if MAIN not in heads and not request.clusters:
+        yield PreparationStep(
+            MAIN, "missing", f"give --placement CLUSTER, from which {ENVIRONMENT_FILE} is written; {CLUSTER_HINT}"
+        )
         return
-    if archived is None:
-        here.forge.create_repository(here.repository)
-    yield PreparationStep("repository", "as it was" if archived is not None else "created")
-    yield _main(here, heads)
+    if is_archived is None:
+        request.forge.create_repository(request.repository)
+    yield PreparationStep("repository", "as it was" if is_archived is not None else "created")
+    yield _main(request, heads)
     for step in (_protection, _webhook, _topic):
-        yield from step(here)
+        yield from step(request)
 
 
-def _main(here: PreparationRequest, heads: Mapping[str, str]) -> PreparationStep:
+def _main(request: PreparationRequest, heads: Mapping[str, str]) -> PreparationStep:
+    """Write the first commit of `main`, if there is no `main`."""
     if MAIN in heads:
-        here.clone.fetch({MAIN: heads[MAIN]})
-        if ENVIRONMENT_FILE in here.clone.read(heads[MAIN], WANTED).files:
+        request.clone.fetch({MAIN: heads[MAIN]})
+        if ENVIRONMENT_FILE in request.clone.read(heads[MAIN], WANTED).files:
             return PreparationStep(MAIN, "as it was")
-        return PreparationStep(MAIN, "missing", f"it has no {ENVIRONMENT_FILE}, and what people wrote is not touched: add one")
-    document, _ = environment_of(here.clusters)
-    files = {ENVIRONMENT_FILE: documents.dump(document or {}), README_FILE: readme(here.repository).encode()}
-    message = f"Begin the Environment {here.repository.rpartition('/')[2]}\n"
-    commit = here.clone.write(files, parent=None, message=message, time=int(time.time()))
-    here.clone.push(commit.id, MAIN, expect=None)
+        return PreparationStep(
+            MAIN, "missing", f"it has no {ENVIRONMENT_FILE}, and existing branches are not changed: add the file"
+        )
+    document, _ = environment_of(request.clusters)
+    files = {ENVIRONMENT_FILE: documents.dump(document or {}), README_FILE: readme(request.repository).encode()}
+    message = f"Begin the Environment {request.repository.rpartition('/')[2]}\n"
+    commit = request.clone.write(files, parent=None, message=message, time=int(time.time()))
+    request.clone.push(commit.id, MAIN, expect=None)
     return PreparationStep(MAIN, "created", ", ".join(files))
 
 
-def _protection(here: PreparationRequest) -> Iterator[PreparationStep]:
-    user, right = here.forge.access(here.repository, here.user)
-    if right in _MAY_NOT_WRITE:  # the forge drops who may not write from its rules, without a word
-        here.forge.grant_write(here.repository, user)
-    yield PreparationStep("access", "as it was" if right not in _MAY_NOT_WRITE else "changed", f"{user} may write")
-    for one in required_changes(here.forge.protections(here.repository), user):
-        if one.fields:
-            here.forge.protect(here.repository, one.rule, one.fields, new=one.new)
-        what: StepResult = "as it was" if not one.fields else "created" if one.new else "changed"
-        yield PreparationStep(f"protection of {one.rule}", what, ", ".join(one.changed))
-    for one in required_changes(here.forge.protections(here.repository), user):
-        if one.fields:
-            words = f"the forge does not keep the protection of {one.rule}: {', '.join(one.changed or one.fields)}"
-            raise RejectedError(words, f"make {user} a collaborator who may write {here.repository}")
+def _protection(request: PreparationRequest) -> Iterator[PreparationStep]:
+    """Grant access and protect the branches; read the rules back, since the forge may drop fields."""
+    user, permission = request.forge.access(request.repository, request.user)
+    if permission in _MAY_NOT_WRITE:  # the forge silently drops users without write permission from its rules
+        request.forge.grant_write(request.repository, user)
+    yield PreparationStep("access", "as it was" if permission not in _MAY_NOT_WRITE else "changed", f"{user} may write")
+    for change in required_changes(request.forge.protections(request.repository), user):
+        if change.fields:
+            request.forge.protect(request.repository, change.rule, change.fields, new=change.new)
+        result: StepResult = "as it was" if not change.fields else "created" if change.new else "changed"
+        yield PreparationStep(f"protection of {change.rule}", result, ", ".join(change.changed))
+    for change in required_changes(request.forge.protections(request.repository), user):
+        if change.fields:
+            message = f"the forge does not store the protection of {change.rule}: {', '.join(change.changed or change.fields)}"
+            raise RejectedError(message, f"make {user} a collaborator who may write {request.repository}")
 
 
-def _webhook(here: PreparationRequest) -> Iterator[PreparationStep]:
-    """Whether its secret is the right one cannot be seen; the reconciler replaces it when it starts."""
-    if here.webhook is None:
+def _webhook(request: PreparationRequest) -> Iterator[PreparationStep]:
+    """Create the webhook. Its secret cannot be read back; the reconciler replaces the webhook when it starts."""
+    if request.webhook is None:
         return
-    url, secret = here.webhook
-    there = any(hook.url == url and is_as_configured(hook) for hook in here.forge.hooks(here.repository))
-    if not there:
-        here.forge.create_hook(here.repository, url, secret, REQUESTED_EVENTS, MAIN)
-    yield PreparationStep("webhook", "as it was" if there else "created", url)
+    url, secret = request.webhook
+    exists = any(hook.url == url and is_as_configured(hook) for hook in request.forge.hooks(request.repository))
+    if not exists:
+        request.forge.create_hook(request.repository, url, secret, REQUESTED_EVENTS, MAIN)
+    yield PreparationStep("webhook", "as it was" if exists else "created", url)
 
 
-def _topic(here: PreparationRequest) -> Iterator[PreparationStep]:
-    there = here.topic in here.forge.topics(here.repository)
-    if not there:
-        here.forge.add_topic(here.repository, here.topic)
-    yield PreparationStep("topic", "as it was" if there else "created", here.topic)
+def _topic(request: PreparationRequest) -> Iterator[PreparationStep]:
+    exists = request.topic in request.forge.topics(request.repository)
+    if not exists:
+        request.forge.add_topic(request.repository, request.topic)
+    yield PreparationStep("topic", "as it was" if exists else "created", request.topic)

@@ -1,4 +1,4 @@
-"""Promotion: one pull request in one Environment that pins what runs, and is ready, in another."""
+"""Promotes versions: opens one pull request in an Environment that pins the versions running, and ready, in another."""
 
 from __future__ import annotations
 
@@ -33,40 +33,40 @@ if TYPE_CHECKING:
     from reconciler.services.repository.ports import GitRepository
 
 BRANCH: Final = "promote/"
-_PAUSE: Final = 1.0  # seconds between two looks at checks that are pending
+_PAUSE: Final = 1.0  # seconds between two reads of pending checks
 PromotionResult = Literal["opened", "updated", "as it was", "nothing to promote", "refused"]
 
 
 class ProposalForge(Protocol):
-    """What a promotion needs of a forge; `adapters.gitea.Gitea` in production."""
+    """The calls to a forge that a promotion needs; `adapters.gitea.Gitea` in production."""
 
     def proposal(self, repository: str, branch: str, base: str) -> OwnPullRequest | None:
-        """The open pull request for a branch."""
+        """The open pull request of a branch; None when there is none."""
 
     def open_pull_request(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
-        """Open one."""
+        """Open a pull request; return its number."""
 
     def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
-        """Put another title and text into one."""
+        """Replace the title and text of a pull request."""
 
     def statuses_by(self, repository: str, commit: str) -> Sequence[CommitStatusRecord]:
-        """All statuses of a commit, the oldest first, whoever set them."""
+        """All statuses of a commit with the users who set them, the oldest first."""
 
     def merge(self, repository: str, number: int, commit: str) -> bool:
-        """Merge one whose head is this commit; false when the forge does not know yet whether it can."""
+        """Merge a pull request whose head is this commit; False while the forge has not determined whether it can be merged."""
 
 
 @dataclass(frozen=True)
 class PromotionTarget:
-    """The Environment that is promoted to.
+    """The target Environment.
 
     Attributes:
-        identity: its own.
-        forge: where its pull requests are.
-        user: as whom the reconciler sets commit statuses there.
-        repository: owner/name there.
-        clone: of the repository.
-        branches: of the same clone; looked at here.
+        identity: its name and owner.
+        forge: the forge of its repository.
+        user: the forge user of the reconciler, who sets its commit statuses.
+        repository: owner/name on the forge.
+        clone: a clone of the repository.
+        branches: the branches of the same clone; fetched here.
     """
 
     identity: EnvironmentIdentity
@@ -79,16 +79,16 @@ class PromotionTarget:
 
 @dataclass(frozen=True)
 class Promotion:
-    """What came of it.
+    """The result of a promotion.
 
     Attributes:
-        what: what became of the pull request.
-        pins: what it pins.
-        left: what is not promoted.
-        problems: why what people wrote in the goal cannot be changed.
-        number: the pull request's; 0 when there is none.
-        commit: the head that it was given.
-        soaked: for how many seconds in all each artifact was seen Ready where it comes from, by digest.
+        what: what was done with the pull request.
+        pins: the versions that it pins.
+        left: the Applications that are not promoted.
+        problems: why the target's documents cannot be changed.
+        number: the pull request's number; 0 when there is none.
+        commit: the head of the pull request.
+        soaked: seconds for which each artifact was Ready in the source, by digest.
     """
 
     what: PromotionResult
@@ -101,12 +101,12 @@ class Promotion:
 
 
 def promotion_source(name: str, branches: EnvironmentBranches, patience: float) -> PromotionSource:
-    """What runs in the Environment that is promoted from.
+    """The source of a promotion: an Environment's lock and current status.
 
     Args:
-        name: its name.
-        branches: its own; looked at here.
-        patience: seconds after which a status that nobody confirmed says nothing.
+        name: the Environment's name.
+        branches: its branches; fetched here.
+        patience: seconds after which an unconfirmed status is stale.
 
     Raises:
         NotFoundError: nothing is resolved there yet.
@@ -116,145 +116,147 @@ def promotion_source(name: str, branches: EnvironmentBranches, patience: float) 
     lock, head = branches.lock(), branches.head(RESOLVED)
     if lock is None or head is None:
         raise NotFoundError(f"nothing is resolved yet in {name}", "see `reconciler status`")
-    told = branches.status() if time.time() - branches.last_confirmed() <= patience else None
-    return PromotionSource(name, lock, head, told)
+    status = branches.status() if time.time() - branches.last_confirmed() <= patience else None
+    return PromotionSource(name, lock, head, status)
 
 
 def open_promotion(
-    source: PromotionSource, history: SoakHistory, goal: PromotionTarget, world: ReconcileContext, names: Collection[str]
+    source: PromotionSource, history: SoakHistory, target: PromotionTarget, context: ReconcileContext, names: Collection[str]
 ) -> Promotion:
-    """Open the pull request, or bring the one that is open up to date; it is exactly what is asked for here.
+    """Open the pull request, or update the open one so that it pins exactly the requested versions.
 
     Args:
-        source: what is promoted from.
-        history: of its statuses.
-        goal: what is promoted to.
-        world: what passes know, to tell what merging it would do.
-        names: which Applications, of which then each must be ready; empty for all that both have.
+        source: the Environment to promote from.
+        history: the history of its statuses.
+        target: the Environment to promote to.
+        context: the dependencies that all passes share, for planning the merge.
+        names: the Applications to promote, each of which must be ready; empty for all that both Environments have.
 
     Raises:
-        NotFoundError: the goal has no `main`.
-        RejectedError: people pushed to the pull request's branch, or a rule of the forge is against it.
+        NotFoundError: the target has no `main`.
+        RejectedError: somebody else pushed to the pull request's branch, or a rule of the forge rejects the push.
         ReconcilerError: something could not be read or written.
     """
-    goal.branches.refresh()
-    main = goal.branches.head(MAIN)
+    target.branches.refresh()
+    main = target.branches.head(MAIN)
     if main is None:
-        raise NotFoundError(f"{goal.repository} has no branch main", "see `reconciler init`")
-    snapshot = goal.branches.input_snapshot()
+        raise NotFoundError(f"{target.repository} has no branch main", "see `reconciler init`")
+    snapshot = target.branches.input_snapshot()
     sources = {file: documents.load(content, file) for file, content in snapshot.files.items()}
-    wish, problems = validate(sources)
-    if wish is None or snapshot.problems:
+    validated, problems = validate(sources)
+    if validated is None or snapshot.problems:
         return Promotion("refused", problems=(*snapshot.problems, *problems))
-    prior = goal.branches.lock()
-    pins, left = select(source, wish.declared, prior, names)
-    moving, files, unclear = _edits([pin for pin in pins if not pin.stands], snapshot, wish)
-    left = (*left, *unclear)
-    if names and any(one.refused for one in left):
-        return Promotion("refused", left=left)
-    if not moving:
-        return Promotion("nothing to promote", left=left)
+    locked = target.branches.lock()
+    pins, skipped = select(source, validated.declared, locked, names)
+    changed, files, unwritable = _edits([pin for pin in pins if not pin.stands], snapshot, validated)
+    skipped = (*skipped, *unwritable)
+    if names and any(item.refused for item in skipped):
+        return Promotion("refused", left=skipped)
+    if not changed:
+        return Promotion("nothing to promote", left=skipped)
     merged = Snapshot(main, {**snapshot.files, **files}, ())
-    found = plan_change(merged, goal.identity, prior, world, sole_claim(goal.identity))
-    digests = [pin.package.digest for pin in moving]
-    soaked = {one.digest: one.seconds for one in history.soaked(digests, enough=MAX_SECONDS, now=int(time.time()))}
-    said = title(source, moving), text(source, goal.identity.name, moving, soaked, left, found.steps, found.blocker)
-    commit, pushed = _push(goal, BRANCH + source.name, files, main, message(source, moving))
-    number, what = _tell(goal, BRANCH + source.name, *said)
-    if pushed and what == "as it was":
-        what = "updated"
-    return Promotion(what, moving, left, number=number, commit=commit, soaked=soaked)
+    plan = plan_change(merged, target.identity, locked, context, sole_claim(target.identity))
+    digests = [pin.package.digest for pin in changed]
+    soaked = {item.digest: item.seconds for item in history.soaked(digests, enough=MAX_SECONDS, now=int(time.time()))}
+    description = title(source, changed), text(source, target.identity.name, changed, soaked, skipped, plan.steps, plan.blocker)
+    commit, pushed = _push(target, BRANCH + source.name, files, main, message(source, changed))
+    number, result = _publish_pull_request(target, BRANCH + source.name, *description)
+    if pushed and result == "as it was":
+        result = "updated"
+    return Promotion(result, changed, skipped, number=number, commit=commit, soaked=soaked)
 
 
-def merge_promotion(goal: PromotionTarget, promotion: Promotion, patience: float) -> str:
-    """Merge the pull request at the very commit that was promoted, once its checks are green; return why not, or nothing.
+def merge_promotion(target: PromotionTarget, promotion: Promotion, patience: float) -> str:
+    """Merge the pull request at the promoted commit once its checks are green; return why not, or an empty text.
 
     Args:
-        goal: where it is.
-        promotion: what was proposed.
-        patience: seconds for which checks that are pending, and the forge, are waited for.
+        target: the target.
+        promotion: the opened promotion.
+        patience: seconds to wait for pending checks and for the forge.
     """
-    until, left = time.monotonic() + patience, patience
-    while (why := _try_merge(goal, promotion)) is not None and why.pending and left > 0:
-        time.sleep(min(_PAUSE, left))
-        left = until - time.monotonic()
-    return why.words if why is not None else ""
+    deadline, remaining = time.monotonic() + patience, patience
+    while (blocker := _try_merge(target, promotion)) is not None and blocker.pending and remaining > 0:
+        time.sleep(min(_PAUSE, remaining))
+        remaining = deadline - time.monotonic()
+    return blocker.message if blocker is not None else ""
 
 
 @dataclass(frozen=True)
 class MergeBlocker:
-    """Why a commit is not merged, and whether that may pass by itself."""
+    """Why a commit is not merged, and whether that may resolve itself."""
 
-    words: str
+    message: str
     pending: bool = True
 
 
-def _try_merge(goal: PromotionTarget, promotion: Promotion) -> MergeBlocker | None:
-    """Merge it if its checks are green; why it is not merged."""
-    marks = {one.context: one for one in goal.forge.statuses_by(goal.repository, promotion.commit)}
-    found = (_check(goal, check, marks.get(check)) for check in CHECKS)
-    if (unmet := next((one for one in found if one is not None), None)) is not None:
-        return unmet
+def _try_merge(target: PromotionTarget, promotion: Promotion) -> MergeBlocker | None:
+    """Merge if all checks are green; return the blocker otherwise."""
+    statuses = {status.context: status for status in target.forge.statuses_by(target.repository, promotion.commit)}
+    blockers = (_check(target, check, statuses.get(check)) for check in CHECKS)
+    if (blocker := next((check for check in blockers if check is not None), None)) is not None:
+        return blocker
     try:
-        merged = goal.forge.merge(goal.repository, promotion.number, promotion.commit)
+        merged = target.forge.merge(target.repository, promotion.number, promotion.commit)
     except RejectedError as fault:
         return MergeBlocker(fault.message, pending=False)
-    return None if merged else MergeBlocker("the forge is still finding out whether it conflicts")
+    return None if merged else MergeBlocker("the forge has not determined yet whether it conflicts")
 
 
-def _check(goal: PromotionTarget, check: str, mark: CommitStatusRecord | None) -> MergeBlocker | None:
-    if mark is None:
-        return MergeBlocker(f"{check} is pending: the reconciler has not looked at it yet")
-    if mark.person.lower() != goal.user.lower():  # anybody may set one who may write
-        return MergeBlocker(f"{check} was set by {mark.person or 'nobody known'}, not by {goal.user}", pending=False)
-    if mark.state != "success":
-        return MergeBlocker(f"{check} is {mark.state}: {mark.description}", pending=mark.state == "pending")
+def _check(target: PromotionTarget, check: str, status: CommitStatusRecord | None) -> MergeBlocker | None:
+    """The blocker of one check; None when it is green and set by the reconciler."""
+    if status is None:
+        return MergeBlocker(f"{check} is pending: the reconciler has not reviewed it yet")
+    if status.person.lower() != target.user.lower():  # every writer can set a status
+        return MergeBlocker(f"{check} was set by {status.person or 'an unknown user'}, not by {target.user}", pending=False)
+    if status.state != "success":
+        return MergeBlocker(f"{check} is {status.state}: {status.description}", pending=status.state == "pending")
     return None
 
 
 def _edits(
-    pins: Sequence[PromotedPin], snapshot: Snapshot, wish: ValidatedInput
+    pins: Sequence[PromotedPin], snapshot: Snapshot, validated: ValidatedInput
 ) -> tuple[tuple[PromotedPin, ...], dict[str, bytes], tuple[SkippedApplication, ...]]:
-    """Change the versions in people's files and nothing else; what cannot be done so is left to them."""
-    moving, files, left = [], {}, []
+    """Replace the versions in the documents and change nothing else; pins that cannot be written so are skipped."""
+    changed, files, skipped = [], {}, []
     for pin in pins:
-        source = wish.declared[pin.name].source
+        source = validated.declared[pin.name].source
         content = snapshot.files[source.file]
-        new = replace_version(content.decode("utf-8-sig"), source.locations[VERSION_PATH], pin.before, pin.package.version)
-        wanted = deepcopy(source.data)
-        wanted["spec"]["blueprint"]["version"] = pin.package.version
-        if new is None or documents.load(new.encode(), source.file).data != wanted:
-            place = source.locations[VERSION_PATH]
-            where = f"{source.file}:{place.value_line}:{place.value_column}"
-            why = f"its version is not written plainly: write {pin.package.version} at {where}"
-            left.append(SkippedApplication(pin.name, why, refused=True))
+        edited = replace_version(content.decode("utf-8-sig"), source.locations[VERSION_PATH], pin.before, pin.package.version)
+        expected = deepcopy(source.data)
+        expected["spec"]["blueprint"]["version"] = pin.package.version
+        if edited is None or documents.load(edited.encode(), source.file).data != expected:
+            location = source.locations[VERSION_PATH]
+            position = f"{source.file}:{location.value_line}:{location.value_column}"
+            reason = f"its version cannot be replaced in place: write {pin.package.version} at {position}"
+            skipped.append(SkippedApplication(pin.name, reason, refused=True))
             continue
-        mark = content[: len(content) - len(content.decode("utf-8-sig").encode())]  # a byte order mark stays
-        files[source.file] = mark + new.encode()
-        moving.append(pin)
-    return tuple(moving), files, tuple(left)
+        byte_order_mark = content[: len(content) - len(content.decode("utf-8-sig").encode())]  # it is kept
+        files[source.file] = byte_order_mark + edited.encode()
+        changed.append(pin)
+    return tuple(changed), files, tuple(skipped)
 
 
-def _push(goal: PromotionTarget, branch: str, files: Mapping[str, bytes], main: str, words: str) -> tuple[str, bool]:
-    """Have the branch hold one commit on top of main; return its id, and whether it was pushed."""
-    head = goal.clone.heads().get(branch)
-    goal.clone.fetch({MAIN: main, **({branch: head} if head else {})})
-    there = goal.clone.commit_of(head) if head else None
-    if there is not None and not goal.clone.is_own_commit(there):
+def _push(target: PromotionTarget, branch: str, files: Mapping[str, bytes], main: str, commit_message: str) -> tuple[str, bool]:
+    """Set the branch to one commit on top of `main`; return the commit's id, and whether it was pushed."""
+    head = target.clone.heads().get(branch)
+    target.clone.fetch({MAIN: main, **({branch: head} if head else {})})
+    current = target.clone.commit_of(head) if head else None
+    if current is not None and not target.clone.is_own_commit(current):
         hint = "merge or close its pull request, and delete the branch"
-        raise RejectedError(f"{branch} of {goal.repository} holds a commit that is not the reconciler's", hint)
-    commit = goal.clone.write_over(files, parent=main, message=words, time=int(time.time()))
-    if there is not None and (there.tree, there.parents, there.message) == (commit.tree, commit.parents, commit.message):
-        return there.id, False
-    goal.clone.push(commit.id, branch, expect=head)
+        raise RejectedError(f"{branch} of {target.repository} has a commit that is not the reconciler's", hint)
+    commit = target.clone.write_over(files, parent=main, message=commit_message, time=int(time.time()))
+    if current is not None and (current.tree, current.parents, current.message) == (commit.tree, commit.parents, commit.message):
+        return current.id, False
+    target.clone.push(commit.id, branch, expect=head)
     return commit.id, True
 
 
-def _tell(goal: PromotionTarget, branch: str, subject: str, words: str) -> tuple[int, PromotionResult]:
-    there = goal.forge.proposal(goal.repository, branch, MAIN)
-    if there is None:
-        return goal.forge.open_pull_request(goal.repository, branch, MAIN, subject, words), "opened"
-    if (there.title, there.text) == (subject, words):
-        return there.number, "as it was"
-    goal.forge.edit_proposal(goal.repository, there.number, subject, words)
-    return there.number, "updated"
+def _publish_pull_request(target: PromotionTarget, branch: str, new_title: str, new_text: str) -> tuple[int, PromotionResult]:
+    """Open or edit the pull request; return its number, and what was done."""
+    current = target.forge.proposal(target.repository, branch, MAIN)
+    if current is None:
+        return target.forge.open_pull_request(target.repository, branch, MAIN, new_title, new_text), "opened"
+    if (current.title, current.text) == (new_title, new_text):
+        return current.number, "as it was"
+    target.forge.edit_proposal(target.repository, current.number, new_title, new_text)
+    return current.number, "updated"

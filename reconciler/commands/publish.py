@@ -1,6 +1,6 @@
-"""Publishing: a catalog folder becomes a signed OCI artifact that Helm, Flux and the reconciler read.
+"""Publishes a catalog folder as a signed OCI artifact that Helm, Flux and the reconciler read.
 
-A published version never changes: its tag is written once, and publishing the same folder again finds everything done.
+A published version never changes: its tag is written once, and publishing the same folder again changes nothing.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class ArtifactUploader(ArtifactRegistry, Protocol):
     """The calls to the registry that publishing needs; `adapters.registry.client.Registry` in production."""
 
     def is_plain_http(self, repository: str) -> bool:
-        """Whether its registry is spoken to without TLS."""
+        """Whether the repository's registry is reached without TLS."""
 
     def push_blob(self, repository: str, data: bytes, media_type: str) -> Descriptor:
-        """Upload content, if it is not there."""
+        """Upload content, unless the registry has it already."""
 
     def push_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None) -> str:
-        """Upload a manifest under its digest, which is returned, or under a tag too."""
+        """Upload a manifest by its digest, and by a tag where one is given; return the digest."""
 
 
 class ArtifactSigner(SignatureVerifier, Protocol):
@@ -49,12 +49,12 @@ class ArtifactSigner(SignatureVerifier, Protocol):
 
 @dataclass(frozen=True)
 class SigningKey:
-    """Who signs.
+    """The key that signs.
 
     Attributes:
         key: the private key file.
-        password: of the key file.
-        public_key: PEM; tells whether an artifact is signed by this key already.
+        password: the password of the key file.
+        public_key: PEM; verifies whether an artifact is signed by this key already.
     """
 
     key: Path
@@ -63,20 +63,20 @@ class SigningKey:
 
     @classmethod
     def load(cls, cosign: ArtifactSigner, key: Path, password: str) -> SigningKey:
-        """Read a private key file. Takes a third of a second, as signing does: the key is encrypted slowly by design."""
+        """Read a private key file. Takes a third of a second, as signing does: decrypting the key is slow by design."""
         return cls(key, password, cosign.public_key(key, password))
 
 
 @dataclass(frozen=True)
 class Published:
-    """What publishing one folder came to.
+    """The result of publishing one folder.
 
     Attributes:
         reference: `host/path/bp-name@sha256:...`.
-        digest: the artifact's.
-        pushed: whether this call wrote the tag; False when it was there with the same content.
-        signed: whether this call added a signature; False when one by this key was there, or nobody signs.
-        signature: digest of the manifest that holds the signature; None when nobody signs.
+        digest: the artifact's digest.
+        pushed: whether this call wrote the tag; False when it existed with the same content.
+        signed: whether this call added a signature; False when one by this key existed, or without a signer.
+        signature: digest of the manifest that contains the signature; None without a signer.
     """
 
     reference: str
@@ -100,19 +100,19 @@ def publish(
     """Publish a catalog folder `{blueprint.yaml, chart/}` as `<prefix>/<name>:<version>`, and sign it.
 
     Args:
-        directory: the folder; its documents have been validated by the caller.
+        directory: the folder; the caller has validated its documents.
         name: the Blueprint's full name, `bp-...`.
-        version: the Blueprint's; equal to the chart's.
+        version: the Blueprint's version, equal to the chart's.
         chart: `chart/Chart.yaml`, decoded.
-        prefix: where to, `host/path`.
-        registry: that host's.
+        prefix: the catalog, `host/path`.
+        registry: the client of that host.
         cosign: the program that signs.
-        signer: whose signature to add; None leaves the artifact unsigned, and so not installable.
+        signer: the key that signs; None leaves the artifact unsigned, and so not installable.
 
     Raises:
         RejectedError: this version is published with other content.
-        Missing, Corrupt: the folder (`formats.helm_archive`).
-        Unavailable, Denied, Misconfigured: the registry or cosign.
+        NotFoundError, IntegrityError: the folder is incomplete or malformed (`formats.helm_archive`).
+        UnavailableError, AccessDeniedError, ConfigurationError: the registry or cosign failed.
     """
     try:
         blueprint = (directory / "blueprint.yaml").read_bytes()
@@ -130,12 +130,12 @@ def push_artifact(
 ) -> tuple[str, bool]:
     """Push a Helm OCI artifact with the Blueprint as a second layer; return its digest and whether it was pushed.
 
-    Source: Helm's OCI artifacts (config: Chart.yaml as JSON; layer: the archive). Helm and Flux choose the chart's layer
-    by its media type and do not mind another one. Equal content gives an equal digest: no times, keys sorted.
+    Source: Helm's OCI artifacts (config: Chart.yaml as JSON; layer: the archive). Helm and Flux choose the chart's layer by its
+    media type and ignore other layers. Equal content gives an equal digest: no times, keys sorted.
 
     Raises:
-        RejectedError: the tag is taken by other content. (Two publishers at the same moment are not told apart: registries
-            have no conditional write.)
+        RejectedError: the tag has other content. (Two simultaneous publishers are not detected: registries have no conditional
+            write.)
     """
     contents = [(_json(chart), CONFIG_TYPE), (archive, CHART_TYPE), (blueprint, BLUEPRINT_TYPE)]
     raw = _manifest(contents)
@@ -156,11 +156,11 @@ def push_artifact(
 def _sign(
     registry: ArtifactUploader, cosign: ArtifactSigner, repository: str, digest: str, signer: SigningKey
 ) -> tuple[bool, str | None]:
-    """Sign unless it is signed by that key; return whether a signature was added, and where it is, read back."""
+    """Sign unless a signature by that key exists; return whether one was added, and its manifest's digest as read back."""
     holder = Signer("publisher", key=signer.public_key)
-    before = fetch_signatures(registry, repository, digest).find_signature_by(cosign, holder)
-    if before is not None:
-        return False, before
+    existing = fetch_signatures(registry, repository, digest).find_signature_by(cosign, holder)
+    if existing is not None:
+        return False, existing
     plain_http = registry.is_plain_http(repository)
     cosign.sign(f"{repository}@{digest}", signer.key, password=signer.password, plain_http=plain_http)
     signatures = fetch_signatures(registry, repository, digest)

@@ -1,4 +1,4 @@
-"""Moving locked versions within their ranges, when somebody asks for that; and what could be moved."""
+"""Moves locked versions within their ranges on request, and lists newer versions."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Update:
-    """What an update comes to.
+    """The result of an update.
 
     Attributes:
-        lines: what changes, a line for each Application.
-        warnings: what is to be known of it.
-        blocker: why there is none.
-        commit: the new head of `resolved`; None when nothing changes, or nothing was to be pushed.
+        lines: the changes, one line for each Application.
+        warnings: problems that do not refuse it.
+        blocker: why there is no update.
+        commit: the new head of `resolved`; None when nothing changed, or nothing was pushed.
     """
 
     lines: tuple[str, ...] = ()
@@ -48,13 +48,13 @@ class Update:
 
 @dataclass(frozen=True)
 class Outdated:
-    """A locked package that is not in the newest version there is.
+    """A locked package for which a newer version exists.
 
     Attributes:
-        package: as it is locked.
+        package: the locked package.
         in_range: the version that an update would move it to.
-        newest: the newest version in its catalog; pre-releases count only for those who run one.
-        blocked_by: why the newest may not be used, if so.
+        newest: the newest version in its catalog; pre-releases count only if a pre-release is locked.
+        blocked_by: why the newest version cannot be used; empty if it can.
     """
 
     package: Package
@@ -66,27 +66,27 @@ class Outdated:
 def update(
     identity: EnvironmentIdentity,
     branches: EnvironmentBranches,
-    world: ReconcileContext,
+    context: ReconcileContext,
     names: Collection[str],
     gate: AdmissionGate,
     *,
     push: bool,
 ) -> Update:
-    """Move Applications to the newest versions in their ranges, and leave all others where they are.
+    """Move Applications to the newest versions in their ranges, and keep all other versions.
 
     Args:
-        identity: the Environment's.
-        branches: of the Environment; looked at here.
-        world: what passes know.
-        names: which Applications; empty for all.
+        identity: the Environment's name and owner.
+        branches: the Environment's branches; fetched here.
+        context: the dependencies that all passes share.
+        names: the Applications to move; empty for all.
         gate: the rules for the Environment.
-        push: commit it to `resolved`; else only say what would change.
+        push: push the commit to `resolved`; otherwise only report the changes.
 
     Raises:
         NotFoundError: nothing is resolved yet, or there is no such Application.
         ReconcilerError: the repository could not be read or written.
     """
-    lock, result = _moved(identity, branches, world, names)
+    lock, result = _resolve_moved(identity, branches, context, names)
     if not isinstance(result, DesiredState):
         return Update(blocker=result)
     lines = change_lines(lock, result.lock)
@@ -96,45 +96,57 @@ def update(
     admission = gate.evaluate_update(branches, result.lock)
     if admission.status != "True":
         return Update(lines, result.warnings, Held(admission.reason, admission.message))
-    words = resolved_commit_message(
+    message = resolved_commit_message(
         identity.name, main, lock, result.lock, result.digest, input_digest(branches.input_snapshot())
     )
-    branches.push_resolved(result.files, words, result.lock)
+    branches.push_resolved(result.files, message, result.lock)
     return Update(lines, result.warnings, commit=branches.head(RESOLVED))
 
 
 def outdated(
-    identity: EnvironmentIdentity, branches: EnvironmentBranches, world: ReconcileContext
+    identity: EnvironmentIdentity, branches: EnvironmentBranches, context: ReconcileContext
 ) -> tuple[tuple[Outdated, ...], Refused | Unavailable | None]:
-    """What is not in its newest version, and why all of it cannot be updated together, if so. Raises as `update` does."""
-    lock, result = _moved(identity, branches, world, ())
-    moved = {p.application: p.version for p in result.lock.packages} if isinstance(result, DesiredState) else {}
-    found = [_outdated(p, moved.get(p.application, p.version), world.catalog) for p in lock.packages]
-    rows = tuple(one for one in found if one.package.version != one.newest or one.in_range != one.package.version)
+    """The packages with newer versions, and the blocker if they cannot all be updated together. Raises as `update` does."""
+    lock, result = _resolve_moved(identity, branches, context, ())
+    versions = (
+        {package.application: package.version for package in result.lock.packages} if isinstance(result, DesiredState) else {}
+    )
+    candidates = [
+        _outdated(package, versions.get(package.application, package.version), context.catalog) for package in lock.packages
+    ]
+    rows = tuple(row for row in candidates if row.package.version != row.newest or row.in_range != row.package.version)
     return rows, None if isinstance(result, DesiredState) else result
 
 
-def _moved(
-    identity: EnvironmentIdentity, branches: EnvironmentBranches, world: ReconcileContext, names: Collection[str]
+def _resolve_moved(
+    identity: EnvironmentIdentity, branches: EnvironmentBranches, context: ReconcileContext, names: Collection[str]
 ) -> tuple[EnvironmentLock, DesiredState | Refused | Unavailable]:
+    """The lock, and the desired state with the given Applications moved; all of them without names."""
     branches.refresh()
     lock = branches.lock()
     if lock is None:
         raise NotFoundError("nothing is resolved yet", "see `reconciler status`")
-    known = [p.application for p in lock.packages]
+    locked_names = [package.application for package in lock.packages]
     for name in names:
-        if name not in known:
-            raise NotFoundError(f"{identity.name} has no Application {name}", did_you_mean(name, known))
-    around = world.render_context(world.policies())
+        if name not in locked_names:
+            raise NotFoundError(f"{identity.name} has no Application {name}", did_you_mean(name, locked_names))
+    render_context = context.render_context(context.policies())
     return lock, compute_desired_state(
-        branches.input_snapshot(), identity, lock, world.catalog, around, sole_claim(identity).acquire, free=set(names or known)
+        branches.input_snapshot(),
+        identity,
+        lock,
+        context.catalog,
+        render_context,
+        sole_claim(identity).acquire,
+        free=set(names or locked_names),
     )
 
 
 def _outdated(package: Package, in_range: str, catalog: Catalog) -> Outdated:
-    home = package.artifact.removeprefix("oci://").rpartition("/")[0]
-    listed = catalog.find(package.blueprint).get(home, ())
-    counted = [v for v in listed if satisfies(v, "*")] if satisfies(package.version, "*") else listed
-    newest = newest_first((*counted, package.version))[0]
-    found = catalog.get(home, package.blueprint, newest, None) if newest != package.version else None
-    return Outdated(package, in_range, newest, found.reason if isinstance(found, ExcludedVersion) else "")
+    """Compare a package with the newest version in its catalog."""
+    prefix = package.artifact.removeprefix("oci://").rpartition("/")[0]
+    versions = catalog.find(package.blueprint).get(prefix, ())
+    candidates = [version for version in versions if satisfies(version, "*")] if satisfies(package.version, "*") else versions
+    newest = newest_first((*candidates, package.version))[0]
+    result = catalog.get(prefix, package.blueprint, newest, None) if newest != package.version else None
+    return Outdated(package, in_range, newest, result.reason if isinstance(result, ExcludedVersion) else "")

@@ -1,4 +1,4 @@
-"""What `reconciler validate` looks at: files and folders on disk, before anything is pushed or published."""
+"""Validates files and folders on disk, before they are pushed or published."""
 
 from __future__ import annotations
 
@@ -41,38 +41,38 @@ _MODELS: dict[str, type[BaseModel]] = {
 
 
 def discover_folders(path: Path) -> tuple[Path, ...]:
-    """What there is to check at a path: itself, or in a folder of folders every Environment's and Blueprint's, in order.
+    """The folders to validate at a path: itself, or every Environment's and Blueprint's folder below it, in order.
 
-    Links are not followed below the path, and hidden folders are left alone.
+    Symbolic links are not followed below the path, and hidden folders are skipped.
     """
-    here: list[Path] = []
+    selected: list[Path] = []
     for top, folders, files in os.walk(path):
-        at = Path(top)
-        if {BLUEPRINT_FILE, ENVIRONMENT_FILE} & set(files) or (at == path and APPLICATIONS_FOLDER in folders):
-            here.append(at)
+        folder = Path(top)
+        if {BLUEPRINT_FILE, ENVIRONMENT_FILE} & set(files) or (folder == path and APPLICATIONS_FOLDER in folders):
+            selected.append(folder)
             folders.clear()
         folders[:] = [name for name in folders if not name.startswith(".")]
-    return tuple(sorted(here)) or (path,)
+    return tuple(sorted(selected)) or (path,)
 
 
 def validate_path(path: Path) -> tuple[Problem, ...]:
-    """Everything wrong with an Environment's folder, a Blueprint's folder, or one file of any kind.
+    """All problems of an Environment's folder, a Blueprint's folder, or one file of any kind.
 
-    Files are named as seen from where the program runs, so that an editor finds them.
+    Files are named relative to the working directory, so that an editor finds them.
     """
     if path.is_dir():
         return sort_problems(_folder(path))
-    text = _read(path)
-    return (text,) if isinstance(text, Problem) else validate_text(text, str(path))
+    content = _read(path)
+    return (content,) if isinstance(content, Problem) else validate_text(content, str(path))
 
 
 def validate_text(text: bytes, file: str) -> tuple[Problem, ...]:
-    """Everything wrong with the documents of one text, which problems call `file`."""
+    """All problems of the documents in one text, reported under the name `file`."""
     return sort_problems(_documents(text, file))
 
 
 def _read(path: Path) -> bytes | Problem:
-    """A file's text, or a little more than is read of any."""
+    """A file's content, up to one byte more than the size limit."""
     try:
         with path.open("rb") as stream:
             return stream.read(MAX_BYTES + 1)
@@ -81,8 +81,8 @@ def _read(path: Path) -> bytes | Problem:
 
 
 def _load(path: Path) -> Source:
-    text = _read(path)
-    return Source(str(path), problems=(text,)) if isinstance(text, Problem) else load(text, str(path))
+    content = _read(path)
+    return Source(str(path), problems=(content,)) if isinstance(content, Problem) else load(content, str(path))
 
 
 def _folder(path: Path) -> Iterable[Problem]:
@@ -90,7 +90,7 @@ def _folder(path: Path) -> Iterable[Problem]:
         return load_blueprint_folder(path)[1]
     if (path / ENVIRONMENT_FILE).exists() or (path / APPLICATIONS_FOLDER).is_dir():
         return _environment(path)
-    message = f"holds neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}, and no folder in it does"
+    message = f"contains neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}, nor does a folder in it"
     hint = "name the files to check"
     return (Problem(code="NothingToValidate", message=message, file=str(path), hint=hint),)
 
@@ -98,18 +98,18 @@ def _folder(path: Path) -> Iterable[Problem]:
 def _environment(path: Path) -> Iterable[Problem]:
     folder = path / APPLICATIONS_FOLDER
     files = [path / ENVIRONMENT_FILE, *sorted(folder.glob("*.yaml"))]
-    sources = {f.relative_to(path).as_posix(): _load(f) for f in files if f.exists()}
+    sources = {file.relative_to(path).as_posix(): _load(file) for file in files if file.exists()}
     for problem in validate(sources)[1]:
         missing = problem.file == ENVIRONMENT_FILE and ENVIRONMENT_FILE not in sources
         yield problem.model_copy(update={"file": str(path / ENVIRONMENT_FILE)}) if missing else problem
-    for other in sorted(folder.glob("*")):
-        if other.suffix != ".yaml" and other.suffix.lower() in {".yaml", ".yml"}:
+    for ignored in sorted(folder.glob("*")):
+        if ignored.suffix != ".yaml" and ignored.suffix.lower() in {".yaml", ".yml"}:
             message, hint = "is ignored: only *.yaml is read", "rename it"
-            yield Problem(code="IgnoredFile", message=message, file=str(other), hint=hint, severity="warning")
+            yield Problem(code="IgnoredFile", message=message, file=str(ignored), hint=hint, severity="warning")
 
 
 def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
-    """A catalog folder's Blueprint, checked against its chart; its problems; and its Chart.yaml, parsed."""
+    """The Blueprint of a catalog folder, checked against its chart; its problems; and its parsed Chart.yaml."""
     source = _load(path / BLUEPRINT_FILE)
     blueprint, problems = parse_document(source, Blueprint)
     chart_file = path / "chart" / "Chart.yaml"
@@ -119,13 +119,13 @@ def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, 
     if chart.problems:
         return None, (*problems, *chart.problems), chart
     fields = chart.data if isinstance(chart.data, dict) else {}
-    against = (*blueprint_defects(blueprint, fields, blueprint.name, blueprint.version), *_hollow(path / "chart", fields))
-    found = tuple(source.problem("InvalidBlueprint", one, ("spec",)) for one in against)
-    return (None if found else blueprint), (*problems, *found), chart
+    defects = (*blueprint_defects(blueprint, fields, blueprint.name, blueprint.version), *_chart_defects(path / "chart", fields))
+    defect_problems = tuple(source.problem("InvalidBlueprint", defect, ("spec",)) for defect in defects)
+    return (None if defect_problems else blueprint), (*problems, *defect_problems), chart
 
 
-def _hollow(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
-    """What is wrong with a chart as it would be packed; a folder without one is told of by its missing Chart.yaml."""
+def _chart_defects(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
+    """The defects of a chart as it would be packed; empty for a missing folder, which is reported by its missing Chart.yaml."""
     if not folder.is_dir():
         return ()
     try:
@@ -151,10 +151,10 @@ def _documents(text: bytes, file: str) -> Iterable[Problem]:
         if model is Application:
             yield from (*find_plaintext_secrets(source), *find_placeholders(source))
         if isinstance(document, Blueprint):
-            yield from (source.problem("InvalidBlueprint", one, ("spec",)) for one in blueprint_faults(document))
+            yield from (source.problem("InvalidBlueprint", defect, ("spec",)) for defect in blueprint_faults(document))
 
 
 def _unknown_kind(source: Source) -> Problem:
     kind = kind_of(source)
-    message = f"the kind {kind!r} is none that the reconciler reads" if kind else "the document does not say of which kind it is"
+    message = f"the reconciler reads no documents of kind {kind!r}" if kind else "the document has no kind"
     return source.problem("UnknownKind", message, ("kind",), at_value=True, hint=did_you_mean(kind, _MODELS))

@@ -217,7 +217,7 @@ def test_a_signature_that_is_gone(scene: AuditedEnvironment) -> None:
     (scene.bundles / f"{scene.signature('web')}.json").unlink()
     done = scene.audit()
     assert (done.exit_code, [row.split("\t")[-1] for row in done.stdout.splitlines()[1:3]]) == (1, ["ok", "SignatureGone"])
-    assert "the signature cannot be had: there is no " in done.stdout
+    assert "the signature cannot be read: there is no " in done.stdout
 
 
 def test_evidence_that_was_changed_is_not_what_its_name_says(scene: AuditedEnvironment) -> None:
@@ -258,7 +258,7 @@ def test_a_lock_that_cannot_be_read_is_a_gap_and_so_is_a_link(scene: AuditedEnvi
     found = audit(
         snapshot_of_resolved(scene.trust), read_policies(scene.trust), EvidenceFolder(scene.bundles), AcceptingVerifier()
     )
-    assert [p.message for p in found.gaps] == ["is not there, or no plain file"]
+    assert [p.message for p in found.gaps] == ["does not exist, or is not a plain file"]
 
 
 def test_several_at_once_and_one_that_is_not_there(scene: AuditedEnvironment) -> None:

@@ -195,7 +195,7 @@ def test_of_a_file_that_never_ends_no_more_is_read_than_of_any() -> None:
     [
         ("empty.yaml", "", "the file is empty"),
         ("comment.yaml", "# nothing\n", "empty"),
-        ("list.yaml", "- a\n", "the document does not say of which kind it is; known: Application, Blueprint, "),
+        ("list.yaml", "- a\n", "the document has no kind; known: Application, Blueprint, "),
         ("typo.yaml", "kind: Aplication\n", "did you mean Application?"),
         ("tab.yaml", "kind:\n\tx: 1\n", "not YAML"),
         ("latin.yaml", "kind: caf\u00e9\n", "is not UTF-8"),
@@ -212,7 +212,7 @@ def test_a_file_that_is_no_document_is_not_valid(tmp_path: Path, name: str, text
 def test_a_folder_of_nothing_is_not_valid(tmp_path: Path) -> None:
     done = call("validate", tmp_path)
     assert done.exit_code == 1
-    assert "holds neither blueprint.yaml nor environment.yaml" in done.output
+    assert "contains neither blueprint.yaml nor environment.yaml" in done.output
 
 
 def test_a_path_that_is_not_there_is_named(tmp_path: Path) -> None:

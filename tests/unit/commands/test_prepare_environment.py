@@ -141,7 +141,7 @@ def test_what_people_wrote_is_not_touched(forge: FakePreparationForge) -> None:
 
 def test_a_rule_that_the_forge_does_not_keep_is_no_protection(forge: FakePreparationForge) -> None:
     forge.right, forge.forgetful = "admin", True
-    with pytest.raises(RejectedError, match=r"does not keep the protection of resolved: push_whitelist_usernames.*collaborator"):
+    with pytest.raises(RejectedError, match=r"does not store the protection of resolved: push_whitelist_usernames.*collaborator"):
         init(forge, CLUSTER)
     assert forge.tags == ["theirs"], "the reconciler does not take it on"
 

@@ -183,7 +183,7 @@ def test_what_people_pushed_to_the_branch_stays(scene: PromotionScene) -> None:
     scene.goal.git("update-ref", "refs/heads/promote/acme-prod", found.commit)
     mine = scene.goal.push({**scene.content(application("shop", version="1.1.0")), "notes.md": "mine"}, "promote/acme-prod")
     scene.goal.push(scene.content(application("shop", version="~1.0")))
-    with pytest.raises(RejectedError, match="holds a commit that is not the reconciler's"):
+    with pytest.raises(RejectedError, match="has a commit that is not the reconciler's"):
         scene.promote()
     assert scene.goal.head("promote/acme-prod") == mine
 
@@ -194,7 +194,7 @@ def test_what_is_refused_on_main_is_told_first(scene: PromotionScene) -> None:
     assert (found.what, [p.code for p in found.problems]) == ("refused", ["InvalidRange"])
     scene.goal.push(scene.content(application("shop").replace("version: ^1.0", 'version: "\\x5e1.0"')))
     _, found = scene.promote()
-    assert left(found) == ["shop: its version is not written plainly: write 1.1.0 at applications/shop.yaml:5:39"]
+    assert left(found) == ["shop: its version cannot be replaced in place: write 1.1.0 at applications/shop.yaml:5:39"]
 
 
 def test_before_anything_is_resolved_there_is_nothing_to_promote(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_before_anything_is_resolved_there_is_nothing_to_promote(tmp_path: Path)
 
 def test_it_is_merged_at_the_commit_whose_checks_are_green(scene: PromotionScene) -> None:
     goal, found = scene.promote()
-    assert merge_promotion(goal, found, 0) == "catalyst/plan is pending: the reconciler has not looked at it yet"
+    assert merge_promotion(goal, found, 0) == "catalyst/plan is pending: the reconciler has not reviewed it yet"
     scene.forge.mark("failure", "Conflict")
     assert merge_promotion(goal, found, 0) == "catalyst/plan is failure: Conflict"
     scene.forge.mark("success", "1 of 1", by="mallory")
@@ -227,6 +227,6 @@ def test_pending_checks_are_waited_for_and_red_ones_are_not(scene: PromotionScen
     scene.forge.later = ["pending", "success"]
     scene.forge.busy = 2
     assert merge_promotion(goal, found, 0) == "catalyst/plan is pending: words"
-    assert merge_promotion(goal, found, 0) == "the forge is still finding out whether it conflicts"
+    assert merge_promotion(goal, found, 0) == "the forge has not determined yet whether it conflicts"
     assert merge_promotion(goal, found, 60) == ""
     assert scene.forge.merged == [(7, found.commit)]
