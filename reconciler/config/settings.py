@@ -36,7 +36,7 @@ P = TypeVar("P", bound=BaseModel)
 
 
 class Settings(BaseSettings):
-    """All that the reconciler must be told."""
+    """The configuration of the reconciler."""
 
     model_config = SettingsConfigDict(env_prefix="CATALYST_", env_nested_delimiter="__", extra="forbid", frozen=True)
 

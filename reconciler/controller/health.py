@@ -1,4 +1,4 @@
-"""How the service is: what its passes come to, whether it has looked at everything once, and how long ago."""
+"""The health of the service: the results of passes, whether each Environment was reconciled once, and how long ago."""
 
 from __future__ import annotations
 
@@ -28,17 +28,21 @@ class Run(Protocol):
     """A pass; `EnvironmentPass.run` in production."""
 
     def __call__(self, *, fetch: bool) -> ReconcileOutcome:
-        """Make it."""
+        """Make the pass."""
 
 
 class Health:
-    """What the service tells of itself. Safe for use by several threads. Times are seconds of the monotonic clock."""
+    """The health of the service. Safe for use by several threads. Times are seconds of the monotonic clock.
+
+    Args:
+        metrics: records the measurements.
+    """
 
     def __init__(self, metrics: Measurements) -> None:
         self.metrics = metrics
         self._lock = threading.Lock()
-        self._first: set[str] | None = None  # those of the first search that were not looked at yet
-        self._since: dict[str, float] = {}
+        self._without_pass: set[str] | None = None  # the keys of the first search without a pass yet
+        self._fetched_at: dict[str, float] = {}
         self._ready: dict[str, str] = {}
         counts = {truth: partial(self._count, truth) for truth in _TRUTHS}
         self.metrics.watch_each("reconciler_environments", "Environments, by their condition Ready.", "ready", counts)
@@ -49,16 +53,16 @@ class Health:
         )
 
     def discovered(self, keys: Collection[str]) -> None:
-        """Note which Environments there are."""
+        """Record which Environments exist."""
         with self._lock:
-            known, now = set(keys), time.monotonic()
-            self._first = known if self._first is None else self._first & known
-            self._since = {key: self._since.get(key, now) for key in known}
-            self._ready = {key: ready for key, ready in self._ready.items() if key in known}
+            current, now = set(keys), time.monotonic()
+            self._without_pass = current if self._without_pass is None else self._without_pass & current
+            self._fetched_at = {key: self._fetched_at.get(key, now) for key in current}
+            self._ready = {key: ready for key, ready in self._ready.items() if key in current}
 
     def measured_pass(self, item: Item, run: Run) -> ReconcileOutcome:
-        """Make a pass, and note and log what comes of it; what it raises is raised."""
-        began = time.monotonic()
+        """Make a pass, and record and log its result; its exceptions are raised."""
+        started = time.monotonic()
         result, outcome = "failed", None
         try:
             outcome = run(fetch=item.fetch)
@@ -67,39 +71,39 @@ class Health:
             result = "moved"
             raise
         finally:
-            seconds = time.monotonic() - began
+            seconds = time.monotonic() - started
             self.metrics.record_pass(result, seconds)
-            self._note(item, outcome)
-        _tell(item.key, outcome, seconds)
+            self._record(item, outcome)
+        _log_pass(item.key, outcome, seconds)
         return outcome
 
     def readiness_problems(self) -> list[str]:
-        """What is missing until each Environment of the first search was looked at, whatever came of it; then nothing, ever."""
+        """What is missing until each Environment of the first search had a pass, whatever its result; afterwards always empty."""
         with self._lock:
-            if self._first is None:
+            if self._without_pass is None:
                 return ["no search for Environments has succeeded yet"]
-            waiting = len(self._first)
+            waiting = len(self._without_pass)
         return [f"Environments that were not looked at yet: {waiting}"] if waiting else []
 
-    def _note(self, item: Item, outcome: ReconcileOutcome | None) -> None:
+    def _record(self, item: Item, outcome: ReconcileOutcome | None) -> None:
         with self._lock:
-            if self._first is not None:
-                self._first.discard(item.key)
-            if outcome is None or item.key not in self._since:
+            if self._without_pass is not None:
+                self._without_pass.discard(item.key)
+            if outcome is None or item.key not in self._fetched_at:
                 return
             if item.fetch:
-                self._since[item.key] = time.monotonic()
+                self._fetched_at[item.key] = time.monotonic()
             if outcome.status is not None:
                 self._ready[item.key] = outcome.status.condition("Ready").status
 
     def _count(self, truth: str) -> int:
         with self._lock:
-            return sum(self._ready.get(key, "Unknown") == truth for key in self._since)
+            return sum(self._ready.get(key, "Unknown") == truth for key in self._fetched_at)
 
     def _age(self) -> float:
         with self._lock:
             now = time.monotonic()
-            return now - min(self._since.values(), default=now)
+            return now - min(self._fetched_at.values(), default=now)
 
 
 def _result(outcome: ReconcileOutcome) -> str:
@@ -114,8 +118,8 @@ def _result(outcome: ReconcileOutcome) -> str:
             assert_never(outcome.blocker)
 
 
-def _tell(key: str, outcome: ReconcileOutcome, seconds: float) -> None:
-    """One line for a pass that changed something; a quiet pass is quiet."""
+def _log_pass(key: str, outcome: ReconcileOutcome, seconds: float) -> None:
+    """Log a pass; at level info only if it pushed something."""
     facts = {"environment": key, "main": outcome.main, "pushed": list(outcome.pushed), "seconds": round(seconds, 3)}
     if outcome.blocker is not None:
         facts["hitch"] = f"{outcome.blocker.reason}: {outcome.blocker.message}"

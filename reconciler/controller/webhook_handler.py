@@ -1,7 +1,7 @@
-"""Deliveries of Gitea's webhook: whose signature holds, and what each wakes.
+"""Handles deliveries of Gitea's webhook: verifies the signature (HMAC), and wakes the Environments in the pushed repository.
 
-A delivery is only ever a wake-up: what it says is never believed, the pass looks itself. So a signed one that is old, or comes
-again, does no harm; and one that is lost costs a poll interval.
+A delivery is only a wake-up: its content is not believed, since the pass fetches by itself. A signed delivery that is old or
+repeated therefore does no harm, and a lost one costs a poll interval.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from reconciler.formats.lru_cache import LruCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SEEN_FOR: Final = 3600.0  # seconds; Gitea sends one again only when a person asks for it, and then as another
-SEEN_AT_MOST: Final = 4096
+SEEN_FOR: Final = 3600.0  # seconds; Gitea repeats a delivery only when a user requests it, and then with a new id
+MAX_SEEN: Final = 4096
 _SIGNATURE: Final = "X-Gitea-Signature"
 _HEX: Final = 2 * hashlib.sha256().digest_size
 
@@ -38,12 +38,12 @@ log = structlog.get_logger()
 
 
 class WebhookHandler:
-    """Takes deliveries.
+    """Handles deliveries.
 
     Args:
-        secret: what they are signed with.
-        wake: has a repository (owner/name) looked at; False when it is none of ours.
-        count: is told the first word of each answer.
+        secret: the key that signs deliveries.
+        wake: reconciles a repository (owner/name) at once; False when no Environment is in it.
+        count: records the result of each delivery: the first part of its response.
         clock: seconds that never run backwards.
     """
 
@@ -57,23 +57,23 @@ class WebhookHandler:
         self._clock = clock
         self._secret = secret.encode()
         self._wake, self._count = wake, count
-        self._seen: LruCache[float] = LruCache(SEEN_AT_MOST)
+        self._seen: LruCache[float] = LruCache(MAX_SEEN)
 
     def precheck(self, headers: Mapping[str, str]) -> WebhookResponse | None:
-        """What can be refused before the body is read: what nobody signed, and forms."""
+        """The response to a delivery that is refused before its body is read: unsigned, or of another content type."""
         if len(headers.get(_SIGNATURE, "")) != _HEX:
-            return self._told(DENIED)
+            return self._counted(DENIED)
         if headers.get("Content-Type", "").partition(";")[0].strip().lower() != "application/json":
-            return self._told(WRONG_TYPE)
+            return self._counted(WRONG_TYPE)
         return None
 
     def handle(self, headers: Mapping[str, str], body: bytes | None) -> WebhookResponse:
-        """Take a delivery that was not refused; a body of None is one that was too large to read."""
-        return self._told(TOO_LARGE if body is None else self._taken(headers, body))
+        """Handle a delivery that passed `precheck`; a body of None was too large to read."""
+        return self._counted(TOO_LARGE if body is None else self._response(headers, body))
 
-    def _taken(self, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
+    def _response(self, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()
-        # Bytes, since characters beyond ASCII would raise; in constant time, so that no guess is told how near it is.
+        # Bytes, since characters beyond ASCII would raise; in constant time, so that timing reveals nothing about the signature.
         if not hmac.compare_digest(signature.encode(), headers[_SIGNATURE].encode()):
             return DENIED
         if self._was_seen(headers.get("X-Gitea-Delivery", ""), signature):
@@ -88,12 +88,13 @@ class WebhookHandler:
         return ACCEPTED if self._wake(repository) else UNKNOWN
 
     def _was_seen(self, delivery: str, signature: str) -> bool:
-        """Whether this very delivery came lately. Its id is not signed: with the body's, a made-up one keeps no other away."""
+        """Whether this delivery was handled before. Ids are unsigned, so the key has the signature too: a forged id blocks none."""
         key = hashlib.sha256(f"{signature} {delivery}".encode()).digest()  # ids may be long
-        now, before = self._clock(), self._seen.get(key)
+        now, handled_at = self._clock(), self._seen.get(key)
         self._seen.put(key, now, 1)
-        return before is not None and now - before < SEEN_FOR
+        return handled_at is not None and now - handled_at < SEEN_FOR
 
-    def _told(self, answer: WebhookResponse) -> WebhookResponse:
-        self._count(answer.words.partition(":")[0])
-        return answer
+    def _counted(self, response: WebhookResponse) -> WebhookResponse:
+        """Record a response's result, and return the response."""
+        self._count(response.words.partition(":")[0])
+        return response

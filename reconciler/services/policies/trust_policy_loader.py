@@ -55,7 +55,7 @@ def parse_trust_policies(files: Mapping[str, bytes]) -> TrustPolicies:
         files: the texts of policies and trusted roots, by file name.
 
     Raises:
-        ConfigurationError: a document is not a TrustPolicy, two policies have one name, one authority's name stands for two
+        ConfigurationError: a document is not a TrustPolicy, two policies have one name, one authority names two
             signers, or a trusted root is missing. A broken policy stops new decisions rather than widening them.
     """
     policies: list[TrustPolicy] = []
@@ -88,7 +88,7 @@ def _check_names(policies: list[TrustPolicy]) -> None:
     for authority in (a for p in policies for a in p.spec.authorities):
         if authorities.setdefault(authority.name, authority) != authority:
             hint = "give each signer its own name"
-            raise ConfigurationError(f"the authority {authority.name} stands for two different signers", hint)
+            raise ConfigurationError(f"the authority {authority.name} names two different signers", hint)
 
 
 def _roots(policy: TrustPolicy) -> Iterator[str]:

@@ -147,7 +147,7 @@ class EnvironmentBranches:
 
     def confirm(self, files: Mapping[str, bytes]) -> None:
         """Confirm that the status is current: a commit of the same tree, without history, in a ref of its own."""
-        self._push(CONFIRMED, files, "the status still stands\n", None)
+        self._push(CONFIRMED, files, "the status is current\n", None)
         self._confirmation = self._commits[CONFIRMED]
 
     @property

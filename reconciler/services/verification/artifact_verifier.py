@@ -57,7 +57,7 @@ class ArtifactVerifier(Protocol):
 def verify_artifact(
     registry: MirroredArtifacts,
     blobs: Blobs,
-    judge: SignatureVerifier,
+    verifier: SignatureVerifier,
     repository: str,
     digest: str,
     policies: TrustPolicies,
@@ -68,7 +68,7 @@ def verify_artifact(
     Args:
         registry: the registries and their mirrors.
         blobs: returns content.
-        judge: verifies signatures.
+        verifier: verifies signatures.
         repository: `host/path`, as the policies name it.
         digest: the artifact's digest.
         policies: all policies.
@@ -90,7 +90,7 @@ def verify_artifact(
     for location in reversed(locations) if newest_counts else locations:
         try:
             with registry.registry.shared_deadline():
-                artifact = _Artifact(fetch_signatures(registry.registry, location, digest, blobs), judge, policies)
+                artifact = _Artifact(fetch_signatures(registry.registry, location, digest, blobs), verifier, policies)
                 evidence = [artifact.evidence(policy, previous.get(policy.metadata.name)) for policy in covering]
                 return VerifiedArtifact(artifact.signatures.subject, evidence)
         except (NotFoundError, UntrustedError, IntegrityError, UnavailableError, AccessDeniedError) as fault:
@@ -114,7 +114,7 @@ class _Artifact:
     """The signatures of an artifact at one location, with the verification results, since policies may share authorities."""
 
     signatures: ArtifactSignatures
-    judge: SignatureVerifier
+    verifier: SignatureVerifier
     policies: TrustPolicies
     _proofs: dict[Signer, str | None] = field(default_factory=dict)
 
@@ -143,7 +143,7 @@ class _Artifact:
     def _signature(self, signers: Sequence[Signer], previous: str) -> tuple[str, str]:
         for signer in signers:
             if signer not in self._proofs:
-                self._proofs[signer] = self.signatures.find_signature_by(self.judge, signer, previous)
+                self._proofs[signer] = self.signatures.find_signature_by(self.verifier, signer, previous)
             if (proof := self._proofs[signer]) is not None:
                 return signer.name, proof
         raise self.signatures.why_untrusted()
@@ -174,7 +174,7 @@ class _Artifact:
         """The valid attestations, each with the authority that made it."""
         for candidate in self.signatures.attestations_of(predicate_type):
             for signer in signers:
-                if candidate.is_valid(self.judge, self.signatures.digest, signer, predicate_type):
+                if candidate.is_valid(self.verifier, self.signatures.digest, signer, predicate_type):
                     yield signer.name, candidate
                     break
 

@@ -68,13 +68,13 @@ class SignatureCandidate:
     content: bytes
     annotations: Mapping[str, str] | None = None
 
-    def is_valid(self, judge: SignatureVerifier, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
+    def is_valid(self, verifier: SignatureVerifier, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
         """Whether it is a signer's signature of a digest, or an attestation of another predicate type."""
         if self.annotations is None:
-            return judge.verify_bundle(self.content, digest, signer, predicate_type)
+            return verifier.verify_bundle(self.content, digest, signer, predicate_type)
         if predicate_type == PREDICATE:
-            return judge.verify_legacy(self.content, self.annotations, digest, signer)
-        return judge.verify_legacy_attestation(self.content, self.annotations, digest, signer, predicate_type)
+            return verifier.verify_legacy(self.content, self.annotations, digest, signer)
+        return verifier.verify_legacy_attestation(self.content, self.annotations, digest, signer, predicate_type)
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class ArtifactSignatures:
         """`host/path@sha256:...`."""
         return f"{self.repository}@{self.digest}"
 
-    def find_signature_by(self, judge: SignatureVerifier, signer: Signer, known: str = "") -> str | None:
+    def find_signature_by(self, verifier: SignatureVerifier, signer: Signer, known: str = "") -> str | None:
         """Return the digest of the manifest whose signature is by `signer`, or None when there is none.
 
         Independent of the registry's order: the previously named manifest, `known`, comes first, then bundles, then old
@@ -132,7 +132,7 @@ class ArtifactSignatures:
         `fetch_signatures` does: old signatures are fetched when they are needed.
         """
         return next(
-            (candidate.manifest for candidate in self._ordered(known) if candidate.is_valid(judge, self.digest, signer)), None
+            (candidate.manifest for candidate in self._ordered(known) if candidate.is_valid(verifier, self.digest, signer)), None
         )
 
     def attestations_of(self, predicate_type: str) -> Iterator[SignatureCandidate]:

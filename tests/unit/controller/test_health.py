@@ -91,7 +91,7 @@ def test_passes_are_counted_by_what_came_of_them(outcome: ReconcileOutcome | Exc
 def test_the_age_of_the_oldest_look_is_told() -> None:
     health = Health(Metrics())
     health.discovered(["a", "b"])
-    health._since |= {"a": health._since["a"] - 1000, "b": health._since["b"] - 2000}
+    health._fetched_at |= {"a": health._fetched_at["a"] - 1000, "b": health._fetched_at["b"] - 2000}
     watch(health, "b")
     assert 1000 <= measured(health)["reconciler_look_age_seconds"] < 1100
     for look, outcome in ((False, QUIET), (True, UnavailableError("away"))):

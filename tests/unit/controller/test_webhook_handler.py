@@ -11,7 +11,7 @@ from reconciler.controller.webhook_handler import (
     DUPLICATE,
     IGNORED,
     MALFORMED,
-    SEEN_AT_MOST,
+    MAX_SEEN,
     SEEN_FOR,
     TOO_LARGE,
     UNKNOWN,
@@ -126,7 +126,7 @@ def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell) -> No
     assert bell.send() == DUPLICATE
     bell.now += SEEN_FOR
     assert bell.send() == ACCEPTED
-    for n in range(SEEN_AT_MOST):
+    for n in range(MAX_SEEN):
         assert bell.send(id_=f"other {n}") == ACCEPTED
     assert bell.send() == ACCEPTED
 

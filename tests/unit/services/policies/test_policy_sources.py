@@ -76,7 +76,7 @@ def test_one_authority_name_stands_for_one_key(tmp_path: Path) -> None:
     (tmp_path / "b.yaml").write_text(policy("two"))
     assert len(read_policies(tmp_path).policies) == 2
     (tmp_path / "b.yaml").write_text(policy("two", key=KEY.replace("AAAA", "BBBB")))
-    with pytest.raises(ConfigurationError, match="the authority release stands for two different signers"):
+    with pytest.raises(ConfigurationError, match="the authority release names two different signers"):
         read_policies(tmp_path)
 
 
