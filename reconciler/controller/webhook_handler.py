@@ -88,7 +88,7 @@ class WebhookHandler:
         return ACCEPTED if self._wake(repository) else UNKNOWN
 
     def _was_seen(self, delivery: str, signature: str) -> bool:
-        """Whether this delivery was handled before. Ids are unsigned, so the key has the signature too: a forged id blocks none."""
+        """Whether this delivery was handled before. Ids are unsigned; with the signature in the key, a forged one blocks none."""
         key = hashlib.sha256(f"{signature} {delivery}".encode()).digest()  # ids may be long
         now, handled_at = self._clock(), self._seen.get(key)
         self._seen.put(key, now, 1)

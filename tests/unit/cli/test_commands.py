@@ -519,7 +519,7 @@ def test_publish_needs_a_key_or_says_unsigned(tmp_path: Path) -> None:
     for arguments in ((), ("--key", "x.key", "--unsigned")):
         assert call("publish", folder, "--registry", "registry.example/openova", *arguments).exit_code == 2
     done = call("publish", tmp_path, "--registry", "registry.example/openova", "--unsigned")
-    assert (done.exit_code, "contains no blueprint.yaml" in done.output) == (1, True)
+    assert (done.exit_code, "holds no blueprint.yaml" in done.output) == (1, True)
 
 
 def test_publish_pushes_nothing_when_one_folder_is_wrong(tmp_path: Path) -> None:
