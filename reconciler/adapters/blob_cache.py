@@ -1,12 +1,12 @@
-"""A directory of content by digest, bounded in size: what was not used for the longest time goes first.
+"""Caches content by digest in a directory of bounded size; evicts the least recently used files first.
 
-Safe to share by processes, to be killed while writing, to be damaged and to be deleted at any time: what is not there,
-or is not what its name says, is simply not found.
+The directory may be shared by processes, and may be damaged or deleted at any time; a process may be killed while it writes. A
+file that is missing, or whose content does not match its name, is a cache miss.
 
-Each file is named by its digest and was last modified when it was last used; `used` says how many bytes they all take at most,
-and `new` is being written. Who writes holds a lock on the directory itself, which the kernel takes back from the dead: a `new`
-that is found under the lock is rubbish. Reading needs no lock. Nothing waits for the disk: what a power failure damages is
-noticed when it is read.
+Each file is named by its digest, and its modification time is that of its last use. The file `used` contains an upper bound on
+the bytes of all of them, and `new` is the file being written. A writer locks the directory itself, and the kernel releases the
+lock when the process dies, so a `new` found under the lock is left over from a dead writer. Reading needs no lock. Writes are not
+synced: damage by a power failure is detected on reading.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _USED, _NEW = "used", "new"
-_BLOCK = 4096  # bytes: what most file systems give to even the smallest file
-_PATIENCE = 2.0  # seconds to wait for another writer, who may have been stopped
+_BLOCK = 4096  # bytes: most file systems allocate this much to even the smallest file
+_PATIENCE = 2.0  # seconds to wait for another writer, which may be suspended
 
 
 class BlobCache:
-    """Content by digest, in one directory, which is made when needed.
+    """A cache of content by digest in one directory, which is created when needed.
 
     Args:
-        directory: where; its other files are left alone.
-        size: bytes that it may take on disk.
+        directory: the directory; its other files are not touched.
+        size: the limit in bytes on disk.
     """
 
     def __init__(self, directory: Path, size: int) -> None:
@@ -44,9 +44,9 @@ class BlobCache:
         self._size = size
 
     def get(self, digest: str) -> bytes | None:
-        """Return the content of a digest, checked against it, or None. What does not match is removed."""
+        """Return the content of a digest, checked against it, or None. A file that does not match is removed."""
         if not DIGEST.fullmatch(digest):
-            raise ConfigurationError(f"`{digest}` is no digest")
+            raise ConfigurationError(f"`{digest}` is not a sha256 digest")
         path = self._directory / digest
         try:
             data = _read(path, self._size)
@@ -59,9 +59,9 @@ class BlobCache:
         return None
 
     def put(self, data: bytes) -> str:
-        """Keep some content, readable by its owner only, and return its digest.
+        """Store content, readable by its owner only, and return its digest.
 
-        A disk that is full or read-only costs time later, and is no reason to fail now: nothing is raised.
+        A disk that is full or read-only raises nothing: the content is fetched again later, which costs only time.
         """
         digest = digest_of_bytes(data)
         if _on_disk(len(data)) <= self._size:
@@ -73,9 +73,10 @@ class BlobCache:
         return digest
 
     def _make_room(self, folder: int, needed: int) -> None:
-        """Count some bytes before they are written: who is killed in between has counted too many, which the next look mends.
+        """Reserve bytes in `used` before they are written, evicting files when they would not fit.
 
-        A look leaves an eighth free, so that there need not be one for each file.
+        A writer killed in between has reserved too many; the next eviction counts anew. An eviction frees an extra eighth of the
+        limit, so that not every file needs one.
         """
         used = _used(folder)
         if used is None or used + needed > self._size:
@@ -84,23 +85,23 @@ class BlobCache:
 
 
 def _read(path: Path, limit: int) -> bytes | None:
-    """A plain file's content, marked as used now; None when it is larger than it may be, or is none: no link is followed."""
+    """Return a regular file's content and set its time of last use; None for a larger file, another kind of file or a link."""
     with open(path, "rb", opener=_no_link) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_size > limit:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
             return None
-        with contextlib.suppress(OSError):  # a read-only disk keeps no time
+        with contextlib.suppress(OSError):  # a read-only disk records no times
             os.utime(file.fileno())
         return file.read()
 
 
 def _no_link(path: str, flags: int, folder: int | None = None) -> int:
-    """Open a file that nobody can make us wait for."""
+    """Open without following a link and without blocking, which a FIFO in its place would cause."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
 
 
 def _write(folder: int, name: str, data: bytes) -> None:
-    """Write under another name, then rename: readers see all of a file or none of it, and a link is replaced, not followed."""
+    """Write under another name, then rename, so that readers see a whole file or none, and a link is replaced, not followed."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_NEW, dir_fd=folder)
     try:
@@ -115,7 +116,7 @@ def _write(folder: int, name: str, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[int]:
-    """Hold a directory against other writers, and give its descriptor; BlockingIOError when another holds it for long."""
+    """Lock a directory against other writers and yield its descriptor; BlockingIOError when another one holds it too long."""
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         until = time.monotonic() + _PATIENCE
@@ -133,7 +134,7 @@ def _locked(directory: Path) -> Iterator[int]:
 
 
 def _used(folder: int) -> int | None:
-    """How many bytes are used at most, as the last writer counted; None when that cannot be told."""
+    """The upper bound on the bytes in use, as the last writer recorded it; None when it cannot be read."""
     try:
         with open(_USED, "rb", opener=partial(_no_link, folder=folder)) as file:
             text = file.read(20)
@@ -143,10 +144,10 @@ def _used(folder: int) -> int | None:
 
 
 def _evict(folder: int, target: int) -> int:
-    """Remove what was not used for the longest time, until no more than a target is used; return what is used then."""
-    found = sorted(_content(folder))
-    used = sum(size for _, size, _ in found)
-    for _, size, name in found:
+    """Remove the least recently used files until at most `target` bytes are in use; return the bytes in use then."""
+    files = sorted(_content(folder))
+    used = sum(size for _, size, _ in files)
+    for _, size, name in files:
         if used <= target:
             break
         with contextlib.suppress(OSError):
@@ -156,13 +157,13 @@ def _evict(folder: int, target: int) -> int:
 
 
 def _content(folder: int) -> Iterator[tuple[int, int, str]]:
-    """When each file was last used, the bytes that it takes, and its name."""
+    """Yield each file's time of last use, its bytes on disk, and its name."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if DIGEST.fullmatch(entry.name):
-                with contextlib.suppress(FileNotFoundError):  # a reader removed what was damaged
-                    found = entry.stat(follow_symlinks=False)
-                    yield found.st_mtime_ns, _on_disk(found.st_size), entry.name
+                with contextlib.suppress(FileNotFoundError):  # a reader removed a damaged file
+                    status = entry.stat(follow_symlinks=False)
+                    yield status.st_mtime_ns, _on_disk(status.st_size), entry.name
 
 
 def _on_disk(size: int) -> int:

@@ -1,4 +1,4 @@
-"""Packs a chart's folder as Helm does, with the same bytes every time."""
+"""Packs a chart's directory as Helm does, with the same bytes every time."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 def pack_chart(directory: Path, name: str) -> bytes:
     """Pack a chart's directory to a `.tgz` as Helm expects it: all files under `<name>/`.
 
-    The same files give the same bytes (as long as zlib stays the same): sorted, without times, owners or modes. Files and
+    The same files give the same bytes (with the same version of zlib): sorted, without times, owners or modes. Files and
     directories whose names begin with a dot are left out.
 
     Raises:
-        NotFoundError: there is no such directory.
-        IntegrityError: it holds a symlink or another thing that is no file, or more than fits the limits.
+        NotFoundError: the directory does not exist.
+        IntegrityError: it contains a symbolic link or another special file, or exceeds the limits.
     """
     if not directory.is_dir():
-        raise NotFoundError(f"there is no chart directory {directory}")
+        raise NotFoundError(f"the chart directory {directory} does not exist")
     packed = io.BytesIO()
     with (
         gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0) as zipped,
@@ -46,7 +46,7 @@ def pack_chart(directory: Path, name: str) -> bytes:
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    """All regular files below a directory, in an order that depends on names only."""
+    """Yield all regular files below a directory, in an order that depends on names only."""
     for entry in sorted(directory.iterdir()):
         mode = entry.lstat().st_mode
         if entry.name.startswith("."):
@@ -57,5 +57,5 @@ def _files(directory: Path) -> Iterator[Path]:
             yield entry
         else:
             raise IntegrityError(
-                f"{entry} is no regular file", "charts hold files and directories only: put the file itself there"
+                f"{entry} is not a regular file", "charts contain files and directories only: put the file itself there"
             )

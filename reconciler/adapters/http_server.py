@@ -1,6 +1,6 @@
-"""An HTTP server in a thread, with uvicorn and starlette: the webhook, and what tells whether and how the process lives.
+"""Serves HTTP in a thread, with uvicorn and starlette: the webhook, the probes and the metrics.
 
-May not: read more than a body may hold, wait for a client for longer than a few seconds, or look into a body.
+May not: read more of a body than the limit, wait for a client for longer than a few seconds, or interpret a body.
 """
 
 from __future__ import annotations
@@ -26,42 +26,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-MOST_BODY: Final = 1024 * 1024  # bytes; Gitea tells of five commits of a push at most, with the names of their files
-MOST_HEADERS: Final = 16 * 1024  # bytes
-MOST_CONNECTIONS: Final = 128
-REQUEST_SECONDS: Final = 10.0  # for a whole request, from the connection or the last answer on
+MAX_BODY: Final = 1024 * 1024  # bytes; Gitea lists at most five commits of a push, with the names of their files
+MAX_HEADERS: Final = 16 * 1024  # bytes
+MAX_CONNECTIONS: Final = 128
+REQUEST_SECONDS: Final = 10.0  # for a whole request, from the connection or the last response on
 KEEP_ALIVE: Final = 5  # seconds
-REQUEST_GRACE: Final = 2  # seconds for requests under way at the end
+REQUEST_GRACE: Final = 2  # seconds for requests in progress at shutdown
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class WebhookResponse:
-    """An answer: its status, and words for who reads the sender's log."""
+    """A response: its HTTP status, and a short text for the sender's log of deliveries."""
 
     status: int
     words: str
 
 
 class DeliveryHandler(Protocol):
-    """What takes deliveries; `controller.webhook_handler.Deliveries` in production. Called by one thread."""
+    """Handles deliveries; `controller.webhook_handler.WebhookHandler` in production. Called by one thread."""
 
     def precheck(self, headers: Mapping[str, str]) -> WebhookResponse | None:
-        """An answer when the headers alone call for one; the body is then not read."""
+        """Return a response when the headers alone decide it; the body is then not read."""
 
     def handle(self, headers: Mapping[str, str], body: bytes | None) -> WebhookResponse:
-        """The answer to a whole body; None for one that is larger than `MOST_BODY`."""
+        """Return the response to a whole body, which is None when it is larger than `MAX_BODY`."""
 
 
 @dataclass(frozen=True)
 class Probes:
-    """What is told of the process.
+    """The probes and metrics of the process.
 
     Attributes:
-        liveness: what keeps it from living, in words; nothing while it lives.
-        readiness: what keeps it from being ready, likewise.
-        metrics: all measurements as text, and its content type.
+        liveness: returns the reasons why the process is not live, as messages; empty while it is.
+        readiness: returns the reasons why it is not ready, likewise.
+        metrics: returns all measurements as text, and their content type.
     """
 
     liveness: Callable[[], list[str]]
@@ -70,37 +70,37 @@ class Probes:
 
 
 class HttpServer:
-    """The server; it listens from the start, and answers inside a `with`.
+    """An HTTP server in a thread; it listens once constructed, and responds inside a `with`.
 
     Args:
         host: the address to listen on.
-        port: the port; 0 for any that is free.
-        signs: for `/healthz`, `/readyz` and `/metrics`.
-        webhook: for `/webhook`; without one there is no such path.
+        port: the port; 0 for any free one.
+        probes: for `/healthz`, `/readyz` and `/metrics`.
+        webhook: for `/webhook`; without a handler the path does not exist.
         patience: seconds that a request may take.
 
     Raises:
-        ConfigurationError: it cannot listen there.
+        ConfigurationError: the server cannot listen on this address.
     """
 
     def __init__(
-        self, host: str, port: int, signs: Probes, webhook: DeliveryHandler | None, *, patience: float = REQUEST_SECONDS
+        self, host: str, port: int, probes: Probes, webhook: DeliveryHandler | None, *, patience: float = REQUEST_SECONDS
     ) -> None:
-        class Connection(_Bounded):  # uvicorn makes them itself, of a class
+        class Connection(_BoundedConnection):  # uvicorn takes a class, and constructs the connections itself
             seconds = patience
 
         try:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            self._socket = socket.create_server((host, port), family=family, backlog=MOST_CONNECTIONS)
+            self._socket = socket.create_server((host, port), family=family, backlog=MAX_CONNECTIONS)
         except (OSError, UnicodeError) as error:
             raise ConfigurationError(
                 f"the server cannot listen on {host} port {port}: {error}", "set another http.listen"
             ) from None
-        # Inherited by each connection: an answer's body must not wait for the acknowledgement of its head.
+        # Inherited by each connection: a response's body must not wait for the acknowledgement of its head.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
-            _app(signs, webhook),
+            _app(probes, webhook),
             loop="asyncio",
             http=Connection,
             ws="none",
@@ -109,10 +109,10 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=MOST_CONNECTIONS,
+            backlog=MAX_CONNECTIONS,
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=REQUEST_GRACE,
-            h11_max_incomplete_event_size=MOST_HEADERS,
+            h11_max_incomplete_event_size=MAX_HEADERS,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="receiver", daemon=True)
@@ -127,83 +127,87 @@ class HttpServer:
         self._socket.close()
 
 
-class _Bounded(H11Protocol):
-    """A connection that is closed when a request takes too long, however busily it is being sent.
+class _BoundedConnection(H11Protocol):
+    """A connection that is aborted when a request exceeds its time, even if bytes are still arriving.
 
-    When there are too many, the one whose request takes longest makes room: those who keep connections open shut nobody out.
+    Above the limit of connections the one with the earliest deadline is aborted, so that idle clients cannot lock others out.
     """
 
     seconds: float
-    _end: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._bound()
-        here = [one for one in self.connections if isinstance(one, _Bounded) and not one.transport.is_closing()]
-        if len(here) > MOST_CONNECTIONS:
-            min(here, key=lambda one: one.ends).transport.abort()
+        self._restart_timer()
+        open_connections = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, _BoundedConnection) and not connection.transport.is_closing()
+        ]
+        if len(open_connections) > MAX_CONNECTIONS:
+            min(open_connections, key=lambda connection: connection.deadline).transport.abort()
 
     def on_response_complete(self) -> None:
-        self._bound()
+        self._restart_timer()
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._end is not None:
-            self._end.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         super().connection_lost(exc)
 
     @property
-    def ends(self) -> float:
-        """When its time is over, by the loop's clock."""
-        return self._end.when() if self._end is not None else 0.0
+    def deadline(self) -> float:
+        """The deadline of the current request, by the event loop's clock."""
+        return self._timer.when() if self._timer is not None else 0.0
 
-    def _bound(self) -> None:
-        if self._end is not None:
-            self._end.cancel()
-        self._end = self.loop.call_later(self.seconds, self.transport.abort)
+    def _restart_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(self.seconds, self.transport.abort)
 
 
-def _app(signs: Probes, webhook: DeliveryHandler | None) -> Starlette:
+def _app(probes: Probes, webhook: DeliveryHandler | None) -> Starlette:
     async def healthz(_: Request) -> Response:
-        return _state(signs.liveness())
+        return _state(probes.liveness())
 
     async def readyz(_: Request) -> Response:
-        return _state(signs.readiness())
+        return _state(probes.readiness())
 
     async def metrics(_: Request) -> Response:
-        text, kind = signs.metrics()
-        return Response(text, media_type=kind)
+        text, content_type = probes.metrics()
+        return Response(text, media_type=content_type)
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
     if webhook is not None:
 
         async def deliver(request: Request) -> Response:
-            answer = webhook.precheck(request.headers)
-            if answer is None:
+            response = webhook.precheck(request.headers)
+            if response is None:
                 try:
-                    answer = webhook.handle(request.headers, await _body(request))
+                    response = webhook.handle(request.headers, await _body(request))
                 except ClientDisconnect:
                     return Response(status_code=400)
-            return _json({"result": answer.words}, answer.status)
+            return _json({"result": response.words}, response.status)
 
         routes.append(Route("/webhook", deliver, methods=["POST"]))
-    return Starlette(routes=routes, exception_handlers={Exception: _surprised})
+    return Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
 
 async def _body(request: Request) -> bytes | None:
-    """The body; None when it says that it is, or turns out to be, larger than it may be."""
-    if int(request.headers.get("Content-Length", "0")) > MOST_BODY:  # h11 lets nothing but digits through
+    """Return the body; None when its declared or actual size exceeds `MAX_BODY`."""
+    if int(request.headers.get("Content-Length", "0")) > MAX_BODY:  # h11 accepts digits only
         return None
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MOST_BODY:
+        if len(body) > MAX_BODY:
             return None
     return bytes(body)
 
 
-async def _surprised(_: Request, error: Exception) -> Response:
-    log.error("a request failed in a way that nobody foresaw", exc_info=error)
+async def _internal_error(_: Request, error: Exception) -> Response:
+    log.error("a request failed with an unexpected exception", exc_info=error)
     return _json({"result": "failed"}, 500)
 
 

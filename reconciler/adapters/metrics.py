@@ -1,6 +1,6 @@
-"""Measurements, for Prometheus through prometheus-client: in a registry of their own, so that no library adds to them.
+"""Counts and measures for Prometheus through prometheus-client, in a registry of its own, so that no library adds to it.
 
-No label holds anything that people choose: the number of series is fixed.
+No label has a value that people choose, so that the number of series is fixed.
 """
 
 from __future__ import annotations
@@ -19,19 +19,20 @@ _WAKE: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0)
 
 
 class Metrics:
-    """What is counted and measured. Safe for use by several threads."""
+    """The counters and histograms of the process. Safe for use by several threads."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        here = self._registry
-        self._passes = Counter("reconciler_passes", "Passes, by what came of them.", ["result"], registry=here)
-        self._seconds = Histogram("reconciler_pass_seconds", "How long passes took.", buckets=_PASS, registry=here)
+        registry = self._registry
+        self._passes = Counter("reconciler_passes", "Passes, by result.", ["result"], registry=registry)
+        self._seconds = Histogram("reconciler_pass_seconds", "Duration of passes.", buckets=_PASS, registry=registry)
         self._wakes = Histogram(
-            "reconciler_wake_seconds", "From a delivery to the start of the pass it calls for.", buckets=_WAKE, registry=here
+            "reconciler_wake_seconds",
+            "From a delivery to the start of the pass that it requests.",
+            buckets=_WAKE,
+            registry=registry,
         )
-        self._deliveries = Counter(
-            "reconciler_deliveries", "Requests to the webhook, by what came of them.", ["result"], registry=here
-        )
+        self._deliveries = Counter("reconciler_deliveries", "Requests to the webhook, by result.", ["result"], registry=registry)
 
     def record_pass(self, result: str, seconds: float) -> None:
         """Count a pass."""
@@ -39,7 +40,7 @@ class Metrics:
         self._seconds.observe(seconds)
 
     def record_wakeup(self, seconds: float) -> None:
-        """Note how long after a delivery its pass began."""
+        """Record the seconds between a delivery and the start of its pass."""
         self._wakes.observe(seconds)
 
     def record_delivery(self, result: str) -> None:
@@ -47,15 +48,15 @@ class Metrics:
         self._deliveries.labels(result).inc()
 
     def gauge(self, name: str, what: str, value: Callable[[], float]) -> None:
-        """Have a number looked up whenever it is asked for."""
+        """Register a gauge whose value is computed at each scrape."""
         Gauge(name, what, registry=self._registry).set_function(value)
 
     def watch_each(self, name: str, what: str, label: str, values: Mapping[str, Callable[[], float]]) -> None:
-        """Have some numbers looked up whenever they are asked for, one for each value of a label."""
+        """Register a gauge with one series for each value of a label, computed at each scrape."""
         gauge = Gauge(name, what, [label], registry=self._registry)
-        for each, value in values.items():
-            gauge.labels(each).set_function(value)
+        for label_value, value in values.items():
+            gauge.labels(label_value).set_function(value)
 
     def text(self) -> bytes:
-        """All of it, in the text format of Prometheus."""
+        """Return all measurements in the text format of Prometheus."""
         return generate_latest(self._registry)

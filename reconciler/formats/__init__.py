@@ -1,16 +1,21 @@
-"""Codecs: bytes to values and back.
+"""Codecs: bytes of documents, archives, git objects, manifests and signatures to checked values, and back.
 
 | module | what it does |
 |---|---|
-| `git_names` | names that are safe, names that collide, and how to show any of them |
-| `git_objects` | git's own formats: ids and trees |
-| `helm_archive` | Helm chart archives, in memory |
-| `in_toto` | the statement in an attestation's envelope |
-| `legacy_signatures` | cosign's `.sig` and `.att` formats as Sigstore bundles |
-| `lru_cache` | a least-recently-used cache of bounded weight |
-| `oci_manifest` | OCI manifests and descriptors |
-| `trusted_root` | the requirements of a Sigstore trusted root |
-| `yaml/` | YAML 1.2 with locations, within limits |
+| `git_names` | checks which file names are safe and which collide, and makes any of them printable |
+| `git_objects` | builds and parses git's own formats: ids and trees |
+| `helm_archive` | reads Helm chart archives in memory |
+| `in_toto` | reads the predicate of a verified attestation |
+| `legacy_signatures` | converts cosign's old signatures and attestations to Sigstore bundles |
+| `lru_cache` | caches values by key within a bound on their weight |
+| `oci_manifest` | parses OCI manifests and descriptors |
+| `trusted_root` | reads from a trusted root which witnesses a signature requires |
+| `yaml/` | reads and writes YAML 1.2 within hard limits |
 
-May not: reach an outside system, a disk or a clock, or decide anything: `domain` and `adapters` both import it.
+Rules kept:
+- the bytes are a stranger's: reading is bounded, and what two readers could read differently (duplicate keys, doubled files, a
+  second member) is rejected, so that Helm, Flux and cosign read what was checked;
+- nothing is unpacked to disk, fetched or run.
+
+May not: do input or output, know a clock, or import `domain` or `adapters`, which both use these codecs.
 """

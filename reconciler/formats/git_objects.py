@@ -1,7 +1,7 @@
-"""Git's object formats as pure functions: which tree a set of files is, and what a tree's bytes say.
+"""Git's object formats as pure functions: builds the objects of a set of files, and parses a tree's bytes.
 
-We parse trees ourselves because a stranger can craft them: git and libgit2 refuse or repair odd ones, each in its
-own way, while a person must be told which name is odd and why.
+Trees are parsed here because a stranger can craft them: git and libgit2 refuse or repair malformed ones, each in its own way,
+while the author needs a report that gives the name and the reason.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class TreeEntry:
 
 @dataclass(frozen=True)
 class Object:
-    """A git object yet to be stored; `id` is what git calls it."""
+    """A git object that is not stored yet; `id` is its id in git."""
 
     kind: Kind
     content: bytes
 
     @property
     def id(self) -> str:
-        """The SHA-1 that git gives to this kind and content, in hexadecimal."""
+        """The SHA-1 of this kind and content as git computes it, in hexadecimal."""
         header = f"{self.kind} {len(self.content)}\0".encode()
         return hashlib.sha1(header + self.content, usedforsecurity=False).hexdigest()
 
@@ -53,13 +53,13 @@ def entries_of(tree: bytes) -> Iterator[TreeEntry]:
     Raises:
         ValueError: the content is not a tree.
     """
-    at = 0
-    while at < len(tree):
-        found = _ENTRY.match(tree, at)
-        if not found:
-            raise ValueError(f"not a tree: no entry at byte {at}")
-        yield TreeEntry(int(found[1], 8), found[2], found[3].hex())
-        at = found.end()
+    position = 0
+    while position < len(tree):
+        match = _ENTRY.match(tree, position)
+        if not match:
+            raise ValueError(f"not a tree: no entry at byte {position}")
+        yield TreeEntry(int(match[1], 8), match[2], match[3].hex())
+        position = match.end()
 
 
 def tree_id(files: Mapping[str, bytes]) -> str:
@@ -75,31 +75,31 @@ def objects_of(files: Mapping[str, bytes]) -> tuple[Object, ...]:
     """Return every object that stores `files` (path -> content), children before parents, the root tree last.
 
     Raises:
-        ValueError: a path is not one that git and every file system take, or is both a file and a folder.
+        ValueError: git or some file system does not accept a path, or a path is both a file and a folder.
     """
-    made = {path: Object("blob", content) for path, content in files.items()}
-    lines: dict[str, list[tuple[bytes, bytes]]] = {"": []}  # of each folder's tree, with what git sorts them by
-    for path, blob in made.items():
+    blobs = {path: Object("blob", content) for path, content in files.items()}
+    lines: dict[str, list[tuple[bytes, bytes]]] = {"": []}  # the lines of each folder's tree, with git's sort key
+    for path, blob in blobs.items():
         _check(path)
-        above = ["", *accumulate(path.split("/")[:-1], "{}/{}".format)]
-        for folder in above:
+        parents = ["", *accumulate(path.split("/")[:-1], "{}/{}".format)]
+        for folder in parents:
             lines.setdefault(folder, [])
         name = path.rpartition("/")[2].encode()
-        lines[above[-1]].append((name, b"100644 %b\0%b" % (name, bytes.fromhex(blob.id))))
-    if both := made.keys() & lines.keys():
-        raise ValueError(f"both a file and a folder: {', '.join(sorted(map(printable, both)))}")
+        lines[parents[-1]].append((name, b"100644 %b\0%b" % (name, bytes.fromhex(blob.id))))
+    if ambiguous := blobs.keys() & lines.keys():
+        raise ValueError(f"both a file and a folder: {', '.join(sorted(map(printable, ambiguous)))}")
     trees: list[Object] = []
     for folder in sorted(lines, key=lambda path: (path != "", path.count("/")), reverse=True):
         trees.append(Object("tree", b"".join(line for _, line in sorted(lines[folder]))))
         if folder:
-            parent, _, last = folder.rpartition("/")
-            name = last.encode()
+            parent, _, last_name = folder.rpartition("/")
+            name = last_name.encode()
             # git sorts a folder as if its name ended with a slash
             lines[parent].append((name + b"/", b"40000 %b\0%b" % (name, bytes.fromhex(trees[-1].id))))
-    return (*made.values(), *trees)
+    return (*blobs.values(), *trees)
 
 
 def _check(path: str) -> None:
     for name in path.split("/"):
-        if fault := name_problem(name.encode()):
-            raise ValueError(f"{printable(path)}: the name {fault}")
+        if defect := name_problem(name.encode()):
+            raise ValueError(f"{printable(path)}: the name {defect}")

@@ -480,10 +480,10 @@ def run_with(victims: MeasuredEnvironments, folder: Path, program: str | None) -
     ("program", "words"),
     [
         (None, "there is no cosign at"),
-        ("no program", "is no program that runs here"),
+        ("no program", "cannot be executed on this machine"),
         (_VERSION % "3.0.5" + "exit 0", r"is cosign 3\.0\.5, which is too old"),
         ('#!/bin/sh\necho \'{"gitVersion": "v2.4.1"}\'', r"is cosign 2\.4\.1, which is too old"),
-        ("#!/bin/sh\nexit 0", "does not say which version of cosign it is"),
+        ("#!/bin/sh\nexit 0", "does not report a version of cosign"),
         ("#!/bin/sh\nexec sleep 47.13", "took all of its 0.5 s"),
         ("#!/bin/sh\nexec yes", "took all of its 0.5 s"),
     ],

@@ -160,7 +160,7 @@ def test_one_that_conflicts_with_main_says_so_until_it_is_rebased(forge: PullReq
     stage.push({file: stage.application("shop", "bp-shop", "^1.0.0")})
     assert stage.once()[0] == 0
     assert forge.mark(head)[0] == "failure"
-    assert f"{file}: was changed on main in another way" in forge.comment(number)
+    assert f"{file}: was changed differently on main" in forge.comment(number)
     head = forge.branch("shop", {file: stage.application("shop", "bp-shop", "~1.0")})
     assert stage.once()[0] == 0
     tree = forge.tree(f"plan/pr-{number}")

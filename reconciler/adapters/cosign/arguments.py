@@ -1,6 +1,6 @@
-"""What must come with a signature of an authority, and how cosign is told so. Nothing here runs cosign.
+"""Builds cosign's options for an authority: its key or identity, its trusted root and the required witnesses. Runs nothing.
 
-What no cosign could work with is refused here, with the authority's name: cosign would call it a bad signature.
+An authority that no cosign could work with is rejected here, with its name: cosign would report a bad signature instead.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 def signer_flags(home: Path, signer: Signer) -> tuple[str, ...]:
-    """Cosign's options for an authority, whose key and root are written into a run's home.
+    """Return cosign's options for an authority, after writing its key and trusted root into the home directory of the run.
 
-    Always with a trusted root: it makes cosign refuse a bundle of its own old kind. Such a one could hold a good signature, and
-    beside it, unsigned, what we would read.
+    The options always include a trusted root, because with one cosign refuses bundles of its own old format. Such a bundle could
+    contain a valid signature and, beside it, unsigned, the content that is read afterwards.
 
     Raises:
-        ConfigurationError: its key is none, its trusted root is none, or its identity is none that a certificate can have.
+        ConfigurationError: its key or its trusted root is invalid, or no certificate can contain its identity.
     """
     flags = requirements_for(signer).flags()
     root = home / "root.json"
     root.write_text(signer.root or NO_ROOT, encoding="utf-8")
     if signer.key:
         return (f"--key={_key_file(home, signer)}", f"--trusted-root={root}", *flags)
-    if not (signer.issuer + signer.subject).isprintable():  # nor could some characters be in an argument
+    if not (signer.issuer + signer.subject).isprintable():  # some of these characters could not be passed as an argument either
         raise ConfigurationError(
-            f"the issuer or the subject of the authority {signer.name} has a character that no identity has",
-            "remove what cannot be printed",
+            f"the issuer or the subject of the authority {signer.name} contains an unprintable character",
+            "remove the unprintable characters",
         )
     return (
         f"--trusted-root={root}",
@@ -47,7 +47,7 @@ def signer_flags(home: Path, signer: Signer) -> tuple[str, ...]:
 
 
 def identity_regexp(subject: str) -> str:
-    """The pattern of an identity as Go's expression, for the whole of it; a `*` reaches past no `/` and no `@`."""
+    """Return the pattern of an identity as a Go regular expression over the whole of it; a `*` matches no `/` and no `@`."""
     return f"^{'[^/@]*'.join(re.escape(part) for part in subject.split('*'))}$"
 
 
@@ -57,7 +57,7 @@ def _key_file(home: Path, signer: Signer) -> Path:
         base64.b64decode("".join(match[1].split()) if match else "?", validate=True)
     except binascii.Error:
         raise ConfigurationError(
-            f"the key of the authority {signer.name} is no PEM public key", "use the contents of cosign.pub"
+            f"the key of the authority {signer.name} is not a PEM public key", "use the contents of cosign.pub"
         ) from None
     path = home / "key.pub"
     path.write_text(signer.key, encoding="ascii")

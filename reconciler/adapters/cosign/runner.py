@@ -1,12 +1,12 @@
-"""cosign, run as a program: is this a signature or an attestation by that signer, and sign this.
+"""Runs cosign as a program: verifies that a signature or an attestation is by a signer, and signs.
 
-The only module that knows `sh`. Verification is offline: the caller fetches a signature through `adapters.registry.client`, byte
-by byte checked and bounded, and cosign judges that file alone. So cosign needs no credentials, meets no registry, cannot
-verify a half-fetched set, and what it proved is exactly the file that it was given.
+The only module that imports `sh`. Verification is offline: the caller fetches a signature through `adapters.registry.client`,
+bounded and checked byte by byte, and cosign verifies that file alone. So cosign needs no credentials, contacts no registry,
+cannot verify a half-fetched set, and its result is about exactly the file that it was given.
 
-A program that is asked to judge is not trusted to behave: arguments go as a list without a shell or a terminal, the
-environment is empty but for a private home, its whole process group is killed when its time is over, memory and output
-are limited. Its exit code is zero or it is not: the number and the text say nothing reliable about the reason.
+The program is not trusted to behave: it gets its arguments as a list without a shell or a terminal, and an environment that is
+empty except for a private home; its whole process group is killed at the time-out; memory and output are limited. Only whether
+its exit code is zero is used: neither the number nor the text is a reliable reason.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 OLDEST: Final = (3, 0, 6)
 
-_MEMORY = 512 << 20  # bytes of data a cosign may have; a usual verification takes 65 MB
-_NEAR = 0.9  # of the time-out: a "no" that took longer than this may mean "no time"
-_BUFFERS = 64  # of 4096 bytes, the last ones, are kept of each output stream
+_MEMORY = 512 << 20  # bytes of data that one run may allocate; a usual verification takes 65 MB
+_NEAR = 0.9  # of the time-out: a failure that took longer than this may be a time-out of cosign's own
+_BUFFERS = 64  # of 4096 bytes: the last part of each output stream that is stored
 _LEGACY_TYPE = "cosign container image signature"
 
-# An empty signing config: no transparency log, no time stamps, nothing to look up on the internet.
+# An empty signing config: no transparency log, no time stamps, no request to the internet.
 _SIGNING_CONFIG = '{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json","rekorTlogConfig":{},"tsaConfig":{}}'
 
-# A good signature of nothing: whoever cannot see that it is one cannot read the trusted root beside it.
+# A valid signature of an empty payload: when cosign does not accept it, it cannot read the trusted root given with it.
 _PROBE_KEY = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE7gX78CUr7ZxDw36lvMo8ahgHCeb2
 OksvUMEH+csrsF8cN0JkDtASyWlAjyShjwSWvzv6IYVQeWdIwwoSFuXkeA==
@@ -55,7 +55,7 @@ _PROBE_SIGNATURE = "MEQCIAGLU/v1mso2a0UneBnBcnMF9wXIwI4XhlUF4THHF6iSAiBS24Z8hdjI
 
 @dataclass(frozen=True)
 class _Outcome:
-    """How a run ended: the exit code, and the last part of each output stream."""
+    """The result of a run: the exit code, and the last part of each output stream."""
 
     code: int
     out: bytes
@@ -65,11 +65,11 @@ class _Outcome:
 class Cosign:
     """One cosign program; one object serves all threads.
 
-    Every method raises `ConfigurationError` when the program is missing, cannot run or is older than 3.0.6, and
-    `UnavailableError` when it was killed or took about as long as it may.
+    Every method raises `ConfigurationError` when the program is missing, cannot be executed or is older than 3.0.6, and
+    `UnavailableError` when it was killed or used up nearly all of its time.
 
     Args:
-        program: path of the program.
+        program: the path of the program.
         timeout: seconds that one run may take.
         credentials: a docker `config.json`, used for pushing signatures only.
     """
@@ -79,40 +79,41 @@ class Cosign:
         self._timeout = timeout
         self._credentials = credentials
         self._version: tuple[int, int, int] | None = None
-        self._readable: set[str] = set()  # trusted roots that cosign has read
+        self._readable: set[str] = set()  # trusted roots that cosign has accepted
 
     def version(self) -> tuple[int, int, int]:
-        """Return the program's version; asked once, and before anything else is asked of it."""
+        """Return the program's version; read once, before any other run."""
         if self._version is None:
             with _scratch_dir() as home:
-                self._version = self._ask_version(home)
+                self._version = self._read_version(home)
         return self._version
 
     def verify_bundle(self, bundle: bytes, digest: str, signer: Signer, predicate_type: str = PREDICATE) -> bool:
         """Whether a Sigstore bundle is a signature of `digest` by `signer`, or an attestation of another predicate type.
 
-        An attestation is no signature: the signed statement's predicate type must be the one that is asked for, and the digest
-        must be among its subjects. Raises Misconfigured, as all that verifies, when the signer's key or trusted root is none.
+        An attestation is not accepted as a signature: the signed statement's predicate type must be the given one, and the digest
+        must be among its subjects. Like every verification, raises ConfigurationError when the signer's key or trusted root is
+        invalid.
         """
-        told = (f"--type={predicate_type}", f"--digest={digest.removeprefix('sha256:')}", "--digestAlg=sha256")
-        return self._verify(signer, bundle, "verify-blob-attestation", *told)
+        arguments = (f"--type={predicate_type}", f"--digest={digest.removeprefix('sha256:')}", "--digestAlg=sha256")
+        return self._verify(signer, bundle, "verify-blob-attestation", *arguments)
 
     def verify_legacy(self, payload: bytes, annotations: Mapping[str, str], digest: str, signer: Signer) -> bool:
         """Whether an old signature (a layer of a `.sig` tag and its annotations) is one of `digest` by `signer`.
 
-        cosign judges the signature over the payload; only a payload that is signed is read, for the digest it names.
+        cosign verifies the signature over the payload; only then is the payload parsed, for the digest that it names.
         """
         bundle = signature_bundle(payload, annotations, requirements_for(signer))
-        holds = bundle is not None and self._verify(signer, bundle, "verify-blob", payload=payload)
-        return holds and _claimed_digest(payload) == digest
+        accepted = bundle is not None and self._verify(signer, bundle, "verify-blob", payload=payload)
+        return accepted and _claimed_digest(payload) == digest
 
     def verify_legacy_attestation(
         self, envelope: bytes, annotations: Mapping[str, str], digest: str, signer: Signer, predicate_type: str
     ) -> bool:
         """Whether an old attestation (a layer of an `.att` tag and its annotations) is one of `digest` by `signer`.
 
-        False for two that cosign 2 could make: one with several signatures, and, where a signed time is demanded, one whose time
-        stamp is over the whole envelope; in a bundle it is over the signature.
+        False for two kinds that cosign 2 could write: one with several signatures and, where a signed time is required, one whose
+        time stamp is over the whole envelope; in a bundle it is over the signature.
         """
         bundle = attestation_bundle(envelope, annotations, requirements_for(signer))
         return bundle is not None and self.verify_bundle(bundle, digest, signer, predicate_type)
@@ -120,8 +121,8 @@ class Cosign:
     def sign(self, reference: str, key: Path, *, password: str, plain_http: bool) -> None:
         """Sign `host/repository@sha256:...` with a private key file and push the signature next to it.
 
-        Signing again adds a signature. Two signers of one digest at the same time may lose one signature, as registries
-        without the referrers API keep them in one tag that is rewritten: the caller serialises them.
+        Signing again adds a signature. Two signers of one digest at the same time may lose one signature, because registries
+        without the referrers API store them in one tag that is rewritten: the caller serialises them.
         """
         self.version()
         with _scratch_dir() as home:
@@ -148,13 +149,13 @@ class Cosign:
             )
 
     def generate_key(self, directory: Path, password: str, name: str = "cosign") -> tuple[Path, Path]:
-        """Make a key pair: the paths of `<name>.key` (encrypted with the password) and `<name>.pub` in `directory`."""
+        """Generate a key pair; return the paths of `<name>.key` (encrypted with the password) and `<name>.pub` in `directory`."""
         self.version()
         prefix = directory.absolute() / name
         with _scratch_dir() as home:
             outcome = self._run(home, "generate-key-pair", f"--output-key-prefix={prefix}", password=password)
         if outcome.code != 0:
-            raise ConfigurationError(f"cosign made no key pair {prefix}: {_last_line(outcome.err)}")
+            raise ConfigurationError(f"cosign did not generate the key pair {prefix}: {_last_line(outcome.err)}")
         return prefix.with_name(f"{name}.key"), prefix.with_name(f"{name}.pub")
 
     def public_key(self, key: Path, password: str) -> str:
@@ -169,7 +170,7 @@ class Cosign:
         return outcome.out.decode("ascii", "replace")
 
     def _verify(self, signer: Signer, bundle: bytes, command: str, *arguments: str, payload: bytes | None = None) -> bool:
-        """Whether cosign accepts a bundle as the signer's; `payload` is what it signs, when that is not in it."""
+        """Whether cosign accepts a bundle as the signer's; `payload` is the signed content, unless the bundle contains it."""
         self.version()
         with _scratch_dir() as home:
             flags = [*signer_flags(home, signer), f"--bundle={home / 'bundle.json'}", *arguments]
@@ -183,7 +184,7 @@ class Cosign:
         return accepted
 
     def _check_trusted_root(self, signer: Signer) -> None:
-        """Raise Misconfigured when cosign cannot read a trusted root: it says no to everything then, and not why."""
+        """Raise ConfigurationError when cosign cannot read a trusted root: it then rejects everything, without the reason."""
         if signer.root not in self._readable:
             bundle = signature_bundle(b"", {SIGNATURE: _PROBE_SIGNATURE}, WitnessRequirements()) or b""
             probe = Signer(signer.name, key=_PROBE_KEY, root=signer.root)
@@ -191,30 +192,30 @@ class Cosign:
                 raise invalid_trusted_root(signer, "cannot be read by cosign")
             self._readable.add(signer.root)
 
-    def _ask_version(self, home: Path) -> tuple[int, int, int]:
+    def _read_version(self, home: Path) -> tuple[int, int, int]:
         outcome = self._run(home, "version", "--json")
         match = re.search(rb'"gitVersion":\s*"v(\d{1,4})\.(\d{1,4})\.(\d{1,4})', outcome.out)
         oldest = ".".join(map(str, OLDEST))
         hint = f"install cosign {oldest} or newer, and give its path in the configuration"
         if outcome.code != 0 or match is None:
-            raise ConfigurationError(f"{self._program} does not say which version of cosign it is", hint)
-        found = (int(match[1]), int(match[2]), int(match[3]))
-        if found < OLDEST:
-            raise ConfigurationError(f"{self._program} is cosign {'.'.join(map(str, found))}, which is too old", hint)
-        return found
+            raise ConfigurationError(f"{self._program} does not report a version of cosign", hint)
+        version = (int(match[1]), int(match[2]), int(match[3]))
+        if version < OLDEST:
+            raise ConfigurationError(f"{self._program} is cosign {'.'.join(map(str, version))}, which is too old", hint)
+        return version
 
     def _run(self, home: Path, command: str, *arguments: str, password: str | None = None) -> _Outcome:
-        """Run to the end, or to the end of the time."""
+        """Run until the program ends or the time-out kills it."""
         environment = {"HOME": str(home), "TMPDIR": str(home)}
         if password is not None:
             environment["COSIGN_PASSWORD"] = password  # not an argument: those are in every process list
         started = time.monotonic()
         outcome = self._finish(self._start([command, f"--timeout={self._timeout}s", *arguments], environment))
-        late = outcome.code != 0 and time.monotonic() - started > _NEAR * self._timeout
-        if late or outcome.code < 0:
+        timed_out = outcome.code != 0 and time.monotonic() - started > _NEAR * self._timeout
+        if timed_out or outcome.code < 0:
             raise UnavailableError(
-                f"cosign {command} came to no answer: it "
-                + (f"took all of its {self._timeout:g} s" if late else f"was killed by signal {-outcome.code}"),
+                f"cosign {command} gave no result: it "
+                + (f"used all of its {self._timeout:g} s" if timed_out else f"was killed by signal {-outcome.code}"),
                 "try again; if it stays so, give it more time or memory",
             )
         return outcome
@@ -230,7 +231,7 @@ class Cosign:
                 _out_bufsize=4096,
                 _err_bufsize=4096,
                 _internal_bufsize=_BUFFERS,
-                _no_pipe=True,  # or sh keeps all output a second time, without a bound
+                _no_pipe=True,  # or sh stores all output a second time, without a bound
                 _new_group=True,
                 _bg=True,
                 _bg_exc=False,
@@ -238,7 +239,7 @@ class Cosign:
         except sh.CommandNotFound:
             raise ConfigurationError(f"there is no cosign at {self._program}", hint) from None
         except sh.ForkException:  # its text is a traceback of the child
-            raise ConfigurationError(f"{self._program} is no program that runs here", hint) from None
+            raise ConfigurationError(f"{self._program} cannot be executed on this machine", hint) from None
         except OSError as error:
             raise UnavailableError(f"cosign cannot be started now: {error.strerror}") from error
         if sys.platform == "linux":
@@ -247,12 +248,12 @@ class Cosign:
         return command
 
     def _finish(self, command: sh.RunningCommand) -> _Outcome:
-        """Wait; kill the process group when the time is over.
+        """Wait for the end; kill the process group at the time-out.
 
-        Not sh's own `_timeout`: it kills the one process and not its children, and rounds every run up to 0.1 s.
+        sh's own `_timeout` is not used: it kills the one process and not its children, and rounds every run up to 0.1 s.
         """
         timer = threading.Timer(self._timeout, _kill, [command])
-        timer.daemon = True  # it must not keep a process alive that is to end
+        timer.daemon = True  # it must not prevent the process from exiting
         timer.start()
         try:
             command.wait()
@@ -270,13 +271,13 @@ def _kill(command: sh.RunningCommand) -> None:
 
 @contextlib.contextmanager
 def _scratch_dir() -> Iterator[Path]:
-    """A private directory for one run."""
+    """Yield a private directory for one run."""
     with TemporaryDirectory(prefix="cosign-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 def _claimed_digest(payload: bytes) -> str | None:
-    """The digest that a simple-signing payload (containers/image, signature format) speaks of."""
+    """Return the digest that a simple-signing payload (containers/image, signature format) names, or None."""
     try:
         critical = json.loads(payload)["critical"]
         digest = critical["image"]["docker-manifest-digest"]
@@ -286,9 +287,9 @@ def _claimed_digest(payload: bytes) -> str | None:
 
 
 def _last_line(text: bytes) -> str:
-    """The last line of an error output, shortened and without control characters."""
+    """Return the last line of an error output, shortened, without control characters and credentials."""
     lines = text.decode("utf-8", "replace").split("\n")
-    last = next((line for line in reversed(lines) if line.strip()), "it says nothing")
+    last = next((line for line in reversed(lines) if line.strip()), "it printed nothing")
     last = "".join(char for char in last if char.isprintable())
-    # a registry may say credentials back, or redirect to an address that is one
-    return re.sub(r"(?i)\b(basic|bearer) [^\s:,;]+|\?[^\s\"']+", lambda found: f"{found[1] or '?'} ...", last)[-300:]
+    # a registry may echo credentials, or redirect to an address that contains them
+    return re.sub(r"(?i)\b(basic|bearer) [^\s:,;]+|\?[^\s\"']+", lambda match: f"{match[1] or '?'} ...", last)[-300:]

@@ -2,19 +2,25 @@
 
 | module | what it does |
 |---|---|
-| `clone` | the local clone on disk, which heals itself |
-| `fingerprints` | compares the content of two commits without reading a file |
-| `merge` | the result of merging one commit into another, in memory |
-| `remote` | one conversation with a server: time-outs, credentials, the lease, the meaning of errors |
-| `repository` | everything a caller does |
-| `tree_edits` | a tree with some of its files changed |
-| `tree_limits` | checks that a tree is small and well-formed enough to be merged |
-| `tree_reader` | a commit's files, checked by name, kind and size before they are loaded |
+| `clone` | owns the local clone on disk, and makes a damaged one anew |
+| `fingerprints` | compares what two commits contain without reading a file |
+| `merge` | computes what merging one commit into another would give |
+| `remote` | holds one session with a server: time-outs, credentials, the lease, the meaning of errors |
+| `repository` | offers everything that a caller does with a repository |
+| `tree_edits` | changes the content of some files of a tree |
+| `tree_limits` | checks whether a tree can be merged at all |
+| `tree_reader` | reads a commit's files, checked by name, kind and size before they are loaded |
 
-May not: use a work tree, run a subprocess, or know what the files mean.
+Rules kept:
+- a clone is a cache: a damaged one is made anew once, by itself, and never reported as a problem of the author;
+- a push names the commit that it replaces, and fails when the branch is elsewhere;
+- everything that a person can push is reported as problems, never as an exception;
+- the values (`Commit`, `Snapshot`, `SnapshotLimits`, `GitCredentials`) are defined in `model.git`, so that no other layer imports
+  this package for a type.
+
+May not: use a work tree, run a subprocess, or interpret the files.
 """
 
 from reconciler.adapters.git.repository import Repository
-from reconciler.model.git import Commit, GitCredentials, Snapshot, SnapshotLimits
 
-__all__ = ["Commit", "GitCredentials", "Repository", "Snapshot", "SnapshotLimits"]
+__all__ = ["Repository"]

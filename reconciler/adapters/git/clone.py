@@ -1,4 +1,4 @@
-"""A local clone as it lies on disk: made whole, thrown away when it is damaged or crowded, and made anew."""
+"""Manages a local clone on disk: creates it whole, and replaces it when it is damaged or needs garbage collection."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# libgit2 collects no garbage. These are git's own thresholds for doing so (gc.autoPackLimit; gc.auto, counted like
-# git does in one of 256 folders of loose objects); past them the clone is made anew, which costs one small fetch.
-_MOST_PACKS = 50
-_MOST_LOOSE_IN_ONE_FOLDER = 6700 // 256
+# libgit2 collects no garbage. These are git's own thresholds for doing so (gc.autoPackLimit; gc.auto, counted as git does in one
+# of 256 folders of loose objects); above them the clone is deleted and created again, which costs one small fetch.
+_MAX_PACKS = 50
+_MAX_LOOSE_IN_ONE_FOLDER = 6700 // 256
 
 
 class CorruptCloneError(IntegrityError):
@@ -30,11 +30,11 @@ class CorruptCloneError(IntegrityError):
 
 
 class Clone:
-    """A bare clone, empty when it is made.
+    """A bare clone, empty when it is created.
 
     Args:
-        path: where it lies; its parent is made when missing.
-        name: of what it is a clone, fit for a message.
+        path: its directory; the parent is created when missing.
+        name: the name of the cloned repository, fit for a message.
     """
 
     def __init__(self, path: Path, name: str) -> None:
@@ -42,11 +42,11 @@ class Clone:
 
     @contextmanager
     def opened(self) -> Iterator[pygit2.Repository]:
-        """Open it, or make it first.
+        """Open the clone, creating it first when it does not exist.
 
         Raises:
             CorruptCloneError: it cannot be read or written.
-            ConfigurationError: it cannot be made there.
+            ConfigurationError: it cannot be created at its path.
         """
         if not self._path.exists():
             self._create()
@@ -60,10 +60,10 @@ class Clone:
             raise CorruptCloneError(printable(str(error))) from error
 
     def with_recovery(self, work: Callable[[pygit2.Repository], T]) -> T:
-        """Run `work`; if the clone is damaged, make it anew, and run it once more.
+        """Run `work`; if the clone is damaged, delete it, create it again and run `work` once more.
 
         Raises:
-            IntegrityError: it is damaged again right after it was made.
+            IntegrityError: the clone is damaged again right after it was created.
         """
         try:
             with self.opened() as repo:
@@ -74,10 +74,10 @@ class Clone:
             with self.opened() as repo:
                 return work(repo)
         except CorruptCloneError as error:
-            raise IntegrityError(f"the clone of {self._name} is damaged even when made anew: {error}") from error
+            raise IntegrityError(f"the clone of {self._name} is damaged right after it was created: {error}") from error
 
     def discard(self) -> None:
-        """Throw it away, if it is there; raises Misconfigured when that cannot be done."""
+        """Delete the clone, if it exists; raises ConfigurationError when that fails."""
         try:
             shutil.rmtree(self._path)
         except FileNotFoundError:
@@ -86,24 +86,24 @@ class Clone:
             raise ConfigurationError(f"cannot remove the damaged clone at {self._path}: {error}") from error
 
     def needs_gc(self) -> bool:
-        """Whether it holds so much that making it anew is cheaper than keeping it."""
+        """Whether the clone has so many packs or loose objects that creating it again is cheaper than using it."""
         objects = self._path / "objects"
         packs = sum(1 for _ in (objects / "pack").glob("*.pack"))
         loose = sum(1 for _ in (objects / "17").glob("*"))
-        return packs > _MOST_PACKS or loose > _MOST_LOOSE_IN_ONE_FOLDER
+        return packs > _MAX_PACKS or loose > _MAX_LOOSE_IN_ONE_FOLDER
 
     def _create(self) -> None:
-        """Make an empty clone beside its place and move it there whole, so that no half-made one is ever seen."""
+        """Create an empty clone beside its path and rename it, so that no incomplete clone is ever visible."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            beside = Path(mkdtemp(prefix=f".{self._path.name}-", dir=self._path.parent))
+            temporary = Path(mkdtemp(prefix=f".{self._path.name}-", dir=self._path.parent))
             try:
-                repo = pygit2.init_repository(str(beside), bare=True)
-                # a redirect to another host would take the credentials there
+                repo = pygit2.init_repository(str(temporary), bare=True)
+                # a redirect to another host would send the credentials there
                 repo.config["http.followRedirects"] = "false"
                 repo.free()
-                beside.rename(self._path)
+                temporary.rename(self._path)
             finally:
-                shutil.rmtree(beside, ignore_errors=True)
+                shutil.rmtree(temporary, ignore_errors=True)
         except (OSError, pygit2.GitError) as error:
-            raise ConfigurationError(f"cannot keep a clone at {self._path}: {error}") from error
+            raise ConfigurationError(f"cannot create a clone at {self._path}: {error}") from error

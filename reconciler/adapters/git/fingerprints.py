@@ -1,4 +1,4 @@
-"""Whether two commits hold the same, told without reading a file: git names content by its digest."""
+"""Compares what two commits contain without reading a file, because git names content by its digest."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ if TYPE_CHECKING:
 
     import pygit2
 
-_MOST: Final = 16 * 1024 * 1024  # bytes of a tree whose entries are told apart; a larger one is taken as a whole
+_MAX_TREE: Final = 16 * 1024 * 1024  # bytes of a tree whose entries are compared; a larger one is compared as a whole
 
 
 def fingerprint(repo: pygit2.Repository, tree: str, wanted: Sequence[str]) -> str:
-    """A digest of what a tree holds of `wanted` (see `Repository.read`): of names, modes and content."""
-    suffixes = {name.encode(): suffix.encode() for name, _, suffix in (each.partition("/*") for each in wanted)}
-    found = hashlib.sha256()
+    """Return a digest of the part of a tree that `wanted` selects (see `Repository.read`): of names, modes and content."""
+    suffixes = {name.encode(): suffix.encode() for name, _, suffix in (pattern.partition("/*") for pattern in wanted)}
+    digest = hashlib.sha256()
     for entry in _entries(repo, tree):
         if entry.name not in suffixes:
             continue
-        parts = [(b"", entry)]
+        files = [(b"", entry)]
         if entry.mode == FOLDER_MODE:
-            parts = [(entry.name, one) for one in _entries(repo, entry.id) if one.name.endswith(suffixes[entry.name])]
-        for folder, one in parts:
-            found.update(b"%s/%s %o %s\0" % (folder, one.name, one.mode, one.id.encode()))
-    return found.hexdigest()
+            files = [(entry.name, file) for file in _entries(repo, entry.id) if file.name.endswith(suffixes[entry.name])]
+        for folder, file in files:
+            digest.update(b"%s/%s %o %s\0" % (folder, file.name, file.mode, file.id.encode()))
+    return digest.hexdigest()
 
 
 def _entries(repo: pygit2.Repository, tree: str) -> Iterator[TreeEntry]:
     whole = TreeEntry(FOLDER_MODE, b"", tree)
-    if repo.odb.read_header(tree)[1] > _MOST:
+    if repo.odb.read_header(tree)[1] > _MAX_TREE:
         return iter((whole,))
     try:
         return iter(tuple(entries_of(repo.odb.read(tree)[1])))
-    except ValueError:  # git cannot have written it: the same bytes are the same to us
+    except ValueError:  # malformed, not written by git: compared by its bytes
         return iter((whole,))

@@ -1,4 +1,4 @@
-"""The tree of a commit with the content of some of its files changed, and everything else as it was: modes, links, odd names."""
+"""Changes the content of some files of a commit's tree and preserves everything else: modes, links, odd names."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 def edit_tree(repo: pygit2.Repository, tree: str, files: Mapping[str, bytes]) -> str:
-    """Write the tree and return its id.
+    """Write the changed tree and return its id.
 
     Args:
-        repo: where the tree is, and its changed parts are written.
-        tree: the id of the tree to begin with.
-        files: path -> new content, of files that it holds.
+        repo: the repository with the tree, to which the changed parts are written.
+        tree: the id of the tree to change.
+        files: path -> new content, of files that the tree contains.
 
     Raises:
-        NotFoundError: it does not hold one of them.
+        NotFoundError: the tree does not contain one of the files.
     """
     top = repo[tree].peel(pygit2.Tree)
     builder = repo.TreeBuilder(top)
     for name in dict.fromkeys(path.partition("/")[0] for path in files):
-        there = top[name] if name in top else None  # noqa: SIM401 - a Tree has no `get`
-        inside = {path.removeprefix(f"{name}/"): new for path, new in files.items() if path.startswith(f"{name}/")}
-        if isinstance(there, pygit2.Tree) and inside:
-            builder.insert(name, edit_tree(repo, str(there.id), inside), there.filemode)
-        elif isinstance(there, pygit2.Blob) and not inside:
-            builder.insert(name, repo.create_blob(files[name]), there.filemode)
+        entry = top[name] if name in top else None  # noqa: SIM401 - a Tree has no `get`
+        below = {path.removeprefix(f"{name}/"): content for path, content in files.items() if path.startswith(f"{name}/")}
+        if isinstance(entry, pygit2.Tree) and below:
+            builder.insert(name, edit_tree(repo, str(entry.id), below), entry.filemode)
+        elif isinstance(entry, pygit2.Blob) and not below:
+            builder.insert(name, repo.create_blob(files[name]), entry.filemode)
         else:
-            raise NotFoundError(f"the commit holds no file {printable(next(iter(inside), name))}")
+            raise NotFoundError(f"the commit does not contain the file {printable(next(iter(below), name))}")
     return str(builder.write())

@@ -1,7 +1,7 @@
-"""Whether a tree can be merged at all: libgit2 walks all of it, at any depth, and a stranger can craft it.
+"""Checks whether a tree can be merged at all: libgit2 walks all of it, at any depth, and a stranger can craft it.
 
-A few small objects that name each other make a tree of more files than any machine holds; other crafted ones make libgit2 fail
-as it does when the clone is damaged. Neither is found by asking libgit2.
+A few small objects that name each other make a tree of more files than any machine can store; other crafted trees make libgit2
+fail as it does when the clone is damaged. libgit2 itself detects neither.
 """
 
 from __future__ import annotations
@@ -17,62 +17,62 @@ from reconciler.model.problem import Problem
 if TYPE_CHECKING:
     import pygit2
 
-MAX_FILES: Final = 100_000  # with folders, as often as they are named
-_DEEPEST: Final = 64  # folders in each other
-_LARGEST: Final = 16 * 1024 * 1024  # bytes of one folder's list of names
-_HINT: Final = "commit it anew with git, or split the repository"
+MAX_FILES: Final = 100_000  # with folders, each counted as often as it is named
+_MAX_DEPTH: Final = 64  # nested folders
+_MAX_FOLDER: Final = 16 * 1024 * 1024  # bytes of one folder's list of entries
+_HINT: Final = "commit it again with git, or split the repository"
 
 
 def tree_problem(repo: pygit2.Repository, tree: str) -> Problem | None:
-    """Why a tree cannot be merged; each folder is looked at once, however often it is named."""
-    size: dict[str, int] = {}  # files below a folder
-    height: dict[str, int] = {}
+    """Return why a tree cannot be merged, or None; each folder is read once, however often it is named."""
+    files_below: dict[str, int] = {}
+    depth: dict[str, int] = {}
     waiting, total = [tree], 0
     while waiting:
-        here = waiting[-1]
-        if here in size:
+        folder = waiting[-1]
+        if folder in files_below:
             waiting.pop()
             continue
-        folders, count, words = _read(repo, here)
-        if words:
-            return _problem(words)
-        total += count  # of some folders twice at most
+        folders, count, defect = _read(repo, folder)
+        if defect:
+            return _problem(defect)
+        total += count  # a folder may be counted twice
         if total > 2 * MAX_FILES:
-            return _problem(f"it holds more than {MAX_FILES} files and folders")
-        if new := [one for one in dict.fromkeys(folders) if one not in size]:
-            waiting += new
+            return _problem(f"it contains more than {MAX_FILES} files and folders")
+        if unvisited := [child for child in dict.fromkeys(folders) if child not in files_below]:
+            waiting += unvisited
             continue
         waiting.pop()
-        size[here] = count + sum(size[one] for one in folders)
-        height[here] = 1 + max((height[one] for one in folders), default=0)
-        if size[here] > MAX_FILES:
-            return _problem(f"it holds more than {MAX_FILES} files and folders")
-        if height[here] > _DEEPEST:
-            return _problem(f"its folders are more than {_DEEPEST} deep")
+        files_below[folder] = count + sum(files_below[child] for child in folders)
+        depth[folder] = 1 + max((depth[child] for child in folders), default=0)
+        if files_below[folder] > MAX_FILES:
+            return _problem(f"it contains more than {MAX_FILES} files and folders")
+        if depth[folder] > _MAX_DEPTH:
+            return _problem(f"its folders are nested more than {_MAX_DEPTH} deep")
     return None
 
 
 def _read(repo: pygit2.Repository, tree: str) -> tuple[list[str], int, str]:
-    """The folders in a folder, how many entries it has, and what is wrong with it."""
+    """Return the ids of the folders in a folder, the number of its entries, and its defect (empty when it has none)."""
     kind, size = repo.odb.read_header(tree)
     if kind != ObjectType.TREE:
-        return [], 0, "a folder in it is none"
-    if size > _LARGEST:
-        return [], 0, f"the list of names of a folder in it has {size} bytes"
+        return [], 0, "a folder in it is not a tree object"
+    if size > _MAX_FOLDER:
+        return [], 0, f"the list of entries of a folder in it has {size} bytes, more than {_MAX_FOLDER}"
     try:
         entries = list(entries_of(repo.odb.read(tree)[1]))
     except ValueError as error:
-        return [], 0, f"git cannot have written a folder in it: {error}"
-    odd = next((entry for entry in entries if _is_refused(entry)), None)
-    words = f"the name {printable(odd.name)} in it {name_problem(odd.name)}" if odd else ""
-    return [entry.id for entry in entries if entry.mode == FOLDER_MODE], len(entries), words
+        return [], 0, f"a folder in it is malformed, not written by git: {error}"
+    refused = next((entry for entry in entries if _is_refused(entry)), None)
+    defect = f"the name {printable(refused.name)} in it {name_problem(refused.name)}" if refused else ""
+    return [entry.id for entry in entries if entry.mode == FOLDER_MODE], len(entries), defect
 
 
 def _is_refused(entry: TreeEntry) -> bool:
-    """Whether libgit2 takes no such name; other odd ones are told by who reads the files."""
+    """Whether libgit2 refuses such a name; other unsafe names are reported when the files are read."""
     key = collision_key(entry.name.decode("utf-8", "replace"))
     return bool(name_problem(entry.name)) and (not key.strip(". ") or ".git" in key or "git~" in key or "/" in key)
 
 
-def _problem(words: str) -> Problem:
-    return Problem(code="Unmergeable", message=words, hint=_HINT)
+def _problem(message: str) -> Problem:
+    return Problem(code="Unmergeable", message=message, hint=_HINT)

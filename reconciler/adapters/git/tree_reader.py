@@ -1,7 +1,7 @@
-"""A commit's files, straight from git objects: checked by name, kind and size before their content is loaded.
+"""Reads a commit's files straight from git objects, checked by name, kind and size before their content is loaded.
 
-Everything odd is reported at once as problems of the author, for git lets anybody push trees that no file system would
-hold. Nothing here raises for what a person pushed.
+Every violation is reported as a problem of the author, all of them at once, because git accepts trees that no file system could
+store. Nothing that a person pushed raises an exception here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import pygit2
 
-_LONGEST_PATH = 1024  # bytes, all folders included
+_MAX_PATH = 1024  # bytes, all folders included
 
 _KINDS = {
     0o040000: ("UnexpectedFolder", "a folder"),
@@ -33,7 +33,14 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder to read: its path (`applications/`, empty for the root), its tree, and which of its files are wanted."""
+    """A folder to read.
+
+    Attributes:
+        path: with a final slash (`applications/`); empty for the root.
+        tree: the id of its tree.
+        suffix: of the names of the wanted files.
+        nested: whether to read the folders below too.
+    """
 
     path: bytes
     tree: str
@@ -58,14 +65,14 @@ class _Reading:
     size: int = 0
 
     def root(self, tree: str, wanted: Sequence[str]) -> None:
-        """Read only what `wanted` names; the rest of the root is not ours to judge."""
-        patterns = {name: (star, suffix) for name, star, suffix in (each.partition("/*") for each in wanted)}
+        """Read only what `wanted` names; the rest of the root is not checked, since it is not the reconciler's."""
+        patterns = {name: (star, suffix) for name, star, suffix in (pattern.partition("/*") for pattern in wanted)}
         keys = {collision_key(name): name for name in patterns}
         for entry in self._entries(b"", tree):
             name = entry.name.decode("utf-8", "replace")
             if name not in patterns:
-                if near := keys.get(collision_key(name)):
-                    self._problem("NameCollision", entry.name, f"is read only under the name {near}", "rename it")
+                if wanted_name := keys.get(collision_key(name)):
+                    self._problem("NameCollision", entry.name, f"is read only under the name {wanted_name}", "rename it")
                 continue
             star, suffix = patterns[name]
             if not star:
@@ -76,65 +83,70 @@ class _Reading:
                 self._problem("UnexpectedFile", entry.name, "must be a folder", f"make it a folder of *{suffix} files")
 
     def folder(self, top: _Folder) -> None:
-        """Read a folder and, where it may be nested, all below; without recursion, for depth is the author's choice."""
+        """Read a folder and, where nesting is allowed, all below it; iteratively, because the author chooses the depth."""
         waiting = [top]
         while waiting and self.entries <= self.limits.entries:
-            here = waiting.pop()
-            below: list[_Folder] = []
-            for entry in self._sane(here):
-                path = here.path + entry.name
+            folder = waiting.pop()
+            subfolders: list[_Folder] = []
+            for entry in self._safe_entries(folder):
+                path = folder.path + entry.name
                 if entry.mode != FOLDER_MODE:
-                    if self._wanted(here, entry):
+                    if self._wanted(folder, entry):
                         self._file(path, entry)
-                elif here.nested:
-                    below.append(_Folder(path + b"/", entry.id))
+                elif folder.nested:
+                    subfolders.append(_Folder(path + b"/", entry.id))
                 else:
                     self._problem("UnexpectedFolder", path, "is a folder where only files are read", "move it elsewhere")
-            waiting.extend(reversed(below))
+            waiting.extend(reversed(subfolders))
 
-    def _sane(self, here: _Folder) -> list[TreeEntry]:
-        """Return the folder's entries whose names are safe and alone; the others become problems."""
+    def _safe_entries(self, folder: _Folder) -> list[TreeEntry]:
+        """Return the folder's entries whose names are safe and unique; the others become problems."""
         by_key: dict[str, list[TreeEntry]] = {}
-        for entry in self._entries(here.path, here.tree):
+        for entry in self._entries(folder.path, folder.tree):
             self.entries += 1
             if self.entries > self.limits.entries:
-                self._problem("TooManyFiles", here.path, f"more than {self.limits.entries} files", "split the repository")
+                self._problem(
+                    "TooManyFiles",
+                    folder.path,
+                    f"contains more than {self.limits.entries} files and folders",
+                    "split the repository",
+                )
                 return []
-            fault = name_problem(entry.name)
-            if not fault and len(here.path) + len(entry.name) > _LONGEST_PATH:
-                fault = f"makes a path longer than {_LONGEST_PATH} bytes"
-            if fault:
-                self._problem("BadName", here.path + entry.name, f"the name {fault}", "rename it")
+            defect = name_problem(entry.name)
+            if not defect and len(folder.path) + len(entry.name) > _MAX_PATH:
+                defect = f"makes a path longer than {_MAX_PATH} bytes"
+            if defect:
+                self._problem("BadName", folder.path + entry.name, f"the name {defect}", "rename it")
             else:
                 by_key.setdefault(collision_key(entry.name.decode()), []).append(entry)
-        for same in by_key.values():
-            if len(same) > 1:
-                names = " and ".join(printable(each.name) for each in same)
-                message = f"{names} are one name to some file systems"
-                self._problem("NameCollision", here.path + same[0].name, message, "rename all but one")
-        return [same[0] for same in by_key.values() if len(same) == 1]
+        for colliding in by_key.values():
+            if len(colliding) > 1:
+                names = " and ".join(printable(entry.name) for entry in colliding)
+                message = f"{names} are the same name on some file systems"
+                self._problem("NameCollision", folder.path + colliding[0].name, message, "rename all but one")
+        return [colliding[0] for colliding in by_key.values() if len(colliding) == 1]
 
-    def _wanted(self, here: _Folder, entry: TreeEntry) -> bool:
+    def _wanted(self, folder: _Folder, entry: TreeEntry) -> bool:
         name = entry.name.decode()
-        if name.endswith(here.suffix) or not S_ISREG(entry.mode):
+        if name.endswith(folder.suffix) or not S_ISREG(entry.mode):
             return True
-        if here.suffix == ".yaml" and name.casefold().endswith((".yaml", ".yml")):
-            message = f"would be ignored: only *{here.suffix} is read"
-            self._problem("IgnoredFile", here.path + entry.name, message, "rename it")
+        if folder.suffix == ".yaml" and name.casefold().endswith((".yaml", ".yml")):
+            message = f"would be ignored: only *{folder.suffix} is read"
+            self._problem("IgnoredFile", folder.path + entry.name, message, "rename it")
         return False
 
     def _file(self, path: bytes, entry: TreeEntry) -> None:
         """Load one file, unless its kind or size forbids it."""
         if not S_ISREG(entry.mode):
-            code, what = _KINDS.get(entry.mode, ("BadTree", f"of the unknown mode {entry.mode:o}"))
-            self._problem(code, path, f"is {what}; only plain files are read", "replace it by a plain file")
+            code, kind_name = _KINDS.get(entry.mode, ("BadTree", f"of the unknown mode {entry.mode:o}"))
+            self._problem(code, path, f"is {kind_name}; only plain files are read", "replace it with a plain file")
             return
         _, size = self.repo.odb.read_header(entry.id)
         if size > self.limits.file:
             self._problem("TooLarge", path, f"has {size} bytes, more than {self.limits.file}", "make it smaller")
             return
         if self.size + size > self.limits.total:
-            message = f"takes what is read past {self.limits.total} bytes in all"
+            message = f"exceeds the limit of {self.limits.total} bytes for all files together"
             self._problem("TooLarge", path, message, "split the repository")
             return
         self.size += size
@@ -142,19 +154,21 @@ class _Reading:
         if kind == ObjectType.BLOB:
             self.files[path.decode()] = content
         else:
-            self._problem("BadTree", path, "is listed as a file and is none", "commit it anew with git")
+            self._problem("BadTree", path, "is listed as a file, but its object is not a blob", "commit it again with git")
 
     def _entries(self, path: bytes, tree: str) -> list[TreeEntry]:
         _, size = self.repo.odb.read_header(tree)
         if size > self.limits.total:
-            self._problem("TooManyFiles", path, f"its list of names has {size} bytes", "split the folder")
+            self._problem(
+                "TooManyFiles", path, f"its list of entries has {size} bytes, more than {self.limits.total}", "split the folder"
+            )
             return []
         try:
             return list(entries_of(self.repo.odb.read(tree)[1]))
         except ValueError as error:
-            self._problem("BadTree", path, f"git cannot have written this folder: {error}", "commit it anew with git")
+            self._problem("BadTree", path, f"is a malformed folder, not written by git: {error}", "commit it again with git")
             return []
 
     def _problem(self, code: str, path: bytes, message: str, hint: str) -> None:
-        shown = printable(path, _LONGEST_PATH)
+        shown = printable(path, _MAX_PATH)
         self.problems.append(Problem(code=code, message=message, file=shown, hint=hint))

@@ -1,20 +1,28 @@
-"""Gitea: repositories, commit statuses, pull requests and their comments, branch protection, webhooks.
+"""Gitea's API: repositories, commit statuses, pull requests and their comments, reviews, branch protection, webhooks.
 
 | module | what it does |
 |---|---|
-| `branch_protection` | prepares a repository: topic, write access, protected branches |
-| `client` | requests, pagination and errors of the API, through httpx |
-| `own_pull_requests` | pull requests that the reconciler itself opens and merges |
-| `pull_requests` | pull requests and their comments |
-| `repositories` | repositories and commit statuses |
-| `reviews` | reviews, merged pull requests, teams, and who set a commit status |
-| `webhook_events` | parses a delivery to the repository it is about |
-| `webhooks` | webhooks of repositories |
+| `branch_protection` | prepares a repository: creation, topic, write access, branch protection rules |
+| `client` | sends requests: retries, bounds, checked shapes, mapped errors |
+| `own_pull_requests` | opens, edits and merges the reconciler's own pull requests |
+| `pull_requests` | reads pull requests; reads and writes their comments |
+| `repositories` | finds repositories by topic; reads and posts commit statuses |
+| `reviews` | reads approvals: reviews, merged pull requests, teams, statuses with their authors |
+| `webhook_events` | reads from a webhook's delivery which repository changed |
+| `webhooks` | lists, creates and deletes webhooks |
 
-May not: decide anything, or import another adapter: other forges come beside it.
+Rules kept:
+- reads are retried a little; a write is sent once, because a second attempt could do it twice;
+- every answer is checked against a model before use; no redirect is followed and the token is never shown;
+- the values that callers see are defined in `model.forge`, so that no other layer imports this package for a type.
+
+Another forge is a package beside this one under `adapters/`. It implements the Protocols that its callers define (in `services`:
+`CommitStatusForge`, `CommentForge`, `MergeForge`, `ReviewForge`, `PullForge`; in `commands`: `InitForge`, `ProposalForge`; in
+`controller`: `HookForge`), returns the values of `model.forge`, and is constructed in `bootstrap`. Its counterpart of
+`webhook_events` reads that server's deliveries.
+
+May not: decide what an answer means (an approval counts in `domain.admission`), or import another adapter.
 """
-
-from __future__ import annotations
 
 from reconciler.adapters.gitea.branch_protection import Protection
 from reconciler.adapters.gitea.own_pull_requests import Proposals
@@ -22,31 +30,9 @@ from reconciler.adapters.gitea.pull_requests import PullRequests
 from reconciler.adapters.gitea.repositories import Repositories
 from reconciler.adapters.gitea.reviews import Reviews
 from reconciler.adapters.gitea.webhooks import Hooks
-from reconciler.model.forge import (
-    Comment,
-    CommitStatusRecord,
-    MergedPullRequest,
-    OwnPullRequest,
-    PullRequest,
-    PullRequestHistory,
-    RemoteRepository,
-    Review,
-    Webhook,
-)
 
-__all__ = [
-    "Comment",
-    "CommitStatusRecord",
-    "Gitea",
-    "MergedPullRequest",
-    "OwnPullRequest",
-    "PullRequest",
-    "PullRequestHistory",
-    "RemoteRepository",
-    "Review",
-    "Webhook",
-]
+__all__ = ["Gitea"]
 
 
 class Gitea(Repositories, PullRequests, Proposals, Reviews, Protection, Hooks):
-    """All that is asked of a Gitea server."""
+    """A Gitea server: all its endpoints that the reconciler uses, in one client."""

@@ -1,25 +1,26 @@
-"""HelmReleases as clusters' APIs show them, through the kubernetes client: list, then watch, for ever.
+"""HelmReleases as the APIs of clusters show them, by the kubernetes client: list, then watch, without end.
 
 | module | what it does |
 |---|---|
-| `api` | calls to one cluster |
-| `cluster_pool` | a directory of kubeconfigs that come, change and go |
-| `errors` | maps the client's exceptions |
-| `informer` | one thread per cluster that reflects it |
-| `kubeconfig` | validates kubeconfigs |
-| `reflector` | the protocol: when to list, to watch, to verify the watch, and how long to pause after a failure |
-| `release_projection` | reduces a HelmRelease to the fields that are used |
-| `release_store` | the HelmReleases of one cluster and their age; no thread and no clock |
-| `stream` | reads responses piece by piece, within bounds |
+| `api` | calls one cluster's API, bounded in time and size |
+| `cluster_pool` | observes every cluster that has a kubeconfig in a directory; files come, change and go |
+| `errors` | maps the client's exceptions to ReconcilerErrors |
+| `informer` | runs one reflector per cluster in a thread of its own |
+| `kubeconfig` | checks a kubeconfig and connects with it |
+| `reflector` | the list-and-watch protocol: when to list, watch and confirm, and how long to back off |
+| `release_projection` | reduces a HelmRelease to the parts that readiness needs |
+| `release_store` | stores one cluster's HelmReleases and since when they are current; no thread, no clock |
+| `stream` | reads responses and watch events piece by piece, within bounds |
 
 Rules kept:
-- A watch goes on without a new list only when its window ended whole, at its time and in proper form, and the API has then
-  answered a read that its store must answer; anything else (410, an early or broken end, a malformed response) means list
-  again, after a pause.
-- Silence makes the observed HelmReleases older, a refusal makes them unobserved.
-- What is shown was true at a moment no older than its age.
+- a watch continues without a new list only when its window ended whole, at its time and in proper form, and the API has then
+  answered a read that its store must serve; anything else (410, an early or broken end, a malformed response) means a new list,
+  after a pause;
+- an unreachable API makes the observed state older; a denial clears it;
+- an observation was true at a moment no older than its age;
+- an exec plugin in a kubeconfig runs only when the configuration allows it.
 
-May not: judge what it observes, or run an exec plugin of a kubeconfig unless the configuration allows it.
+May not: assess what it observes (that is `domain.readiness`).
 """
 
 from reconciler.adapters.kubernetes.cluster_pool import ClusterPool

@@ -1,4 +1,4 @@
-"""Calls to one cluster's API."""
+"""Calls one cluster's API: lists and watches HelmReleases, requests reconciliations, fetches Flux sources."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PLURAL: Final = "helmreleases"
 LIST_PAGE_SIZE: Final = 100
 CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 10.0
-HINT_TIMEOUT: Final = (2.0, 5.0)  # asking Flux to hurry, or to explain, is worth no long wait
+HINT_TIMEOUT: Final = (2.0, 5.0)  # a request to Flux, or a diagnosis, must not delay a pass
 MAX_RELEASES: Final = 50_000
 
 _SOURCE: Final = ("source.toolkit.fluxcd.io", "v1")
@@ -33,82 +33,83 @@ _KUSTOMIZE: Final = ("kustomize.toolkit.fluxcd.io", "v1")
 
 
 class ClusterClient:
-    """Calls to one cluster's API, by one thread; another one may interrupt. Every call is bounded in time and in size."""
+    """A client of one cluster's API for one thread; another one may interrupt. Every call is bounded in time and size."""
 
     def __init__(self, kubeconfig: bytes, context: str, *, allow_exec: bool = False) -> None:
         self.context = context
         self._client = connect(kubeconfig, context, allow_exec=allow_exec)
         self._api = client.CustomObjectsApi(self._client)
-        self._answer: BaseHTTPResponse | None = None
+        self._response: BaseHTTPResponse | None = None
 
     def close(self) -> None:
         """Close the connections."""
-        if self._answer is not None:
-            self._answer.close()
+        if self._response is not None:
+            self._response.close()
         self._client.close()
 
     def interrupt(self) -> None:
-        """Make the call whose answer is being read fail at once. For another thread than the one that reads."""
-        answer = self._answer
-        if answer is not None:
-            with contextlib.suppress(ValueError, RuntimeError, OSError):  # it has ended meanwhile
-                answer.shutdown()
+        """Make the call whose response is being read fail at once; for another thread than the reading one."""
+        response = self._response
+        if response is not None:
+            with contextlib.suppress(ValueError, RuntimeError, OSError):  # the response has ended in the meantime
+                response.shutdown()
 
     def releases(self) -> tuple[Releases, str]:
-        """All HelmReleases, by namespace and name, as they were at one moment, and the resourceVersion to watch from.
+        """List all HelmReleases by namespace and name, as of one moment; return them and the resourceVersion to watch from.
 
         Raises a ReconcilerError.
         """
-        found: Releases = {}
-        token = None
+        releases: Releases = {}
+        continue_token = None
         for _ in range(MAX_RELEASES // LIST_PAGE_SIZE):
-            page = read_body(self._list(READ_TIMEOUT, limit=LIST_PAGE_SIZE, _continue=token), self.context)
+            page = read_body(self._list(READ_TIMEOUT, limit=LIST_PAGE_SIZE, _continue=continue_token), self.context)
             try:
-                found.update(map(project, page["items"]))
-                token, version = page["metadata"].get("continue"), str(page["metadata"]["resourceVersion"])
+                releases.update(map(project, page["items"]))
+                continue_token, version = page["metadata"].get("continue"), str(page["metadata"]["resourceVersion"])
             except (KeyError, TypeError, AttributeError) as error:
                 raise malformed_response(error, self.context) from None
-            if not token:
-                return found, version
+            if not continue_token:
+                return releases, version
         raise UnavailableError(f"{self.context} has more than {MAX_RELEASES} HelmReleases")
 
     def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
-        """Begin to watch from a resourceVersion; the server ends it after some seconds.
+        """Start a watch from a resourceVersion, which the server ends after some seconds.
 
         Returns:
-            The changes as they come (see `stream.watch_events`), once the server has agreed to tell them.
+            The events as they arrive (see `stream.watch_events`), once the server has accepted the watch.
 
         Raises:
-            ReconcilerError: it did not agree.
+            ReconcilerError: the server did not accept it.
         """
-        answer = self._list(
+        response = self._list(
             seconds + CONNECT_TIMEOUT, watch=True, resource_version=version, timeout_seconds=seconds, allow_watch_bookmarks=True
         )
-        return watch_events(answer, self.context)
+        return watch_events(response, self.context)
 
     def confirm(self) -> None:
-        """See that the API still answers a read that is to be no older than the question: its store has to take part.
+        """Check that the API still serves a read that is no older than its request, for which it needs its store.
 
-        A watch is served from the API server's memory, and goes on in silence when its store is lost. Raises a ReconcilerError.
+        A watch is served from the API server's memory, and continues without events when the store is lost. Raises a
+        ReconcilerError.
         """
         read_body(self._list(READ_TIMEOUT, limit=1), self.context)
 
     def request_reconcile(self, namespace: str) -> None:
-        """Ask Flux to fetch an Environment's repository at once, as `flux reconcile` does. Raises a ReconcilerError."""
+        """Request an immediate fetch of an Environment's repository from Flux, as `flux reconcile` does. Raises a ReconcilerError."""
         stamp = datetime.now(UTC).isoformat()
         body = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": stamp}}}
-        call, where = self._api.patch_namespaced_custom_object, (*_SOURCE, namespace, "gitrepositories", "environment", body)
-        read_body(self._call(HINT_TIMEOUT, f"the GitRepository {namespace}/environment", call, *where), self.context)
+        call, target = self._api.patch_namespaced_custom_object, (*_SOURCE, namespace, "gitrepositories", "environment", body)
+        read_body(self._call(HINT_TIMEOUT, f"the GitRepository {namespace}/environment", call, *target), self.context)
 
     def sources(self, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
-        """What stands behind an Application's HelmRelease, as the API shows it now: to explain, never to grant.
+        """Fetch the Flux sources of an Application's HelmRelease: for diagnostics only, never for a decision.
 
         Returns:
             `GitRepository/environment`, `Kustomization/applications` and `OCIRepository/<application>`, in this order; None
-            for one that is not there.
+            for one that does not exist.
 
         Raises:
-            ReconcilerError: the cluster could not be asked.
+            ReconcilerError: the request failed.
         """
         return {
             "GitRepository/environment": self._object(*_SOURCE, namespace, "gitrepositories", "environment"),
@@ -116,31 +117,31 @@ class ClusterClient:
             f"OCIRepository/{application}": self._object(*_SOURCE, namespace, "ocirepositories", application),
         }
 
-    def _object(self, *where: str) -> Mapping[str, Any] | None:
+    def _object(self, *target: str) -> Mapping[str, Any] | None:
         try:
-            answer = self._call(HINT_TIMEOUT, where[-1], self._api.get_namespaced_custom_object, *where)
+            response = self._call(HINT_TIMEOUT, target[-1], self._api.get_namespaced_custom_object, *target)
         except NotFoundError:
             return None
-        found = read_body(answer, self.context)
-        if not isinstance(found, dict):
+        document = read_body(response, self.context)
+        if not isinstance(document, dict):
             raise malformed_response(TypeError(), self.context)
-        return found
+        return document
 
-    def _list(self, patience: float, **options: Any) -> BaseHTTPResponse:
+    def _list(self, read_timeout: float, **options: Any) -> BaseHTTPResponse:
         what = f"{PLURAL}.{GROUP}/{HELM_API_VERSION}"
         call = self._api.list_cluster_custom_object
-        return self._call((CONNECT_TIMEOUT, patience), what, call, GROUP, HELM_API_VERSION, PLURAL, **options)
+        return self._call((CONNECT_TIMEOUT, read_timeout), what, call, GROUP, HELM_API_VERSION, PLURAL, **options)
 
     def _call(
-        self, patience: tuple[float, float], what: str, call: Callable[..., Any], *where: Any, **options: Any
+        self, timeouts: tuple[float, float], what: str, call: Callable[..., Any], *target: Any, **options: Any
     ) -> BaseHTTPResponse:
-        """Ask; the answer is the transport's own, of which nothing but the head has been read."""
+        """Send one request; return the transport's response, of which only the head has been read."""
         try:
-            answer: BaseHTTPResponse = call(*where, **options, _request_timeout=patience, _preload_content=False)
-            if answer.status != 200:  # noqa: PLR2004 - OK; some versions of the client raise it themselves
-                answer.close()
-                raise client.ApiException(status=answer.status, reason=answer.reason)
+            response: BaseHTTPResponse = call(*target, **options, _request_timeout=timeouts, _preload_content=False)
+            if response.status != 200:  # noqa: PLR2004 - OK; some versions of the client raise it themselves
+                response.close()
+                raise client.ApiException(status=response.status, reason=response.reason)
         except FOREIGN as error:
             raise error_from(error, self.context, what) from None
-        self._answer = answer
-        return answer
+        self._response = response
+        return response

@@ -1,4 +1,4 @@
-"""All clusters that there are kubeconfigs for."""
+"""Observes every cluster that has a kubeconfig in a directory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 CLOSING: Final = 1.0
-"""Seconds that closing waits for threads: those of clusters that answer end in milliseconds, and no thread holds up an exit."""
+"""Seconds that `close` waits for threads: those of responding clusters end in milliseconds, and no thread may delay an exit."""
 
 
 class ClusterPool:
-    """All clusters whose kubeconfigs lie in a directory, by context name; a file may come, change or go at any time.
+    """The clusters whose kubeconfigs are in a directory, by context name; a file may be added, changed or deleted at any time.
 
     A file `<context>`, `<context>.yaml` or `<context>.kubeconfig` is the kubeconfig of that context.
     """
@@ -35,22 +35,22 @@ class ClusterPool:
         self._allow_exec = allow_exec
         self._on_change = on_change
         self._lock = threading.Lock()
-        self._observers: dict[str, Informer] = {}
+        self._informers: dict[str, Informer] = {}
 
     def close(self) -> None:
-        """Stop all observing."""
+        """Stop all informers."""
         with self._lock:
-            observers = list(self._observers.values())
-            self._observers.clear()
-        for observer in observers:
-            observer.stop()
-        until = time.monotonic() + CLOSING
-        for observer in observers:
-            observer.join(until - time.monotonic())
+            informers = list(self._informers.values())
+            self._informers.clear()
+        for informer in informers:
+            informer.stop()
+        deadline = time.monotonic() + CLOSING
+        for informer in informers:
+            informer.join(deadline - time.monotonic())
 
     def kubeconfig(self, context: str) -> bytes | None:
-        """The content of a context's kubeconfig, or None when there is none."""
-        if self._directory is None or context != Path(context).name:  # a name, and no way to somewhere else
+        """Return the content of a context's kubeconfig, or None when it does not exist."""
+        if self._directory is None or context != Path(context).name:  # a file name, not a path out of the directory
             return None
         for name in (context, f"{context}.yaml", f"{context}.kubeconfig"):
             with contextlib.suppress(OSError):
@@ -58,45 +58,45 @@ class ClusterPool:
         return None
 
     def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
-        """See to it that a cluster is observed as its kubeconfig now is; wait some seconds for a first answer."""
+        """Start, restart or stop a cluster's informer by its current kubeconfig; wait up to `wait` seconds for a first result."""
         content = self.kubeconfig(context)
         with self._lock:
-            observer = self._observers.get(context)
-            if observer is not None and (content is None or hashlib.sha256(content).hexdigest() != observer.fingerprint):
-                observer.stop()
-                observer = self._observers.pop(context, None) and None
-            if observer is None and content is not None:
-                observer = Informer(
+            informer = self._informers.get(context)
+            if informer is not None and (content is None or hashlib.sha256(content).hexdigest() != informer.fingerprint):
+                informer.stop()
+                informer = self._informers.pop(context, None) and None
+            if informer is None and content is not None:
+                informer = Informer(
                     content,
                     context,
                     stale_after=self._stale_after,
                     allow_exec=self._allow_exec,
                     on_change=lambda: self._on_change(context),
                 )
-                self._observers[context] = observer
-        if observer is not None:
-            observer.wait(wait)
+                self._informers[context] = informer
+        if informer is not None:
+            informer.wait(wait)
 
     def observe(self, context: str, namespace: str, name: str) -> Observation:
-        """What is known now of one HelmRelease on one cluster."""
+        """Return the current observation of one HelmRelease on one cluster."""
         with self._lock:
-            observer = self._observers.get(context)
-        if observer is None:
+            informer = self._informers.get(context)
+        if informer is None:
             return Observation(failure=Failure("KubeconfigMissing", f"there is no kubeconfig for {context}"))
-        return observer.observe(namespace, name)
+        return informer.observe(namespace, name)
 
     def request_reconcile(self, context: str, namespace: str) -> None:
-        """Ask Flux on a cluster to fetch the Environment's repository at once.
+        """Request from Flux on a cluster that it fetches the Environment's repository at once.
 
-        Raises a ReconcilerError; Missing where there is none.
+        Raises a ReconcilerError; NotFoundError where there is no such repository or kubeconfig.
         """
         with contextlib.closing(self._client(context)) as cluster:
             cluster.request_reconcile(namespace)
 
     def flux_sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
-        """What stands behind an Application's HelmRelease on a cluster, asked now; see `ClusterClient.sources`.
+        """Fetch the Flux sources of an Application's HelmRelease from a cluster; see `ClusterClient.sources`.
 
-        Takes seconds at worst. Raises a ReconcilerError; Missing where there is no kubeconfig.
+        Takes seconds at worst. Raises a ReconcilerError; NotFoundError where there is no kubeconfig.
         """
         with contextlib.closing(self._client(context)) as cluster:
             return cluster.sources(namespace, application)

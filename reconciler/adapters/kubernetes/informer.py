@@ -1,4 +1,4 @@
-"""Keeps what one cluster's HelmReleases are."""
+"""Observes the HelmReleases of one cluster in a thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Informer:
-    """Follows one cluster in a thread of its own, from now until it is stopped."""
+    """An observer of one cluster in a thread of its own, from its construction until `stop`."""
 
     def __init__(
         self, kubeconfig: bytes, context: str, *, stale_after: float, allow_exec: bool, on_change: Callable[[], None]
@@ -27,13 +27,13 @@ class Informer:
         self.fingerprint = hashlib.sha256(kubeconfig).hexdigest()
         self._on_change = on_change
         self._stop = threading.Event()
-        self._first_answer = threading.Event()
-        self._sight = ReleaseStore(time.monotonic())
-        self._follower = Reflector(
+        self._first_result = threading.Event()
+        self._store = ReleaseStore(time.monotonic())
+        self._reflector = Reflector(
             lambda: ClusterClient(kubeconfig, context, allow_exec=allow_exec),
-            self._sight,
+            self._store,
             context=context,
-            window=max(1, int(stale_after / 3)),  # so that what is seen of a healthy cluster is never near to stale
+            window=max(1, int(stale_after / 3)),  # so that the observed state of a healthy cluster is never nearly stale
             clock=time.monotonic,
             stopped=self._stop.is_set,
             on_change=self._changed,
@@ -42,28 +42,28 @@ class Informer:
         self._thread.start()
 
     def stop(self) -> None:
-        """End observing; returns at once. A thread that waits for an answer to begin takes until that call's time-out."""
+        """Request the end of the thread without waiting; it may last until the time-out of the call that it waits for."""
         self._stop.set()
-        self._follower.interrupt()
+        self._reflector.interrupt()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread of a stopped observer; whether it has ended."""
+        """Wait for the thread of a stopped informer; return whether it has ended."""
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
     def wait(self, seconds: float) -> None:
-        """Wait until the cluster has been listed, or could not be."""
-        self._first_answer.wait(seconds)
+        """Wait for the first successful or failed list of the cluster."""
+        self._first_result.wait(seconds)
 
     def observe(self, namespace: str, name: str) -> Observation:
-        """What is known now of one HelmRelease."""
-        return self._sight.observe((namespace, name), time.monotonic())
+        """Return the current observation of one HelmRelease."""
+        return self._store.observe((namespace, name), time.monotonic())
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            pause = self._follower.run_once()
+            pause = self._reflector.run_once()
             self._stop.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
 
     def _changed(self) -> None:
-        self._first_answer.set()
+        self._first_result.set()
         self._on_change()

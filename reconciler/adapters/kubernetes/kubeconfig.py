@@ -1,4 +1,4 @@
-"""Kubeconfigs: what is accepted as a way into a cluster."""
+"""Checks a kubeconfig and connects with it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ if TYPE_CHECKING:
 
 
 def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiClient:
-    """Make a client from a kubeconfig's content. It never tries again by itself, nor follows a redirect.
+    """Construct a client from a kubeconfig's content. It never retries by itself and follows no redirect.
 
     Raises:
-        ConfigurationError: the kubeconfig is not one, has no such context, or runs a program that is not allowed.
+        ConfigurationError: the kubeconfig is invalid, lacks the context, or runs a program that is not allowed.
     """
     source = load(kubeconfig, f"the kubeconfig of {context}")
     if source.problems or not isinstance(source.data, dict):
-        raise ConfigurationError(f"the kubeconfig of {context} is not a kubeconfig", str(next(iter(source.problems), "")))
+        raise ConfigurationError(f"the kubeconfig of {context} is not a valid kubeconfig", str(next(iter(source.problems), "")))
     users = source.data.get("users")
     for user in users if isinstance(users, list) else []:
-        way = mapping(mapping(user).get("user"))
-        plugins = {"exec", "auth-provider"} & set(way)
+        login = mapping(mapping(user).get("user"))
+        plugins = {"exec", "auth-provider"} & set(login)
         if plugins and not allow_exec:
             raise ConfigurationError(
-                f"the kubeconfig of {context} wants to run a program ({', '.join(sorted(plugins))}) to log in",
+                f"the kubeconfig of {context} runs a program to log in ({', '.join(sorted(plugins))})",
                 "use a token or a client certificate, or set clusters.allowExec",
             )
-        if isinstance(program := way.get("exec"), dict):
+        if isinstance(program := login.get("exec"), dict):
             program["env"] = [*(program.get("env") or []), *_cleared_secrets()]
     settings = client.Configuration()
-    settings.retries = False  # read when the client is made: set later, it would try three times more
+    settings.retries = False  # read when the client is constructed: if set later, the client would retry three times
     try:
         api: client.ApiClient = config.new_client_from_config_dict(
             source.data, context=_context(source.data, context), client_configuration=settings
@@ -47,11 +47,11 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
 
 
 def _cleared_secrets() -> list[dict[str, str]]:
-    """Our own settings, as a login program is to find them: it inherits the environment, where our token may be."""
+    """Return empty values for the reconciler's own settings, because a login program inherits the environment with its token."""
     return [{"name": name, "value": ""} for name in os.environ if name.upper().startswith("CATALYST_")]
 
 
 def _context(data: Mapping[str, Any], wanted: str) -> str:
-    """The context named as the cluster, or the only one there is."""
-    names = [c.get("name") for c in data.get("contexts") or [] if isinstance(c, dict)]
+    """Return the context with the cluster's name, or the only one."""
+    names = [entry.get("name") for entry in data.get("contexts") or [] if isinstance(entry, dict)]
     return wanted if wanted in names or len(names) != 1 else str(names[0])

@@ -1,4 +1,4 @@
-"""The protocol by which one cluster is followed: when to list, to watch, to make sure, and how long to pause when it breaks."""
+"""Reflects one cluster into its ReleaseStore: when to list, to watch and to confirm, and how long to back off after a failure."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 FIRST_BACKOFF: Final = 0.5
 MAX_BACKOFF: Final = 5.0
 STABLE_AFTER: Final = 5.0
-"""Seconds that an attempt has to last for the next pause to be a first one again."""
+"""Seconds that a run has to last for the back-off to start again at its first value."""
 SLACK: Final = 0.1
-"""Seconds by which a window may end early for two clocks' sake, and still be whole."""
+"""Seconds by which a watch window may end early, because two clocks differ, and still be whole."""
 LATE: Final = 5.0
-"""Seconds after which a server that does not end a window has it ended."""
+"""Seconds after the end of a window at which the reflector ends it, when the server does not."""
 
 
 class Cluster(Protocol):
-    """What following needs of a cluster's API; `api.ClusterClient` in production. All of it raises ReconcilerErrors."""
+    """The calls of a cluster's API that a reflector needs; `api.ClusterClient` in production. All may raise a ReconcilerError."""
 
     def releases(self) -> tuple[Releases, str]:
-        """All HelmReleases, and the version to watch from."""
+        """List all HelmReleases; return them and the resourceVersion to watch from."""
 
     def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
-        """Begin to watch."""
+        """Start a watch of some seconds from a resourceVersion; yield its events in batches."""
 
     def confirm(self) -> None:
-        """See that the API answers from its store."""
+        """Check that the API serves a read from its store."""
 
     def interrupt(self) -> None:
-        """Make the call under way fail at once."""
+        """Make the current call fail at once."""
 
     def close(self) -> None:
         """Close the connections."""
 
 
 class Reflector:
-    """Follows one cluster, and tells a Sight. It has no thread and never sleeps."""
+    """Reflects one cluster into a ReleaseStore. It has no thread and never sleeps."""
 
     def __init__(
         self,
         connect: Callable[[], Cluster],
-        sight: ReleaseStore,
+        store: ReleaseStore,
         *,
         context: str,
         window: int,
@@ -58,101 +58,101 @@ class Reflector:
         stopped: Callable[[], bool],
         on_change: Callable[[], None],
     ) -> None:
-        """Make one.
+        """Construct it; connects only in `run_once`.
 
         Args:
-            connect: makes a client, from credentials as they are now.
-            sight: what is told.
+            connect: constructs a client with the current credentials.
+            store: the store to write.
             context: the cluster's name, for messages.
-            window: seconds that a watch is to last.
-            clock: a steady one, in seconds.
+            window: seconds that a watch should last.
+            clock: a monotonic clock, in seconds.
             stopped: whether to end.
-            on_change: called when there is something new to see.
+            on_change: called when the store has changed.
         """
         self._connect = connect
-        self._sight = sight
+        self._store = store
         self._context = context
         self._window = window
         self._clock = clock
         self._stopped = stopped
         self._on_change = on_change
         self._cluster: Cluster | None = None
-        self._admitted = False
-        self._pause = FIRST_BACKOFF / 2
+        self._was_admitted = False
+        self._backoff = FIRST_BACKOFF / 2
 
     def interrupt(self) -> None:
-        """Make the call under way fail at once, if its answer is already being read; for another thread."""
+        """Make the current call fail at once, if its response is already being read; for another thread."""
         cluster = self._cluster
         if cluster is not None:
             cluster.interrupt()
 
     def run_once(self) -> float:
-        """Follow until something breaks, whatever it is.
+        """List and watch until anything fails.
 
         Returns:
-            Seconds to pause before the next attempt.
+            Seconds to pause before the next run.
         """
         began = self._clock()
         try:
             with closing(self._connect()) as self._cluster:
-                self._follow(self._cluster)
-        except ReconcilerError as fault:
-            self._broke(fault)
-        except Exception as error:  # noqa: BLE001 - a thread that died in silence would leave an old answer standing
-            self._broke(malformed_response(error, self._context))
+                self._list_and_watch(self._cluster)
+        except ReconcilerError as error:
+            self._record_failure(error)
+        except Exception as error:  # noqa: BLE001 - a thread that died unnoticed would leave an old state in the store
+            self._record_failure(malformed_response(error, self._context))
         finally:
             self._cluster = None
-        calm = self._clock() - began >= STABLE_AFTER
-        self._pause = FIRST_BACKOFF if calm else min(self._pause * 2, MAX_BACKOFF)
-        return self._pause
+        stable = self._clock() - began >= STABLE_AFTER
+        self._backoff = FIRST_BACKOFF if stable else min(self._backoff * 2, MAX_BACKOFF)
+        return self._backoff
 
-    def _follow(self, cluster: Cluster) -> None:
-        asked = self._clock()
+    def _list_and_watch(self, cluster: Cluster) -> None:
+        requested = self._clock()
         releases, version = cluster.releases()
         since = self._clock()
         stream = cluster.watch(version, self._window)
         if self._stopped():
             return
-        # Only now: where listing is allowed and watching is not, nothing may look fresh in between.
-        self._admitted = True
-        self._tell(changed=self._sight.replace(releases, asked))
+        # Only now: where listing is allowed and watching is not, the store must not look current in between.
+        self._was_admitted = True
+        self._notify(changed=self._store.replace(releases, requested))
         while not self._stopped():
             version = self._watch(stream, version, since)
             end = since + self._window - SLACK
             if self._clock() < end or self._stopped():
-                return  # it ended before its time: whatever ended it, only a new list can be trusted
+                return  # the window ended early: whatever the cause, only a new list is reliable
             cluster.confirm()
-            self._sight.confirm_until(end)
+            self._store.confirm_until(end)
             since = self._clock()
             stream = cluster.watch(version, self._window)
 
     def _watch(self, stream: Iterator[list[WatchEvent]], version: str, since: float) -> str:
-        """Tell what one window brings; the version to go on from."""
-        for changes in stream:
+        """Apply the events of one window; return the resourceVersion to continue from."""
+        for events in stream:
             if self._stopped():
                 break
-            self._tell(changed=self._sight.apply(changes))
-            if changes:
-                version = changes[-1].version
-            if len(self._sight) > MAX_RELEASES:
+            self._notify(changed=self._store.apply(events))
+            if events:
+                version = events[-1].version
+            if len(self._store) > MAX_RELEASES:
                 raise UnavailableError(f"{self._context} has more than {MAX_RELEASES} HelmReleases")
             if self._clock() > since + self._window + LATE:
-                raise UnavailableError(f"the API server of {self._context} does not end a watch when asked to")
+                raise UnavailableError(f"the API server of {self._context} does not end a watch at its time-out")
         return version
 
-    def _broke(self, fault: ReconcilerError) -> None:
+    def _record_failure(self, error: ReconcilerError) -> None:
         if self._stopped():
             return
-        if isinstance(fault, UnavailableError):
-            self._tell(changed=self._sight.mark_unreachable(failure_of(fault)))
-        elif isinstance(fault, AccessDeniedError) and self._admitted:
-            # Credentials that were good may have been renewed where the kubeconfig points. Until the next client has tried
-            # them, what was seen ages.
-            self._admitted = False
+        if isinstance(error, UnavailableError):
+            self._notify(changed=self._store.mark_unreachable(failure_of(error)))
+        elif isinstance(error, AccessDeniedError) and self._was_admitted:
+            # Credentials that were valid may have been renewed in the files that the kubeconfig names. Until the next client has
+            # tried them, the observed state ages.
+            self._was_admitted = False
         else:
-            self._admitted = False
-            self._tell(changed=self._sight.mark_denied(failure_of(fault)))
+            self._was_admitted = False
+            self._notify(changed=self._store.mark_denied(failure_of(error)))
 
-    def _tell(self, *, changed: bool) -> None:
+    def _notify(self, *, changed: bool) -> None:
         if changed and not self._stopped():
             self._on_change()

@@ -1,4 +1,4 @@
-"""How little of a HelmRelease is kept: a thousand must fit in memory, and a cluster must not be able to fill it."""
+"""Reduces a HelmRelease to the parts that readiness needs: a thousand must fit in memory, and a cluster must not fill it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from reconciler.model.canonical import release_spec_digest
 
 MAX_PROJECTED_TEXT: Final = 2_000
-"""Characters kept of one text of a condition; more than any message of ours quotes."""
+"""Characters stored of one text of a condition; more than any message of the reconciler quotes."""
 
 _STATUS: Final = (
     "observedGeneration",
@@ -23,7 +23,7 @@ _STATUS: Final = (
 Key = tuple[str, str]
 """A HelmRelease's namespace and name."""
 ReleaseObject = Mapping[str, Any]
-"""A HelmRelease in the shape the Kubernetes API gives it, with the parts that readiness needs. Never changed once made."""
+"""A HelmRelease in the shape of the Kubernetes API, with the parts that readiness needs. Immutable by convention."""
 Releases = dict[Key, ReleaseObject]
 
 
@@ -32,9 +32,9 @@ class WatchEvent:
     """One event of a watch.
 
     Attributes:
-        version: the resourceVersion after it, from which a watch goes on.
-        key: which HelmRelease; None when the event only tells how far the watch is (a bookmark).
-        release: what it is now; None when it is gone.
+        version: the resourceVersion after it, from which a watch continues.
+        key: the HelmRelease's namespace and name; None for a bookmark, which only reports the progress of the watch.
+        release: its current state; None when it was deleted.
     """
 
     version: str
@@ -43,46 +43,50 @@ class WatchEvent:
 
 
 def project(item: Mapping[str, Any]) -> tuple[Key, ReleaseObject]:
-    """A HelmRelease's namespace and name, and the parts of it that readiness needs.
+    """Return a HelmRelease's namespace and name, and the parts of it that readiness needs.
 
     Raises:
         KeyError, TypeError: it has no name.
     """
     metadata, status = item["metadata"], mapping(item.get("status"))
-    kept = {k: metadata[k] for k in ("uid", "generation", "deletionTimestamp") if k in metadata}
-    for words in ("labels", "annotations"):
-        ours = {k: v for k, v in mapping(metadata.get(words)).items() if "openova.io/" in k or "managed-by" in k}
-        kept[words] = {intern(k): v for k, v in ours.items()}
-    seen = {k: status[k] for k in _STATUS if k in status}
-    if isinstance(seen.get("conditions"), list):
-        seen["conditions"] = [_condition(c) for c in seen["conditions"]]
+    projected_metadata = {key: metadata[key] for key in ("uid", "generation", "deletionTimestamp") if key in metadata}
+    for field in ("labels", "annotations"):
+        relevant = {
+            key: value for key, value in mapping(metadata.get(field)).items() if "openova.io/" in key or "managed-by" in key
+        }
+        projected_metadata[field] = {intern(key): value for key, value in relevant.items()}
+    projected_status = {key: status[key] for key in _STATUS if key in status}
+    if isinstance(projected_status.get("conditions"), list):
+        projected_status["conditions"] = [_condition(condition) for condition in projected_status["conditions"]]
     history = status.get("history")
     if isinstance(history, list) and history:
         latest = mapping(history[0])
-        seen["history"] = [{k: latest[k] for k in ("status", "ociDigest", "chartVersion", "configDigest") if k in latest}]
+        projected_status["history"] = [
+            {key: latest[key] for key in ("status", "ociDigest", "chartVersion", "configDigest") if key in latest}
+        ]
     spec = mapping(item.get("spec"))
-    # Of the spec a digest is enough: it is compared with that of the spec that the lock makes.
+    # A digest of the spec is enough: it is compared with that of the spec that the lock renders.
     release = {
-        "metadata": kept,
+        "metadata": projected_metadata,
         "spec": {"suspend": spec.get("suspend", False)},
         "runs": release_spec_digest(spec),
-        "status": seen,
+        "status": projected_status,
     }
     return (metadata["namespace"], metadata["name"]), release
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """The value if it is a JSON object, else an empty one."""
+    """Return the value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def _condition(condition: Any) -> Any:
-    """A condition with its texts cut; what is none stays none, so that it is judged as such."""
+    """Return a condition with its texts cut; None for a malformed one, so that it is assessed as malformed."""
     if not isinstance(condition, dict):
         return None
     return {intern(k): _text(v) if isinstance(v, str) else v for k, v in condition.items()}
 
 
 def _text(text: str) -> str:
-    """A text cut to a bound; short ones are words that a thousand HelmReleases have in common."""
-    return intern(text) if len(text) < 32 else text[:MAX_PROJECTED_TEXT]  # noqa: PLR2004 - a guess at what a word is
+    """Cut a text to the limit; short texts are interned, because a thousand HelmReleases have them in common."""
+    return intern(text) if len(text) < 32 else text[:MAX_PROJECTED_TEXT]  # noqa: PLR2004 - an estimate of the longest common word

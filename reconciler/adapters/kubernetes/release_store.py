@@ -1,4 +1,4 @@
-"""What is known of one cluster's HelmReleases, and since when."""
+"""Stores one cluster's HelmReleases, and since when they are current."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 class ReleaseStore:
-    """What is known of one cluster's HelmReleases. It has no clock: moments are given, in seconds of any steady clock.
+    """The observed state of one cluster's HelmReleases. It has no clock: times are arguments, in seconds of any monotonic clock.
 
-    What it shows of a HelmRelease was true at a moment no older than the age it tells. Therefore only two things make it
-    younger, a complete list and a confirmation, and each by the moment at which it was surely true, not by that at which we
-    heard of it. Single events do not: they may have waited in a buffer for as long as this process stood still.
+    An observation of a HelmRelease was true at a moment no older than its age. Therefore only two events reduce the age, a
+    complete list and a confirmation, and each to the moment at which it was certainly true, not to that of its arrival. Single
+    watch events do not: they may have waited in a buffer for as long as this process was suspended.
 
-    One thread tells it, any number look. What tells returns whether those who look should look again.
+    One thread writes, any number read. Each writing method returns whether readers should observe again.
     """
 
     def __init__(self, now: float) -> None:
@@ -32,37 +32,37 @@ class ReleaseStore:
         self._true_at = now
 
     def __len__(self) -> int:
-        """How many HelmReleases are known."""
+        """The number of HelmReleases."""
         return len(self._releases)
 
-    def replace(self, releases: Releases, asked: float) -> bool:
-        """All HelmReleases, as they were not before the moment the list was asked for, and a watch goes on from there."""
+    def replace(self, releases: Releases, requested: float) -> bool:
+        """Store a complete list of HelmReleases, which is current as of `requested`, the time at which it was requested."""
         with self._lock:
             self._releases, self._listed, self._failure = releases, True, None
-            self._true_at = max(self._true_at, asked)
+            self._true_at = max(self._true_at, requested)
         return True
 
-    def apply(self, changes: Iterable[WatchEvent]) -> bool:
-        """What the watch told, in its order."""
-        news = False
+    def apply(self, events: Iterable[WatchEvent]) -> bool:
+        """Apply the events of a watch, in their order."""
+        changed = False
         with self._lock:
-            for change in changes:
-                if change.key is None or self._releases.get(change.key) == change.release:
+            for event in events:
+                if event.key is None or self._releases.get(event.key) == event.release:
                     continue
-                news = True
-                if change.release is None:
-                    del self._releases[change.key]
+                changed = True
+                if event.release is None:
+                    del self._releases[event.key]
                 else:
-                    self._releases[change.key] = change.release
-        return news
+                    self._releases[event.key] = event.release
+        return changed
 
     def confirm_until(self, moment: float) -> None:
-        """Until this moment the watch told all there was to tell."""
+        """Record that the watch had reported all changes until this moment."""
         with self._lock:
             self._true_at = max(self._true_at, moment)
 
     def mark_unreachable(self, failure: Failure) -> bool:
-        """The API did not answer, or not so that it makes sense. That is no news: what was said before stands, and ages."""
+        """Record that the API did not respond, or not properly: the observed state remains and ages."""
         with self._lock:
             if self._listed or self._failure is not None:
                 return False
@@ -70,14 +70,14 @@ class ReleaseStore:
         return True
 
     def mark_denied(self, failure: Failure) -> bool:
-        """The API will not show HelmReleases, or has none, or there is no way to ask: nothing seen before counts any more."""
+        """Record that access to HelmReleases is denied or impossible: the observed state is cleared."""
         with self._lock:
-            news = failure != self._failure
+            changed = failure != self._failure
             self._releases, self._listed, self._failure = {}, False, failure
-        return news
+        return changed
 
     def observe(self, key: Key, now: float) -> Observation:
-        """A look at one HelmRelease. Its age is never negative."""
+        """Return the observation of one HelmRelease; its age is never negative."""
         with self._lock:
             release: ReleaseObject | None = self._releases.get(key)
             return Observation(self._failure, self._listed, max(0.0, now - self._true_at), release)

@@ -1,4 +1,4 @@
-"""Answers of an API server, read piece by piece and within bounds: a vcluster is not ours, and may answer anything."""
+"""Reads responses of an API server piece by piece and within bounds: a vcluster is not ours, and may send anything."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ if TYPE_CHECKING:
 
 PIECE: Final = 1 << 16
 MAX_BODY: Final = 64 << 20
-"""Bytes of one page of a list. etcd holds no object above 1.5 MB, and few are above 10 kB."""
+"""Bytes of one page of a list. etcd stores no object above 1.5 MB, and few are above 10 kB."""
 MAX_LINE: Final = 8 << 20
 """Bytes of one event of a watch."""
 
-_ODD: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def read_body(response: BaseHTTPResponse, context: str, most: int = MAX_BODY) -> Any:
-    """The JSON that an answer holds, which is read to its end and closed. Raises Unavailable."""
+def read_body(response: BaseHTTPResponse, context: str, limit: int = MAX_BODY) -> Any:
+    """Return the decoded JSON of a response, which is read to its end and closed. Raises a ReconcilerError."""
     try:
         with closing(response):
-            body = response.read(most + 1)
+            body = response.read(limit + 1)
     except FOREIGN as error:
         raise error_from(error, context) from None
-    if len(body) > most:
-        raise UnavailableError(f"the API server of {context} answered more than {most} bytes at once")
+    if len(body) > limit:
+        raise UnavailableError(f"the API server of {context} responded with more than {limit} bytes")
     try:
         return json.loads(body)
-    except _ODD as error:
+    except _MALFORMED as error:
         raise malformed_response(error, context) from None
 
 
 def watch_events(response: BaseHTTPResponse, context: str) -> Iterator[list[WatchEvent]]:
-    """The events of a watch, all at once that arrive at once; also none, when a piece arrived that completes none.
+    """Yield the events of a watch in batches, as they arrive; a batch is empty when a piece completes no event.
 
-    Ends when the server ends it in proper form.
+    Ends when the server ends the response in proper form.
 
     Raises:
-        ReconcilerError: it broke off, or an event says that it did (410: the version to watch from is gone), or makes no sense.
+        ReconcilerError: the response broke off, or an event is malformed or an error (410: the resourceVersion has expired).
     """
     rest = b""
     try:
@@ -56,23 +56,23 @@ def watch_events(response: BaseHTTPResponse, context: str) -> Iterator[list[Watc
                 *lines, rest = (rest + piece).split(b"\n") if b"\n" in piece else (rest + piece,)
                 if len(rest) > MAX_LINE:
                     raise UnavailableError(f"the API server of {context} sent an event of more than {MAX_LINE} bytes")
-                yield [_change(line, context) for line in lines if line]
+                yield [_event(line, context) for line in lines if line]
     except FOREIGN as error:
         raise error_from(error, context) from None
 
 
-def _change(line: bytes, context: str) -> WatchEvent:
+def _event(line: bytes, context: str) -> WatchEvent:
     try:
         event = json.loads(line)
-        kind, item = event["type"], event["object"]
-        if kind == "ERROR":
+        event_type, item = event["type"], event["object"]
+        if event_type == "ERROR":
             raise error_from(client.ApiException(status=item["code"], reason=mapping(item).get("reason")), context)
         version = item["metadata"]["resourceVersion"]
-        if kind == "BOOKMARK":
+        if event_type == "BOOKMARK":
             return WatchEvent(version)
         key, release = project(item)
-        return WatchEvent(version, key, {"ADDED": release, "MODIFIED": release, "DELETED": None}[kind])
+        return WatchEvent(version, key, {"ADDED": release, "MODIFIED": release, "DELETED": None}[event_type])
     except ReconcilerError:
         raise
-    except _ODD as error:
+    except _MALFORMED as error:
         raise malformed_response(error, context) from None

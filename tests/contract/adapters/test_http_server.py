@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog.testing
 
-from reconciler.adapters.http_server import MOST_BODY, MOST_CONNECTIONS, HttpServer, Probes
+from reconciler.adapters.http_server import MAX_BODY, MAX_CONNECTIONS, HttpServer, Probes
 from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
 from reconciler.controller.webhook_handler import WebhookHandler
 from reconciler.model.errors import ConfigurationError
@@ -129,7 +129,7 @@ def test_one_that_sends_all_of_it_gets_an_answer_too(house: RunningServer) -> No
     assert house.deliver() == 202
 
 
-@pytest.mark.parametrize("length", ["9" * 20, str(MOST_BODY + 1)])
+@pytest.mark.parametrize("length", ["9" * 20, str(MAX_BODY + 1)])
 def test_a_length_that_is_too_large_is_refused(house: RunningServer, length: str) -> None:
     assert house.raw(head(f"Content-Length: {length}")).startswith(b"HTTP/1.1 413 ")
 
@@ -140,7 +140,7 @@ def test_a_length_that_is_none_is_refused(house: RunningServer, length: str) -> 
 
 
 def test_the_largest_body_is_taken(house: RunningServer) -> None:
-    body = PUSH + b" " * (MOST_BODY - len(PUSH))
+    body = PUSH + b" " * (MAX_BODY - len(PUSH))
     assert house.deliver(body) == 202
     assert house.deliver(body + b" ") == 413
 
@@ -223,11 +223,11 @@ def test_a_connection_may_be_used_for_long(hasty: RunningServer) -> None:
 
 
 def test_many_who_keep_connections_open_shut_nobody_out(house: RunningServer) -> None:
-    lines = [socket.create_connection(("127.0.0.1", house.port), 15) for _ in range(MOST_CONNECTIONS + 20)]
+    lines = [socket.create_connection(("127.0.0.1", house.port), 15) for _ in range(MAX_CONNECTIONS + 20)]
     try:
         assert house.deliver() == 202
         assert 20 <= closed(lines) <= 22, "those that were there for longest made room"
-        assert closed(lines[-MOST_CONNECTIONS + 5 :]) == 0
+        assert closed(lines[-MAX_CONNECTIONS + 5 :]) == 0
     finally:
         for line in lines:
             line.close()

@@ -62,13 +62,13 @@ def test_packing_depends_on_names_and_contents_only(folder: Path) -> None:
 @pytest.mark.parametrize("target", ["/etc/passwd", "Chart.yaml", "nowhere", "templates"])
 def test_a_symlink_is_not_packed(folder: Path, target: str) -> None:
     (folder / "templates" / "link").symlink_to(target)
-    with pytest.raises(IntegrityError, match="link is no regular file"):
+    with pytest.raises(IntegrityError, match="link is not a regular file"):
         pack_chart(folder, "shop")
 
 
 def test_a_pipe_is_not_packed(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
-    with pytest.raises(IntegrityError, match="pipe is no regular file"):
+    with pytest.raises(IntegrityError, match="pipe is not a regular file"):
         pack_chart(folder, "shop")
 
 

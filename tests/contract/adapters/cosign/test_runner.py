@@ -38,7 +38,7 @@ def test_a_program_that_cannot_run_says_so(tmp_path: Path) -> None:
     path = tmp_path / "cosign"
     path.write_bytes(b"\x7fELF of another kind")
     path.chmod(0o755)
-    with pytest.raises(ConfigurationError, match="is no program that runs here") as caught:
+    with pytest.raises(ConfigurationError, match="cannot be executed on this machine") as caught:
         Cosign(path).version()
     assert "Traceback" not in str(caught.value)
 
@@ -142,7 +142,7 @@ def test_credentials_that_a_registry_says_back_are_not_shown(tmp_path: Path, lin
 
 @pytest.mark.parametrize("key", ["text", KEY.replace("PUBLIC", "PRIVATE"), KEY.replace("MFkw", "MF*w"), KEY + KEY])
 def test_what_is_no_key_is_not_called_a_bad_signature(tmp_path: Path, key: str) -> None:
-    with pytest.raises(ConfigurationError, match="the key of the authority release is no PEM public key"):
+    with pytest.raises(ConfigurationError, match="the key of the authority release is not a PEM public key"):
         Cosign(program(tmp_path, "exit 1")).verify_bundle(b"{}", DIGEST, Signer("release", key=key))
 
 

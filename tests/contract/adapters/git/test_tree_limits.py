@@ -51,7 +51,7 @@ def test_a_few_objects_that_make_countless_files_are_not_walked(tmp_path: Path, 
     for _ in range(12):
         below = tree(origin, *(line("40000", f"d{n}", below) for n in range(10)))
     top = tree(origin, line("40000", "bomb", below), line("100644", "environment.yaml", blob))
-    assert told(merged(origin, tmp_path, top)) == "it holds more than 100000 files and folders"
+    assert told(merged(origin, tmp_path, top)) == "it contains more than 100000 files and folders"
 
 
 def test_folders_are_not_followed_for_ever(tmp_path: Path, origin: Path) -> None:
@@ -59,12 +59,12 @@ def test_folders_are_not_followed_for_ever(tmp_path: Path, origin: Path) -> None
     below = tree(origin, line("100644", "f", blob))
     for _ in range(70):
         below = tree(origin, line("40000", "d", below))
-    assert told(merged(origin, tmp_path, below)) == "its folders are more than 64 deep"
+    assert told(merged(origin, tmp_path, below)) == "its folders are nested more than 64 deep"
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [(".git", "the name .git in it is a spelling of .git"), ("..", "the name .. in it is nothing but dots or spaces")],
+    [(".git", "the name .git in it is a spelling of .git"), ("..", "the name .. in it consists of dots or spaces only")],
 )
 def test_what_git_cannot_have_written_is_told_and_damages_no_clone(tmp_path: Path, origin: Path, name: str, words: str) -> None:
     blob = git(origin, "hash-object", "-w", "--stdin", stdin=b"one")

@@ -14,6 +14,6 @@ from reconciler.model.git import GitCredentials
 def test_a_password_that_a_server_says_back_is_not_shown(said: str) -> None:
     error = pygit2.GitError(f"invalid content-type: 'Basic {said}'")
     error.error_class = 34  # type: ignore[attr-defined]  # HTTP, as libgit2 has it
-    fault = Remote("http://gitea.example/a/b.git", GitCredentials("keeper", "canary"))._fault_of(error)
+    fault = Remote("http://gitea.example/a/b.git", GitCredentials("keeper", "canary"))._error_from(error)
     assert isinstance(fault, UnavailableError)
     assert fault.message.endswith("invalid content-type: 'Basic ...'")

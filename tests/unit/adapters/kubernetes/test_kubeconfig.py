@@ -42,7 +42,7 @@ def test_users_of_a_kubeconfig_that_are_none_are_told_so_and_raise_nothing_else(
 @pytest.mark.parametrize("plugin", ["exec", "auth-provider"])
 def test_a_kubeconfig_that_wants_to_run_a_program_is_refused(plugin: str) -> None:
     content = kubeconfig({"token": "t", plugin: {"command": "touch", "name": "x"}})
-    with pytest.raises(ConfigurationError, match=f"wants to run a program \\({plugin}\\)") as refusal:
+    with pytest.raises(ConfigurationError, match=f"runs a program to log in \\({plugin}\\)") as refusal:
         connect(content, "ctx", allow_exec=False)
     assert "clusters.allowExec" in refusal.value.hint
 
