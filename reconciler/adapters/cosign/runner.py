@@ -215,7 +215,7 @@ class Cosign:
         if timed_out or outcome.code < 0:
             raise UnavailableError(
                 f"cosign {command} gave no result: it "
-                + (f"used all of its {self._timeout:g} s" if timed_out else f"was killed by signal {-outcome.code}"),
+                + (f"took all of its {self._timeout:g} s" if timed_out else f"was killed by signal {-outcome.code}"),
                 "try again; if it stays so, give it more time or memory",
             )
         return outcome

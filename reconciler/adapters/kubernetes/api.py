@@ -95,7 +95,7 @@ class ClusterClient:
         read_body(self._list(READ_TIMEOUT, limit=1), self.context)
 
     def request_reconcile(self, namespace: str) -> None:
-        """Request an immediate fetch of an Environment's repository from Flux, as `flux reconcile` does. Raises a ReconcilerError."""
+        """Request an immediate fetch of the repository from Flux, as `flux reconcile` does. Raises a ReconcilerError."""
         stamp = datetime.now(UTC).isoformat()
         body = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": stamp}}}
         call, target = self._api.patch_namespaced_custom_object, (*_SOURCE, namespace, "gitrepositories", "environment", body)

@@ -72,5 +72,5 @@ def test_a_star_reaches_past_no_border(subject: str, one: str, matches: bool) ->
 @pytest.mark.parametrize("bad", ["a\0b", "a\nb", "a\ud800b"])
 def test_an_identity_that_no_argument_can_hold_is_refused(tmp_path: Path, name: str, bad: str) -> None:
     signer = replace(CA.signer(), **{name: bad})
-    with pytest.raises(ConfigurationError, match="the authority ci has a character"):
+    with pytest.raises(ConfigurationError, match="the authority ci contains an unprintable character"):
         signer_flags(tmp_path, signer)
