@@ -14,12 +14,11 @@
 Rules kept:
 - reads are retried a little; a write is sent once, because a second attempt could do it twice;
 - every answer is checked against a model before use; no redirect is followed and the token is never shown;
-- the values that callers see are defined in `model.forge`, so that no other layer imports this package for a type.
-
-Another forge is a package beside this one under `adapters/`. It implements the Protocols that its callers define (in `services`:
-`CommitStatusForge`, `CommentForge`, `MergeForge`, `ReviewForge`, `PullForge`; in `commands`: `InitForge`, `ProposalForge`; in
-`controller`: `HookForge`), returns the values of `model.forge`, and is constructed in `bootstrap`. Its counterpart of
-`webhook_events` reads that server's deliveries.
+- the values that callers see are defined in `model.forge`, so that no other layer imports this package for a type;
+- another forge is a package beside this one under `adapters/`: it implements the Protocols that its callers define (in
+  `services`: `CommitStatusForge`, `CommentForge`, `MergeForge`, `ReviewForge`, `PullForge`; in `commands`: `InitForge`,
+  `ProposalForge`; in `controller`: `HookForge`), returns the values of `model.forge`, has a counterpart of `webhook_events` for
+  its deliveries, and is constructed in `bootstrap`.
 
 May not: decide what an answer means (an approval counts in `domain.admission`), or import another adapter.
 """

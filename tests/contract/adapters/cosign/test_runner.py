@@ -44,7 +44,7 @@ def test_a_program_that_cannot_run_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("says", "message"), [("v3.0.5", "is cosign 3.0.5, which is too old"), ("v2.9.9", "too old"), ("devel", "does not say")]
+    ("says", "message"), [("v3.0.5", "is cosign 3.0.5, which is too old"), ("v2.9.9", "too old"), ("devel", "does not report")]
 )
 def test_an_old_program_is_not_asked(tmp_path: Path, says: str, message: str) -> None:
     asked = tmp_path / "asked"
