@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reconciler.cli.console import strip_control, terminal
 from reconciler.cli.excerpt import excerpt, lines_of
+from reconciler.domain.text.listing import and_more
 from reconciler.formats.yaml.documents import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -90,8 +91,8 @@ def show_problems(problems: Sequence[Problem], lines: Lines, console: Console | 
         for line in _report(problem, lines, console.width):
             console.print(line, soft_wrap=True)
         console.print()
-    if len(problems) > len(shown):
-        console.print(Text(f"and {len(problems) - len(shown)} more, which --format json and a pipe show too"), soft_wrap=True)
+    if more := and_more(len(problems), len(shown)):
+        console.print(Text(f"{more}, which --format json and a pipe show too"), soft_wrap=True)
     if problems:
         console.print(Text(summary(problems), "bold"), soft_wrap=True)
 

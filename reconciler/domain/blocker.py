@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
 
+from reconciler.domain.text.listing import join_first
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -38,8 +40,7 @@ class Refused:
     @property
     def message(self) -> str:
         """The first problem with its place, and how many more there are."""
-        more = f" (and {len(self.problems) - 1} more)" if len(self.problems) > 1 else ""
-        return f"{self.problems[0]}{more}"
+        return join_first(self.problems, 1, "; ")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.admission.approvals import any_of, missing_approvals, unapproved_changes
 from reconciler.domain.admission.change_window import window_at
+from reconciler.domain.text.listing import join_first
 from reconciler.model.commit_status import SCORE_CONTEXT
 from reconciler.model.policy import seconds_of
 
@@ -105,8 +106,7 @@ class Admission:
 
 def broken(problems: Sequence[Problem]) -> RuleResult:
     """The result of policies that cannot be used."""
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    words = f"{problems[0]}{more}; nothing new is applied until the policy is mended"
+    words = f"{join_first(problems, 1, '; ')}; nothing new is applied until the policy is mended"
     return RuleResult("", "policy", "False", "PolicyBroken", words)
 
 
@@ -272,8 +272,7 @@ def _name(package: Package) -> str:
 
 
 def _some(words: Sequence[str]) -> str:
-    more = f" and {len(words) - _MOST_TOLD} more" if len(words) > _MOST_TOLD else ""
-    return "; ".join(words[:_MOST_TOLD]) + more
+    return join_first(words, _MOST_TOLD, "; ")
 
 
 def admission_summary(admission: Admission) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from reconciler.domain.text.listing import and_more, join_first
 from reconciler.domain.text.markdown import escape, table
 from reconciler.model.trailers import PROMOTED_FROM, trailer_lines
 
@@ -24,9 +25,8 @@ _SHORT: Final = 12
 
 def title(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
     """One line: what moves, and from where."""
-    named = ", ".join(f"{pin.name} {pin.package.version}" for pin in pins[:_MOST_NAMED])
-    more = f" and {len(pins) - _MOST_NAMED} more" if len(pins) > _MOST_NAMED else ""
-    return f"Promote {named}{more} from {source.name}"
+    named = join_first([f"{pin.name} {pin.package.version}" for pin in pins], _MOST_NAMED)
+    return f"Promote {named} from {source.name}"
 
 
 def message(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
@@ -60,8 +60,8 @@ def text(
     lines += [f"It pins what runs in {escape(source.name)} and is ready there on all its clusters.", ""]
     head = ("Application", "Blueprint", "Version", "Digest", f"Ready in {escape(source.name)} since", "And in all for")
     lines += table(head, (_row(pin, soaked.get(pin.package.digest, 0)) for pin in pins[:MAX_ROWS]))
-    if len(pins) > MAX_ROWS:
-        lines += ["", f"And {len(pins) - MAX_ROWS} more."]
+    if more := and_more(len(pins), MAX_ROWS):
+        lines += ["", more]
     lines += _followers(source, pins, steps, blocker)
     if left:
         lines += ["", "Not promoted:", ""]

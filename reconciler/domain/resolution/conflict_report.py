@@ -11,6 +11,7 @@ from reconciler.domain.resolution.candidates import CandidateFinder, closest_req
 from reconciler.domain.resolution.fixes import FixFinder
 from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded
 from reconciler.domain.resolution.search import is_solvable, solve
+from reconciler.domain.text.listing import join_first
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.versions import newest_first, satisfies
 from reconciler.model.blueprint import blueprint_name, short_name
@@ -130,12 +131,11 @@ class ConflictReporter:
     def _clash(self, core: Sequence[Requirement], needs: Sequence[Requirement]) -> Problem:
         first = closest_requirement(needs)
         demands = _demands(needs)
-        shown = "; ".join(demands[:MAX_REPORTED])
-        more = f"; and {len(demands) - MAX_REPORTED} more" if len(demands) > MAX_REPORTED else ""
+        shown = join_first(demands, MAX_REPORTED, "; ")
         if all(n.blueprint == first.blueprint for n in needs):
-            message = f"no one version of {first.application} suits all who need it: {shown}{more}; {self._funnel(needs)}"
+            message = f"no one version of {first.application} suits all who need it: {shown}; {self._funnel(needs)}"
         else:
-            message = f"{first.application} cannot be of more than one Blueprint: {shown}{more}"
+            message = f"{first.application} cannot be of more than one Blueprint: {shown}"
         newest = next((r for r in core if r.application not in self._candidates.prior), core[0])
         return self._wish.declared[newest.application].source.problem("Conflict", message, _VERSION, at_value=True)
 

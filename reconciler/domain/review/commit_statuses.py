@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from reconciler.domain.blocker import Held, Refused, Unavailable
 from reconciler.domain.locking.change_summary import change_count
+from reconciler.domain.text.listing import join_first
 from reconciler.model.commit_status import READY_CONTEXT, RESOLVED_CONTEXT, CommitStatus
 
 if TYPE_CHECKING:
@@ -77,8 +78,7 @@ def policies_status(policies: EnvironmentPolicies) -> CommitStatus:
     """Builds the status of the system repository's head under `POLICY_CONTEXT`: whether its policies can be used."""
     problems = [problem for policy_file in policies.broken for problem in policy_file.problems]
     if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        return _short(CommitStatus("failure", f"{problems[0]}{more}"))
+        return _short(CommitStatus("failure", join_first(problems, 1, "; ")))
     return CommitStatus("success", f"{len(policies.policies)} EnvironmentPolicy documents can be used")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from reconciler.domain.blocker import Held, Refused, Unavailable
 from reconciler.domain.locking.lock_diff import diff_locks
 from reconciler.domain.review.plan_comment import problem_list
+from reconciler.domain.text.listing import and_more
 from reconciler.domain.text.markdown import escape
 
 if TYPE_CHECKING:
@@ -63,13 +64,13 @@ def applied_report(
     lines = [_difference(change) for change in differences]
     if not lines:
         lines = ["- every Application is as planned; the trust evidence or the rendering is newer"]
-    more = [f"- and {len(lines) - MAX_DIFFERENCES} more"] if len(lines) > MAX_DIFFERENCES else []
+    more = and_more(len(lines), MAX_DIFFERENCES)
     if alone or not whole or any(change.before for change in differences):
         cause = "an input of the plan changed in between" if alone else "`main` changed beyond it"
         heading = f"**Merged, and applied differently than planned**: {cause}, and `resolved` has the tree `{resolved}`."
     else:
         heading = f"**Merged, and applied as planned**, beside other changes of `main`: `resolved` has the tree `{resolved}`."
-    return (heading, "", *lines[:MAX_DIFFERENCES], *more, *problem_list(warnings))
+    return (heading, "", *lines[:MAX_DIFFERENCES], *([f"- {more}"] if more else []), *problem_list(warnings))
 
 
 def insert_report(comment: str, paragraph: Sequence[str]) -> str:

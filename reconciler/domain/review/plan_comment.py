@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 from reconciler.domain.admission.rules import admission_summary
 from reconciler.domain.blocker import Held, Refused, Unavailable
 from reconciler.domain.locking.change_summary import change_count
+from reconciler.domain.text.listing import and_more, join_first
 from reconciler.domain.text.markdown import escape, table
 
 if TYPE_CHECKING:
@@ -99,16 +100,16 @@ def problem_list(problems: Sequence[Problem]) -> Iterable[str]:
         place = f"{escape(problem.place)}: " if problem.place else ""
         hint = f" ({escape(problem.hint)})" if problem.hint else ""
         yield f"- {place}{escape(problem.message)}{hint}"
-    if len(problems) > MAX_COMMENT_PROBLEMS:
-        yield f"- and {len(problems) - MAX_COMMENT_PROBLEMS} more"
+    if more := and_more(len(problems), MAX_COMMENT_PROBLEMS):
+        yield f"- {more}"
 
 
 def _change_tables(changes: Sequence[ApplicationChange]) -> Iterable[str]:
     shown = changes[:MAX_COMMENT_ROWS]
     yield from table(("Application", "What", "Blueprint", "Needed by", "Waits for it"), (_row(change) for change in shown))
-    if len(changes) > MAX_COMMENT_ROWS:
+    if more := and_more(len(changes), MAX_COMMENT_ROWS):
         yield ""
-        yield f"And {len(changes) - MAX_COMMENT_ROWS} more."
+        yield more
     yield from ("", "<details><summary>Digests and signers</summary>", "")
     yield from table(("Application", "Digest", "Signed for"), (_evidence(change) for change in shown if change.after is not None))
     yield from ("", "</details>")
@@ -144,8 +145,7 @@ def _result_line(result: RuleResult) -> str:
 
 def _some(names: Sequence[str]) -> str:
     """Names as a cell, at most MAX_CELL_NAMES of them, so that the comment stays bounded."""
-    rest = f" and {len(names) - MAX_CELL_NAMES} more" if len(names) > MAX_CELL_NAMES else ""
-    return escape(", ".join(names[:MAX_CELL_NAMES]) + rest)
+    return escape(join_first(names, MAX_CELL_NAMES))
 
 
 def _short(digest: str) -> str:

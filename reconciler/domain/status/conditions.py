@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.blocker import Held, Refused, problems_of
+from reconciler.domain.text.listing import join_first
 from reconciler.domain.trust.lock_trust import LockTrust
 from reconciler.model.status import Condition
 
@@ -90,5 +91,4 @@ def _lost_trust(trust: LockTrust) -> Condition | None:
 
 
 def _listed(reasons: tuple[str, ...]) -> str:
-    more = f"; and {len(reasons) - _MAX_REASONS} more" if len(reasons) > _MAX_REASONS else ""
-    return f"{'; '.join(reasons[:_MAX_REASONS])}{more}"
+    return join_first(reasons, _MAX_REASONS, "; ")

@@ -2,6 +2,7 @@
 
 | module | what it does |
 |---|---|
+| `listing` | shortens lists in messages, with the number of entries that are left out |
 | `markdown` | escapes foreign text for Markdown, and builds tables |
 | `suggestions` | suggests the known name nearest to an unknown one |
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.domain.text.listing import join_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -64,8 +65,7 @@ class LockTrust:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return f"{', '.join(names[:MAX_NAMES])}{more}"
+    return join_first(names, MAX_NAMES)
 
 
 def _basis(answer: VerifiedBlueprint | ExcludedVersion) -> object:

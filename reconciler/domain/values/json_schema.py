@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
+from reconciler.domain.text.listing import join_first
 from reconciler.domain.text.suggestions import did_you_mean, nearest
 from reconciler.domain.values.schema_cost import exceeds_cost_limit
 
@@ -233,10 +234,7 @@ def _discriminators(errors: Iterable[ValidationError], path: KeyPath, values: An
 
 def _one_of(path: KeyPath, options: list[Any], value: Any) -> SchemaViolation:
     shown = list(dict.fromkeys(_shown(option) for option in options))
-    if len(shown) > MAX_LISTED:
-        message = f"must be one of {', '.join(shown[:MAX_LISTED])} and {len(shown) - MAX_LISTED} more"
-    else:
-        message = f"must be one of {', '.join(shown)}" if len(shown) > 1 else f"must be {', '.join(shown)}"
+    message = f"must be one of {join_first(shown, MAX_LISTED)}" if len(shown) > 1 else f"must be {', '.join(shown)}"
     suggestion = nearest(value, [option for option in options if isinstance(option, str)]) if isinstance(value, str) else ""
     return SchemaViolation(path, message, f"did you mean {suggestion}?" if suggestion else "")
 

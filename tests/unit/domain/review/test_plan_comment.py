@@ -72,7 +72,7 @@ def test_what_cannot_be_told_now_is_not_called_refused() -> None:
 def test_comments_and_marks_are_bounded() -> None:
     many = [step(f"a{number}") for number in range(MAX_COMMENT_ROWS + 50)]
     text = render_plan_comment("acme-prod", many, len(many), TREE)
-    assert "And 50 more." in text
+    assert "\nand 50 more\n" in text
     crowd = ApplicationChange(package("shop"), None, package("shop"), tuple(f"a{n}" for n in range(1000)))
     assert f"a{MAX_CELL_NAMES - 1} and {1000 - MAX_CELL_NAMES} more |" in render_plan_comment("acme-prod", [crowd], 1, TREE)
     problems = tuple(Problem(code="Bad", message=f"problem {n}", file="x.yaml") for n in range(MAX_COMMENT_PROBLEMS + 7))

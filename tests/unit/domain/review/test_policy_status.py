@@ -23,6 +23,6 @@ def test_the_mark_of_a_pull_request() -> None:
     assert policy_status(Admission((no_forge("p", "pr-required"),))).state == "pending"
     assert (
         policies_status(EnvironmentPolicies((), (InvalidPolicy((problem, problem)),))).description
-        == "policies/p.yaml:3:1: bad (and 1 more)"
+        == "policies/p.yaml:3:1: bad; and 1 more"
     )
     assert policies_status(EnvironmentPolicies()).state == "success"

@@ -62,7 +62,7 @@ def test_all_problems_of_a_commit_are_reported_at_once(stage: EnvironmentOnDisk)
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
     assert [p.place for p in problems_of(outcome.blocker)] == [f"applications/{n}.yaml:5:39" for n in "abc"]
-    assert "(and 2 more)" in outcome.blocker.message
+    assert "; and 2 more" in outcome.blocker.message
 
 
 def test_a_refused_commit_is_not_looked_at_again(stage: EnvironmentOnDisk) -> None:
