@@ -36,7 +36,7 @@ class Decision:
 
     Attributes:
         key: `main`'s head and the policies' digest.
-        standing: the trust of the locked artifacts at that moment.
+        trust: the trust of the locked artifacts at that moment.
         at: when it was decided, by the monotonic clock in seconds.
         input_: the digest of the documents.
         base: the head of `resolved` that it was decided on.
@@ -48,7 +48,7 @@ class Decision:
     """
 
     key: tuple[str, str]
-    standing: LockTrust
+    trust: LockTrust
     at: float
     input_: str = ""
     base: str | None = None
@@ -89,9 +89,9 @@ class DecisionCache:
         self.last: EnvironmentLock | None = None
 
     @property
-    def standing(self) -> LockTrust:
+    def trust(self) -> LockTrust:
         """The trust of the locked artifacts, as last verified."""
-        return self._reverifier.standing
+        return self._reverifier.trust
 
     def decide(self, main: str, *, fetch: bool) -> Decision:
         """Decide what a commit resolves to.
@@ -104,16 +104,16 @@ class DecisionCache:
             policies = self._context.policies()
         except ReconcilerError as fault:
             self._reverifier.mark_unverifiable(fault)
-            return Decision((main, ""), self._reverifier.standing, time.monotonic(), blocker=unavailable("Valid", fault))
+            return Decision((main, ""), self._reverifier.trust, time.monotonic(), blocker=unavailable("Valid", fault))
         if locked is not None and (fetch or self._reverifier.policies_changed(policies.digest)):
             self._reverifier.reverify(locked, policies.digest)
-        key, standing = (main, policies.digest), self._reverifier.standing
+        key, trust = (main, policies.digest), self._reverifier.trust
         decision = self._last_decision
         if (
             decision is None
             or decision.key != key
-            or standing.needs_new_decision(decision.standing)
-            or self._due(decision, fetch=fetch)
+            or trust.needs_new_decision(decision.trust)
+            or self._is_due(decision, fetch=fetch)
         ):
             self.last = locked
             snapshot = self._branches.input_snapshot()
@@ -126,9 +126,9 @@ class DecisionCache:
                 self._claim.acquire,
                 kept=self._preferences(snapshot, locked),
             )
-            decision = self._last_decision = self._new_decision(key, standing, result, input_digest(snapshot))
-        elif standing.fault is None:
-            decision = self._last_decision = replace(decision, standing=standing)
+            decision = self._last_decision = self._new_decision(key, trust, result, input_digest(snapshot))
+        elif trust.fault is None:
+            decision = self._last_decision = replace(decision, trust=trust)
         return decision
 
     def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
@@ -139,10 +139,10 @@ class DecisionCache:
         return version_preferences(locked, reviewed, held)
 
     def _new_decision(
-        self, key: tuple[str, str], standing: LockTrust, result: DesiredState | Refused | Unavailable, input_: str
+        self, key: tuple[str, str], trust: LockTrust, result: DesiredState | Refused | Unavailable, input_: str
     ) -> Decision:
         """Make the decision of a result. An unavailability keeps the wording of its first failure."""
-        decision = Decision(key, standing, time.monotonic(), input_, self._branches.head(RESOLVED))
+        decision = Decision(key, trust, time.monotonic(), input_, self._branches.head(RESOLVED))
         match result:
             case DesiredState():
                 self.last = result.lock
@@ -158,7 +158,7 @@ class DecisionCache:
             case _:
                 assert_never(result)
 
-    def _due(self, decision: Decision, *, fetch: bool) -> bool:
+    def _is_due(self, decision: Decision, *, fetch: bool) -> bool:
         """Whether to decide again: `resolved` has another tree than decided, or the blocker may have gone by itself.
 
         Unavailability is retried by fetches alone: they back off while it lasts, changes on a cluster do not. A commit that is

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from reconciler.domain.locking.change_summary import resolved_commit_message as resolved_message
+from reconciler.domain.locking.change_summary import resolved_commit_message
 from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import LOCK_FILE, MAIN, RESOLVED
 from reconciler.services.observation.readiness_observer import ReadinessObserver, clusters_of
@@ -136,7 +136,7 @@ class EnvironmentReconciler:
         if files is None or lock is None or self._branches.tree(RESOLVED) == decision.tree:
             return ()
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
-        message = resolved_message(self.identity.name, main, self._branches.lock(), lock, digest, decision.input_)
+        message = resolved_commit_message(self.identity.name, main, self._branches.lock(), lock, digest, decision.input_)
         self._branches.push_resolved(files, message, lock)
         self._claim.record(lock)
         for cluster in sorted(self.clusters):

@@ -115,7 +115,7 @@ class StatusPublisher:
         verdicts = self._readiness.verdicts(lock, committed, last_status) if lock else {}
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
-        trust = self._decisions.standing.of({p.artifact for p in lock.packages} if lock else ())
+        trust = self._decisions.trust.of({p.artifact for p in lock.packages} if lock else ())
         return build_status(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, trust, admitted)
 
     def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:

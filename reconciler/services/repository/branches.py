@@ -46,12 +46,12 @@ class EnvironmentBranches:
     Raises ReconcilerErrors as the repository does.
 
     Attributes:
-        pulled: whether the server has refs of pull requests, open or closed.
+        has_pull_requests: whether the server has refs of pull requests, open or closed.
     """
 
     def __init__(self, repository: GitRepository) -> None:
         self._repository = repository
-        self.pulled = False
+        self.has_pull_requests = False
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
         self._plans: dict[int, tuple[str, PlanCommit | None]] = {}
@@ -76,7 +76,7 @@ class EnvironmentBranches:
             heads = {branch: id_ for branch, id_ in refs.items() if branch in _FETCHED or _PLAN_BRANCH.fullmatch(branch)}
             self._withdrawn = self._withdrawn_plans(heads)
             heads = {branch: id_ for branch, id_ in heads.items() if branch not in self._withdrawn}
-            self.pulled = any(branch.startswith("refs/pull/") for branch in refs)
+            self.has_pull_requests = any(branch.startswith("refs/pull/") for branch in refs)
             confirmation = refs.get(CONFIRMED)
             try:
                 self._repository.fetch(heads)

@@ -157,7 +157,7 @@ class PullRequestReviewer:
         Returns:
             Seconds after which a posted review expires by time alone; None when none does.
         """
-        if not branches.pulled:
+        if not branches.has_pull_requests:
             return None
         try:
             pulls = [pull for pull in self._forge.pull_requests(self._repository) if pull.base == MAIN]

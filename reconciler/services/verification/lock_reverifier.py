@@ -20,14 +20,14 @@ class LockReverifier:
     """The trust of one Environment's lock, from fetch to fetch.
 
     Attributes:
-        standing: the trust, as last verified.
+        trust: the trust, as last verified.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._policy_digest = ""
         self._is_blind = False
-        self.standing = LockTrust()
+        self.trust = LockTrust()
 
     def policies_changed(self, under: str) -> bool:
         """Whether the policies differ from those of the last verification."""
@@ -51,12 +51,12 @@ class LockReverifier:
                 except ReconcilerError as fault:  # others may be on other registries, or cached
                     faults[package.artifact] = fault
         error = next(iter(faults.values()), None)
-        self.standing = LockTrust(results, applications, None if error is None else self._failure(error, blind=False))
+        self.trust = LockTrust(results, applications, None if error is None else self._failure(error, blind=False))
         self._policy_digest, self._is_blind = under, False
 
     def mark_unverifiable(self, error: ReconcilerError) -> None:
         """Record that no artifact can be verified, because the policies cannot be read."""
-        self.standing = LockTrust(fault=self._failure(error, blind=True))
+        self.trust = LockTrust(fault=self._failure(error, blind=True))
         self._policy_digest, self._is_blind = "", True
 
     def _verify(self, package: Package) -> VerifiedBlueprint | ExcludedVersion:
@@ -67,4 +67,4 @@ class LockReverifier:
 
     def _failure(self, error: ReconcilerError, *, blind: bool) -> Unavailable:
         """The blocker of an error, in the wording of the first one of its kind."""
-        return keep_first_wording(self.standing.fault if blind == self._is_blind else None, unavailable("Trusted", error))
+        return keep_first_wording(self.trust.fault if blind == self._is_blind else None, unavailable("Trusted", error))
