@@ -231,7 +231,7 @@ def test_what_the_right_key_did_not_sign_is_refused_unread(name: str, unsigned: 
     ("how", "words"),
     [
         (lambda body: Reply(body=body, pieces=len(body), pause=0.2), "did not finish within 2 s"),
-        (lambda body: Reply(body=body, pause=FOREVER), r"did not answer within 0\.5 s"),
+        (lambda body: Reply(body=body, pause=FOREVER), r"did not respond within 0\.5 s"),
     ],
     ids=["a drip", "silence"],
 )
@@ -269,7 +269,7 @@ def credentials(shop: AttackedArtifact, tmp_path: Path) -> str:
         ("http://{there}/token", denied("credentials go to the registry's own host only")),
         ("//{there}/token", denied("credentials go to the registry's own host only")),
         ("https://{here}/token", denied("credentials go to the registry's own host only")),
-        ("http://{here}@{there}/token", corrupt("refers to something that is no plain address")),
+        ("http://{here}@{there}/token", corrupt("refers to an address with a user or unusual characters")),
     ],
 )
 def test_a_foreign_realm_is_told_nothing(
@@ -288,7 +288,7 @@ def test_a_foreign_realm_is_told_nothing(
 
 
 @pytest.mark.parametrize(
-    ("listed", "words"), [(True, "wants credentials of its own"), (False, "without TLS, which is not followed")]
+    ("listed", "words"), [(True, "requires credentials of its own"), (False, "without TLS, which is not followed")]
 )
 def test_a_redirect_to_another_host_takes_no_credentials_along(
     listed: bool, words: str, shop: AttackedArtifact, victims: MeasuredEnvironments, listener: HostileRegistry, credentials: str
@@ -366,7 +366,7 @@ def test_a_newest_version_that_is_damaged_is_not_passed_over_in_silence(
     newest = shop.forge.get("bp-lift", "manifests/1.1.0")
     shop.between.lie = shop.spoil(f"/bp-lift/manifests/{sha256(newest)}$", flipped)
     told = victims.once("damaged")
-    assert "the registry sends other content" in told.results["damaged"]["problems"][0]["message"], told.text
+    assert "the registry sent content with another digest" in told.results["damaged"]["problems"][0]["message"], told.text
 
 
 # Catalogs

@@ -198,5 +198,5 @@ def test_without_the_rights_it_says_whose_token_it_takes(scene: PreparedReposito
     bot.runs(scene.stage)
     done = reconciler("init", "-c", str(scene.stage.config), scene.where, "--placement", scene.stage.context)
     assert done.returncode == 3
-    assert "take the token of an administrator of the repository: CATALYST_GITEA__TOKEN" in done.stderr
+    assert "use the token of an administrator of the repository: CATALYST_GITEA__TOKEN" in done.stderr
     assert bot.token not in done.stdout + done.stderr

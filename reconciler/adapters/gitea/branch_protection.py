@@ -1,4 +1,4 @@
-"""What a repository on Gitea is prepared with: itself, its topic, who may write it, and the rules that protect its branches."""
+"""Prepares a repository on Gitea: its creation, its topic, write access, and the rules that protect its branches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reconciler.model.layout import MAIN
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_HOW: Final = "CATALYST_GITEA__TOKEN in the environment is used instead of the configured one"
+_ADMIN_HINT: Final = "CATALYST_GITEA__TOKEN in the environment is used instead of the configured one"
 
 
 class _Repository(BaseModel):
@@ -36,7 +36,7 @@ class _Access(BaseModel):
 
 
 class _Rule(BaseModel):
-    """A rule as Gitea writes it; what it says besides its name is for `domain.onboarding.branch_protection` to read."""
+    """A rule in Gitea's format; `domain.onboarding.branch_protection` interprets its other fields."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -45,21 +45,21 @@ class _Rule(BaseModel):
 
 
 class Protection(Client):
-    """What is asked to prepare a repository. All of it but `is_archived` needs a token of an administrator of the repository."""
+    """The endpoints that prepare a repository. All except `is_archived` need the token of an administrator of the repository."""
 
     def is_archived(self, repository: str) -> bool | None:
-        """Whether a repository (owner/name) is read-only; None when there is none, or none that the token may see."""
+        """Whether a repository (owner/name) is read-only; None when it does not exist or the token may not see it."""
         try:
             return self.read(f"/repos/{path_of(repository)}", {}, TypeAdapter(_Repository)).archived
         except NotFoundError:
             return None
 
     def create_repository(self, repository: str) -> None:
-        """Create an empty private repository (owner/name) whose default branch is `main`, in an organization that is there.
+        """Create an empty private repository (owner/name) with the default branch `main`, in an existing organization.
 
         Raises:
-            NotFoundError: there is no such organization.
-            AccessDeniedError: the token may not.
+            NotFoundError: the organization does not exist.
+            AccessDeniedError: the token lacks the right to create repositories there.
         """
         owner, _, name = repository.partition("/")
         body = {"name": name, "private": True, "default_branch": MAIN, "auto_init": False}
@@ -67,45 +67,45 @@ class Protection(Client):
             with _rights("a user who may create repositories there, with the scope write:organization"):
                 self.send("POST", f"/orgs/{quote(owner, safe='')}/repos", body)
         except NotFoundError:
-            words = f"Gitea has no organization {owner}, or none that this token may see"
-            raise NotFoundError(words, "create the organization, or let the user join it") from None
+            message = f"Gitea has no organization {owner}, or none that this token may see"
+            raise NotFoundError(message, "create the organization, or let the user join it") from None
 
     def topics(self, repository: str) -> tuple[str, ...]:
-        """The topics of a repository."""
+        """Return the topics of a repository."""
         return tuple(self.read(f"/repos/{path_of(repository)}/topics", {}, TypeAdapter(_Topics)).topics or ())
 
     def add_topic(self, repository: str, topic: str) -> None:
-        """Add a topic, beside those that are there."""
+        """Add a topic to the existing ones."""
         with _rights():
             self.send("PUT", f"/repos/{path_of(repository)}/topics/{quote(topic, safe='')}")
 
     def access(self, repository: str, user: str) -> tuple[str, str]:
-        """A user's name as Gitea writes it, and their right: none, read, write, admin or owner.
+        """Return a user's name as Gitea writes it, and their permission: none, read, write, admin or owner.
 
         Raises:
-            NotFoundError: there is no such user.
+            NotFoundError: the user does not exist.
         """
         path = f"/repos/{path_of(repository)}/collaborators/{quote(user, safe='')}/permission"
         try:
             with _rights():
-                found = self.read(path, {}, TypeAdapter(_Access))
+                access = self.read(path, {}, TypeAdapter(_Access))
         except NotFoundError:
-            raise NotFoundError(f"Gitea has no user {user}", "create the reconciler's user, or mend gitea.username") from None
-        return found.user.login, found.permission
+            raise NotFoundError(f"Gitea has no user {user}", "create the reconciler's user, or correct gitea.username") from None
+        return access.user.login, access.permission
 
     def grant_write(self, repository: str, user: str) -> None:
-        """Make a user a collaborator who may write."""
+        """Grant a user write access as a collaborator."""
         with _rights():
             self.send("PUT", f"/repos/{path_of(repository)}/collaborators/{quote(user, safe='')}", {"permission": "write"})
 
     def protections(self, repository: str) -> tuple[dict[str, Any], ...]:
-        """The branch protection rules in Gitea's words, in the order in which they are tried: the first that matches counts."""
+        """Return the branch protection rules in Gitea's format, in order of priority: the first that matches applies."""
         with _rights():
             rules = self.read(f"/repos/{path_of(repository)}/branch_protections", {}, TypeAdapter(list[_Rule]))
-        return tuple(one.model_dump() for one in rules)
+        return tuple(rule.model_dump() for rule in rules)
 
     def protect(self, repository: str, rule: str, fields: Mapping[str, Any], *, new: bool) -> None:
-        """Create a rule of this name, or change these fields of the one that is there."""
+        """Create a rule of this name, or change these fields of the existing one."""
         path = f"/repos/{path_of(repository)}/branch_protections"
         with _rights():
             if new:
@@ -116,8 +116,8 @@ class Protection(Client):
 
 @contextmanager
 def _rights(whose: str = "an administrator of the repository") -> Iterator[None]:
-    """Say whose token it takes."""
+    """Add to an AccessDeniedError whose token is required."""
     try:
         yield
-    except AccessDeniedError as fault:
-        raise AccessDeniedError(fault.message, f"take the token of {whose}: {_HOW}") from None
+    except AccessDeniedError as error:
+        raise AccessDeniedError(error.message, f"use the token of {whose}: {_ADMIN_HINT}") from None

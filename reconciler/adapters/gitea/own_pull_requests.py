@@ -1,4 +1,4 @@
-"""Pull requests that the reconciler itself opens and merges on Gitea."""
+"""Opens, edits and merges the reconciler's own pull requests on Gitea."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.adapters.gitea.client import Client, path_of
 from reconciler.model.errors import RejectedError
 from reconciler.model.forge import OwnPullRequest
 
-_LATER: Final = "Please try again later"  # only these words tell it from a rule that stands against it
+_TRY_LATER: Final = "Please try again later"  # only this text distinguishes it from a rule that forbids the merge
 
 
 class _Repository(BaseModel):
@@ -26,7 +26,7 @@ class _Base(BaseModel):
     ref: str
 
 
-class _Found(BaseModel):
+class _Pull(BaseModel):
     number: int
     title: str
     body: str
@@ -43,42 +43,42 @@ class _Style(BaseModel):
 
 
 class Proposals(Client):
-    """What is asked about pull requests of the reconciler's own."""
+    """The endpoints of the reconciler's own pull requests."""
 
     def proposal(self, repository: str, branch: str, base: str) -> OwnPullRequest | None:
-        """The open pull request for a branch of a repository (owner/name) itself, not of a fork; None when there is none."""
+        """Return the open pull request of a branch of the repository (owner/name) itself, not of a fork; None without one."""
         query = {"state": "open", "sort": "oldest"}
-        for page in self.paginate(f"/repos/{path_of(repository)}/pulls", query, TypeAdapter(list[_Found])):
-            for one in page:
-                home = one.head.repo is not None and one.head.repo.full_name.lower() == repository.lower()
-                if home and (one.head.ref, one.base.ref) == (branch, base):
-                    return OwnPullRequest(number=one.number, title=one.title, text=one.body)
+        for page in self.paginate(f"/repos/{path_of(repository)}/pulls", query, TypeAdapter(list[_Pull])):
+            for pull in page:
+                is_own_branch = pull.head.repo is not None and pull.head.repo.full_name.lower() == repository.lower()
+                if is_own_branch and (pull.head.ref, pull.base.ref) == (branch, base):
+                    return OwnPullRequest(number=pull.number, title=pull.title, text=pull.body)
         return None
 
     def open_pull_request(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
-        """Open a pull request; return its number. Raises Rejected when there is one already."""
+        """Open a pull request; return its number. Raises RejectedError when one is already open."""
         path, body = f"/repos/{path_of(repository)}/pulls", {"head": branch, "base": base, "title": title, "body": text}
         return self.parse(path, self.send("POST", path, body), TypeAdapter(_Opened)).number
 
     def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
-        """Put another title and text into a pull request."""
+        """Replace the title and text of a pull request."""
         self.send("PATCH", f"/repos/{path_of(repository)}/pulls/{number}", {"title": title, "body": text})
 
     def merge(self, repository: str, number: int, commit: str) -> bool:
-        """Merge a pull request, as is usual in its repository, if its head is still this very commit, and no rule is against it.
+        """Merge a pull request in the default style of its repository, if its head is still this commit and no rule forbids it.
 
         Returns:
-            Whether it was merged. False: Gitea is still finding out whether it conflicts, as after each push to its base.
+            Whether it was merged. False: Gitea is still checking whether it conflicts, as after each push to its base.
 
         Raises:
-            RejectedError: a rule stands against it, or the head is another one; with Gitea's words.
+            RejectedError: a rule forbids it, or the head is another commit; with Gitea's message.
         """
         path = f"/repos/{path_of(repository)}"
         style = self.read(path, {}, TypeAdapter(_Style)).default_merge_style
         try:
             self.send("POST", f"{path}/pulls/{number}/merge", {"Do": style, "head_commit_id": commit})
-        except RejectedError as fault:
-            if _LATER not in fault.message:
+        except RejectedError as error:
+            if _TRY_LATER not in error.message:
                 raise
             return False
         return True

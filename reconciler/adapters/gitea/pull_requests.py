@@ -1,4 +1,4 @@
-"""Pull requests on Gitea, and their comments."""
+"""Reads pull requests on Gitea; reads and writes their comments."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ class _Comment(BaseModel):
 
 
 class PullRequests(Client):
-    """What is asked about pull requests."""
+    """The endpoints of pull requests and their comments."""
 
     def pull_requests(self, repository: str) -> tuple[PullRequest, ...]:
         """Return the open pull requests of a repository (owner/name), the oldest first."""
         pages = self.paginate(
             f"/repos/{path_of(repository)}/pulls", {"state": "open", "sort": "oldest"}, TypeAdapter(list[_Pull])
         )
-        found = {one.number: _pull(one) for page in pages for one in page}
-        return tuple(found[number] for number in sorted(found))
+        pull_requests = {pull.number: _pull(pull) for page in pages for pull in page}
+        return tuple(pull_requests[number] for number in sorted(pull_requests))
 
     def pull_request(self, repository: str, number: int) -> PullRequest:
-        """Return one, open or closed."""
+        """Return one pull request, open or closed."""
         return _pull(self.read(f"/repos/{path_of(repository)}/pulls/{number}", {}, TypeAdapter(_Pull)))
 
     def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
-        """Return the comments of a pull request, the oldest first; the server gives them in one piece."""
+        """Return the comments of a pull request, the oldest first; the server sends them on one page."""
         path = f"/repos/{path_of(repository)}/issues/{number}/comments"
-        return tuple(_said(one) for one in self.read(path, {}, TypeAdapter(list[_Comment])))
+        return tuple(_comment(comment) for comment in self.read(path, {}, TypeAdapter(list[_Comment])))
 
     def comment(self, repository: str, comment: int) -> Comment:
-        """Return one comment. Raises Missing when somebody deleted it."""
-        return _said(self.read(f"/repos/{path_of(repository)}/issues/comments/{comment}", {}, TypeAdapter(_Comment)))
+        """Return one comment. Raises NotFoundError when somebody deleted it."""
+        return _comment(self.read(f"/repos/{path_of(repository)}/issues/comments/{comment}", {}, TypeAdapter(_Comment)))
 
     def post_comment(self, repository: str, number: int, text: str) -> int:
         """Comment on a pull request; return the comment's id. Not retried: a second attempt could double it."""
@@ -62,15 +62,15 @@ class PullRequests(Client):
         return self.parse(path, self.send("POST", path, {"body": text}), TypeAdapter(_Comment)).id
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
-        """Put another text into a comment."""
+        """Replace the text of a comment."""
         self.send("PATCH", f"/repos/{path_of(repository)}/issues/comments/{comment}", {"body": text})
 
 
-def _said(found: _Comment) -> Comment:
-    return Comment(found.id, found.user.login if found.user else "", found.body)
+def _comment(comment: _Comment) -> Comment:
+    return Comment(comment.id, comment.user.login if comment.user else "", comment.body)
 
 
-def _pull(found: _Pull) -> PullRequest:
-    author = found.user.login.lower() if found.user else ""
-    merged = found.merge_commit_sha if found.merged else None
-    return PullRequest(found.number, found.base.ref, found.head.sha, author, merged)
+def _pull(pull: _Pull) -> PullRequest:
+    author = pull.user.login.lower() if pull.user else ""
+    merged = pull.merge_commit_sha if pull.merged else None
+    return PullRequest(pull.number, pull.base.ref, pull.head.sha, author, merged)

@@ -1,4 +1,4 @@
-"""Repositories on Gitea, and the statuses of their commits."""
+"""Finds repositories on Gitea by topic; reads and posts commit statuses."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.model.forge import RemoteRepository
 
 class _CommitStatus(BaseModel):
     context: str
-    status: str  # what a POST calls `state`
+    status: str  # a POST names it `state`
     description: str
 
 
@@ -26,7 +26,7 @@ class _Owner(BaseModel):
     login: str
 
 
-class _Found(BaseModel):
+class _Repository(BaseModel):
     owner: _Owner
     name: str
     default_branch: str
@@ -36,57 +36,57 @@ class _Found(BaseModel):
 
 class _Page(BaseModel):
     ok: bool
-    data: list[_Found]
+    data: list[_Repository]
 
     def __bool__(self) -> bool:
         return bool(self.data) or not self.ok
 
 
 class Repositories(Client):
-    """What is asked about repositories and commits."""
+    """The endpoints of repositories and commit statuses."""
 
     def repositories(self, topic: str) -> tuple[RemoteRepository, ...]:
         """Return the repositories with exactly this topic that the token may see, archived ones left out, sorted."""
-        # Sorted by creation, so that a repository made meanwhile comes last and hides no other.
+        # Sorted by creation, so that a repository created meanwhile comes last and displaces no other.
         query = {"q": topic, "topic": "true", "sort": "created", "order": "asc"}
-        found: dict[tuple[str, str], RemoteRepository] = {}
+        repositories: dict[tuple[str, str], RemoteRepository] = {}
         for page in self.paginate("/repos/search", query, TypeAdapter(_Page)):
             if not page.ok:
                 raise UnavailableError(f"{self.url} could not search its repositories")
-            for each in page.data:
-                if topic in (each.topics or ()) and not each.archived:
-                    key = each.owner.login, each.name
-                    found[key] = RemoteRepository(*key, self._clone_url(*key), each.default_branch)
-        return tuple(found[key] for key in sorted(found))
+            for entry in page.data:
+                if topic in (entry.topics or ()) and not entry.archived:
+                    key = entry.owner.login, entry.name
+                    repositories[key] = RemoteRepository(*key, self._clone_url(*key), entry.default_branch)
+        return tuple(repositories[key] for key in sorted(repositories))
 
     def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
         """Return the newest commit status of each context: context -> (state, description).
 
         Args:
             repository: owner/name.
-            commit: its full id.
+            commit: the full id.
         """
         path = f"/repos/{path_of(repository)}/commits/{commit}/status"
         pages = self.paginate(path, {}, TypeAdapter(_Combined))
-        return {mark.context: (mark.status, mark.description) for page in pages for mark in page.statuses or ()}
+        return {status.context: (status.status, status.description) for page in pages for status in page.statuses or ()}
 
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
-        """Set a commit status, which links to the page on the `status` branch. Not retried: the next pass sees it missing.
+        """Post a commit status, which links to the page on the `status` branch. Not retried: the next pass posts a missing one.
 
         Args:
             repository: owner/name.
-            commit: its full id.
-            context: the status's name.
+            commit: the full id.
+            context: the name of the status.
             state: pending, success, failure or error.
             description: one line.
         """
-        mark = {
+        body = {
             "context": context,
             "state": state,
             "description": description,
             "target_url": f"{self.url}/{path_of(repository)}/src/branch/status/README.md",
         }
-        self.send("POST", f"/repos/{path_of(repository)}/statuses/{commit}", mark)
+        self.send("POST", f"/repos/{path_of(repository)}/statuses/{commit}", body)
 
     def _clone_url(self, owner: str, name: str) -> str:
         return f"{self.url}/{path_of(f'{owner}/{name}')}.git"

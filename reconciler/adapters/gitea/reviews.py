@@ -1,7 +1,7 @@
-"""Who approved what on Gitea: reviews, merged pull requests, teams, and statuses with those who set them.
+"""Reads approvals on Gitea: reviews, merged pull requests, teams, and commit statuses with their authors.
 
-Of a pull request's head the server tells where its branch is now, also after the merge: it is not asked. Git has the head that
-was merged, as the ref `refs/pull/<n>/head`.
+The head of a pull request is not read here: the server reports where its branch is now, even after the merge. Git has the merged
+head, as the ref `refs/pull/<n>/head`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _RETARGETED: Final = "change_target_branch"
 
 _PUSHED: Final = "pull_push"
 
-_MOST_EMPTY: Final = 10  # pages: 500 line comments between two events
+_MAX_EMPTY: Final = 10  # pages: 500 line comments between two events
 
 
 class _User(BaseModel):
@@ -76,70 +76,72 @@ class _Commit(BaseModel):
 
 
 class Reviews(Client):
-    """What is asked about approvals."""
+    """The endpoints that approvals need."""
 
     def reviews(self, repository: str, number: int) -> tuple[Review, ...]:
-        """Return the reviews of a pull request, the oldest first. A dismissed one is among them."""
+        """Return the reviews of a pull request, the oldest first, dismissed ones included."""
         path = f"/repos/{path_of(repository)}/pulls/{number}/reviews"
-        found = {
-            one.id: Review(one.id, _login(one.user), one.state, one.commit_id, one.dismissed, _seconds(one.submitted_at))
+        reviews = {
+            review.id: Review(
+                review.id, _login(review.user), review.state, review.commit_id, review.dismissed, _seconds(review.submitted_at)
+            )
             for page in self.paginate(path, {}, TypeAdapter(list[_Review]))
-            for one in page
+            for review in page
         }
-        return tuple(found[id_] for id_ in sorted(found))
+        return tuple(reviews[id_] for id_ in sorted(reviews))
 
     def past(self, repository: str, number: int) -> PullRequestHistory:
-        """Return what became of a pull request. Its reviews stand as if nothing had happened.
+        """Return the history of a pull request, by which its reviews must be interpreted: the server does not change them.
 
-        What was pushed before it was opened the server lists as pushed by whoever opened it.
+        The server attributes the commits pushed before the pull request was opened to the user who opened it.
         """
         path = f"/repos/{path_of(repository)}/issues/{number}/timeline"
-        # Line comments are left out of their pages: one without any event, `null`, may be followed by others.
-        pages = self.paginate(path, {}, TypeAdapter(list[_Event | None] | None), empty=_MOST_EMPTY)
-        events = [one for page in pages for one in page or () if one is not None]
-        moved = (_seconds(one.created_at) for one in events if one.type == _RETARGETED)
-        contributors = {_login(one.user) for one in events if one.type == _PUSHED}
+        # The server leaves line comments out of the pages: a page without any event (`null`) may be followed by others.
+        pages = self.paginate(path, {}, TypeAdapter(list[_Event | None] | None), empty=_MAX_EMPTY)
+        events = [entry for page in pages for entry in page or () if entry is not None]
+        retargeted = (_seconds(entry.created_at) for entry in events if entry.type == _RETARGETED)
+        contributors = {_login(entry.user) for entry in events if entry.type == _PUSHED}
         path, query = f"/repos/{path_of(repository)}/pulls/{number}/commits", {"verification": "false", "files": "false"}
-        commits = [one for page in self.paginate(path, query, TypeAdapter(list[_Commit])) for one in page]
-        authors = {_login(who) for one in commits for who in (one.author, one.committer)}
-        return PullRequestHistory(max(moved, default=None), frozenset(contributors | authors) - {""})
+        commits = [entry for page in self.paginate(path, query, TypeAdapter(list[_Commit])) for entry in page]
+        authors = {_login(user) for entry in commits for user in (entry.author, entry.committer)}
+        return PullRequestHistory(max(retargeted, default=None), frozenset(contributors | authors) - {""})
 
     def pull_request_of_merge(self, repository: str, commit: str) -> MergedPullRequest | None:
-        """Return the pull request whose merge made a commit; None when there is none."""
+        """Return the pull request whose merge created a commit; None for any other commit."""
         try:
-            found = self.read(f"/repos/{path_of(repository)}/commits/{commit}/pull", {}, TypeAdapter(_Merged))
+            merged = self.read(f"/repos/{path_of(repository)}/commits/{commit}/pull", {}, TypeAdapter(_Merged))
         except NotFoundError:
             return None
-        if not found.merged or found.merge_commit_sha != commit or found.merged_at is None:
+        if not merged.merged or merged.merge_commit_sha != commit or merged.merged_at is None:
             return None
         return MergedPullRequest(
-            found.number, _login(found.user), found.base.ref, commit, found.merge_base, _seconds(found.merged_at)
+            merged.number, _login(merged.user), merged.base.ref, commit, merged.merge_base, _seconds(merged.merged_at)
         )
 
     def members(self, team: str) -> frozenset[str] | None:
-        """Return who is in a team (organization/name) now; None when there is no such team.
+        """Return the current members of a team (organization/name); None when the team does not exist.
 
-        Needs the scope `read:organization`, and a user who is in that team or owns the organization.
+        Needs the scope `read:organization`, and a user who is a member of the team or an owner of the organization.
         """
         organization, _, name = team.partition("/")
         teams = self.paginate(f"/orgs/{quote(organization, safe='')}/teams", {}, TypeAdapter(list[_Team]))
-        ids = [one.id for page in teams for one in page if one.name.lower() == name.lower()]
+        ids = [entry.id for page in teams for entry in page if entry.name.lower() == name.lower()]
         if not ids:
             return None
         pages = self.paginate(f"/teams/{ids[0]}/members", {}, TypeAdapter(list[_User]))
-        return frozenset(one.login.lower() for page in pages for one in page)
+        return frozenset(entry.login.lower() for page in pages for entry in page)
 
     def statuses_by(self, repository: str, commit: str) -> tuple[CommitStatusRecord, ...]:
-        """Return all statuses of a commit, the oldest first, whoever set them."""
+        """Return all statuses of a commit, the oldest first, with their authors."""
         path = f"/repos/{path_of(repository)}/commits/{commit}/statuses"
-        found = {
-            one.id: CommitStatusRecord(
-                one.id, one.context, _login(one.creator), one.status, one.description, _seconds(one.created_at)
+        statuses = {
+            status.id: CommitStatusRecord(
+                status.id, status.context, _login(status.creator), status.status, status.description, _seconds(status.created_at)
             )
             for page in self.paginate(path, {}, TypeAdapter(list[_Status]))
-            for one in page
+            for status in page
         }
-        return tuple(found[id_] for id_ in sorted(found))
+        return tuple(statuses[id_] for id_ in sorted(statuses))
 
 
 def _seconds(at: datetime) -> int:
@@ -147,5 +149,5 @@ def _seconds(at: datetime) -> int:
 
 
 def _login(user: _User | None) -> str:
-    """A person's name as names are compared; empty for one who is gone."""
+    """Return a user's name in lower case, as names are compared; empty for a deleted user."""
     return user.login.lower() if user else ""

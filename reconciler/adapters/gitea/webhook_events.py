@@ -1,7 +1,7 @@
-"""What a webhook's delivery is about: the repository to look at.
+"""Reads from a webhook's delivery which repository changed.
 
-A delivery is only ever a wake-up. What it says of branches, commits or people is not believed: a pass looks itself. So a forged,
-old or doubled one can cost a look, and do nothing else.
+A delivery is only a wake-up. Its statements about branches, commits or people are not used: a pass fetches them itself. So a
+forged, old or duplicate delivery costs at most one pass.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, ValidationError
 from reconciler.model.commit_status import SCORE_CONTEXT
 from reconciler.model.layout import MAIN_REF
 
-_PULL: Final = "pull_request"  # also `pull_request_approved`, `_rejected`, `_comment`: reviews, in Gitea's words
+_PULL: Final = "pull_request"  # also `pull_request_approved`, `_rejected`, `_comment`: reviews, in Gitea's terms
 
 
 class _Repository(BaseModel):
@@ -27,26 +27,26 @@ class _Body(BaseModel):
 
 
 def changed_repository(event: str, body: bytes) -> str | None:
-    """The repository (owner/name, in small letters: to Gitea they are the same) that a delivery calls to look at.
+    """Return the changed repository (owner/name in lower case, because Gitea ignores case).
 
-    None when nothing of interest happened there: what the reconciler writes makes no work, nor does any check but the one that
-    policies ask for.
+    None for an irrelevant event: the reconciler's own writes need no pass, nor do commit statuses, except the one that policies
+    require.
 
     Args:
-        event: its kind, by `X-Gitea-Event`.
-        body: its JSON.
+        event: the value of `X-Gitea-Event`.
+        body: the JSON of the delivery.
 
     Raises:
-        ValueError: the body is not what Gitea sends.
+        ValueError: the body does not have Gitea's format.
     """
     if event not in {"push", "status"} and not event.startswith(_PULL):
         return None
     try:
-        said = _Body.model_validate_json(body)
+        delivery = _Body.model_validate_json(body)
     except ValidationError:
         raise ValueError("a delivery is a JSON object with repository.full_name") from None
-    if event == "push" and said.ref != MAIN_REF:
+    if event == "push" and delivery.ref != MAIN_REF:
         return None
-    if event == "status" and said.context != SCORE_CONTEXT:
+    if event == "status" and delivery.context != SCORE_CONTEXT:
         return None
-    return said.repository.full_name.lower()
+    return delivery.repository.full_name.lower()

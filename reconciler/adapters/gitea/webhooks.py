@@ -1,6 +1,6 @@
-"""Webhooks of repositories on Gitea.
+"""Lists, creates and deletes webhooks of repositories on Gitea.
 
-None is ever edited: Gitea 1.26 answers 200 to an edit with another secret, and keeps the old one.
+A webhook is never edited: Gitea 1.26 responds 200 to an edit with another secret, and does not change the secret.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from reconciler.model.layout import MAIN
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# In Gitea's words for asking. `pull_request` would be all of its family: labels and comments too, ours among them.
+# The names of events in a request. `pull_request` would include labels and comments too, the reconciler's own among them.
 REQUESTED_EVENTS: Final = frozenset({"push", "pull_request_only", "pull_request_sync", "pull_request_review", "status"})
 
-# And for what is then set.
+# The names under which Gitea then reports them.
 REPORTED_EVENTS: Final = frozenset({"push", "pull_request", "pull_request_sync", "pull_request_review", "status"})
 
 
@@ -37,21 +37,26 @@ class _Hook(BaseModel):
 
 
 class Hooks(Client):
-    """What is asked about webhooks, which needs admin rights on the repository."""
+    """The endpoints of webhooks, which need admin rights on the repository."""
 
     def hooks(self, repository: str) -> tuple[Webhook, ...]:
         """Return the webhooks of a repository (owner/name), the oldest first."""
         pages = self.paginate(f"/repos/{path_of(repository)}/hooks", {}, TypeAdapter(list[_Hook]))
-        found = {one.id: one for page in pages for one in page}
+        hooks = {hook.id: hook for page in pages for hook in page}
         return tuple(
             Webhook(
-                n, one.config.url, one.active, one.config.content_type == "json", frozenset(one.events or ()), one.branch_filter
+                id_,
+                hook.config.url,
+                hook.active,
+                hook.config.content_type == "json",
+                frozenset(hook.events or ()),
+                hook.branch_filter,
             )
-            for n, one in sorted(found.items())
+            for id_, hook in sorted(hooks.items())
         )
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
-        """Add a webhook that delivers JSON, and pushes of some branches (a pattern) alone; return its id.
+        """Add a webhook that delivers JSON, for pushes only those of branches that match a pattern; return its id.
 
         Not retried: a second attempt could double it.
         """
@@ -61,10 +66,10 @@ class Hooks(Client):
         return self.parse(path, self.send("POST", path, body), TypeAdapter(_Hook)).id
 
     def delete_hook(self, repository: str, hook: int) -> None:
-        """Remove a webhook."""
+        """Delete a webhook."""
         self.send("DELETE", f"/repos/{path_of(repository)}/hooks/{hook}")
 
 
 def is_as_configured(hook: Webhook) -> bool:
-    """Whether a webhook delivers what is needed, as far as it can be seen."""
+    """Whether a webhook is active and delivers the required events as JSON, as far as Gitea shows it."""
     return hook.active and hook.json and hook.events >= REPORTED_EVENTS and hook.branches in {None, MAIN}

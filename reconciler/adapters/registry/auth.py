@@ -1,7 +1,7 @@
-"""Registry credentials, as docker keeps them in `config.json`, and where a token may be had for them.
+"""Reads registry credentials from docker's `config.json`, and checks where a token may be fetched with them.
 
-The file is read each time a registry asks for credentials, so a rotated secret needs no restart. Credential helpers
-(`credsStore`, `credHelpers`) are programs named by a file: they are never run.
+The file is read each time a registry requires credentials, so that a rotated secret needs no restart. Credential helpers
+(`credsStore`, `credHelpers`) are programs named by a file, and are never run.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ class RegistryCredentials:
     file: Path | None
 
     def basic(self, host: str) -> str | None:
-        """Return `Basic ...` for this `host` or `host:port`, or None when there is nothing for it.
+        """Return `Basic ...` for this `host` or `host:port`, or None when the file has no entry for it.
 
         Raises:
-            ConfigurationError: the file cannot be read or is no docker config.json.
+            ConfigurationError: the file cannot be read or is not a docker config.json.
         """
         for name, entry in self._auths().items():
             if re.sub(r"^https?://|/.*$", "", name) == host and isinstance(entry, dict):
@@ -52,7 +52,7 @@ class RegistryCredentials:
         try:
             auths = json.loads(self.file.read_bytes()).get("auths", {})
         except (OSError, ValueError, AttributeError, RecursionError):
-            # the cause is left out: a decoder's message may quote the file
+            # without the cause: a decoder's message may quote the file
             raise ConfigurationError(f"the registry credentials in {self.file} cannot be read", hint) from None
         if not isinstance(auths, dict):
             raise ConfigurationError(f"the registry credentials in {self.file} have no `auths` table", hint)
@@ -60,9 +60,9 @@ class RegistryCredentials:
 
 
 def _basic(entry: Mapping[str, Any]) -> str | None:
-    """`Basic ...` of one entry: from `auth`, or from `username` and `password`."""
+    """Return `Basic ...` of one entry, from `auth` or from `username` and `password`; None when it has neither."""
     auth, username, password = entry.get("auth"), entry.get("username"), entry.get("password")
-    with contextlib.suppress(ValueError):  # no base64, or no characters: such an entry is none
+    with contextlib.suppress(ValueError):  # invalid base64 or characters that cannot be encoded: the entry is ignored
         if isinstance(auth, str) and auth:
             base64.b64decode(auth, validate=True)
             return f"Basic {auth}"
@@ -71,27 +71,28 @@ def _basic(entry: Mapping[str, Any]) -> str | None:
     return None
 
 
-def token_url(challenge: str, asked: str, what: str, elsewhere: Collection[str]) -> str:
-    """Where a registry wants a token to be fetched (RFC 7235, distribution's token protocol).
+def token_url(challenge: str, requested: str, what: str, token_origins: Collection[str]) -> str:
+    """Return the URL at which a registry's token must be fetched (RFC 7235, distribution's token protocol).
 
     Args:
-        challenge: what `WWW-Authenticate` says after `Bearer`.
-        asked: the registry's URL that was asked.
-        what: the thing asked for, for messages.
-        elsewhere: origins other than the registry's own that may be asked for a token.
+        challenge: the value of `WWW-Authenticate` after `Bearer`.
+        requested: the URL of the registry that was requested.
+        what: the requested thing, for messages.
+        token_origins: origins other than the registry's own from which a token may be fetched.
 
     Raises:
-        AccessDeniedError: it is at another place, which would see the credentials.
-        IntegrityError: it is no address.
+        AccessDeniedError: the realm is at another origin, which would receive the credentials.
+        IntegrityError: the realm is not a valid address.
     """
     pairs = (part.partition("=") for part in parse_http_list(challenge))
     parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
-    realm = join(asked, parameters.get("realm", ""), what)
-    if origin(realm) not in {origin(asked), *elsewhere}:
-        host, other = host_of(asked), host_of(realm)
+    realm = join(requested, parameters.get("realm", ""), what)
+    if origin(realm) not in {origin(requested), *token_origins}:
+        host, token_host = host_of(requested), host_of(realm)
         raise AccessDeniedError(
-            f"{what}: {host} wants us to fetch a token from {other}; credentials go to the registry's own host only",
-            f"if {other} issues its tokens, over https, list it under registry.hosts: {{host: {host}, tokenHosts: [{other}]}}",
+            f"{what}: {host} requires a token from {token_host}; credentials go to the registry's own host only",
+            f"if {token_host} issues its tokens, over https, list it under registry.hosts: "
+            f"{{host: {host}, tokenHosts: [{token_host}]}}",
         )
     query = urlencode({key: parameters[key] for key in ("service", "scope") if parameters.get(key)})
     base = realm.partition("#")[0]
@@ -99,7 +100,7 @@ def token_url(challenge: str, asked: str, what: str, elsewhere: Collection[str])
 
 
 def parse_token(body: bytes) -> str | None:
-    """The token that a token server sends; None when it is none that may stand in a header."""
-    answer = json_object(body)
-    token = answer.get("token") or answer.get("access_token")
+    """Return the token in a token server's response; None when it is missing or not allowed in a header."""
+    response = json_object(body)
+    token = response.get("token") or response.get("access_token")
     return token if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) else None

@@ -1,6 +1,6 @@
-"""Hosts that do not answer, and until when they are left alone because there is another place to ask.
+"""Skips hosts that recently did not respond, where a mirror can serve instead.
 
-A site without a way to the world would otherwise wait for a time-out for each artifact.
+A site without a connection to the internet would otherwise wait for a time-out for each artifact.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.model.errors import ReconcilerError, UnavailableError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-FIRST = 30.0  # seconds a host is left alone for; twice as long after each time that it is silent again
+FIRST = 30.0  # seconds that a host is skipped; twice as long after each further failure to respond
 MAX_OPEN = 600.0
 
 
@@ -27,10 +27,10 @@ class _OpenCircuit:
 
 
 class HostCircuitBreaker:
-    """What is known of silent hosts. Safe for use by several threads.
+    """A circuit breaker for each host that has an alternative. Safe for use by several threads.
 
     Args:
-        hosts: those that may be left alone.
+        hosts: the hosts that may be skipped.
         clock: the monotonic clock, in seconds.
     """
 
@@ -38,42 +38,42 @@ class HostCircuitBreaker:
         self._hosts = frozenset(hosts)
         self._clock = clock
         self._lock = threading.Lock()
-        self._rests: dict[str, _OpenCircuit] = {}
+        self._open_circuits: dict[str, _OpenCircuit] = {}
 
     @contextlib.contextmanager
     def guard(self, host: str, what: str) -> Iterator[bool]:
-        """Ask a host: yields whether it was silent the last time, and sees from the ReconcilerError that comes whether it is now.
+        """Guard a request to a host; yields whether the host failed to respond last time, and records whether it does now.
 
         Raises:
-            UnavailableError: it was silent a short while ago.
+            UnavailableError: the host recently failed to respond, and the request is skipped.
         """
-        again = self._enter(host, what)
+        is_probe = self._enter(host, what)
         try:
-            yield again
+            yield is_probe
         except NoResponseError:
-            self._leave_alone(host)
+            self._open(host)
             raise
         except ReconcilerError:
-            self._answers(host)
+            self._close(host)
             raise
-        self._answers(host)
+        self._close(host)
 
     def _enter(self, host: str, what: str) -> bool:
         with self._lock:
-            rest = self._rests.get(host)
-            if rest is None:
+            circuit = self._open_circuits.get(host)
+            if circuit is None:
                 return False
-            if (left := rest.until - self._clock()) > 0:
-                raise UnavailableError(f"{what}: {host} did not answer a moment ago, and is asked again in {left:.0f} s")
-            length = min(2 * rest.length, MAX_OPEN)  # one thread asks; the others go on without the host meanwhile
-            self._rests[host] = _OpenCircuit(self._clock() + length, length)
+            if (remaining := circuit.until - self._clock()) > 0:
+                raise UnavailableError(f"{what}: {host} recently did not respond, and is requested again in {remaining:.0f} s")
+            length = min(2 * circuit.length, MAX_OPEN)  # this thread probes the host; the others skip it in the meantime
+            self._open_circuits[host] = _OpenCircuit(self._clock() + length, length)
             return True
 
-    def _leave_alone(self, host: str) -> None:
+    def _open(self, host: str) -> None:
         if host in self._hosts:
-            with self._lock:  # many may be waiting for it now; the first to give up says for how long
-                self._rests.setdefault(host, _OpenCircuit(self._clock() + FIRST, FIRST))
+            with self._lock:  # several threads may time out on it now; the first one sets the duration
+                self._open_circuits.setdefault(host, _OpenCircuit(self._clock() + FIRST, FIRST))
 
-    def _answers(self, host: str) -> None:
+    def _close(self, host: str) -> None:
         with self._lock:
-            self._rests.pop(host, None)
+            self._open_circuits.pop(host, None)

@@ -1,11 +1,10 @@
-"""OCI registries: tags, manifests, blobs and referrers, every byte checked against its digest.
+"""A client of OCI registries: tags, manifests, blobs and referrers, every byte checked against its digest.
 
-The only module that knows `oras`, and it takes only its reading of references from there: oras-py (0.2.43) checks no
-digest, sets no time-out, follows any token realm and extracts archives unsafely. How requests are sent, and what may
-go wrong on the way, is `adapters.registry.transport`. Nothing here interprets content beyond manifests, which
-`formats.oci_manifest` reads.
+The only module that imports `oras`, for parsing references and building the addresses of endpoints; the package's face gives the
+reasons why the rest is ours. `adapters.registry.transport` sends the requests and maps their failures. Content is interpreted no
+further than manifests, which `formats.oci_manifest` parses.
 
-Sources: OCI distribution and image specifications 1.1. Raw manifest bytes are kept, since a digest is over bytes.
+Sources: OCI distribution and image specifications 1.1. Manifests are returned with their raw bytes, since a digest is over bytes.
 """
 
 from __future__ import annotations
@@ -60,18 +59,18 @@ _REPOSITORY = re.compile(rf"[A-Za-z0-9.:\[\]-]*[.:][A-Za-z0-9.:\[\]-]*/{_COMPONE
 class Registry:
     """A client for all registries; one object serves all threads.
 
-    A repository is `host[:port]/path`, where the host holds a dot or a port. Every method raises `Unavailable`,
-    `Denied`, `NotFoundError` or `IntegrityError`, pushes also `RejectedError`; a repository or digest that is none is
+    A repository is `host[:port]/path`, where the host contains a dot or a port. Every method raises `UnavailableError`,
+    `AccessDeniedError`, `NotFoundError` or `IntegrityError`, pushes also `RejectedError`; an invalid repository or digest is a
     `ConfigurationError`.
 
     Args:
-        plain_http: hosts spoken to without TLS.
-        authorities: PEM files of the certificate authorities by which single hosts are believed.
-        token_hosts: by host, other hosts that issue its tokens and may be sent its credentials.
-        replaceable: hosts that are left alone for a while when they do not answer, since others have the same.
+        plain_http: hosts that are contacted without TLS.
+        authorities: PEM files of the certificate authorities by which single hosts are trusted.
+        token_hosts: by host, other hosts that issue its tokens and may receive its credentials.
+        has_mirror: hosts that are skipped for a while when they do not respond, since others have the same content.
         credentials: a docker `config.json`; None for anonymous access.
-        timeout: seconds to connect, and without a byte; a whole answer may take four times that.
-        attempts: how often a request is sent before `Unavailable` is raised.
+        timeout: seconds to connect, and without a byte; a whole response may take four times that.
+        attempts: how often a request is sent before `UnavailableError` is raised.
         clock: seconds on the monotonic clock.
     """
 
@@ -90,7 +89,7 @@ class Registry:
         self._hosts = Hosts(frozenset(plain_http), authorities or {}, token_hosts or {})
         self._transport = Transport(
             hosts=self._hosts,
-            silences=HostCircuitBreaker(has_mirror, clock),
+            circuit_breaker=HostCircuitBreaker(has_mirror, clock),
             credentials=credentials,
             timeout=timeout,
             attempts=attempts,
@@ -101,33 +100,33 @@ class Registry:
         self._transport.close()
 
     def shared_deadline(self) -> AbstractContextManager[None]:
-        """Meanwhile all that this thread asks for may take as long as one answer may; what comes too late is `Unavailable`."""
-        return self._transport.together()
+        """Bound all requests of this thread in a `with` by the deadline of one response; later ones raise `UnavailableError`."""
+        return self._transport.shared_deadline()
 
     def is_plain_http(self, repository: str) -> bool:
-        """Whether this repository's host is spoken to without TLS."""
+        """Whether the host of this repository is contacted without TLS."""
         return repository.partition("/")[0] in self._hosts.plain_http
 
     def tags(self, repository: str) -> tuple[str, ...]:
-        """Return all tags in the registry's order, at most 10,000; what is no tag by the specification is left out."""
+        """Return all tags in the registry's order, at most 10,000; names that the specification does not allow are left out."""
         what = f"the tags of {repository}"
         with self.shared_deadline():
             return self._tags(self._url(_container(repository).tags_url(1000)), what)
 
     def _tags(self, url: str, what: str) -> tuple[str, ...]:
-        seen = dict[str, None]()
+        tags = dict[str, None]()
         for _ in range(_TAG_PAGES):
-            answer = self._transport.request("GET", url, what, limit=_TAG_BYTES)
-            page = document(answer.body, what).get("tags") or []
+            response = self._transport.request("GET", url, what, limit=_TAG_BYTES)
+            page = document(response.body, what).get("tags") or []
             if not isinstance(page, list):
-                raise IntegrityError(f"{what}: the list is no list")
-            seen.update((tag, None) for tag in page if isinstance(tag, str) and _TAG.fullmatch(tag))
-            if len(seen) > _TAG_LIMIT:
+                raise IntegrityError(f"{what}: `tags` is not a list")
+            tags.update((tag, None) for tag in page if isinstance(tag, str) and _TAG.fullmatch(tag))
+            if len(tags) > _TAG_LIMIT:
                 break
-            following = _next(answer, url, what)
-            if following is None:
-                return tuple(seen)
-            url = following
+            next_page = _next(response, url, what)
+            if next_page is None:
+                return tuple(tags)
+            url = next_page
         raise IntegrityError(f"{what}: the list does not end within {_TAG_LIMIT} tags or {_TAG_PAGES} pages")
 
     def resolve(self, repository: str, tag: str) -> str:
@@ -135,41 +134,41 @@ class Registry:
         return self._manifest(repository, tag).digest
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """Return the image manifest with this digest; an index of several is `IntegrityError`, as no artifact of ours."""
+        """Return the image manifest with this digest; an index of several is `IntegrityError`, never an artifact of ours."""
         what = f"the manifest {repository}@{digest}"
-        answer = self._manifest(repository, digest)
-        _verify(answer, digest, what)
-        return read_manifest(answer.body, digest, what)
+        response = self._manifest(repository, digest)
+        _verify(response, digest, what)
+        return read_manifest(response.body, digest, what)
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """Return a blob whole; refused before it is fetched when it is said to be larger than `limit` bytes."""
+        """Return a whole blob; IntegrityError before any request when its descriptor declares more than `limit` bytes."""
         what = f"the blob {repository}@{blob.digest}"
         if blob.size > limit:
             raise IntegrityError(f"{what}: {blob.size} bytes where at most {limit} are accepted")
         url = self._url(_container(repository).get_blob_url(_checked_digest(blob.digest)))
-        answer = self._transport.request("GET", url, what, limit=blob.size)
-        if len(answer.body) != blob.size:
-            raise IntegrityError(f"{what}: {len(answer.body)} bytes where the manifest says {blob.size}")
-        _verify(answer, blob.digest, what)
-        return answer.body
+        response = self._transport.request("GET", url, what, limit=blob.size)
+        if len(response.body) != blob.size:
+            raise IntegrityError(f"{what}: {len(response.body)} bytes where the manifest declares {blob.size}")
+        _verify(response, blob.digest, what)
+        return response.body
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
-        """Return what refers to a manifest (signatures, attestations), at most 64; empty when nothing does.
+        """Return the referrers of a manifest (signatures, attestations), at most 64; empty when it has none.
 
-        Asks the referrers API, and where there is none reads the fallback tag `sha256-<hex>` (specification:
-        "Referrers Tag Schema"). More than 64 is `IntegrityError`: reading them all is how a registry would stall us.
+        Requests the referrers API, and where there is none the fallback tag `sha256-<hex>` (specification: "Referrers Tag
+        Schema"). More than 64 is `IntegrityError`: with an endless list a registry could stall the reconciler.
         """
         what = f"the referrers of {repository}@{digest}"
-        found: dict[str, Descriptor] = {}
+        referrers: dict[str, Descriptor] = {}
         for entry in self._referrer_entries(repository, _checked_digest(digest), what):
             referrer = parse_descriptor(entry, what)
-            found[referrer.digest] = referrer
-            if len(found) > REFERRER_LIMIT:
+            referrers[referrer.digest] = referrer
+            if len(referrers) > REFERRER_LIMIT:
                 raise IntegrityError(
-                    f"{what}: more than the {REFERRER_LIMIT} that are read",
+                    f"{what}: more than the limit of {REFERRER_LIMIT}",
                     "remove superfluous signatures and attestations from the registry",
                 )
-        return tuple(found.values())
+        return tuple(referrers.values())
 
     def push_blob(self, repository: str, data: bytes, media_type: str) -> Descriptor:
         """Upload a blob unless the registry has it; return its descriptor."""
@@ -182,7 +181,7 @@ class Registry:
         return blob
 
     def push_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None) -> str:
-        """Upload a manifest, under a tag when one is given, and return its digest. An existing tag is moved."""
+        """Upload a manifest, with a tag when one is given, and return its digest. An existing tag is moved."""
         digest = digest_of_bytes(raw)
         url = self._url(_container(repository).manifest_url(_checked_tag(tag) if tag else digest))
         what = f"the manifest {repository}:{tag}" if tag else f"the manifest {repository}@{digest}"
@@ -194,7 +193,7 @@ class Registry:
         return f"{self._hosts.base(host)}/{rest}"
 
     def _manifest(self, repository: str, reference: str) -> RegistryResponse:
-        """Fetch a manifest by digest or tag, as it is stored."""
+        """Fetch the stored bytes of a manifest by digest or tag."""
         by_digest = reference.startswith("sha256:")
         what = f"the manifest {repository}{'@' if by_digest else ':'}{reference}"
         checked = _checked_digest(reference) if by_digest else _checked_tag(reference)
@@ -206,10 +205,10 @@ class Registry:
         container = _container(repository)
         url = self._url(f"{container.registry}/v2/{container.api_prefix}/referrers/{digest}")
         try:
-            answer = self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": INDEX_TYPE})
-            if _next(answer, url, what) is not None:
-                raise IntegrityError(f"{what}: the list does not fit one page, and at most {REFERRER_LIMIT} are read")
-            raw = answer.body
+            response = self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": INDEX_TYPE})
+            if _next(response, url, what) is not None:
+                raise IntegrityError(f"{what}: the list does not fit on one page, and the limit is {REFERRER_LIMIT}")
+            raw = response.body
         except NotFoundError:
             try:
                 raw = self._manifest(repository, digest.replace(":", "-")).body
@@ -218,49 +217,49 @@ class Registry:
         return list_field(document(raw, what), "manifests", what)
 
     def _upload(self, url: str, data: bytes, digest: str, what: str) -> None:
-        """Upload in one piece: POST for a place, PUT to it. The place must be the registry's own."""
-        answer = self._transport.request("POST", url, what, limit=65536, data=b"")
-        place = join(url, answer.headers.get("Location", ""), what)
-        if answer.status != HTTPStatus.ACCEPTED or origin(place) != origin(url):
-            raise RejectedError(f"{what}: the registry offers no place of its own to upload to")
-        place += ("&" if urlsplit(place).query else "?") + urlencode({"digest": digest})
+        """Upload in one piece: POST for an upload location, PUT to it. The location must be on the registry's own host."""
+        response = self._transport.request("POST", url, what, limit=65536, data=b"")
+        location = join(url, response.headers.get("Location", ""), what)
+        if response.status != HTTPStatus.ACCEPTED or origin(location) != origin(url):
+            raise RejectedError(f"{what}: the registry offers no upload location on its own host")
+        location += ("&" if urlsplit(location).query else "?") + urlencode({"digest": digest})
         headers = {"Content-Type": "application/octet-stream"}
-        self._transport.request("PUT", place, what, limit=65536, headers=headers, data=data)
+        self._transport.request("PUT", location, what, limit=65536, headers=headers, data=data)
 
 
 def _container(repository: str) -> Container:
     """Parse `host[:port]/path`. Stricter than oras, which would fill in docker.io and `latest`."""
     if not _REPOSITORY.fullmatch(repository):
-        raise ConfigurationError(f"`{repository}` is no repository", "write host/path or host:port/path, in lower case")
+        raise ConfigurationError(f"`{repository}` is not a valid repository", "write host/path or host:port/path, in lower case")
     return Container(repository)
 
 
 def _checked_digest(digest: str) -> str:
     if not DIGEST.fullmatch(digest):
-        raise ConfigurationError(f"`{digest}` is no digest", "write sha256: and 64 hexadecimal digits")
+        raise ConfigurationError(f"`{digest}` is not a sha256 digest", "write sha256: and 64 hexadecimal digits")
     return digest
 
 
 def _checked_tag(tag: str) -> str:
     if not _TAG.fullmatch(tag):
-        raise ConfigurationError(f"`{tag}` is no tag")
+        raise ConfigurationError(f"`{tag}` is not a valid tag")
     return tag
 
 
-def _verify(answer: RegistryResponse, digest: str, what: str) -> None:
-    if answer.digest != digest:
+def _verify(response: RegistryResponse, digest: str, what: str) -> None:
+    if response.digest != digest:
         raise IntegrityError(
-            f"{what}: the registry sends other content ({answer.digest})",
-            "its storage is damaged or something between rewrites answers; push the artifact again",
+            f"{what}: the registry sent content with another digest ({response.digest})",
+            "its storage is damaged or a proxy rewrites responses; push the artifact again",
         )
 
 
-def _next(answer: RegistryResponse, url: str, what: str) -> str | None:
-    """The next page that a `Link` header (RFC 8288) names, or None; it must be the registry's own."""
-    match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', answer.headers.get("Link", ""))
+def _next(response: RegistryResponse, url: str, what: str) -> str | None:
+    """Return the URL of the next page in a `Link` header (RFC 8288), or None; it must be on the registry's own host."""
+    match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', response.headers.get("Link", ""))
     if match is None:
         return None
-    following = join(url, match[1], what)
-    if origin(following) != origin(url):
-        raise IntegrityError(f"{what}: the next page is said to be on another host")
-    return following
+    next_page = join(url, match[1], what)
+    if origin(next_page) != origin(url):
+        raise IntegrityError(f"{what}: the next page is on another host")
+    return next_page

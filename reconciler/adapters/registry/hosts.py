@@ -1,4 +1,4 @@
-"""What is configured about single hosts: without TLS, with a certificate authority of their own, with tokens from elsewhere."""
+"""The configuration of single hosts: plain HTTP, a certificate authority of their own, token servers on other hosts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Hosts:
     """The rules, by `host` or `host:port`.
 
     Attributes:
-        plain_http: those spoken to without TLS.
-        authorities: files of PEM certificates; a host that has one is believed by these alone.
-        token_hosts: other hosts that issue a registry's tokens and may be sent its credentials.
+        plain_http: the hosts that are contacted without TLS.
+        authorities: files of PEM certificates; a host with a file is trusted by its certificates alone.
+        token_hosts: other hosts that issue a registry's tokens and may receive its credentials.
     """
 
     plain_http: Collection[str]
@@ -33,27 +33,29 @@ class Hosts:
     token_hosts: Mapping[str, Collection[str]]
 
     def base(self, host: str) -> str:
-        """The URL that everything of a host starts with, such as `https://ghcr.io`."""
+        """Return the base URL of a host, such as `https://ghcr.io`."""
         return f"{'http' if host in self.plain_http else 'https'}://{host}"
 
     def token_origins(self, host: str) -> set[str]:
-        """Where a registry's credentials may be sent for a token, besides itself."""
-        return {place for other in self.token_hosts.get(host, ()) for place in (f"https://{other}", self.base(other))}
+        """Return the origins besides a registry itself to which its credentials may be sent for a token."""
+        return {
+            origin for token_host in self.token_hosts.get(host, ()) for origin in (f"https://{token_host}", self.base(token_host))
+        }
 
     def verification(self, url: str) -> dict[str, str]:
-        """What urllib3 holds a host's certificate against: its own authority's file, else (nothing said) the system's.
+        """Return urllib3's options to verify a host's certificate: its own authority's file, else none for the system's.
 
         Raises:
-            ConfigurationError: the file cannot be read. It is looked at each time, so that it may be changed at any time.
+            ConfigurationError: the file cannot be read. It is read each time, so that it may be changed at any time.
         """
         file, host = self._authority(url), host_of(url)
         if file is None:
             return {}
         try:
-            with file.open("rb"):  # the reason, when it cannot be opened
+            with file.open("rb"):  # raises with the reason when it cannot be opened
                 ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(str(file))
         except ssl.SSLError:
-            raise ConfigurationError(f"the CA file {file} of {host} holds no certificates", "it must be in PEM form") from None
+            raise ConfigurationError(f"the CA file {file} of {host} contains no certificates", "it must be in PEM form") from None
         except OSError as error:
             raise ConfigurationError(
                 f"the CA file {file} of {host} cannot be read: {error.strerror}", "correct `ca` under registry.hosts"
@@ -61,31 +63,31 @@ class Hosts:
         return {"ca_certs": str(file)}
 
     def certificate_error(self, url: str, what: str, error: BaseException) -> UnavailableError | None:
-        """The ReconcilerError of a certificate that does not hold; None when that is not what went wrong."""
+        """Return the error of a certificate that cannot be verified; None when the cause is another."""
         reason = _certificate_error(error)
         if reason is None:
             return None
         host = host_of(url)
         if reason.verify_code in _EXPIRED:
-            hint = "have it renewed; or is the clock of this machine wrong?"
+            hint = "renew the certificate, or correct the clock of this machine"
         elif reason.verify_code in _OTHER_NAME:
-            hint = "use the name that the certificate is for, or have it made for this one"
+            hint = "use the name that the certificate is for, or issue one for this name"
         elif (file := self._authority(url)) is not None:
             hint = f"{file}, its CA under registry.hosts, did not issue it"
         else:
             hint = f"add its CA under registry.hosts: {{host: {host}, ca: FILE}}"
-        words = reason.verify_message.rstrip(".")
-        return UnavailableError(f"{what}: {host} shows a certificate that cannot be verified: {words}", hint)
+        cause = reason.verify_message.rstrip(".")
+        return UnavailableError(f"{what}: {host} presents a certificate that cannot be verified: {cause}", hint)
 
     def _authority(self, url: str) -> Path | None:
-        """A host's own authority; `host:443` is the same host by https as `host`."""
+        """Return a host's own authority; over https `host:443` is the same host as `host`."""
         host = urlsplit(url).netloc.lower()
         return self.authorities.get(host) or self.authorities.get(host.removesuffix(":443"))
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The first cause, which urllib3 wraps as a cause, a context or an argument."""
+    """Return the verification error in a chain of exceptions, which urllib3 wraps as a cause, a context or an argument."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
-        inner = next((one for one in error.args if isinstance(one, BaseException)), None)
+        inner = next((argument for argument in error.args if isinstance(argument, BaseException)), None)
         error = inner or error.__cause__ or error.__context__
     return error

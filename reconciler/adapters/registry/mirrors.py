@@ -1,8 +1,8 @@
-"""Mirrors: other registries that hold copies of a registry's repositories, such as a Harbor next door.
+"""Requests content from the mirrors of a registry and from the registry itself, such as from a Harbor on the same site.
 
-A mirror `harbor.example/ghcr` of `ghcr.io` has `ghcr.io/openova/bp-x` as `harbor.example/ghcr/openova/bp-x`. It is trusted
-with nothing: content is checked against its digest wherever it comes from, and signatures are judged here, so that one that
-lies costs time.
+A mirror `harbor.example/ghcr` of `ghcr.io` has `ghcr.io/openova/bp-x` as `harbor.example/ghcr/openova/bp-x`. It is not trusted:
+content is checked against its digest wherever it comes from, and signatures are verified here, so that a lying mirror only costs
+time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ T = TypeVar("T")
 class MirroredRegistry:
     """Registries and their mirrors as one; safe for use by several threads, as the client is.
 
-    Each method asks one place after another, until one answers. When none does, the ReconcilerError is the named repository's
-    own unless that is `NotFoundError`, else a mirror's; so `NotFoundError` is said only when every place said it.
-    `Misconfigured` is raised at once.
+    Each method requests one location after another, until one responds. When none does, the error is that of the named repository
+    unless that is `NotFoundError`, else a mirror's; so `NotFoundError` is raised only when every location raised it.
+    `ConfigurationError` is raised at once.
 
     Args:
-        registry: the client, which asks one place; its `replaceable` hosts are not waited for again and again.
-        mirrors: by host, the prefixes `host[/path]` that stand for it, in the order in which they are asked.
+        registry: the client, which requests one location; it skips unresponsive hosts of its `has_mirror`.
+        mirrors: by host, the prefixes `host[/path]` that replace it, in the order of their requests.
     """
 
     def __init__(self, registry: Registry, mirrors: Mapping[str, Sequence[str]]) -> None:
@@ -41,42 +41,42 @@ class MirroredRegistry:
         self.registry.close()
 
     def locations(self, repository: str) -> tuple[str, ...]:
-        """Where a repository can be had from: its mirrors, and at last itself."""
+        """Return the locations of a repository: its mirrors, and last itself."""
         host, _, path = repository.partition("/")
         return *(f"{prefix}/{path}" for prefix in self._mirrors.get(host, ())), repository
 
     def tags(self, repository: str) -> tuple[str, ...]:
-        """All tags: of the named repository, and only when it does not tell, of a mirror.
+        """Return all tags of the named repository or, only when it does not respond, of a mirror.
 
-        The other way round, a mirror that is no longer fed would hide new versions for ever, and keep those that were withdrawn;
-        and lists of tags are small.
+        In the reverse order a mirror that is no longer updated would hide new versions without end, and list withdrawn ones; and
+        lists of tags are small.
         """
         *mirrors, named = self.locations(repository)
         return _first((named, *mirrors), named, self.registry.tags)
 
     def resolve(self, repository: str, tag: str) -> str:
-        """The digest that a tag names. A mirror's word suffices: what it names is checked to be the version asked for."""
-        return self._nearest(repository, lambda place: self.registry.resolve(place, tag))
+        """Return the digest that a tag names. A mirror suffices, because the content is checked to be the requested version."""
+        return self._nearest(repository, lambda location: self.registry.resolve(location, tag))
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """The image manifest with this digest."""
-        return self._nearest(repository, lambda place: self.registry.manifest(place, digest))
+        """Return the image manifest with this digest."""
+        return self._nearest(repository, lambda location: self.registry.manifest(location, digest))
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """The content with this digest and size, of at most `limit` bytes."""
-        return self._nearest(repository, lambda place: self.registry.blob(place, blob, limit=limit))
+        """Return the content with this digest and size, of at most `limit` bytes."""
+        return self._nearest(repository, lambda location: self.registry.blob(location, blob, limit=limit))
 
-    def _nearest(self, repository: str, ask: Callable[[str], T]) -> T:
-        return _first(self.locations(repository), repository, ask)
+    def _nearest(self, repository: str, request: Callable[[str], T]) -> T:
+        return _first(self.locations(repository), repository, request)
 
 
-def _first(places: Iterable[str], named: str, ask: Callable[[str], T]) -> T:
-    """The first answer; else the most telling ReconcilerError."""
-    faults: dict[str, IntegrityError | AccessDeniedError | NotFoundError | UnavailableError] = {}
-    for place in places:
+def _first(locations: Iterable[str], named: str, request: Callable[[str], T]) -> T:
+    """Return the first response; else raise the most informative error."""
+    errors: dict[str, IntegrityError | AccessDeniedError | NotFoundError | UnavailableError] = {}
+    for location in locations:
         try:
-            return ask(place)
-        except (IntegrityError, AccessDeniedError, NotFoundError, UnavailableError) as fault:
-            faults[place] = fault
-    own = faults.pop(named)
-    raise next((fault for fault in (own, *faults.values()) if not isinstance(fault, NotFoundError)), own)
+            return request(location)
+        except (IntegrityError, AccessDeniedError, NotFoundError, UnavailableError) as error:
+            errors[location] = error
+    own = errors.pop(named)
+    raise next((error for error in (own, *errors.values()) if not isinstance(error, NotFoundError)), own)

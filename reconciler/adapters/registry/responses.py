@@ -1,4 +1,4 @@
-"""What a registry's answer means: success, or which ReconcilerError, and whether asking again may help."""
+"""Maps a registry's response to success or a ReconcilerError, and decides whether a retry may help."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from reconciler.model.errors import AccessDeniedError, NotFoundError, RejectedEr
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LONGEST_WAIT = 10.0  # seconds: the longest Retry-After that is waited for
-_PASSING = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
+_MAX_WAIT = 10.0  # seconds: the longest Retry-After that is honoured
+_RETRYABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 @dataclass(frozen=True)
 class RegistryResponse:
-    """A registry's answer, read to its end.
+    """A registry's response, read to its end.
 
     Attributes:
-        status: of HTTP.
-        headers: by name, in any letters.
-        body: complete, and within the limit that was asked for.
+        status: the HTTP status.
+        headers: by name, in upper or lower case.
+        body: complete, and within the requested limit.
         digest: `sha256:...` of the body, computed while it arrived.
     """
 
@@ -38,7 +38,7 @@ class RegistryResponse:
 
 
 class RetryableError(UnavailableError):
-    """Unavailable, and worth another attempt after `wait` seconds (None: as the back-off says)."""
+    """The registry is unavailable, and may respond to a retry after `wait` seconds (None: the back-off's wait)."""
 
     def __init__(self, message: str, hint: str = "", wait: float | None = None) -> None:
         super().__init__(message, hint)
@@ -46,36 +46,36 @@ class RetryableError(UnavailableError):
 
 
 class NoResponseError(RetryableError):
-    """Nothing came, or not all of it in time: it is asking that costs time here, not the answer."""
+    """No response, or not all of it in time: here the request itself costs the time."""
 
 
-def raise_for_status(method: str, what: str, url: str, answer: RegistryResponse) -> RegistryResponse:
-    """Return a successful answer; raise the ReconcilerError that any other one means."""
-    status, host = answer.status, host_of(url)
+def raise_for_status(method: str, what: str, url: str, response: RegistryResponse) -> RegistryResponse:
+    """Return a successful response; raise the ReconcilerError of any other."""
+    status, host = response.status, host_of(url)
     if status < HTTPStatus.MULTIPLE_CHOICES:
-        return answer
-    said = f"{host} answers {status}{_codes(answer.body)}"
+        return response
+    summary = f"{host} responds {status}{_codes(response.body)}"
     if status == HTTPStatus.NOT_FOUND:
-        raise NotFoundError(f"{what}: no such thing in the registry ({said})")
+        raise NotFoundError(f"{what}: not found in the registry ({summary})")
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise AccessDeniedError(f"{what}: {said}", f"check the credentials for {host} and their rights")
-    if status in _PASSING or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise RetryableError(f"{what}: {said}", wait=_retry_after(answer.headers))
+        raise AccessDeniedError(f"{what}: {summary}", f"check the credentials for {host} and their rights")
+    if status in _RETRYABLE or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise RetryableError(f"{what}: {summary}", wait=_retry_after(response.headers))
     if method != "GET" and status >= HTTPStatus.BAD_REQUEST:
-        raise RejectedError(f"{what}: {said}")
-    raise UnavailableError(f"{what}: {said}")
+        raise RejectedError(f"{what}: {summary}")
+    raise UnavailableError(f"{what}: {summary}")
 
 
 def _codes(body: bytes) -> str:
-    """The registry's own error codes (`MANIFEST_UNKNOWN`), never its prose: that is anyone's text."""
+    """Return the registry's own error codes (`MANIFEST_UNKNOWN`), never its text, which anyone may have written."""
     errors = json_object(body).get("errors")
     codes = [error.get("code") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-    words = [code for code in codes[:3] if isinstance(code, str) and re.fullmatch(r"[A-Z_]{1,40}", code)]
-    return " " + ", ".join(words) if words else ""
+    safe_codes = [code for code in codes[:3] if isinstance(code, str) and re.fullmatch(r"[A-Z_]{1,40}", code)]
+    return " " + ", ".join(safe_codes) if safe_codes else ""
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that `Retry-After` (RFC 9110, 10.2.3: seconds or a date) asks us to wait, or None."""
+    """Return the seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or None."""
     value = headers.get("Retry-After", "")
     if re.fullmatch(r"\d{1,9}", value):
         return float(value)
@@ -85,17 +85,17 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def backoff(error: Exception, left: float) -> bool | float:
-    """Tell stamina whether, and after how long, to try again, when so many seconds are left for all attempts."""
+def backoff(error: Exception, remaining: float) -> bool | float:
+    """Return to stamina whether, or after how many seconds, to retry, when `remaining` seconds are left for all attempts."""
     if not isinstance(error, RetryableError):
         return False
     if error.wait is None:
-        return left > 0
-    return error.wait if error.wait <= min(_LONGEST_WAIT, left) else False
+        return remaining > 0
+    return error.wait if error.wait <= min(_MAX_WAIT, remaining) else False
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Decode a JSON object; anything else counts as an empty one."""
+    """Decode a JSON object; anything else is returned as an empty one."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

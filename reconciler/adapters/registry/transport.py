@@ -1,16 +1,16 @@
-"""HTTP to OCI registries, hardened: every answer is bounded in time and size, and credentials stay at home.
+"""Sends HTTP requests to OCI registries: every response is bounded in time and size, and credentials stay with their host.
 
-What `adapters.registry.client` says about repositories and digests becomes requests here. The rules, each met by an incident:
+`adapters.registry.client` names repositories and digests; this module sends the requests. The rules, each met by an incident:
 
 - plain http only to hosts that the configuration lists; a redirect never leads from https to http;
-- a host with a certificate authority of its own is believed by that alone, and no other host is believed by it;
-- credentials and tokens go to the registry's own host, and a token is asked for there or at hosts that the configuration lists
-  for it (`WWW-Authenticate: Bearer realm=` may name any), so a registry that lies learns nothing;
-- a connect and a read time-out, a deadline over a whole answer (`adapters.registry.bounded_http`), over all attempts and over
-  what is asked together (a server can drip many answers), and a limit on the size; what is compressed on the way is refused, as
-  it has no size before it is read;
-- only what may pass by itself is tried again, with jitter, and `Retry-After` is honoured up to ten seconds;
-- `.netrc`, proxy variables and cookies are not consulted.
+- a host with a certificate authority of its own is trusted by that alone, and no other host is trusted by it;
+- credentials and tokens go to the registry's own host, and a token is fetched there or from hosts that the configuration lists
+  for it (`WWW-Authenticate: Bearer realm=` may name any), so that a lying registry learns nothing;
+- a connect and a read time-out, a deadline over a whole response (`adapters.registry.bounded_http`), over all attempts and over
+  all requests of one piece of work (a server can delay many responses), and a limit on the size; a compressed response is
+  refused, because its size is unknown before it is read;
+- only temporary failures are retried, with jitter, and `Retry-After` is honoured up to ten seconds;
+- `.netrc`, proxy variables and cookies are not used.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _CHUNK = 65536
 _REDIRECTS = 5
 _REDIRECTIONS = {301, 302, 303, 307, 308}
 _TOKEN_LIMIT = 65536
-_TOKENS = 1000  # are remembered: people choose the names of repositories
+_MAX_TOKENS = 1000  # in the cache: people choose the names of repositories
 _ERROR_LIMIT = 65536
 
 
@@ -56,39 +56,39 @@ class Transport:
     """One pool of connections to registries, shared by all threads.
 
     Args:
-        hosts: the rules for single hosts.
-        silences: which hosts are left alone for a while.
+        hosts: the configuration of single hosts.
+        circuit_breaker: skips hosts that recently did not respond.
         credentials: a docker `config.json`; None for anonymous access.
-        timeout: seconds to connect, and seconds without a byte. A whole answer may take four times that, and nothing is sent
-            any more for a request after as long.
-        attempts: how often a request is sent before `UnavailableError` is raised; a host that was silent before is asked once.
+        timeout: seconds to connect, and seconds without a byte. A whole response may take four times that, and after as long
+            nothing more is sent for a request.
+        attempts: how often a request is sent before `UnavailableError` is raised; once to a host that failed to respond before.
     """
 
     def __init__(
-        self, *, hosts: Hosts, silences: HostCircuitBreaker, credentials: Path | None, timeout: float, attempts: int
+        self, *, hosts: Hosts, circuit_breaker: HostCircuitBreaker, credentials: Path | None, timeout: float, attempts: int
     ) -> None:
         self._hosts = hosts
-        self._silences = silences
+        self._circuit_breaker = circuit_breaker
         self._credentials = RegistryCredentials(credentials)
         self._timeout = timeout
         self._patience = READ_TIMEOUT_FACTOR * timeout
         self._attempts = attempts
-        self._tokens = LruCache[str](_TOKENS)
+        self._tokens = LruCache[str](_MAX_TOKENS)
         self._pools = bounded_pools()
-        self._until: ContextVar[float] = ContextVar("until", default=math.inf)
+        self._shared_deadline: ContextVar[float] = ContextVar("shared_deadline", default=math.inf)
 
     def close(self) -> None:
         """Close idle connections."""
         self._pools.clear()
 
     @contextmanager
-    def together(self) -> Iterator[None]:
-        """Bound all requests of a piece of work, in this thread, as one is bounded; then nothing is sent for it any more."""
-        reset = self._until.set(time.monotonic() + self._patience)
+    def shared_deadline(self) -> Iterator[None]:
+        """Bound all requests of a piece of work, in this thread, by the deadline of one; nothing more is sent after it."""
+        reset = self._shared_deadline.set(time.monotonic() + self._patience)
         try:
             yield
         finally:
-            self._until.reset(reset)
+            self._shared_deadline.reset(reset)
 
     def request(
         self,
@@ -100,57 +100,57 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
     ) -> RegistryResponse:
-        """Send one request and read its whole answer, at most `limit` bytes.
+        """Send one request and read its whole response, at most `limit` bytes.
 
-        `url` belongs to the registry that the credentials are for; `what` names the thing asked for in messages.
+        `url` belongs to the registry that the credentials are for; `what` names the requested thing in messages.
 
         Raises:
             NotFoundError: 404.
-            AccessDeniedError: 401 or 403, or the registry wants a token from another host.
-            RejectedError: another 4xx in answer to a write.
-            IntegrityError: the answer is longer than `limit`, or compressed.
+            AccessDeniedError: 401 or 403, or the registry requires a token from another host.
+            RejectedError: another 4xx in response to a write.
+            IntegrityError: the response is longer than `limit`, or compressed.
             UnavailableError: anything else, after the last attempt.
             ConfigurationError: the credentials or the host's certificate authority cannot be read.
         """
-        deadline = min(time.monotonic() + self._patience, self._until.get())
+        deadline = min(time.monotonic() + self._patience, self._shared_deadline.get())
         call = _Call(method, url, what, limit, dict(headers or {}), data, deadline)
-        with self._silences.guard(urlsplit(url).netloc, what) as again:
-            passing = stamina.retry_context(
+        with self._circuit_breaker.guard(urlsplit(url).netloc, what) as is_probe:
+            retries = stamina.retry_context(
                 on=lambda error: backoff(error, call.deadline - time.monotonic()),
-                attempts=1 if again else self._attempts,
+                attempts=1 if is_probe else self._attempts,
                 timeout=None,
                 wait_initial=0.1,
                 wait_max=2.0,
                 wait_jitter=0.2,
             )
-            for attempt in passing:
+            for attempt in retries:
                 with attempt:
                     return self._authorized(call)
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def _authorized(self, call: _Call) -> RegistryResponse:
-        """Send with the token of last time; when the registry asks for one, get it and send once more."""
+        """Send with the cached token; when the registry requires another, fetch it and send once more."""
         key = (origin(call.url), call.scope)
-        answer = self._follow_redirects(call, self._tokens.get(key))
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            authorization = self._answer_challenge(call, answer.headers.get("WWW-Authenticate", ""))
+        response = self._follow_redirects(call, self._tokens.get(key))
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            authorization = self._answer_challenge(call, response.headers.get("WWW-Authenticate", ""))
             self._tokens.put(key, authorization, 1)
-            answer = self._follow_redirects(call, authorization)
-        return raise_for_status(call.method, call.what, call.url, answer)
+            response = self._follow_redirects(call, authorization)
+        return raise_for_status(call.method, call.what, call.url, response)
 
     def _follow_redirects(self, call: _Call, authorization: str | None) -> RegistryResponse:
-        """Send, following redirects of reads; the authorization stays with the registry's own host."""
+        """Send, and follow redirects of reads; the authorization stays with the registry's own host."""
         url = call.url
         for _ in range(_REDIRECTS):
-            at_home = origin(url) == origin(call.url)
-            answer = self._send(call, url, {"Authorization": authorization} if authorization and at_home else {})
-            if answer.status == HTTPStatus.UNAUTHORIZED and not at_home:
+            is_own_host = origin(url) == origin(call.url)
+            response = self._send(call, url, {"Authorization": authorization} if authorization and is_own_host else {})
+            if response.status == HTTPStatus.UNAUTHORIZED and not is_own_host:
                 raise AccessDeniedError(
-                    f"{call.what}: the registry redirects to {host_of(url)}, which wants credentials of its own"
+                    f"{call.what}: the registry redirects to {host_of(url)}, which requires credentials of its own"
                 )
-            location = answer.headers.get("Location", "")
-            if call.method != "GET" or answer.status not in _REDIRECTIONS or not location:
-                return answer
+            location = response.headers.get("Location", "")
+            if call.method != "GET" or response.status not in _REDIRECTIONS or not location:
+                return response
             url = self._redirect(call, url, location)
         raise UnavailableError(f"{call.what}: the registry redirects more than {_REDIRECTS} times")
 
@@ -166,12 +166,12 @@ class Transport:
         return target
 
     def _send(self, call: _Call, url: str, authorization: Mapping[str, str]) -> RegistryResponse:
-        """Send one request to one URL and read the answer to its end."""
+        """Send one request to one URL and read the response to its end."""
         host, started = host_of(url), time.monotonic()
         if started > call.deadline:
-            raise NoResponseError(f"{call.what}: {host} is not asked any more, as {self._patience:g} s have passed")
+            raise NoResponseError(f"{call.what}: nothing more is requested from {host}, because {self._patience:g} s have passed")
         headers = {"Accept-Encoding": "identity", "User-Agent": "catalyst-reconciler", **call.headers, **authorization}
-        answering = False
+        response_started = False
         try:
             pool = self._pools.connection_from_url(url, self._hosts.verification(url))
             with pool.urlopen(
@@ -184,23 +184,23 @@ class Transport:
                 redirect=False,
                 preload_content=False,
             ) as response:
-                answering = True
+                response_started = True
                 return _read(response, call, host)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            if (mistrust := self._hosts.certificate_error(url, call.what, error)) is not None:
-                raise mistrust from error
-            # urllib3 calls a connection that was refused a kind of time-out
+            if (untrusted := self._hosts.certificate_error(url, call.what, error)) is not None:
+                raise untrusted from error
+            # urllib3 classifies a refused connection as a time-out
             in_time = not isinstance(error, urllib3.exceptions.TimeoutError) or isinstance(error, NewConnectionError)
             if not in_time:
                 late = time.monotonic() - started > self._patience
-                took = f"finish within {self._patience:g}" if late else f"answer within {self._timeout:g}"
-                raise NoResponseError(f"{call.what}: {host} did not {took} s") from error
-            raise (RetryableError if answering else NoResponseError)(
+                failure = f"finish within {self._patience:g}" if late else f"respond within {self._timeout:g}"
+                raise NoResponseError(f"{call.what}: {host} did not {failure} s") from error
+            raise (RetryableError if response_started else NoResponseError)(
                 f"{call.what}: the connection to {host} failed", "check that the registry runs and is reachable"
             ) from error
 
     def _answer_challenge(self, call: _Call, challenge: str) -> str:
-        """Return the `Authorization` that a `WWW-Authenticate` asks for (RFC 7235)."""
+        """Return the `Authorization` that a `WWW-Authenticate` requires (RFC 7235)."""
         scheme, _, rest = challenge.partition(" ")
         host = urlsplit(call.url).netloc
         basic = self._credentials.basic(host)
@@ -208,29 +208,29 @@ class Transport:
             return basic
         if scheme.lower() != "bearer":
             raise AccessDeniedError(
-                f"{call.what}: {host} wants credentials and none are configured for it",
+                f"{call.what}: {host} requires credentials, and none are configured for it",
                 f"add {host} to the docker config.json that the configuration names",
             )
         return self._token(call, token_url(rest, call.url, call.what, self._hosts.token_origins(host)), basic)
 
     def _token(self, call: _Call, url: str, basic: str | None) -> str:
         fetch = _Call("GET", url, f"a token for {call.what}", _TOKEN_LIMIT, {}, None, call.deadline)
-        answer = self._send(fetch, url, {"Authorization": basic} if basic else {})
-        if answer.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not Missing: the artifact may well exist
-            raise AccessDeniedError(f"{call.what}: {host_of(url)} issues no token to us ({answer.status})")
-        token = parse_token(raise_for_status("GET", fetch.what, url, answer).body)
+        response = self._send(fetch, url, {"Authorization": basic} if basic else {})
+        if response.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not NotFoundError: the artifact may well exist
+            raise AccessDeniedError(f"{call.what}: {host_of(url)} issues no token for these credentials ({response.status})")
+        token = parse_token(raise_for_status("GET", fetch.what, url, response).body)
         if token is None:
-            raise AccessDeniedError(f"{call.what}: {host_of(url)} sends a token that is none")
+            raise AccessDeniedError(f"{call.what}: {host_of(url)} returned an invalid token")
         return f"Bearer {token}"
 
 
 def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> RegistryResponse:
-    """Read a body piece by piece, and compute its digest meanwhile; one that is too long is not read on."""
+    """Read a body piece by piece and compute its digest; reading ends when the body exceeds the limit."""
     success = response.status < HTTPStatus.MULTIPLE_CHOICES
     if success and response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise IntegrityError(f"{call.what}: {host} sends it compressed, which was not asked for")
+        raise IntegrityError(f"{call.what}: {host} sends it compressed, which was not requested")
     limit = call.limit if success else _ERROR_LIMIT
-    too_long = (response.length_remaining or 0) > limit  # what it says of itself, if it does
+    too_long = (response.length_remaining or 0) > limit  # the declared length, if any
     body, digest = bytearray(), hashlib.sha256()
     while not too_long and (piece := response.read1(_CHUNK, decode_content=False)):
         body += piece
@@ -243,7 +243,7 @@ def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> Registr
 
 @dataclass(frozen=True)
 class _Call:
-    """One request as it was asked for; redirects change the URL it is sent to, nothing else."""
+    """One request as its caller specified it; redirects change only the URL that it is sent to."""
 
     method: str
     url: str
@@ -251,10 +251,10 @@ class _Call:
     limit: int
     headers: dict[str, str]
     data: bytes | None
-    deadline: float  # by the monotonic clock: when nothing is sent for it any more
+    deadline: float  # by the monotonic clock: after it nothing more is sent for the request
 
     @property
     def scope(self) -> str:
-        """What a token is good for: one repository, read or write."""
+        """The scope of a token: one repository, read or write."""
         repository = re.sub(r"/(tags|manifests|blobs|referrers)/.*", "", urlsplit(self.url).path)
         return f"{repository} {'read' if self.method == 'GET' else 'write'}"

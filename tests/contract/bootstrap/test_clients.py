@@ -69,5 +69,5 @@ def test_hosts_that_others_stand_for_are_left_alone_when_they_are_silent() -> No
     for host in (gone, "127.0.0.1:1"):
         with pytest.raises(UnavailableError, match="failed"):
             mirrored.registry.tags(f"{host}/a")
-        with pytest.raises(UnavailableError, match="asked again"):
+        with pytest.raises(UnavailableError, match="requested again"):
             mirrored.registry.tags(f"{host}/a")

@@ -42,7 +42,7 @@ unavailable = partial(Ending, 3, "Unavailable")
 FOREVER = 10**9  # seconds
 BOMB = hostile_artifacts.bomb(b"", 1 << 30)
 _UNACCEPTED = "is signed, but by no accepted key"
-_OTHER = "the registry sends other content"
+_OTHER = "the registry sent content with another digest"
 _TOO_LONG = r"sends more than the \d+ bytes that are accepted"
 _MANIFEST_TOO_LONG = "sends more than the 4194304 bytes that are accepted"
 _ENDLESS = "the list does not end within 10000 tags or 50 pages"
@@ -61,7 +61,7 @@ def _referrers(number: int) -> bytes:
 # What is done on the way to bp-app, which the right key signed.
 WIRE: dict[str, tuple[Callable[[AttackedArtifact], Lie], Ending]] = {
     # other bytes
-    "tag-flipped": (lambda s: s.spoil(s.at_tag, flipped), invalid("no such thing in the registry")),
+    "tag-flipped": (lambda s: s.spoil(s.at_tag, flipped), invalid("not found in the registry")),
     "manifest-flipped": (lambda s: s.spoil(s.at_manifest, flipped), invalid(_OTHER)),
     "chart-flipped": (lambda s: s.spoil(s.at_chart, flipped), invalid(_OTHER)),
     "document-flipped": (lambda s: s.spoil(s.at_document, flipped), invalid(_OTHER)),
@@ -70,10 +70,13 @@ WIRE: dict[str, tuple[Callable[[AttackedArtifact], Lie], Ending]] = {
     "chart-of-another": (lambda s: s.answer(s.at_chart, s.other_chart), invalid(f"bytes where|{_TOO_LONG}|{_OTHER}")),
     "manifest-of-another": (lambda s: s.answer(s.at_manifest, s.other), invalid(_OTHER)),
     "repository-of-another": (lambda s: gone_to(s.between, f"{s.path}/bp-app", f"{s.path}/bp-other"), invalid("bp-other")),
-    "index": (lambda s: s.answer(s.at_tag, hostile_artifacts.index(s.app)), invalid("no such thing in the registry")),
+    "index": (lambda s: s.answer(s.at_tag, hostile_artifacts.index(s.app)), invalid("not found in the registry")),
     # another length
-    "chart-shorter": (lambda s: s.spoil(s.at_chart, lambda b: Reply(body=b[:-9])), invalid(r"bytes where the manifest says \d")),
-    "chart-empty": (lambda s: s.answer(s.at_chart, b""), invalid("0 bytes where the manifest says")),
+    "chart-shorter": (
+        lambda s: s.spoil(s.at_chart, lambda b: Reply(body=b[:-9])),
+        invalid(r"bytes where the manifest declares \d"),
+    ),
+    "chart-empty": (lambda s: s.answer(s.at_chart, b""), invalid("0 bytes where the manifest declares")),
     "chart-cut-off": (
         lambda s: s.spoil(s.at_chart, lambda b: Reply(body=b[:-9], length=len(b))),
         unavailable("the connection to .* failed"),
@@ -93,9 +96,9 @@ WIRE: dict[str, tuple[Callable[[AttackedArtifact], Lie], Ending]] = {
     "tags-1-000-000": (lambda s: at(s.at_tags, chunked(_tags(10**6))), corrupt(_MANIFEST_TOO_LONG)),
     "tags-elsewhere": (
         lambda s: s.answer(s.at_tags, _tags(9), Link='<http://127.0.0.1:9/v2/x/tags/list>; rel="next"'),
-        corrupt("the next page is said to be on another host"),
+        corrupt("the next page is on another host"),
     ),
-    "signatures-20-000": (lambda s: s.answer(s.at_referrers, _referrers(20_000)), invalid("more than the 64 that are read")),
+    "signatures-20-000": (lambda s: s.answer(s.at_referrers, _referrers(20_000)), invalid("more than the limit of 64")),
     "signatures-1-000-000": (lambda s: at(s.at_referrers, chunked(_referrers(10**6))), invalid(_MANIFEST_TOO_LONG)),
     "signatures-without-end": (
         lambda s: paged(s.at_referrers, lambda _: hostile_artifacts.index(s.signature)),
@@ -112,15 +115,15 @@ WIRE: dict[str, tuple[Callable[[AttackedArtifact], Lie], Ending]] = {
     "down-after-tags": (lambda _: dropped("/bp-app/(?!tags/)"), unavailable("the connection to .* failed")),
     "down-at-the-signature": (lambda s: dropped(s.at_bundle), unavailable("the connection to .* failed")),
     "down-at-the-chart": (lambda s: dropped(s.at_chart), unavailable("the connection to .* failed")),
-    "failing-referrers": (lambda s: at(s.at_referrers, Reply(500)), unavailable("answers 500")),
-    "failing-fallback": (lambda s: at(s.at_fallback, Reply(503)), unavailable("answers 503")),
-    "failing-old": (lambda s: first(at(s.at_old, Reply(502)), at(s.at_fallback, Reply(404))), unavailable("answers 502")),
-    "failing-bundle": (lambda s: at(s.at_bundle, Reply(500)), unavailable("answers 500")),
-    "throttled": (lambda s: at(s.at_referrers, Reply(429, headers={"Retry-After": str(FOREVER)})), unavailable("answers 429")),
-    "forbidden": (lambda s: at(s.at_referrers, Reply(403)), denied("answers 403")),
+    "failing-referrers": (lambda s: at(s.at_referrers, Reply(500)), unavailable("responds 500")),
+    "failing-fallback": (lambda s: at(s.at_fallback, Reply(503)), unavailable("responds 503")),
+    "failing-old": (lambda s: first(at(s.at_old, Reply(502)), at(s.at_fallback, Reply(404))), unavailable("responds 502")),
+    "failing-bundle": (lambda s: at(s.at_bundle, Reply(500)), unavailable("responds 500")),
+    "throttled": (lambda s: at(s.at_referrers, Reply(429, headers={"Retry-After": str(FOREVER)})), unavailable("responds 429")),
+    "forbidden": (lambda s: at(s.at_referrers, Reply(403)), denied("responds 403")),
     "locked": (
         lambda s: at(s.at_referrers, Reply(401, headers={"WWW-Authenticate": 'Basic realm="x"'})),
-        denied("wants credentials and none are configured"),
+        denied("requires credentials, and none are configured"),
     ),
     "redirected-in-a-circle": (
         lambda s: at(s.at_chart[:-1], Reply(307, headers={"Location": "?again"})),

@@ -15,17 +15,17 @@ def test_a_host_that_is_silent_is_left_alone_and_then_asked_once() -> None:
     clock, replies = ManualClock(), [Reply(status=200, body=b'{"tags": ["1"]}', pause=30)]
     with HostileRegistry(lambda _: replies[0]) as server:
         registry = Registry(plain_http=[server.host], has_mirror=[server.host], timeout=0.2, attempts=2, clock=clock)
-        with pytest.raises(UnavailableError, match="did not answer within"):
+        with pytest.raises(UnavailableError, match="did not respond within"):
             registry.tags(f"{server.host}/a")
         assert len(server.requests) == 2
-        with pytest.raises(UnavailableError, match="asked again in 30 s"):
+        with pytest.raises(UnavailableError, match="requested again in 30 s"):
             registry.resolve(f"{server.host}/b", "1")
         assert len(server.requests) == 2
         clock.now += FIRST
-        with pytest.raises(UnavailableError, match="did not answer within"):
+        with pytest.raises(UnavailableError, match="did not respond within"):
             registry.tags(f"{server.host}/a")
         assert len(server.requests) == 3
-        with pytest.raises(UnavailableError, match="asked again in 60 s"):
+        with pytest.raises(UnavailableError, match="requested again in 60 s"):
             registry.tags(f"{server.host}/a")
         clock.now += 2 * FIRST
         replies[:] = [Reply(body=b'{"tags": ["1"]}')]

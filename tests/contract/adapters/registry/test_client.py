@@ -38,7 +38,7 @@ def test_a_tag_resolves_to_the_digest_of_the_bytes_whatever_the_header_says() ->
     ids=["bit flipped", "shorter", "longer", "empty"],
 )
 def test_other_bytes_than_the_digest_promised_are_corrupt(body: bytes) -> None:
-    with HostileRegistry(always(Reply(body=body))) as server, pytest.raises(IntegrityError, match="other content"):
+    with HostileRegistry(always(Reply(body=body))) as server, pytest.raises(IntegrityError, match="another digest"):
         client(server).manifest(f"{server.host}/a", DIGEST)
 
 
@@ -83,13 +83,13 @@ def test_a_blob_that_is_longer_than_announced_is_cut_off() -> None:
 def test_a_blob_that_is_shorter_than_announced_is_corrupt_even_with_its_digest() -> None:
     with (
         HostileRegistry(always(Reply(body=b"content"))) as server,
-        pytest.raises(IntegrityError, match="7 bytes where the manifest says 8"),
+        pytest.raises(IntegrityError, match="7 bytes where the manifest declares 8"),
     ):
         client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 8), limit=100)
 
 
 def test_a_blob_with_another_digest_is_corrupt() -> None:
-    with HostileRegistry(always(Reply(body=b"CONTENT"))) as server, pytest.raises(IntegrityError, match="other content"):
+    with HostileRegistry(always(Reply(body=b"CONTENT"))) as server, pytest.raises(IntegrityError, match="another digest"):
         client(server).blob(f"{server.host}/a", Descriptor("x/y", sha256(b"content"), 7), limit=100)
 
 
@@ -171,7 +171,7 @@ def test_pages_that_each_come_just_in_time_have_an_end_together() -> None:
     link = {"Link": '</v2/a/tags/list?n=1000>; rel="next"'}
     with HostileRegistry(always(Reply(body=b'{"tags": ["a"]}', headers=link, pause=0.15))) as server:
         started = time.monotonic()
-        with pytest.raises(UnavailableError, match="is not asked any more, as 0\\.8 s have passed"):
+        with pytest.raises(UnavailableError, match=r"nothing more is requested from .*, because 0\.8 s have passed"):
             Registry(plain_http=[server.host], timeout=0.2, attempts=3).tags(f"{server.host}/a")
         assert time.monotonic() - started < 4
 
@@ -243,7 +243,7 @@ def test_a_flood_of_referrers_is_refused() -> None:
 def test_an_upload_goes_to_no_other_host() -> None:
     with HostileRegistry(always(Reply(status=201))) as thief:
         replies = {"HEAD": Reply(status=404), "POST": Reply(status=202, headers={"Location": f"http://{thief.host}/upload"})}
-        with HostileRegistry(lambda r: replies[r.method]) as server, pytest.raises(RejectedError, match="no place of its own"):
+        with HostileRegistry(lambda r: replies[r.method]) as server, pytest.raises(RejectedError, match="no upload location"):
             client(server, thief).push_blob(f"{server.host}/a", b"content", "x/y")
         assert thief.requests == []
 
@@ -276,7 +276,7 @@ def test_a_write_that_is_turned_down_is_rejected() -> None:
     ["a/b", "host/a", "host.example", "host.example/A", "host.example/a:1", "u@host.example/a", "host.example/../a", ""],
 )
 def test_what_is_no_repository_is_refused_before_anything_is_sent(repository: str) -> None:
-    with pytest.raises(ConfigurationError, match="is no repository"):
+    with pytest.raises(ConfigurationError, match="is not a valid repository"):
         Registry().tags(repository)
 
 

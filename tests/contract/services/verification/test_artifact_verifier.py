@@ -140,7 +140,7 @@ def test_what_vouches_for_an_artifact_is_told_within_the_time_of_one_answer_or_n
     with HostileRegistry(slowly) as server:
         registry = Registry(plain_http=[server.host], attempts=3, timeout=0.3)
         started = time.monotonic()
-        with pytest.raises(UnavailableError, match=r"is not asked any more, as 1\.2 s have passed"):
+        with pytest.raises(UnavailableError, match=r"nothing more is requested from .*, because 1\.2 s have passed"):
             verify_artifact(
                 MirroredRegistry(registry, {}),
                 registry.blob,

@@ -24,7 +24,7 @@ def test_a_host_that_stays_silent_is_asked_ever_more_rarely() -> None:
     for seconds in (FIRST, 60, 120, 240, 480, MAX_OPEN, MAX_OPEN):
         fall_silent(silences)
         clock.now += seconds - 1
-        with pytest.raises(UnavailableError, match="asked again in 1 s"), silences.guard("host", "it"):
+        with pytest.raises(UnavailableError, match="requested again in 1 s"), silences.guard("host", "it"):
             pass
         clock.now += 1
 
@@ -36,7 +36,7 @@ def test_one_asks_a_silent_host_and_the_others_go_on_without_it() -> None:
     clock.now += FIRST
     with silences.guard("host", "it") as again:
         assert again
-        with pytest.raises(UnavailableError, match="asked again"), silences.guard("host", "it"):
+        with pytest.raises(UnavailableError, match="requested again"), silences.guard("host", "it"):
             pass
     with silences.guard("host", "it") as again:
         assert not again, "it answered"
@@ -55,5 +55,5 @@ def test_many_that_wait_for_a_host_at_the_same_time_are_one_silence() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    with pytest.raises(UnavailableError, match="asked again in 30 s"), silences.guard("host", "it"):
+    with pytest.raises(UnavailableError, match="requested again in 30 s"), silences.guard("host", "it"):
         pass
