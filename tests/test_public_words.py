@@ -27,7 +27,7 @@ from typer.testing import CliRunner
 
 # All that is known of the package: when a module or a name moves, only these lines change.
 import reconciler
-from reconciler.cli.main import app
+from reconciler.cli.app import app
 from reconciler.cli.problem_codes import RULES as PROBLEM_CODES
 from reconciler.commands.publish import Published
 from reconciler.model import errors

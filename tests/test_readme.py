@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from reconciler.adapters.http_server import WebhookResponse
 from reconciler.adapters.metrics import Metrics
-from reconciler.cli.main import app
+from reconciler.cli.app import app
 from reconciler.controller import webhook_handler
 from reconciler.controller.controller import Controller
 from reconciler.controller.health import Health

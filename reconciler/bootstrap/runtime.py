@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from reconciler.adapters.blob_cache import BlobCache
-from reconciler.adapters.metrics import Metrics
 from reconciler.bootstrap.clients import (
     cluster_client,
     cosign_client,
@@ -21,7 +20,6 @@ from reconciler.bootstrap.clients import (
 from reconciler.bootstrap.gate_factory import AdmissionGateFactory
 from reconciler.bootstrap.policy_sources import environment_policy_source, policy_source
 from reconciler.controller.discovery import EnvironmentTarget, discover
-from reconciler.controller.health import Health
 from reconciler.domain.rendering.flux_objects import RenderContext
 from reconciler.model.errors import UnavailableError
 from reconciler.services.environment_pass import EnvironmentPass
@@ -52,7 +50,6 @@ class Runtime:
 
     def __init__(self, settings: Settings, *, on_change: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
-        self.health = Health(Metrics())
         self._claims = NamespaceRegistry()
         self.gitea = forge_client(settings) if settings.gitea else None
         self._registry = registry_client(settings)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from reconciler.adapters.http_server import HttpServer, Probes
-from reconciler.adapters.metrics import CONTENT_TYPE
+from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
 from reconciler.config.secrets import secret_of, webhook_endpoint
+from reconciler.controller.health import Health
 from reconciler.controller.webhook_handler import WebhookHandler
 from reconciler.controller.webhook_registration import WebhookRegistrar
 from reconciler.model.errors import ConfigurationError
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from reconciler.controller.controller import Controller
 
 log = structlog.get_logger()
+
+
+def controller_health() -> Health:
+    """Builds the health of a controller, with the metrics that the server publishes."""
+    return Health(Metrics())
 
 
 def webhook_registrar(settings: Settings, runtime: Runtime) -> Callable[[str], None]:

@@ -17,6 +17,7 @@ from reconciler.model.problem import Problem, has_errors
 # The group's own help tells exit codes too, as every command's does.
 app = typer.Typer(
     name="import",
+    rich_markup_mode=console.MARKUP,
     no_args_is_help=True,
     help="Make an Environment's documents of what runs today.\n\n" + console.EXIT_CODES,
 )

@@ -22,7 +22,7 @@ from reconciler.model.layout import WANTED
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.cli.problems import Lines
+    from reconciler.cli.problem_report import Lines
     from reconciler.controller.discovery import EnvironmentTarget
     from reconciler.model.git import Snapshot
     from reconciler.services.reconcile.outcome import ReconcileOutcome

@@ -12,7 +12,7 @@ import typer
 
 from reconciler.bootstrap.runtime import Runtime
 from reconciler.bootstrap.state_lock import state_lock
-from reconciler.bootstrap.webhook_server import serve_http, webhook_registrar
+from reconciler.bootstrap.webhook_server import controller_health, serve_http, webhook_registrar
 from reconciler.cli import console, logs
 from reconciler.cli.options import ConfigOption
 from reconciler.config.settings import read_settings
@@ -61,7 +61,7 @@ def run(
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
-            health=runtime.health,
+            health=controller_health(),
             after_pass=webhook_registrar(settings, runtime),
             publish_policies=runtime.publish_policies,
         )

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from reconciler.cli import console, sarif
+from reconciler.cli import console
 from reconciler.cli.problems import ProblemFormat, ProblemFormatOption, by_lines, on_disk, show_problems
 from reconciler.commands.validate import discover_folders, validate_path, validate_text
 from reconciler.formats.yaml.documents import MAX_BYTES
@@ -43,6 +43,8 @@ def validate(
     if format_ is ProblemFormat.json:
         console.print_json({"problems": [p.model_dump() for p in problems]})
     elif format_ is ProblemFormat.sarif:
+        from reconciler.cli import sarif
+
         console.print_json(sarif.sarif([sarif.sarif_run(problems, sarif.seen_from(Path()))]))
     else:
         show_problems(problems, by_lines(lambda file: typed if file == STDIN_NAME else on_disk(file)))

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.adapters.chart_packager import pack_chart
-from reconciler.domain.admission.environment_policies import environment_policy
-from reconciler.domain.blueprints.blueprint_rules import blueprint_defects, blueprint_faults
-from reconciler.domain.blueprints.chart_reader import read_chart
-from reconciler.domain.blueprints.helm_chart import chart_defects
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.validation.document_parser import kind_of, parse_document
 from reconciler.domain.validation.environment import validate
 from reconciler.domain.validation.placeholders import find_placeholders
 from reconciler.domain.validation.plaintext_secrets import find_plaintext_secrets
-from reconciler.formats import helm_archive
 from reconciler.formats.yaml.documents import MAX_BYTES, load, load_all
-from reconciler.model.application import Application
-from reconciler.model.blueprint import Blueprint
-from reconciler.model.environment import Environment
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.layout import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
-from reconciler.model.policy import EnvironmentPolicy
 from reconciler.model.problem import Problem, sort_problems
 from reconciler.model.source import Source
-from reconciler.model.trust import TrustPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -34,9 +24,17 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
+    from reconciler.model.blueprint import Blueprint
+
 BLUEPRINT_FILE = "blueprint.yaml"
-_MODELS: dict[str, type[BaseModel]] = {
-    m.__name__: m for m in (Environment, Application, Blueprint, EnvironmentPolicy, TrustPolicy)
+# The module of each kind's model: a model is built when a document of its kind is read, for the folders of Environments are
+# validated in editors and hooks, and need neither charts nor policies.
+_MODELS = {
+    "Environment": "environment",
+    "Application": "application",
+    "Blueprint": "blueprint",
+    "EnvironmentPolicy": "policy",
+    "TrustPolicy": "trust",
 }
 
 
@@ -110,6 +108,9 @@ def _environment(path: Path) -> Iterable[Problem]:
 
 def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
     """The Blueprint of a catalog folder, checked against its chart; its problems; and its parsed Chart.yaml."""
+    from reconciler.domain.blueprints.blueprint_rules import blueprint_defects
+    from reconciler.model.blueprint import Blueprint
+
     source = _load(path / BLUEPRINT_FILE)
     blueprint, problems = parse_document(source, Blueprint)
     chart_file = path / "chart" / "Chart.yaml"
@@ -126,6 +127,11 @@ def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, 
 
 def _chart_defects(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
     """The defects of a chart as it would be packed; empty for a missing folder, which is reported by its missing Chart.yaml."""
+    from reconciler.adapters.chart_packager import pack_chart
+    from reconciler.domain.blueprints.chart_reader import read_chart
+    from reconciler.domain.blueprints.helm_chart import chart_defects
+    from reconciler.formats import helm_archive
+
     if not folder.is_dir():
         return ()
     try:
@@ -142,16 +148,27 @@ def _documents(text: bytes, file: str) -> Iterable[Problem]:
         if source.problems:
             yield from source.problems
             continue
-        model = _MODELS.get(kind_of(source))
-        if model is None:
-            yield _unknown_kind(source)
-            continue
-        document, problems = environment_policy(source) if model is EnvironmentPolicy else parse_document(source, model)
-        yield from problems
-        if model is Application:
-            yield from (*find_plaintext_secrets(source), *find_placeholders(source))
-        if isinstance(document, Blueprint):
-            yield from (source.problem("InvalidBlueprint", defect, ("spec",)) for defect in blueprint_faults(document))
+        yield from _document(source, kind_of(source))
+
+
+def _document(source: Source, kind: str) -> Iterable[Problem]:
+    if kind not in _MODELS:
+        return (_unknown_kind(source),)
+    if kind == "EnvironmentPolicy":
+        from reconciler.domain.admission.environment_policies import environment_policy
+
+        return environment_policy(source)[1]
+    model: type[BaseModel] = getattr(import_module(f"reconciler.model.{_MODELS[kind]}"), kind)
+    document, problems = parse_document(source, model)
+    if kind == "Application":
+        return (*problems, *find_plaintext_secrets(source), *find_placeholders(source))
+    if kind == "Blueprint":
+        from reconciler.domain.blueprints.blueprint_rules import blueprint_faults
+        from reconciler.model.blueprint import Blueprint
+
+        faults = blueprint_faults(document) if isinstance(document, Blueprint) else ()
+        return (*problems, *(source.problem("InvalidBlueprint", fault, ("spec",)) for fault in faults))
+    return problems
 
 
 def _unknown_kind(source: Source) -> Problem:

@@ -11,14 +11,16 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-import nodesemver
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    import nodesemver
 
 MAX_LENGTH: Final = 256  # characters of a version or a range, as in npm; the port's patterns are polynomial in it
 _MAX_NUMBER: Final = 2**53 - 1  # of a major, minor or patch version, as in npm
 
+# Most ranges that people write. The port compiles a hundred patterns when it is imported: `validate` does without it.
+_SIMPLE: Final = re.compile(r"[~^]?(?:0|[1-9]\d{0,14})(?:\.(?:0|[1-9]\d{0,14})){0,2}", re.ASCII)
 _BUILD: Final = re.compile(r"\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*")
 _OPERATOR: Final = re.compile(r"(\^|~>?) +")
 # A number after a wildcard, as in `1.x.2` and `x.1`: npm refuses it except after `^`, after `~` and in a hyphen range.
@@ -35,7 +37,7 @@ def is_version(text: str) -> bool:
 
 def is_range(text: str) -> bool:
     """Whether the text is a version range: `^1.2`, `~1.2`, `1.x`, `>=1 <2`, `1.2 - 1.4`, `a || b`, `*` or one version."""
-    return _parsed_range(text) is not None
+    return _SIMPLE.fullmatch(text) is not None or _parsed_range(text) is not None
 
 
 @lru_cache(maxsize=65536)
@@ -63,12 +65,16 @@ def _newest_first(versions: tuple[str, ...]) -> tuple[str, ...]:
 
 @lru_cache(maxsize=65536)
 def _precedence(version: str) -> tuple[Any, ...]:
+    import nodesemver  # noqa: PLC0415 - see _SIMPLE
+
     key: tuple[Any, ...] = nodesemver.full_key_function(version)
     return key
 
 
 @lru_cache(maxsize=65536)
 def _parsed_version(text: str) -> nodesemver.SemVer | None:
+    import nodesemver  # noqa: PLC0415 - see _SIMPLE
+
     # The port accepts `v1.2.3`, blanks around it, digits of any script and a line break at its end.
     if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable() or not text[:1].isdigit() or text[-1] == " ":
         return None
@@ -83,6 +89,8 @@ def _parsed_version(text: str) -> nodesemver.SemVer | None:
 def _parsed_range(text: str) -> nodesemver.Range | None:
     if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable():
         return None
+    import nodesemver  # noqa: PLC0415 - see _SIMPLE
+
     text = _OPERATOR.sub(r"\1", " ".join(_BUILD.sub("", text).split()))
     if any(" - " not in alternative and _MISPLACED.search(alternative) for alternative in text.split("||")):
         return None

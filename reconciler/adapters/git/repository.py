@@ -34,6 +34,11 @@ _ID = re.compile(r"[0-9a-f]{40}")
 _with_retries = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
 
 
+def library_version() -> str:
+    """The version of the libgit2 that all of this runs on."""
+    return pygit2.LIBGIT2_VERSION
+
+
 class Repository:
     """One Environment's repository with a bare local clone, which is a cache: deleting it costs only time.
 

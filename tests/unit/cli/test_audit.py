@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from typer.testing import CliRunner
 
-from reconciler.cli.main import app
+from reconciler.cli.app import app
 from reconciler.commands.audit import audit, snapshot_of_resolved
 from reconciler.domain.rendering.flux_objects import RenderContext, render
 from reconciler.formats.oci_manifest import MANIFEST_TYPE

@@ -16,8 +16,8 @@ import typer.main
 from typer.testing import CliRunner
 
 from reconciler.bootstrap.state_lock import state_lock
+from reconciler.cli.app import app
 from reconciler.cli.console import print_line
-from reconciler.cli.main import app
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.problem import Problem

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from typer.testing import CliRunner
 
-from reconciler.cli.main import app
+from reconciler.cli.app import app
 from reconciler.formats.yaml.documents import dump
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.lock import Requirer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from typer.testing import CliRunner
 
-from reconciler.cli.main import app
+from reconciler.cli.app import app
 from reconciler.formats.yaml.documents import dump
 from reconciler.model.errors import ConfigurationError
 from tests.support.flux_manifests import DNS, FSN, origin, release

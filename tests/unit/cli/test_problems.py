@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from reconciler.cli.problems import MAX_SHOWN, by_lines, on_disk, show_problems, summary
+from reconciler.cli.problem_report import MAX_SHOWN, summary
+from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.formats.yaml.documents import load
 from reconciler.model.problem import Problem, Related
 

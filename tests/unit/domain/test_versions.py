@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.domain import versions
 from reconciler.domain.versions import is_older, is_range, is_version, newest_first, satisfies
 
 
@@ -107,3 +108,8 @@ def test_builds_of_one_version_are_as_old_as_each_other(one: str, two: str, answ
 def test_a_range_that_names_no_pre_release_takes_none(range_: str) -> None:
     assert not satisfies("2.0.0-rc.1", range_)
     assert not satisfies("1.1.0-rc.1", range_)
+
+
+@given(st.from_regex(versions._SIMPLE, fullmatch=True))
+def test_what_is_a_range_at_first_sight_is_one_to_the_port(text: str) -> None:
+    assert versions._parsed_range(text) is not None
