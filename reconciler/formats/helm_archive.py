@@ -1,8 +1,8 @@
-"""Helm chart archives, in memory only: nothing is ever unpacked to a disk.
+"""Reads Helm chart archives in memory only: nothing is ever unpacked to a disk.
 
-Archives come from strangers until their signature holds, and from people with mistakes after that. So reading is
-bounded (a gzip bomb ends at the limit) and takes regular files in one folder, nothing else. What tar readers are known
-to disagree on (duplicates, a second gzip member, rubbish in the middle) is refused, so that Helm sees what we see.
+Archives come from strangers until their signature is verified, and from people who make mistakes afterwards. So reading is
+bounded (a gzip bomb ends at the limit) and accepts regular files in one folder only. Input on which tar readers are known to
+disagree (duplicates, a second gzip member, garbage in the middle) is rejected, so that Helm reads the same content.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ UNPACKED_LIMIT: Final = 32 << 20  # bytes of tar; the largest public charts have
 
 FILE_LIMIT: Final = 5000
 
-HEADER_LIMIT: Final = 4 * FILE_LIMIT  # of tar: for each file its own, one with its long name or times, and those of folders
+HEADER_LIMIT: Final = 4 * FILE_LIMIT  # tar headers: one for each file, one with its long name or times, and those of folders
 
-PAX_HEADER_LIMIT: Final = 2048  # bytes of a header's long name or times: Python's search through them takes the square of that
+PAX_HEADER_LIMIT: Final = 2048  # bytes of a header's long name or times: tarfile's search takes quadratic time in it
 
 PAX_HEADERS_LIMIT: Final = 1 << 20  # bytes of all of them
 
-MAX_CHART_DEPTH: Final = 8  # charts in charts in charts
+MAX_CHART_DEPTH: Final = 8  # nested charts
 
 _PAX_HEADERS: Final = frozenset(
     {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
@@ -43,101 +43,101 @@ _IS_DEPENDENCY: Final = re.compile(r"(?:charts/[^/._][^/]*/)*charts/[^/._][^/]*\
 def read_archive(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
     """Read a chart archive: each file's content by its path below the chart's own folder (`Chart.yaml`).
 
-    Archives of dependencies (`charts/db-1.2.3.tgz`) are opened, as Helm does; their files stand below `charts/db-1.2.3.tgz/`.
+    Archives of dependencies (`charts/db-1.2.3.tgz`) are opened, as Helm does; their paths begin with `charts/db-1.2.3.tgz/`.
 
     Args:
         archive: a gzipped tar.
-        limit: how many bytes it may have unpacked, with all that is inside.
+        limit: of its unpacked bytes, nested archives included.
 
     Raises:
-        IntegrityError: it is no such archive, is too large, or holds anything but regular files in one folder.
+        IntegrityError: it is not such an archive, is too large, or contains anything but regular files in one folder.
     """
     return _opened(archive, limit, MAX_CHART_DEPTH)
 
 
 def _opened(archive: bytes, limit: int, depth: int) -> dict[str, bytes]:
-    files, left = _unpacked(archive, limit)
+    files, remaining = _unpacked(archive, limit)
     for path in sorted(files):
         if not _IS_DEPENDENCY.fullmatch(path):
             continue
         if not depth:
-            raise IntegrityError(f"the chart archive holds charts inside charts more than {MAX_CHART_DEPTH} deep")
-        inner = _opened(files.pop(path), left, depth - 1)
-        left -= sum(len(text) for text in inner.values())
-        files |= {f"{path}/{below}": text for below, text in inner.items()}
+            raise IntegrityError(f"the chart archive contains charts nested more than {MAX_CHART_DEPTH} deep")
+        nested = _opened(files.pop(path), remaining, depth - 1)
+        remaining -= sum(len(content) for content in nested.values())
+        files |= {f"{path}/{nested_path}": content for nested_path, content in nested.items()}
         if len(files) > FILE_LIMIT:
-            raise IntegrityError("the chart archive holds too many files")
+            raise IntegrityError("the chart archive contains too many files")
     return files
 
 
 def _unpacked(archive: bytes, limit: int) -> tuple[dict[str, bytes], int]:
-    """An archive's files as they are, and how many bytes are left of the limit."""
+    """Return an archive's files, without opening nested archives, and the remaining bytes of the limit."""
     raw = _inflate(archive, limit)
     files, folders = dict[str, bytes](), set[str]()
     try:
         with tarfile.open(fileobj=io.BytesIO(raw), mode="r:", tarinfo=_counting_headers()) as tar:
             for member in tar:
-                folder, path = _place(member)
+                folder, path = _location(member)
                 folders.add(folder)
                 if path in files or len(files) >= FILE_LIMIT:
-                    raise IntegrityError("the chart archive holds a file twice, or too many files")
+                    raise IntegrityError("the chart archive contains a file twice, or too many files")
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is not None:
                     files[path] = content.read()
             end = tar.offset
     except (tarfile.TarError, ValueError, EOFError, OSError, OverflowError, RecursionError) as error:
-        raise IntegrityError("the chart archive is no tar file") from error
-    if raw[end:].strip(b"\0"):  # tarfile takes a broken header for the end
+        raise IntegrityError("the chart archive is not a tar file") from error
+    if raw[end:].strip(b"\0"):  # tarfile treats a broken header as the end
         raise IntegrityError("the chart archive is damaged in the middle")
     if len(folders) != 1:
-        raise IntegrityError("the chart archive does not hold exactly one folder")
+        raise IntegrityError("the chart archive does not contain exactly one folder")
     return files, limit - len(raw)
 
 
 def _counting_headers() -> type[tarfile.TarInfo]:
-    """Headers of one archive (tarfile makes them by their class), which are refused when they are too many or too long."""
+    """Return a class for the headers of one archive (tarfile takes a class) that rejects too many or too long headers."""
 
     class Header(tarfile.TarInfo):
         headers = 0
-        remarks = 0
+        pax_bytes = 0
 
         @classmethod
         def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
-            """Read a header of 512 bytes, before anything that belongs to it is read."""
+            """Parse a header of 512 bytes, before tarfile reads its content."""
             header = super().frombuf(buf, encoding, errors)
             cls.headers += 1
             if header.type in _PAX_HEADERS:
-                cls.remarks += header.size
-                if header.size > PAX_HEADER_LIMIT or cls.remarks > PAX_HEADERS_LIMIT:
-                    raise IntegrityError("the chart archive holds names or attributes that are too long")
+                cls.pax_bytes += header.size
+                if header.size > PAX_HEADER_LIMIT or cls.pax_bytes > PAX_HEADERS_LIMIT:
+                    raise IntegrityError("the chart archive contains names or attributes that are too long")
             if cls.headers > HEADER_LIMIT:
-                raise IntegrityError("the chart archive holds too many files and folders")
+                raise IntegrityError("the chart archive contains too many files and folders")
             return header
 
     return Header
 
 
 def _inflate(archive: bytes, limit: int) -> bytes:
-    """Unzip at most `limit` bytes of exactly one gzip member."""
-    unzip = zlib.decompressobj(_GZIP)
+    """Decompress exactly one gzip member of at most `limit` bytes."""
+    decompressor = zlib.decompressobj(_GZIP)
     try:
-        raw = unzip.decompress(archive, limit + 1)
+        raw = decompressor.decompress(archive, limit + 1)
     except zlib.error as error:
-        raise IntegrityError("the chart archive is no gzip file") from error
+        raise IntegrityError("the chart archive is not a gzip file") from error
     if len(raw) > limit:
         raise IntegrityError(f"the chart archive unpacks to more than {limit} bytes")
-    if not unzip.eof or unzip.unused_data:
-        raise IntegrityError("the chart archive is cut short, or something follows it")
+    if not decompressor.eof or decompressor.unused_data:
+        raise IntegrityError("the chart archive is truncated, or other data follows it")
     return raw
 
 
-def _place(member: tarfile.TarInfo) -> tuple[str, str]:
-    """The folder and the path below it where a member belongs; Corrupt when it is no plain file or directory."""
+def _location(member: tarfile.TarInfo) -> tuple[str, str]:
+    """Return the folder of a member and its path below it; IntegrityError for anything but a plain file or a directory."""
     path = PurePosixPath(member.name)
     if not (member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.isdir()) or member.sparse is not None:
-        raise IntegrityError("the chart archive holds a link, a device or another thing that is no plain file")
+        raise IntegrityError("the chart archive contains a link, a device or another special file")
     if path.is_absolute() or ".." in path.parts or "\\" in member.name or not path.parts:
-        raise IntegrityError("the chart archive holds a name that leads out of it")
+        raise IntegrityError("the chart archive contains a path that leads out of it")
     if len(path.parts) == 1 and not member.isdir():
-        raise IntegrityError("the chart archive holds a file outside its folder")
+        raise IntegrityError("the chart archive contains a file outside its folder")
     return path.parts[0], "/".join(path.parts[1:])

@@ -1,6 +1,6 @@
-"""OCI manifests and descriptors, read strictly from bytes (OCI image specification 1.1).
+"""Parses OCI manifests and descriptors strictly from bytes (OCI image specification 1.1).
 
-Pure reading, no input or output; `what` in each function names the thing in messages.
+`what` in each function names the thing in messages.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Descriptor:
-    """What a manifest says of other content.
+    """The description of other content in a manifest.
 
     Attributes:
-        media_type: its media type; empty when the manifest gives none.
+        media_type: the media type; empty when the manifest gives none.
         digest: `sha256:` and 64 hexadecimal digits.
         size: bytes.
-        artifact_type: what kind of artifact a referrer is; often empty.
-        annotations: unsigned remarks; never a base for trust.
+        artifact_type: the kind of artifact of a referrer; often empty.
+        annotations: unsigned, and never a base for trust.
     """
 
     media_type: str
@@ -49,9 +49,9 @@ class Manifest:
 
     Attributes:
         digest: the digest of `raw`.
-        raw: the bytes as the registry keeps them.
+        raw: the bytes as the registry stores them.
         media_type: of the manifest.
-        artifact_type: `artifactType`, else the media type of the config, as the specification has it.
+        artifact_type: `artifactType`, else the media type of the config, as the specification requires.
         config: the config blob.
         layers: in order.
         annotations: of the manifest.
@@ -67,17 +67,17 @@ class Manifest:
 
 
 def digest_of_bytes(data: bytes) -> str:
-    """The digest of some bytes: `sha256:` and 64 hexadecimal digits."""
+    """Return the digest of bytes: `sha256:` and 64 hexadecimal digits."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def describe(data: bytes, media_type: str) -> Descriptor:
-    """The descriptor of some bytes."""
+    """Return the descriptor of bytes."""
     return Descriptor(media_type, digest_of_bytes(data), len(data))
 
 
 def document(raw: bytes, what: str) -> dict[str, Any]:
-    """Decode a JSON object; Corrupt when it is none."""
+    """Decode a JSON object; IntegrityError for anything else."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -88,15 +88,15 @@ def document(raw: bytes, what: str) -> dict[str, Any]:
 
 
 def list_field(table: Mapping[str, Any], key: str, what: str) -> list[Any]:
-    """Return the list under a key, empty when there is none; Corrupt when it is no list."""
+    """Return the list under a key, empty when the key is missing; IntegrityError for anything but a list."""
     value = table.get(key) or []
     if not isinstance(value, list):
-        raise IntegrityError(f"{what}: `{key}` is no list")
+        raise IntegrityError(f"{what}: `{key}` is not a list")
     return value
 
 
 def parse_manifest(raw: bytes, digest: str, what: str) -> Manifest:
-    """Read an image manifest whose bytes have been checked against `digest`; Corrupt when it is anything else."""
+    """Parse an image manifest whose bytes have been checked against `digest`; IntegrityError for anything else."""
     table = document(raw, what)
     media_type = table.get("mediaType") or MANIFEST_TYPE  # optional in OCI manifests
     if media_type not in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE) or "manifests" in table:
@@ -115,9 +115,9 @@ def parse_manifest(raw: bytes, digest: str, what: str) -> Manifest:
 
 
 def parse_descriptor(entry: object, what: str) -> Descriptor:
-    """Read one descriptor; Corrupt when it has no sha256 digest or no size."""
+    """Parse one descriptor; IntegrityError when it has no sha256 digest or no size."""
     if not isinstance(entry, dict):
-        raise IntegrityError(f"{what}: a descriptor is missing or no object")
+        raise IntegrityError(f"{what}: a descriptor is missing or not an object")
     digest, size = entry.get("digest"), entry.get("size")
     if not isinstance(digest, str) or not DIGEST.fullmatch(digest):
         raise IntegrityError(f"{what}: a descriptor has no sha256 digest")

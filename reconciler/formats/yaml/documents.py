@@ -1,10 +1,10 @@
-"""YAML in and out: YAML 1.2, with places, within hard limits.
+"""Loads and dumps YAML 1.2 documents, with locations, within hard limits.
 
-`yaml_quick` reads what is plain; ruamel.yaml (`yaml_careful`), which is slow and knows all of YAML 1.2, reads the rest and says
-what is wrong.
+`fast_reader` reads plain documents; `strict_reader` (ruamel.yaml), which is slow and reads all of YAML 1.2, reads the rest and
+reports the problems.
 
-Text from people and registries is read to plain data only: no tags of its own, no merge keys, no timestamps (a date
-stays the string it is), no duplicate keys. What is written is read alike by YAML 1.1 and 1.2 parsers, since Flux's is the former.
+Text from people and registries becomes plain data only: no tags of its own, no merge keys, no timestamps (a date remains a
+string), no duplicate keys. YAML 1.1 and 1.2 parsers read the written documents alike, since Flux uses 1.1.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ MAX_DEPTH: Final = 64
 MAX_PARTS: Final = 50_000  # after aliases are followed: an alias bomb is many parts, however short its text
 MAX_OWN_PARTS: Final = 2_000_000  # for documents that the reconciler wrote itself
 MAX_DOCUMENTS: Final = 1_000  # in one file
-_KEPT_BYTES: Final = 64 << 20  # what `load_cached` keeps: by measure, 400 bytes for each part and the text
+_CACHE_BYTES: Final = 64 << 20  # of `load_cached`: the text and, as measured, 400 bytes for each part
 _PART_BYTES: Final = 400
 
-_kept: LruCache[Source] = LruCache(_KEPT_BYTES)
+_cache: LruCache[Source] = LruCache(_CACHE_BYTES)
 
 
 def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int = MAX_PARTS) -> Source:
@@ -39,36 +39,36 @@ def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int =
 
     Args:
         text: the file's content.
-        file: its path, as problems shall name it.
-        max_bytes: how long the text may be.
-        max_parts: of how many mappings, lists and scalars it may consist.
+        file: its path, as problems name it.
+        max_bytes: the limit of the text's length.
+        max_parts: the limit of the number of mappings, lists and scalars.
 
     Returns:
-        A Source; when the text is not acceptable its data is None and its problems say why.
+        A Source; when the text is not acceptable its data is None and its problems give the reasons.
     """
     documents = list(islice(_documents(text, file, max_bytes, max_parts), 2))
     if documents and documents[-1].problems:
         return documents[-1]
     if len(documents) != 1:
-        what = "holds more than one document" if documents else "is empty"
+        defect = "holds more than one document" if documents else "is empty"
         problem = Problem(
-            code="NotOneDocument", message=f"the file {what}; it must hold exactly one", file=file, line=1, column=1
+            code="NotOneDocument", message=f"the file {defect}; it must hold exactly one", file=file, line=1, column=1
         )
         return Source(file=file, problems=(problem,))
     return documents[0]
 
 
 def load_cached(text: bytes, file: str) -> Source:
-    """As `load` with the usual limits, but a text that was read before (under this name) is not read again.
+    """Like `load` with the default limits, but cached by text and file.
 
-    For texts without secrets that are looked at over and over. The Source is shared by all who ask: nobody may change its data.
-    Safe for use by several threads.
+    For texts without secrets that are read repeatedly. All callers share the Source: none may change its data. Safe for use by
+    several threads.
     """
     key = (hashlib.sha256(text).digest(), file)
-    source = _kept.get(key)
+    source = _cache.get(key)
     if source is None:
         source = load(text, file)
-        _kept.put(key, source, len(text) + _PART_BYTES * (1 + len(source.locations)))
+        _cache.put(key, source, len(text) + _PART_BYTES * (1 + len(source.locations)))
     return source
 
 
@@ -102,9 +102,9 @@ def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterat
         message = f"byte {error.start} is not UTF-8"
         problem = Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")
         return iter((Source(file=file, problems=(problem,)),))
-    found = fast_reader.read_fast(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
-    if found is None:
+    plain = fast_reader.read_fast(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
+    if plain is None:
         from reconciler.formats.yaml import strict_reader  # noqa: PLC0415 - ruamel.yaml takes time to import, and most texts are plain
 
         return strict_reader.read_strictly(decoded, file, YamlLimits(max_bytes, MAX_DEPTH, max_parts))
-    return (Source(file=file, data=data, locations=places) for data, places in found)
+    return (Source(file=file, data=data, locations=locations) for data, locations in plain)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class YamlLimits:
-    """How much is read.
+    """The limits of one document.
 
     Attributes:
         characters: of all scalars of a document, after aliases are followed.
-        depth: how deep parts may be nested.
-        parts: mappings, lists and scalars of a document, after aliases are followed: a short alias bomb is many.
+        depth: of the nesting of parts.
+        parts: mappings, lists and scalars of a document, after aliases are followed: a short alias bomb has many.
     """
 
     characters: int

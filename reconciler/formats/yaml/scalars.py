@@ -1,4 +1,4 @@
-"""What a plain scalar means in YAML 1.2's core schema, as far as JSON can carry it."""
+"""Resolves plain scalars by YAML 1.2's core schema, as far as JSON can represent them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 from reconciler.model.errors import IntegrityError
 
-# What other schemas take for a number (1_000, 0b1, 1:20) stays a string; so do `1e3` and the commit 12e4567.
+# Numbers of other schemas (1_000, 0b1, 1:20) remain strings; so do `1e3` and the commit 12e4567.
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-_WORDS: Final = dict.fromkeys(("", "~", "null", "Null", "NULL"))
-_SWITCHES: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-_FIRST: Final = frozenset("-+.0123456789")  # with what a number begins
-_MAX_DIGITS: Final = 66  # of 64 bits, however they are written
+_NULLS: Final = dict.fromkeys(("", "~", "null", "Null", "NULL"))
+_BOOLEANS: Final = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_FIRST: Final = frozenset("-+.0123456789")  # the first characters of numbers
+_MAX_DIGITS: Final = 66  # of a number of 64 bits in any notation
 
 
 class UnrepresentableNumberError(IntegrityError):
@@ -23,14 +23,14 @@ class UnrepresentableNumberError(IntegrityError):
 
 
 def parse_plain_scalar(text: str) -> str | float | bool | None:
-    """The value of a scalar that stands without quotes and without a tag.
+    """Return the value of a scalar without quotes and without a tag.
 
     Raises:
         UnrepresentableNumberError: it is infinite, not a number, or an integer of more than 64 bits.
     """
     if text[:1] in _FIRST and text:
         return _number(text)
-    return None if text in _WORDS else _SWITCHES.get(text, text)
+    return None if text in _NULLS else _BOOLEANS.get(text, text)
 
 
 def _number(text: str) -> str | float:
@@ -42,7 +42,7 @@ def _number(text: str) -> str | float:
             return value
     elif not _NOT_FINITE.fullmatch(text):
         return text
-    raise UnrepresentableNumberError(f"{text[:40]} is not a number that JSON can carry")
+    raise UnrepresentableNumberError(f"{text[:40]} is not a number that JSON can represent")
 
 
 def _integer(text: str) -> int:
@@ -51,5 +51,5 @@ def _integer(text: str) -> int:
     if value is None or not -(2**63) <= value < 2**64:
         raise UnrepresentableNumberError(
             "a number of more than 64 bits: Helm would round it", hint="quote it"
-        )  # it may be a secret
+        )  # not quoted: it may be a secret
     return value

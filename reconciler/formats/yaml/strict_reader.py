@@ -1,7 +1,7 @@
-"""All of YAML, by ruamel.yaml: 1.2, with places, within hard limits; slow, about 2 s for a megabyte.
+"""Reads all of YAML 1.2 by ruamel.yaml, with locations, within hard limits; slow, about 2 s for a megabyte.
 
-Text is read to plain data only: no tags of its own, no merge keys, no timestamps (a date stays the string it is), no duplicate
-keys. The first thing that is too much or not plain data ends the reading, before the rest is looked at.
+Text becomes plain data only: no tags of its own, no merge keys, no timestamps (a date remains a string), no duplicate keys. The
+first construct that exceeds a limit or is not plain data ends the reading, before the rest is processed.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ if TYPE_CHECKING:
     from reconciler.formats.yaml.limits import YamlLimits
 
 _TAG: Final = "tag:yaml.org,2002:"
-_TAGS: Final = frozenset({None, "!", _TAG + "str", _TAG + "seq", _TAG + "map"})  # those that change nothing or say "a string"
-_RESOLVED: Final = frozenset(_TAG + kind for kind in ("null", "bool", "int", "float"))  # of what stands plain
+_TAGS: Final = frozenset({None, "!", _TAG + "str", _TAG + "seq", _TAG + "map"})  # tags without an effect, and that of strings
+_RESOLVED: Final = frozenset(
+    _TAG + kind for kind in ("null", "bool", "int", "float")
+)  # the tags that ruamel resolves for plain scalars
 
 _DIRECTIVE: Final = "directives (%) are not supported: documents are YAML 1.2"
 _NO_DIRECTIVE: Final = "remove the line"
-# What ruamel says, and what mends it.
+# Fragments of ruamel's messages, and the fix.
 _SYNTAX_HINTS: Final = {
     "\\t": "YAML is indented with spaces, not tabs",
-    "mapping values are not allowed": "quote a value that holds ': ', or mend the indentation",
+    "mapping values are not allowed": "quote a value that contains ': ', or correct the indentation",
     "found unexpected end of stream": "close the quotation mark",
     "but got '<stream end>'": "close the bracket",
     "undefined alias": "an alias needs an anchor (&) before it; quote a value that begins with *",
-    "expected <block end>": "mend the indentation",
+    "expected <block end>": "correct the indentation",
     "could not find expected ':'": "a key is followed by a colon and a space",
 }
 
@@ -71,7 +73,7 @@ def _documents(text: str, file: str, limits: YamlLimits) -> Iterator[Source]:
         raise _DocumentRejected(_too_deep(file, 1, 1, limits)) from None
     except MarkedYAMLError as error:
         raise _DocumentRejected(_syntax(error, file)) from None
-    except (AssertionError, KeyError):  # of ruamel, about a %YAML of a version that it does not know
+    except (AssertionError, KeyError):  # raised by ruamel for a %YAML directive of an unknown version
         line = text.count("\n", 0, max(0, text.find("%YAML"))) + 1
         problem = Problem(code="NotYaml", message=_DIRECTIVE, file=file, line=line, column=1, hint=_NO_DIRECTIVE)
         raise _DocumentRejected(problem) from None
@@ -81,17 +83,24 @@ def _documents(text: str, file: str, limits: YamlLimits) -> Iterator[Source]:
 
 
 def _syntax(error: MarkedYAMLError, file: str) -> Problem:
-    mark, begun = error.problem_mark or error.context_mark, error.context_mark
+    mark, context_mark = error.problem_mark or error.context_mark, error.context_mark
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    words = " ".join(str(part) for part in (error.context, error.problem) if part)
-    if isinstance(error, ComposerError):  # what it quotes may be a secret that was not quoted
-        words = re.sub(r"'[^']*'|\"[^\"]*\"", "", words).strip()
-    hint = next((hint for sign, hint in _SYNTAX_HINTS.items() if sign in words), "")
+    message_parts = " ".join(str(part) for part in (error.context, error.problem) if part)
+    if isinstance(error, ComposerError):  # its message quotes text that may be an unquoted secret
+        message_parts = re.sub(r"'[^']*'|\"[^\"]*\"", "", message_parts).strip()
+    hint = next((hint for fragment, hint in _SYNTAX_HINTS.items() if fragment in message_parts), "")
     code = "UnknownAlias" if isinstance(error, ComposerError) else "NotYaml"
     related: tuple[Related, ...] = ()
-    if begun is not None and (begun.line, begun.column) != (line - 1, column - 1):
-        related = (Related(message="what it belongs to begins here", file=file, line=begun.line + 1, column=begun.column + 1),)
-    message = f"not YAML: {words[:200]}"
+    if context_mark is not None and (context_mark.line, context_mark.column) != (line - 1, column - 1):
+        related = (
+            Related(
+                message="the surrounding construct begins here",
+                file=file,
+                line=context_mark.line + 1,
+                column=context_mark.column + 1,
+            ),
+        )
+    message = f"not YAML: {message_parts[:200]}"
     return Problem(code=code, message=message, file=file, line=line, column=column, hint=hint, related=related)
 
 
@@ -99,7 +108,7 @@ def _too_deep(file: str, line: int, column: int, limits: YamlLimits) -> Problem:
     return Problem(code="TooDeep", message=f"nested more than {limits.depth} deep", file=file, line=line, column=column)
 
 
-def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> _DocumentRejected:
+def _rejected_at(node: Any, file: str, code: str, message: str, hint: str = "") -> _DocumentRejected:
     mark = node.start_mark
     return _DocumentRejected(
         Problem(code=code, message=message, file=file, line=mark.line + 1, column=mark.column + 1, hint=hint)
@@ -107,40 +116,42 @@ def _at(node: Any, file: str, code: str, message: str, hint: str = "") -> _Docum
 
 
 class _Composer(Composer):
-    """Stops at the first sign of a text that is too much or not plain data, before all of it has been composed."""
+    """Stops at the first event that exceeds a limit or is not plain data, before the whole text has been composed."""
 
     def __init__(self, file: str, limits: YamlLimits, loader: Any) -> None:
         super().__init__(loader=loader)
         self.warn_double_anchors = False  # YAML 1.2 allows them
         self._file = file
         self._limits = limits
-        self._nodes_left = 2 * limits.parts  # keys count here too
+        self._nodes_left = 2 * limits.parts  # keys are counted here too
 
     def compose_document(self) -> Any:
-        """Refuse a document that asks for another YAML, where `no` would be a boolean, before it is read."""
+        """Reject a document whose directives request another YAML, where `no` would be a boolean, before it is composed."""
         start = self.parser.peek_event()
         if start.version not in {None, (1, 2)} or start.tags:
-            raise _at(start, self._file, "NotYaml", _DIRECTIVE, _NO_DIRECTIVE)
+            raise _rejected_at(start, self._file, "NotYaml", _DIRECTIVE, _NO_DIRECTIVE)
         try:
             return super().compose_document()
-        except (ValueError, OverflowError):  # ruamel does not look whether an escape like \UFFFFFFFF is a character
-            line, message = self.loader.reader.line + 1, "not YAML: an escape in this line is no character"
+        except (ValueError, OverflowError):  # ruamel does not check whether an escape like \UFFFFFFFF is a character
+            line, message = self.loader.reader.line + 1, "not YAML: an escape in this line is not a character"
             raise _DocumentRejected(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Compose one node, unless it has a tag of its own or goes beyond a limit."""
+        """Compose one node, unless it has a tag of its own or exceeds a limit."""
         event = self.parser.peek_event()
         self._nodes_left -= 1
         if self._nodes_left < 0:
-            raise _at(event, self._file, "TooManyParts", "the file has too many parts")
+            raise _rejected_at(event, self._file, "TooManyParts", "the file has too many parts")
         if self.depth > self._limits.depth:
             raise _DocumentRejected(_too_deep(self._file, event.start_mark.line + 1, event.start_mark.column + 1, self._limits))
         if not isinstance(event, AliasEvent) and event.tag not in _TAGS:
-            # it is not shown: it may be a secret that was not quoted
+            # the tag is not shown: it may be an unquoted secret
             hint = "remove the tag, or quote a value that begins with !"
-            raise _at(event, self._file, "UnknownTag", "a tag (!) is not plain data", hint)
+            raise _rejected_at(event, self._file, "UnknownTag", "a tag (!) is not plain data", hint)
         if isinstance(event, ScalarEvent) and not _is_text(event.value):
-            raise _at(event, self._file, "NotUnicode", "half a surrogate pair is not a character", "write the character itself")
+            raise _rejected_at(
+                event, self._file, "NotUnicode", "half a surrogate pair is not a character", "write the character itself"
+            )
         return super().compose_node(parent, index)
 
 
@@ -153,61 +164,65 @@ def _is_text(value: str) -> bool:
 
 
 class _NodeReader:
-    """Turns ruamel's nodes into plain data and places, within the limits."""
+    """Converts ruamel's nodes to plain data and locations, within the limits."""
 
     def __init__(self, file: str, limits: YamlLimits) -> None:
         self._file = file
         self._limits = limits
-        self._places: dict[KeyPath, Location] = {}
+        self._locations: dict[KeyPath, Location] = {}
         self._parts = 0
         self._characters = 0
 
     def source(self, root: Node | None) -> Source:
-        """Walk one document; raises _DocumentRejected at the first thing that is not plain data."""
+        """Convert one document; raises _DocumentRejected at the first construct that is not plain data."""
         if root is None:
             return Source(file=self._file)
         data = self._data(root, (), root)
-        return Source(file=self._file, data=data, locations=self._places)
+        return Source(file=self._file, data=data, locations=self._locations)
 
-    def _data(self, node: Node, way: KeyPath, key: Node) -> Any:
+    def _data(self, node: Node, path: KeyPath, key: Node) -> Any:
         self._parts += 1
         if self._parts > self._limits.parts:
-            raise self._refuse("TooManyParts", f"more than {self._limits.parts} parts once aliases are followed", node)
-        if len(way) > self._limits.depth:
+            raise self._rejected("TooManyParts", f"more than {self._limits.parts} parts once aliases are followed", node)
+        if len(path) > self._limits.depth:
             mark = node.start_mark
             raise _DocumentRejected(_too_deep(self._file, mark.line + 1, mark.column + 1, self._limits))
-        place = key if node.start_mark.index == node.end_mark.index else node  # an empty value stands nowhere: its key is shown
-        start, value = key.start_mark, place.start_mark
-        self._places[way] = Location(start.line + 1, start.column + 1, value.line + 1, value.column + 1)
+        value_node = (
+            key if node.start_mark.index == node.end_mark.index else node
+        )  # an empty value has no location: that of its key is used
+        start, value = key.start_mark, value_node.start_mark
+        self._locations[path] = Location(start.line + 1, start.column + 1, value.line + 1, value.column + 1)
         if isinstance(node, ScalarNode):
             self._count(node)
             return self._scalar(node)
         if isinstance(node, SequenceNode):
-            return [self._data(item, (*way, index), item) for index, item in enumerate(node.value)]
-        return self._mapping(node, way)
+            return [self._data(item, (*path, index), item) for index, item in enumerate(node.value)]
+        return self._mapping(node, path)
 
-    def _mapping(self, node: Node, way: KeyPath) -> dict[str, Any]:
+    def _mapping(self, node: Node, path: KeyPath) -> dict[str, Any]:
         data: dict[str, Any] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, ScalarNode):
-                raise self._refuse("NotAString", "a key must be a string", key_node)
+                raise self._rejected("NotAString", "a key must be a string", key_node)
             if key_node.tag == _TAG + "merge":
-                raise self._refuse("MergeKey", "merge keys (<<) are not YAML 1.2; write the fields out", key_node)
+                raise self._rejected("MergeKey", "merge keys (<<) are not YAML 1.2; write the fields out", key_node)
             key = key_node.value
             if key in data:
-                first = self._places[*way, key]
-                related = Related(message="it stands here first", file=self._file, line=first.line, column=first.column)
-                refused = self._refuse("DuplicateKey", f"the key {key[:60]!r} stands here twice", key_node, "remove one of them")
-                raise _DocumentRejected(refused.problem.model_copy(update={"related": (related,)}))
+                first = self._locations[*path, key]
+                related = Related(message="it is first defined here", file=self._file, line=first.line, column=first.column)
+                rejected = self._rejected(
+                    "DuplicateKey", f"the key {key[:60]!r} is defined twice", key_node, "remove one of them"
+                )
+                raise _DocumentRejected(rejected.problem.model_copy(update={"related": (related,)}))
             self._count(key_node)
-            data[key] = self._data(value_node, (*way, key), key_node)
+            data[key] = self._data(value_node, (*path, key), key_node)
         return data
 
     def _count(self, node: ScalarNode) -> None:
         self._characters += len(node.value)
         if self._characters > self._limits.characters:
             message = f"more than {self._limits.characters} characters once aliases are followed"
-            raise self._refuse("TooLarge", message, node)
+            raise self._rejected("TooLarge", message, node)
 
     def _scalar(self, node: ScalarNode) -> Any:
         text = str(node.value)
@@ -216,7 +231,7 @@ class _NodeReader:
         try:
             return parse_plain_scalar(text)
         except UnrepresentableNumberError as error:
-            raise self._refuse("NotANumber", error.message, node, error.hint) from None
+            raise self._rejected("NotANumber", error.message, node, error.hint) from None
 
-    def _refuse(self, code: str, message: str, node: Node, hint: str = "") -> _DocumentRejected:
-        return _at(node, self._file, code, message, hint)
+    def _rejected(self, code: str, message: str, node: Node, hint: str = "") -> _DocumentRejected:
+        return _rejected_at(node, self._file, code, message, hint)

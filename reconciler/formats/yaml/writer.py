@@ -1,10 +1,10 @@
 """Writes plain data as YAML text, for documents that the reconciler writes itself.
 
-ruamel.yaml's pure writer takes 4 s for the status of 1,000 Applications; this takes a hundredth of that, since it knows only what
-we write: mappings, lists, strings, numbers, booleans and nothing. libyaml's writer (`yaml.CSafeDumper`) takes 2.7 times as long
-as this, knows YAML 1.1 alone, so that the words and numbers of 1.2 would still be listed here, fails on a lone surrogate, and
-would quote otherwise: every lock would change once. Every string is written so that YAML 1.1 (Flux) and 1.2 parsers
-read it as that very string: plain only where no version can take it for something else, else in double quotes.
+ruamel.yaml's pure writer takes 4 s for the status of 1,000 Applications; this takes a hundredth of that, since it supports only
+mappings, lists, strings, numbers, booleans and null. libyaml's writer (`yaml.CSafeDumper`) takes 2.7 times as long as this,
+implements YAML 1.1 only, so that the words and numbers of 1.2 would still be listed here, fails on a lone surrogate, and quotes
+differently: every lock would change once. Every string is written so that YAML 1.1 (Flux) and 1.2 parsers read the same string:
+plain only where no version can interpret it differently, else in double quotes.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-# A plain scalar that YAML 1.1 and 1.2 both read as this very string: it begins with a letter and holds nothing that ends or
-# splits a scalar; words that some version reads as a boolean or nothing are quoted.
+# A plain scalar that YAML 1.1 and 1.2 both read as the same string: it begins with a letter and contains nothing that ends or
+# splits a scalar; words that some version reads as a boolean or null are quoted.
 _PLAIN: Final = re.compile(r"[A-Za-z/][A-Za-z0-9_./@+-]*(?::[A-Za-z0-9_./@+-]+)*(?: [A-Za-z0-9_./@+()-]+)*")
 _WORDS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
-# What JSON lets stand in a string and YAML does not: control characters beyond ASCII, line separators, the byte order mark, and
-# what is no character.
+# Characters that JSON allows in a string and YAML does not: control characters beyond ASCII, line separators, the byte order
+# mark, and code points that are not characters.
 _ESCAPED: Final = re.compile("[\x7f-\xa0\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_LONGEST_KEY: Final = 120  # a key of more than 1,024 characters must be announced; long before, it is easier to read so
+_MAX_SIMPLE_KEY: Final = 120  # YAML requires the `? key` form above 1,024 characters; it is easier to read long before
 
 
 def write(document: Mapping[str, Any]) -> str:
-    """A document in block style: keys in the order given, two spaces, no aliases; equal data gives equal text."""
+    """Write a document in block style: keys in the given order, two spaces, no aliases; equal data gives equal text."""
     if not document:
         return "{}\n"
     out: list[str] = []
@@ -35,8 +35,8 @@ def write(document: Mapping[str, Any]) -> str:
 
 def _mapping(data: Mapping[str, Any], pad: str, out: list[str]) -> None:
     for key, value in data.items():
-        word = _string(key)
-        head = f"{pad}{word}:" if len(word) <= _LONGEST_KEY else f"{pad}? {word}\n{pad}:"
+        key_text = _string(key)
+        head = f"{pad}{key_text}:" if len(key_text) <= _MAX_SIMPLE_KEY else f"{pad}? {key_text}\n{pad}:"
         if isinstance(value, Mapping) and value:
             out.append(f"{head}\n")
             _mapping(value, pad + "  ", out)
@@ -77,11 +77,11 @@ def _scalar(value: Any, pad: str) -> str:
 def _string(value: str) -> str:
     if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
-    return _ESCAPED.sub(lambda found: f"\\u{ord(found.group()):04x}", json.dumps(value, ensure_ascii=False))
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match.group()):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _is_block(value: str) -> bool:
-    """Whether a literal block says exactly this: printable lines, none with blanks at its ends, one final newline."""
+    """Whether a literal block represents exactly this text: printable lines, none with blanks at its ends, one final newline."""
     lines = value.split("\n")
     return lines[-1] == "" and all(line and line.isprintable() and line == line.strip() for line in lines[:-1])
 

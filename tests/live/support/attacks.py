@@ -151,8 +151,8 @@ def _document(make: Callable[[str], bytes]) -> Callable[[ArtifactForge, str], by
     return lambda forge, name: forge.artifact(name, zipped(tarred(name)), make(name))
 
 
-_LINKS = invalid("holds a link, a device or another thing that is no plain file")
-_OUTSIDE = invalid("a name that leads out of it")
+_LINKS = invalid("contains a link, a device or another special file")
+_OUTSIDE = invalid("a path that leads out of it")
 
 # What is pushed as it is, and signed by the right key: even then.
 SIGNED: dict[str, tuple[Callable[[ArtifactForge, str], bytes], Ending]] = {
@@ -164,8 +164,8 @@ SIGNED: dict[str, tuple[Callable[[ArtifactForge, str], bytes], Ending]] = {
     "absolute": (_chart(lambda _: member("/evil")), _OUTSIDE),
     "upwards": (_chart(lambda n: member(f"{n}/../../evil")), _OUTSIDE),
     "upwards-folder": (_chart(lambda n: member(f"{n}/../..", tarfile.DIRTYPE)), _OUTSIDE),
-    "two-folders": (_chart(lambda _: member("evil/values.yaml")), invalid("does not hold exactly one folder")),
-    "twice": (_chart(lambda n: member(f"{n}/Chart.yaml")), invalid("holds a file twice")),
+    "two-folders": (_chart(lambda _: member("evil/values.yaml")), invalid("does not contain exactly one folder")),
+    "twice": (_chart(lambda n: member(f"{n}/Chart.yaml")), invalid("contains a file twice")),
     "long-name": (_archive(hostile_artifacts.long_named), invalid("names or attributes that are too long")),
     "many-files": (_archive(lambda n: hostile_artifacts.repeated(n, 6_000)), invalid("too many files")),
     "many-folders": (
@@ -177,9 +177,9 @@ SIGNED: dict[str, tuple[Callable[[ArtifactForge, str], bytes], Ending]] = {
         _archive(lambda n: zipped(tarred(n, files={"charts/db-1.0.0.tgz": hostile_artifacts.huge("db")}))),
         invalid(r"unpacks to more than \d+ bytes"),
     ),
-    "nested": (_archive(lambda n: hostile_artifacts.nested(n, 9)), invalid("charts inside charts more than 8 deep")),
-    "two-in-one": (_archive(lambda n: zipped(tarred(n)) * 2), invalid("something follows it")),
-    "cut-short": (_archive(lambda n: zipped(tarred(n))[:-9]), invalid("is cut short")),
+    "nested": (_archive(lambda n: hostile_artifacts.nested(n, 9)), invalid("charts nested more than 8 deep")),
+    "two-in-one": (_archive(lambda n: zipped(tarred(n)) * 2), invalid("other data follows it")),
+    "cut-short": (_archive(lambda n: zipped(tarred(n))[:-9]), invalid("is truncated")),
     "chart-of-33-mb": (_archive(lambda _: bytes(33 << 20)), invalid("34603008 bytes where at most 33554432 are accepted")),
     "document-of-2-mb": (_document(lambda _: b"#" * (2 << 20)), invalid("2097152 bytes where at most 1048576 are accepted")),
     "aliases": (_document(hostile_artifacts.aliases), invalid(r"blueprint\.yaml is not valid")),

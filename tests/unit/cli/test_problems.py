@@ -211,7 +211,7 @@ def test_a_file_is_asked_for_once() -> None:
     [
         ("a: {b: c\n", (2, 1), [(1, 4)], "close the bracket"),
         ('a: "x\n', (2, 1), [(1, 4)], "close the quotation mark"),
-        ("a: b: c\n", (1, 5), [], "quote a value that holds ': ', or mend the indentation"),
+        ("a: b: c\n", (1, 5), [], "quote a value that contains ': ', or correct the indentation"),
         ("kind: 1\nx: 2\nkind: 3\n", (3, 1), [(1, 1)], "remove one of them"),
         ("a: *b\n", (1, 4), [], "an alias needs an anchor (&) before it; quote a value that begins with *"),
     ],

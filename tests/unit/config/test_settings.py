@@ -131,7 +131,7 @@ def test_what_is_missing_is_named(write: Write) -> None:
         ("", "the file is empty"),
         ("a: 1\n---\nb: 2\n", "it must hold exactly one"),
         ("- a\n- b\n", "sovereign is required"),
-        ("a: 1\na: 2\n", "2:1: the key 'a' stands here twice"),
+        ("a: 1\na: 2\n", "2:1: the key 'a' is defined twice"),
     ],
 )
 def test_bad_yaml_has_a_place(write: Write, text: str, message: str) -> None:

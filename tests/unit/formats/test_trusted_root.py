@@ -52,17 +52,17 @@ def test_what_the_trusted_root_names_is_demanded(parts: dict[str, Any], demands:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ("", "is no JSON"),
-        ("{", "is no JSON"),
-        ("[" * 100_000, "is no JSON"),
-        (root()[:-1] + ', "tlogs": [], "tlogs": [{}]}', "has a key twice"),
-        ("[]", "is no object of the media type"),
-        ('{"certificateAuthorities": [{}]}', "is no object of the media type"),
+        ("", "is not JSON"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        (root()[:-1] + ', "tlogs": [], "tlogs": [{}]}', "has a duplicate key"),
+        ("[]", "is not an object of the media type"),
+        ('{"certificateAuthorities": [{}]}', "is not an object of the media type"),
         (json.dumps({"mediaType": ROOT}), "names no certificate authority"),
         (root(certificateAuthorities=[]), "names no certificate authority"),
-        (root(certificateAuthorities="x"), "has certificateAuthorities, which is no list"),
-        (root(tlogs={}), "has tlogs, which is no list"),
-        (root(timestamp_authorities=[{}]), "has timestamp_authorities, which is none of its parts"),
+        (root(certificateAuthorities="x"), "has certificateAuthorities, which is not a list"),
+        (root(tlogs={}), "has tlogs, which is not a list"),
+        (root(timestamp_authorities=[{}]), "has timestamp_authorities, which is not one of its parts"),
     ],
 )
 def test_what_is_no_trusted_root_is_not_called_a_bad_signature(content: str, why: str) -> None:
