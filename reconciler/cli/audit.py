@@ -175,7 +175,7 @@ def _as_json(where: str, result: AuditReport) -> dict[str, Any]:
                 "artifact": row.package.artifact,
                 "evidence": [evidence.model_dump(mode="json", by_alias=True) for evidence in row.package.evidence],
                 "bundles": row.bundles,
-                "judged": row.verified,
+                "verified": row.verified,
                 "problems": [p.model_dump() for p in row.problems],
             }
             for row in result.rows

@@ -95,7 +95,7 @@ def _as_json(imported: Imported, written: tuple[str, ...], problems: tuple[Probl
             }
             for one in imported.applications
         ],
-        "left": list(imported.left),
+        "skipped": list(imported.left),
         "graph": {name: list(needs) for name, needs in imported.graph.items()},
         "catalogs": list(imported.catalogs),
         "documents": dict(imported.documents),

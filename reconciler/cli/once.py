@@ -128,7 +128,7 @@ def _as_json(key: str, result: ReconcileOutcome | ReconcilerError) -> dict[str, 
         "resolved": result.resolved,
         "pushed": list(result.pushed),
         "refused": isinstance(blocker, Refused),
-        "hitch": blockers.as_json(blocker),
+        "blocker": blockers.as_json(blocker),
         "problems": [p.model_dump() for p in (*problems_of(blocker), *result.warnings)],
         "status": result.status.model_dump(mode="json", by_alias=True, exclude_none=True) if result.status else None,
     }

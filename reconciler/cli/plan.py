@@ -122,7 +122,8 @@ def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
     if admission is None:
         return None
     return [
-        {"policy": r.policy, "kind": r.kind, "holds": r.status, "reason": r.reason, "words": r.message} for r in admission.results
+        {"policy": r.policy, "kind": r.kind, "holds": r.status, "reason": r.reason, "message": r.message}
+        for r in admission.results
     ]
 
 
@@ -167,7 +168,7 @@ def _as_json(found: Plan) -> dict[str, Any]:
         ],
         "tree": found.tree,
         "warnings": [p.model_dump() for p in found.warnings],
-        "hitch": blockers.as_json(found.blocker),
+        "blocker": blockers.as_json(found.blocker),
         "problems": [p.model_dump() for p in problems_of(found.blocker)],
     }
 

@@ -97,7 +97,7 @@ def _as_json(found: Promotion, where: str | None, why_not: str | None) -> dict[s
             }
             for pin in found.pins
         ],
-        "left": [{"application": one.application, "why": one.why, "refused": one.refused} for one in found.left],
+        "skipped": [{"application": one.application, "why": one.why, "refused": one.refused} for one in found.left],
         "problems": [p.model_dump() for p in found.problems],
         "merged": None if why_not is None else not why_not,
         "notMerged": why_not or None,

@@ -100,9 +100,9 @@ def _as_json(one: Outdated) -> dict[str, Any]:
         "locked": one.package.version,
         "inRange": one.in_range,
         "newest": one.newest,
-        "whyNot": one.blocked_by,
+        "blockedBy": one.blocked_by,
     }
 
 
 def _blocker_as_json(blocker: Blocker | None) -> dict[str, Any]:
-    return {"hitch": blockers.as_json(blocker), "problems": [p.model_dump() for p in problems_of(blocker)]}
+    return {"blocker": blockers.as_json(blocker), "problems": [p.model_dump() for p in problems_of(blocker)]}

@@ -68,7 +68,7 @@ class Health:
             outcome = run(fetch=item.fetch)
             result = _result(outcome)
         except ConcurrentUpdateError:
-            result = "moved"
+            result = "conflict"
             raise
         finally:
             seconds = time.monotonic() - started
@@ -111,9 +111,9 @@ def _result(outcome: ReconcileOutcome) -> str:
         case Refused():
             return "refused"
         case Held() | Unavailable():
-            return "hindered"
+            return "blocked"
         case None:
-            return "changed" if outcome.pushed else "quiet"
+            return "changed" if outcome.pushed else "unchanged"
         case _:
             assert_never(outcome.blocker)
 
@@ -122,7 +122,7 @@ def _log_pass(key: str, outcome: ReconcileOutcome, seconds: float) -> None:
     """Log a pass; at level info only if it pushed something."""
     facts = {"environment": key, "main": outcome.main, "pushed": list(outcome.pushed), "seconds": round(seconds, 3)}
     if outcome.blocker is not None:
-        facts["hitch"] = f"{outcome.blocker.reason}: {outcome.blocker.message}"
+        facts["blocker"] = f"{outcome.blocker.reason}: {outcome.blocker.message}"
     if outcome.status is not None:
         ready = outcome.status.condition("Ready")
         facts["ready"] = f"{ready.status} ({ready.reason})"

@@ -29,10 +29,10 @@ DENIED: Final = WebhookResponse(401, "denied")
 WRONG_TYPE: Final = WebhookResponse(415, "wrong type: a delivery is application/json")
 TOO_LARGE: Final = WebhookResponse(413, "too large")
 MALFORMED: Final = WebhookResponse(400, "malformed")
-DUPLICATE: Final = WebhookResponse(200, "seen")
+DUPLICATE: Final = WebhookResponse(200, "duplicate")
 IGNORED: Final = WebhookResponse(200, "ignored")
 UNKNOWN: Final = WebhookResponse(202, "unknown")  # not 404: a webhook of an organization delivers for other repositories too
-ACCEPTED: Final = WebhookResponse(202, "woken")
+ACCEPTED: Final = WebhookResponse(202, "accepted")
 
 log = structlog.get_logger()
 

@@ -115,10 +115,10 @@ def check(told: MeasuredPass, name: str, ending: Ending) -> None:
     """That one Environment's part of a pass ended so, and that its status says so."""
     assert name in told.results, told.text
     result = told.results[name]
-    found = f"{told.code}: {json.dumps(result['hitch'])}"
-    assert result["hitch"] is not None, found
-    assert (result["hitch"]["reason"], result["refused"]) == (ending.reason, ending.code == 1), found
-    assert re.search(ending.words, result["hitch"]["message"]), found
+    found = f"{told.code}: {json.dumps(result['blocker'])}"
+    assert result["blocker"] is not None, found
+    assert (result["blocker"]["reason"], result["refused"]) == (ending.reason, ending.code == 1), found
+    assert re.search(ending.words, result["blocker"]["message"]), found
     assert result["status"].get("refused") == (result["main"] if result["refused"] else None), found
     if result["refused"]:
         assert result["problems"][0]["file"] == "applications/two.yaml", found

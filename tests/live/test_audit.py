@@ -101,7 +101,7 @@ def codes(found: Any) -> dict[str, set[str]]:
 def test_what_the_reconciler_made_holds_and_holds_without_any_network(outsider: Outsider, tmp_path: Path) -> None:
     code, found = outsider.audit("--save", str(outsider.bundles))
     assert (code, found["ok"], codes(found)) == (0, True, {})
-    assert [(p["application"], p["judged"]) for p in found["packages"]] == [("db", True), ("site", True)]
+    assert [(p["application"], p["verified"]) for p in found["packages"]] == [("db", True), ("site", True)]
     shutil.rmtree(tmp_path / "state")
     code, offline = outsider.audit(online=False)
     assert (code, offline) == (0, found)

@@ -257,7 +257,7 @@ def test_a_protected_branch_that_rejects_us_is_noticed(stage: LiveEnvironment, s
     servers.gitea.client.post(where, json=rule).raise_for_status()
     code, result = stage.once()
     assert code == 3
-    assert result["hitch"]["reason"] == "Rejected"
+    assert result["blocker"]["reason"] == "Rejected"
     assert stage.head("resolved") is None
     status = stage.status()
     assert status is not None

@@ -113,7 +113,7 @@ def test_one_pull_request_from_staging_to_production(forge: Promotions) -> None:
     assert [(p["application"], p["from"], p["to"]) for p in found["pins"]] == [("shop", "^1.0", "1.1.0")]
     assert found["pins"][0]["readySince"].startswith("20")
     assert 0 <= found["pins"][0]["readySeconds"] < 600
-    assert [one["application"] for one in found["left"]] == ["blog"]
+    assert [one["application"] for one in found["skipped"]] == ["blog"]
     opened = forge.get(f"pulls/{number}")
     assert opened["title"] == f"Promote shop 1.1.0 from {stg.name}"
     shown = forge.shown(opened["body"])
@@ -161,6 +161,6 @@ def test_what_is_not_ready_in_staging_is_refused_by_name(forge: Promotions, serv
         stg.wait("the shop is not ready", lambda s: is_told(s, "1.2.0", "False"))
     code, refused = forge.promote("shop")
     assert (code, refused["what"], refused["pullRequest"]) == (1, "refused", None)
-    assert refused["left"][0]["application"] == "shop"
-    assert re.search(rf"in {stg.name}, not ready: \w+ on {stg.context}", refused["left"][0]["why"])
+    assert refused["skipped"][0]["application"] == "shop"
+    assert re.search(rf"in {stg.name}, not ready: \w+ on {stg.context}", refused["skipped"][0]["why"])
     assert forge.get("pulls?state=open") == []

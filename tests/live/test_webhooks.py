@@ -155,7 +155,7 @@ def test_a_push_starts_its_pass_at_once(stage: Hooked, capsys: pytest.CaptureFix
             took.append(datetime.fromisoformat(told[0]["timestamp"]).timestamp() - pushed)
         assert stage.head("resolved") is not None
         found = stage.measured()
-        assert stage.delivered("woken") == len(took)
+        assert stage.delivered("accepted") == len(took)
         assert found['reconciler_environments{ready="Unknown"}'] == 1, "no cluster is connected"
         assert found["reconciler_wake_seconds_count"] == len(took)
     wakes = {le: found[f'reconciler_wake_seconds_bucket{{le="{le}"}}'] for le in ("0.005", "0.025", "0.1", "0.25")}
@@ -175,7 +175,7 @@ def test_only_what_people_do_makes_work(stage: Hooked) -> None:
         eventually(lambda: stage.measured()["reconciler_wake_seconds_count"] == 2, "another's commit status starts no pass")
         stage.git("push", "-q", "origin", "HEAD:refs/heads/elsewhere", "HEAD:refs/tags/v1")
         looked_at(stage, stage.push({"notes.md": b"1"}))  # deliveries come in their order
-        assert stage.delivered("woken") == 3
+        assert stage.delivered("accepted") == 3
 
 
 def test_a_pull_request_is_planned_at_once(stage: Hooked) -> None:
@@ -199,11 +199,11 @@ def test_a_pull_request_is_planned_at_once(stage: Hooked) -> None:
         stage.git("commit", "-q", "-m", "another name")
         stage.git("push", "-q", "origin", "blog")
         eventually(lambda: comments() != [opened], "a push to a pull request is not planned")
-        woken = stage.delivered("woken")
+        woken = stage.delivered("accepted")
         review = {"event": "APPROVED", "body": "good", "commit_id": stage.git("rev-parse", "HEAD")}
         with person(stage) as who:
             who.post(f"{stage.where}/pulls/{number}/reviews", json=review).raise_for_status()
-        eventually(lambda: stage.delivered("woken") > woken, "a review makes no delivery")
+        eventually(lambda: stage.delivered("accepted") > woken, "a review makes no delivery")
         api = stage.servers.gitea.client
         merged(lambda: api.post(f"{stage.where}/pulls/{number}/merge", json={"Do": "merge"})).raise_for_status()
         eventually(lambda: "wiki.yaml" in "".join(resolved_files(stage)), "a merge is not resolved")
@@ -270,11 +270,11 @@ def test_a_webhook_with_another_secret_does_nothing_and_is_replaced_at_the_next_
             config = {"url": stage.url, "content_type": "json", "secret": secret}
             forged = {"type": "gitea", "active": True, "config": config, "events": ["push"], "branch_filter": "main"}
             stage.ask("POST", "hooks", forged)
-            woken, denied = stage.delivered("woken"), stage.delivered("denied")
+            woken, denied = stage.delivered("accepted"), stage.delivered("denied")
             commit = stage.push({"notes.md": secret.encode()})
             eventually(lambda denied=denied: stage.delivered("denied") > denied, "it is not denied")  # type: ignore[misc]
             told = stage.status()
-            assert (stage.delivered("woken"), told and told.input != commit) == (woken, True)
+            assert (stage.delivered("accepted"), told and told.input != commit) == (woken, True)
     with stage.listening():
         looked_at(stage, commit)
         looked_at(stage, stage.push({"notes.md": b"3"}))

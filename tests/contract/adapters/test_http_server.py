@@ -88,7 +88,7 @@ def head(*lines: str, body: bytes = PUSH) -> bytes:
 def test_a_signed_delivery_wakes(house: RunningServer) -> None:
     assert house.deliver() == 202
     assert house.deliver() == 200
-    assert (house.rung, house.counted) == (["acme/prod"], ["woken", "seen"])
+    assert (house.rung, house.counted) == (["acme/prod"], ["accepted", "duplicate"])
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "x", "\xff" * 64])
@@ -154,7 +154,7 @@ def test_a_body_in_chunks_is_counted_while_it_comes(house: RunningServer) -> Non
     assert house.raw(begin, chunk(PUSH[:10]), chunk(PUSH[10:]), chunk(b"")).startswith(b"HTTP/1.1 202 ")
     endless = [chunk(b" " * 65536)] * 17
     assert house.raw(begin, *endless).startswith(b"HTTP/1.1 413 ")
-    assert house.counted == ["woken", "too large"]
+    assert house.counted == ["accepted", "too large"]
 
 
 def test_headers_have_a_bound(house: RunningServer) -> None:
@@ -217,7 +217,7 @@ def test_a_connection_may_be_used_for_long(hasty: RunningServer) -> None:
     with closing(hasty.client()) as client:
         for n in range(8):
             client.request("POST", "/webhook", PUSH, headed(PUSH, id_=str(n)))
-            assert client.getresponse().read() == b'{"result": "woken"}'
+            assert client.getresponse().read() == b'{"result": "accepted"}'
             time.sleep(0.15)
     assert len(hasty.rung) == 8
 
@@ -258,7 +258,7 @@ def test_a_thousand_deliveries_a_second_are_taken(house: RunningServer) -> None:
         for request in requests:
             line.sendall(request)
             answer = b""
-            while not answer.endswith(b'{"result": "woken"}'):
+            while not answer.endswith(b'{"result": "accepted"}'):
                 answer += line.recv(4096)
         took = time.monotonic() - begun
     assert len(house.rung) == 1000
@@ -279,9 +279,9 @@ def test_health_and_readiness_say_why_not(house: RunningServer) -> None:
 
 
 def test_metrics_are_text(house: RunningServer) -> None:
-    house.metrics.record_delivery("woken")
+    house.metrics.record_delivery("accepted")
     status, text = house.ask("GET", "/metrics")
-    assert (status, b'reconciler_deliveries_total{result="woken"} 1.0' in text) == (200, True)
+    assert (status, b'reconciler_deliveries_total{result="accepted"} 1.0' in text) == (200, True)
 
 
 def test_a_bug_is_an_answer_and_the_server_goes_on(house: RunningServer) -> None:

@@ -171,7 +171,7 @@ def test_json_has_all_that_cosign_needs(scene: AuditedEnvironment) -> None:
     (one,) = json.loads(done.stdout)
     assert (one["environment"], one["ok"], one["fault"], one["problems"]) == ("acme-prod", True, None, [])
     web = one["packages"][1]
-    assert (web["application"], web["judged"], web["problems"]) == ("web", True, [])
+    assert (web["application"], web["verified"], web["problems"]) == ("web", True, [])
     assert [(proof["policy"], proof["authority"]) for proof in web["evidence"]] == [("shop", "openova")]
     assert scene.evidence("web").name == f"{next(iter(web['bundles'].values())).replace(':', '-')}.json"
 

@@ -331,7 +331,7 @@ def test_a_registry_that_is_away_is_exit_code_3(sovereign: SovereignFolder) -> N
     done = reconciler("once", "-c", sovereign.config, "--format", "json")
     assert done.returncode == 3
     (one,) = json.loads(done.stdout)
-    assert (one["refused"], one["hitch"]["stage"], one["hitch"]["reason"]) == (False, "Resolved", "Unavailable")
+    assert (one["refused"], one["blocker"]["stage"], one["blocker"]["reason"]) == (False, "Resolved", "Unavailable")
     assert sovereign.head("acme-prod", "resolved") == ""
 
 
@@ -353,7 +353,7 @@ def test_json_of_once_and_status(sovereign: SovereignFolder) -> None:
     once = json.loads(call("once", "-c", sovereign.config, "--format", "json").stdout)
     assert once[0]["main"] == sovereign.head("acme-prod", "main")
     assert once[0]["resolved"] == sovereign.head("acme-prod", "resolved")
-    assert (once[0]["pushed"], once[0]["hitch"], once[0]["problems"]) == (["resolved", "status"], None, [])
+    assert (once[0]["pushed"], once[0]["blocker"], once[0]["problems"]) == (["resolved", "status"], None, [])
     assert once[1]["fault"]["kind"] == "Missing"
     shown = json.loads(call("status", "-c", sovereign.config, "--format", "json").stdout)
     assert shown[0]["status"] == once[0]["status"]

@@ -90,7 +90,7 @@ def test_a_registry_that_is_down_is_no_refusal(sovereign: SovereignFolder, comma
     done = call(sovereign, command, "acme-prod", "--format", "json")
     if command == "update":
         assert done.exit_code == 3
-        assert json.loads(done.stdout)["hitch"]["stage"] == "Resolved"
+        assert json.loads(done.stdout)["blocker"]["stage"] == "Resolved"
     else:
         assert isinstance(done.exception, ReconcilerError)
     assert sovereign.head("acme-prod", "resolved") == before

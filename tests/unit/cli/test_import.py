@@ -100,7 +100,7 @@ def test_json_has_the_graph_that_was_read(kit: Path) -> None:
     said = json.loads(done.stdout)
     assert done.exit_code == 1
     assert said["graph"] == {"bp-certs": ["bp-mesh"], "bp-dns": ["bp-certs", "bp-mesh"], "bp-mesh": []}
-    assert said["left"] == ["bp-dns"]
+    assert said["skipped"] == ["bp-dns"]
     assert said["catalogs"] == ["registry.example/openova"]
     assert said["applications"][0] == {
         "name": "mesh",

@@ -65,14 +65,14 @@ def test_a_sovereign_without_environments_is_ready_once_that_is_known() -> None:
 @pytest.mark.parametrize(
     ("outcome", "result"),
     [
-        (QUIET, "quiet"),
+        (QUIET, "unchanged"),
         (ReconcileOutcome("e", "c1", pushed=("status",)), "changed"),
         (
             ReconcileOutcome("e", "c1", pushed=("status",), blocker=blocker.Refused("Valid", (Problem(code="X", message="no"),))),
             "refused",
         ),
-        (ReconcileOutcome("e", "c1", blocker=blocker.Unavailable("Resolved", "X", "away")), "hindered"),
-        (ConcurrentUpdateError("they pushed"), "moved"),
+        (ReconcileOutcome("e", "c1", blocker=blocker.Unavailable("Resolved", "X", "away")), "blocked"),
+        (ConcurrentUpdateError("they pushed"), "conflict"),
         (UnavailableError("away"), "failed"),
         (ZeroDivisionError(), "failed"),
     ],

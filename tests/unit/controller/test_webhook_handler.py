@@ -49,7 +49,7 @@ def bell() -> Bell:
 
 def test_a_signed_delivery_wakes_its_repository(bell: Bell) -> None:
     assert bell.send() == ACCEPTED
-    assert (bell.rung, bell.counted) == (["acme/prod"], ["woken"])
+    assert (bell.rung, bell.counted) == (["acme/prod"], ["accepted"])
 
 
 @pytest.mark.parametrize(

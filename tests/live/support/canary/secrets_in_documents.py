@@ -90,7 +90,7 @@ def flux_objects(scene: CommandScene) -> None:
     assert scene.run(*way, "--output", "written", "--force").code == 1
     scene.run(*way, tty=True)
     told = scene.run(*way, "--format", "json")
-    assert json.loads(told.out)["left"] == ["app"]
+    assert json.loads(told.out)["skipped"] == ["app"]
     scene.leave()
 
 
