@@ -44,7 +44,7 @@ class BlobCache:
         self._size = size
 
     def get(self, digest: str) -> bytes | None:
-        """Return the content of a digest, checked against it, or None. A file that does not match is removed."""
+        """Returns the content of a digest, checked against it, or None. A file that does not match is removed."""
         if not DIGEST.fullmatch(digest):
             raise ConfigurationError(f"`{digest}` is not a sha256 digest")
         path = self._directory / digest
@@ -59,7 +59,7 @@ class BlobCache:
         return None
 
     def put(self, data: bytes) -> str:
-        """Store content, readable by its owner only, and return its digest.
+        """Stores content, readable by its owner only, and returns its digest.
 
         A disk that is full or read-only raises nothing: the content is fetched again later, which costs only time.
         """
@@ -73,7 +73,7 @@ class BlobCache:
         return digest
 
     def _make_room(self, folder: int, needed: int) -> None:
-        """Reserve bytes in `used` before they are written, evicting files when they would not fit.
+        """Reserves bytes in `used` before they are written, evicting files when they would not fit.
 
         A writer killed in between has reserved too many; the next eviction counts anew. An eviction frees an extra eighth of the
         limit, so that not every file needs one.
@@ -85,7 +85,7 @@ class BlobCache:
 
 
 def _read(path: Path, limit: int) -> bytes | None:
-    """Return a regular file's content and set its time of last use; None for a larger file, another kind of file or a link."""
+    """Returns a regular file's content and sets its time of last use; None for a larger file, another kind of file or a link."""
     with open(path, "rb", opener=_no_link) as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > limit:
@@ -96,12 +96,12 @@ def _read(path: Path, limit: int) -> bytes | None:
 
 
 def _no_link(path: str, flags: int, folder: int | None = None) -> int:
-    """Open without following a link and without blocking, which a FIFO in its place would cause."""
+    """Opens without following a link and without blocking, which a FIFO in its place would cause."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
 
 
 def _write(folder: int, name: str, data: bytes) -> None:
-    """Write under another name, then rename, so that readers see a whole file or none, and a link is replaced, not followed."""
+    """Writes under another name, then rename, so that readers see a whole file or none, and a link is replaced, not followed."""
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_NEW, dir_fd=folder)
     try:
@@ -116,16 +116,16 @@ def _write(folder: int, name: str, data: bytes) -> None:
 
 @contextlib.contextmanager
 def _locked(directory: Path) -> Iterator[int]:
-    """Lock a directory against other writers and yield its descriptor; BlockingIOError when another one holds it too long."""
+    """Locks a directory against other writers and yields its descriptor; BlockingIOError when another one holds it too long."""
     folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        until = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
         yield folder
@@ -144,7 +144,7 @@ def _used(folder: int) -> int | None:
 
 
 def _evict(folder: int, target: int) -> int:
-    """Remove the least recently used files until at most `target` bytes are in use; return the bytes in use then."""
+    """Removes the least recently used files until at most `target` bytes are in use; returns the bytes in use then."""
     files = sorted(_content(folder))
     used = sum(size for _, size, _ in files)
     for _, size, name in files:
@@ -157,7 +157,7 @@ def _evict(folder: int, target: int) -> int:
 
 
 def _content(folder: int) -> Iterator[tuple[int, int, str]]:
-    """Yield each file's time of last use, its bytes on disk, and its name."""
+    """Yields each file's time of last use, its bytes on disk, and its name."""
     with os.scandir(folder) as entries:
         for entry in entries:
             if DIGEST.fullmatch(entry.name):

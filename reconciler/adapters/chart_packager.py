@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def pack_chart(directory: Path, name: str) -> bytes:
-    """Pack a chart's directory to a `.tgz` as Helm expects it: all files under `<name>/`.
+    """Packs a chart's directory to a `.tgz` as Helm expects it: all files under `<name>/`.
 
     The same files give the same bytes (with the same version of zlib): sorted, without times, owners or modes. Files and
     directories whose names begin with a dot are left out.
@@ -46,7 +46,7 @@ def pack_chart(directory: Path, name: str) -> bytes:
 
 
 def _files(directory: Path) -> Iterator[Path]:
-    """Yield all regular files below a directory, in an order that depends on names only."""
+    """Yields all regular files below a directory, in an order that depends on names only."""
     for entry in sorted(directory.iterdir()):
         mode = entry.lstat().st_mode
         if entry.name.startswith("."):

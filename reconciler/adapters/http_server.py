@@ -48,10 +48,10 @@ class DeliveryHandler(Protocol):
     """Handles deliveries; `controller.webhook_handler.WebhookHandler` in production. Called by one thread."""
 
     def precheck(self, headers: Mapping[str, str]) -> WebhookResponse | None:
-        """Return a response when the headers alone decide it; the body is then not read."""
+        """Returns a response when the headers alone decide it; the body is then not read."""
 
     def handle(self, headers: Mapping[str, str], body: bytes | None) -> WebhookResponse:
-        """Return the response to a whole body, which is None when it is larger than `MAX_BODY`."""
+        """Returns the response to a whole body, which is None when it is larger than `MAX_BODY`."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +195,7 @@ def _app(probes: Probes, webhook: DeliveryHandler | None) -> Starlette:
 
 
 async def _body(request: Request) -> bytes | None:
-    """Return the body; None when its declared or actual size exceeds `MAX_BODY`."""
+    """Returns the body; None when its declared or actual size exceeds `MAX_BODY`."""
     if int(request.headers.get("Content-Length", "0")) > MAX_BODY:  # h11 accepts digits only
         return None
     body = bytearray()

@@ -35,28 +35,28 @@ class Metrics:
         self._deliveries = Counter("reconciler_deliveries", "Requests to the webhook, by result.", ["result"], registry=registry)
 
     def record_pass(self, result: str, seconds: float) -> None:
-        """Count a pass."""
+        """Counts a pass."""
         self._passes.labels(result).inc()
         self._seconds.observe(seconds)
 
     def record_wakeup(self, seconds: float) -> None:
-        """Record the seconds between a delivery and the start of its pass."""
+        """Records the seconds between a delivery and the start of its pass."""
         self._wakes.observe(seconds)
 
     def record_delivery(self, result: str) -> None:
-        """Count a request to the webhook."""
+        """Counts a request to the webhook."""
         self._deliveries.labels(result).inc()
 
     def gauge(self, name: str, what: str, value: Callable[[], float]) -> None:
-        """Register a gauge whose value is computed at each scrape."""
+        """Registers a gauge whose value is computed at each scrape."""
         Gauge(name, what, registry=self._registry).set_function(value)
 
     def watch_each(self, name: str, what: str, label: str, values: Mapping[str, Callable[[], float]]) -> None:
-        """Register a gauge with one series for each value of a label, computed at each scrape."""
+        """Registers a gauge with one series for each value of a label, computed at each scrape."""
         gauge = Gauge(name, what, [label], registry=self._registry)
         for label_value, value in values.items():
             gauge.labels(label_value).set_function(value)
 
     def text(self) -> bytes:
-        """Return all measurements in the text format of Prometheus."""
+        """Returns all measurements in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -9,7 +9,7 @@ _GIT_ALIASES = frozenset({".git", "git~1"})  # git~1 is the short name of .git o
 
 
 def printable(text: bytes | str, limit: int = 200) -> str:
-    r"""Return `text` on one line with every unprintable character as `\x..` or `\u....`, at most `limit` characters."""
+    r"""Returns `text` on one line with every unprintable character as `\x..` or `\u....`, at most `limit` characters."""
     raw = text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
     start = raw[: limit + 1]  # one more than the limit, to detect whether it is cut
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in start)
@@ -17,7 +17,7 @@ def printable(text: bytes | str, limit: int = 200) -> str:
 
 
 def name_problem(name: bytes) -> str:
-    """Return the defect of one component of a path as a predicate of the name, or an empty string.
+    """Returns the defect of one component of a path as a predicate of the name, or an empty string.
 
     The rules are those of `git fsck` (`.git` in all spellings, dots, separators), and no characters that deceive a reader:
     control characters and those that change the direction of text.
@@ -36,5 +36,5 @@ def name_problem(name: bytes) -> str:
 
 
 def collision_key(name: str) -> str:
-    """Return the same key for names that some file system treats as one, by case or by Unicode normalisation."""
+    """Returns the same key for names that some file system treats as one, by case or by Unicode normalisation."""
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

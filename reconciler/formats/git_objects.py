@@ -48,7 +48,7 @@ class Object:
 
 
 def entries_of(tree: bytes) -> Iterator[TreeEntry]:
-    """Yield the entries of a tree object's content, in its order.
+    """Yields the entries of a tree object's content, in its order.
 
     Raises:
         ValueError: the content is not a tree.
@@ -72,7 +72,7 @@ def tree_id(files: Mapping[str, bytes]) -> str:
 
 
 def objects_of(files: Mapping[str, bytes]) -> tuple[Object, ...]:
-    """Return every object that stores `files` (path -> content), children before parents, the root tree last.
+    """Returns every object that stores `files` (path -> content), children before parents, the root tree last.
 
     Raises:
         ValueError: git or some file system does not accept a path, or a path is both a file and a folder.

@@ -41,7 +41,7 @@ _IS_DEPENDENCY: Final = re.compile(r"(?:charts/[^/._][^/]*/)*charts/[^/._][^/]*\
 
 
 def read_archive(archive: bytes, *, limit: int = UNPACKED_LIMIT) -> Mapping[str, bytes]:
-    """Read a chart archive: each file's content by its path below the chart's own folder (`Chart.yaml`).
+    """Reads a chart archive: each file's content by its path below the chart's own folder (`Chart.yaml`).
 
     Archives of dependencies (`charts/db-1.2.3.tgz`) are opened, as Helm does; their paths begin with `charts/db-1.2.3.tgz/`.
 
@@ -71,7 +71,7 @@ def _opened(archive: bytes, limit: int, depth: int) -> dict[str, bytes]:
 
 
 def _unpacked(archive: bytes, limit: int) -> tuple[dict[str, bytes], int]:
-    """Return an archive's files, without opening nested archives, and the remaining bytes of the limit."""
+    """Returns an archive's files, without opening nested archives, and the remaining bytes of the limit."""
     raw = _inflate(archive, limit)
     files, folders = dict[str, bytes](), set[str]()
     try:
@@ -95,7 +95,7 @@ def _unpacked(archive: bytes, limit: int) -> tuple[dict[str, bytes], int]:
 
 
 def _counting_headers() -> type[tarfile.TarInfo]:
-    """Return a class for the headers of one archive (tarfile takes a class) that rejects too many or too long headers."""
+    """Returns a class for the headers of one archive (tarfile takes a class) that rejects too many or too long headers."""
 
     class Header(tarfile.TarInfo):
         headers = 0
@@ -103,7 +103,7 @@ def _counting_headers() -> type[tarfile.TarInfo]:
 
         @classmethod
         def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Header:
-            """Parse a header of 512 bytes, before tarfile reads its content."""
+            """Parses a header of 512 bytes, before tarfile reads its content."""
             header = super().frombuf(buf, encoding, errors)
             cls.headers += 1
             if header.type in _PAX_HEADERS:
@@ -118,7 +118,7 @@ def _counting_headers() -> type[tarfile.TarInfo]:
 
 
 def _inflate(archive: bytes, limit: int) -> bytes:
-    """Decompress exactly one gzip member of at most `limit` bytes."""
+    """Decompresses exactly one gzip member of at most `limit` bytes."""
     decompressor = zlib.decompressobj(_GZIP)
     try:
         raw = decompressor.decompress(archive, limit + 1)
@@ -132,7 +132,7 @@ def _inflate(archive: bytes, limit: int) -> bytes:
 
 
 def _location(member: tarfile.TarInfo) -> tuple[str, str]:
-    """Return the folder of a member and its path below it; IntegrityError for anything but a plain file or a directory."""
+    """Returns the folder of a member and its path below it; IntegrityError for anything but a plain file or a directory."""
     path = PurePosixPath(member.name)
     if not (member.type in (tarfile.REGTYPE, tarfile.AREGTYPE) or member.isdir()) or member.sparse is not None:
         raise IntegrityError("the chart archive contains a link, a device or another special file")

@@ -17,7 +17,7 @@ _TYPE = "application/vnd.in-toto+json"
 
 
 def read_predicate(content: bytes, predicate_type: str, *, bundled: bool) -> Any:
-    """Return the predicate of an attestation.
+    """Returns the predicate of an attestation.
 
     Args:
         content: a Sigstore bundle, or a DSSE envelope alone.
@@ -41,7 +41,7 @@ def read_predicate(content: bytes, predicate_type: str, *, bundled: bool) -> Any
 
 
 def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object for `json.loads` (as `object_pairs_hook`); ValueError for a duplicate key."""
+    """Builds an object for `json.loads` (as `object_pairs_hook`); ValueError for a duplicate key."""
     mapping = dict(pairs)
     if len(mapping) != len(pairs):
         raise ValueError("a duplicate key")

@@ -32,7 +32,7 @@ _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CE
 
 
 def signature_bundle(payload: bytes, annotations: Mapping[str, str], requirements: WitnessRequirements) -> bytes | None:
-    """Return the bundle of a signature over a payload; None when a required witness is missing or malformed."""
+    """Returns the bundle of a signature over a payload; None when a required witness is missing or malformed."""
     digest = base64.b64encode(hashlib.sha256(payload).digest()).decode()
     signature = {
         "messageDigest": {"algorithm": "SHA2_256", "digest": digest},
@@ -42,7 +42,7 @@ def signature_bundle(payload: bytes, annotations: Mapping[str, str], requirement
 
 
 def attestation_bundle(envelope: bytes, annotations: Mapping[str, str], requirements: WitnessRequirements) -> bytes | None:
-    """Return the bundle of a DSSE envelope; None when it is malformed, or a required witness is missing or malformed."""
+    """Returns the bundle of a DSSE envelope; None when it is malformed, or a required witness is missing or malformed."""
     if envelope.count(b"{") + envelope.count(b"[") > _MAX_PARTS:
         return None
     try:
@@ -52,7 +52,7 @@ def attestation_bundle(envelope: bytes, annotations: Mapping[str, str], requirem
 
 
 def _bundle(content: Mapping[str, Any], annotations: Mapping[str, str], requirements: WitnessRequirements) -> bytes | None:
-    """Build a bundle with the required witnesses only: cosign refuses a log entry of an unknown kind even if none is required."""
+    """Builds a bundle with the required witnesses only: cosign refuses an unknown kind of log entry even if none is required."""
     try:
         material = _certificate(annotations[_CERTIFICATE]) if requirements.certificate else {"publicKey": {"hint": ""}}
         if requirements.log:

@@ -30,7 +30,7 @@ class LruCache(Generic[V]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> V | None:
-        """Return the value of a key, or None when it is not in the cache."""
+        """Returns the value of a key, or None when it is not in the cache."""
         with self._lock:
             if key not in self._entries:
                 return None
@@ -38,7 +38,7 @@ class LruCache(Generic[V]):
             return self._entries[key][0]
 
     def put(self, key: Hashable, value: V, weight: int) -> None:
-        """Store a value, evicting others until it fits. A value above the limit is not stored."""
+        """Stores a value, evicting others until it fits. A value above the limit is not stored."""
         with self._lock:
             self._drop(key)
             if weight > self._limit:

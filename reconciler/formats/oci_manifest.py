@@ -67,17 +67,17 @@ class Manifest:
 
 
 def digest_of_bytes(data: bytes) -> str:
-    """Return the digest of bytes: `sha256:` and 64 hexadecimal digits."""
+    """Returns the digest of bytes: `sha256:` and 64 hexadecimal digits."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
 def describe(data: bytes, media_type: str) -> Descriptor:
-    """Return the descriptor of bytes."""
+    """Returns the descriptor of bytes."""
     return Descriptor(media_type, digest_of_bytes(data), len(data))
 
 
 def document(raw: bytes, what: str) -> dict[str, Any]:
-    """Decode a JSON object; IntegrityError for anything else."""
+    """Decodes a JSON object; IntegrityError for anything else."""
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:
@@ -88,7 +88,7 @@ def document(raw: bytes, what: str) -> dict[str, Any]:
 
 
 def list_field(table: Mapping[str, Any], key: str, what: str) -> list[Any]:
-    """Return the list under a key, empty when the key is missing; IntegrityError for anything but a list."""
+    """Returns the list under a key, empty when the key is missing; IntegrityError for anything but a list."""
     value = table.get(key) or []
     if not isinstance(value, list):
         raise IntegrityError(f"{what}: `{key}` is not a list")
@@ -96,7 +96,7 @@ def list_field(table: Mapping[str, Any], key: str, what: str) -> list[Any]:
 
 
 def parse_manifest(raw: bytes, digest: str, what: str) -> Manifest:
-    """Parse an image manifest whose bytes have been checked against `digest`; IntegrityError for anything else."""
+    """Parses an image manifest whose bytes have been checked against `digest`; IntegrityError for anything else."""
     table = document(raw, what)
     media_type = table.get("mediaType") or MANIFEST_TYPE  # optional in OCI manifests
     if media_type not in (MANIFEST_TYPE, DOCKER_MANIFEST_TYPE) or "manifests" in table:
@@ -115,7 +115,7 @@ def parse_manifest(raw: bytes, digest: str, what: str) -> Manifest:
 
 
 def parse_descriptor(entry: object, what: str) -> Descriptor:
-    """Parse one descriptor; IntegrityError when it has no sha256 digest or no size."""
+    """Parses one descriptor; IntegrityError when it has no sha256 digest or no size."""
     if not isinstance(entry, dict):
         raise IntegrityError(f"{what}: a descriptor is missing or not an object")
     digest, size = entry.get("digest"), entry.get("size")

@@ -40,7 +40,7 @@ class WitnessRequirements:
     time: bool = False
 
     def flags(self) -> tuple[str, ...]:
-        """Return cosign's options, by which each witness that is not required must be switched off."""
+        """Returns cosign's options, by which each witness that is not required must be switched off."""
         options = {
             "--insecure-ignore-sct": self.certificate and not self.certificate_log,
             "--insecure-ignore-tlog": not self.log,
@@ -50,7 +50,7 @@ class WitnessRequirements:
 
 
 def requirements_for(signer: Signer) -> WitnessRequirements:
-    """Return the witnesses that a signature of this authority requires; ConfigurationError when its trusted root is invalid."""
+    """Returns the witnesses that a signature of this authority requires; ConfigurationError when its trusted root is invalid."""
     if signer.key:
         return WitnessRequirements()
     root = _trusted_root(signer)
@@ -60,14 +60,14 @@ def requirements_for(signer: Signer) -> WitnessRequirements:
 
 
 def invalid_trusted_root(signer: Signer, defect: str) -> ConfigurationError:
-    """Return the error of an authority's invalid trusted root."""
+    """Returns the error of an authority's invalid trusted root."""
     return ConfigurationError(
         f"the trusted root of the authority {signer.name} {defect}", "make it with `cosign trusted-root create`"
     )
 
 
 def _trusted_root(signer: Signer) -> dict[str, list[Any]]:
-    """Return the parts of a trusted root. An unknown part is rejected: it could be a witness that would not be required."""
+    """Returns the parts of a trusted root. An unknown part is rejected: it could be a witness that would not be required."""
     try:
         root = json.loads(signer.root, object_pairs_hook=reject_duplicate_keys)
     except (ValueError, RecursionError):

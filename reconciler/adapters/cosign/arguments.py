@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def signer_flags(home: Path, signer: Signer) -> tuple[str, ...]:
-    """Return cosign's options for an authority, after writing its key and trusted root into the home directory of the run.
+    """Returns cosign's options for an authority, after writing its key and trusted root into the home directory of the run.
 
     The options always include a trusted root, because with one cosign refuses bundles of its own old format. Such a bundle could
     contain a valid signature and, beside it, unsigned, the content that is read afterwards.
@@ -47,7 +47,7 @@ def signer_flags(home: Path, signer: Signer) -> tuple[str, ...]:
 
 
 def identity_regexp(subject: str) -> str:
-    """Return the pattern of an identity as a Go regular expression over the whole of it; a `*` matches no `/` and no `@`."""
+    """Returns the pattern of an identity as a Go regular expression over the whole of it; a `*` matches no `/` and no `@`."""
     return f"^{'[^/@]*'.join(re.escape(part) for part in subject.split('*'))}$"
 
 

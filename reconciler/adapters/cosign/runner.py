@@ -82,7 +82,7 @@ class Cosign:
         self._readable: set[str] = set()  # trusted roots that cosign has accepted
 
     def version(self) -> tuple[int, int, int]:
-        """Return the program's version; read once, before any other run."""
+        """Returns the program's version; read once, before any other run."""
         if self._version is None:
             with _scratch_dir() as home:
                 self._version = self._read_version(home)
@@ -119,7 +119,7 @@ class Cosign:
         return bundle is not None and self.verify_bundle(bundle, digest, signer, predicate_type)
 
     def sign(self, reference: str, key: Path, *, password: str, plain_http: bool) -> None:
-        """Sign `host/repository@sha256:...` with a private key file and push the signature next to it.
+        """Signs `host/repository@sha256:...` with a private key file and push the signature next to it.
 
         Signing again adds a signature. Two signers of one digest at the same time may lose one signature, because registries
         without the referrers API store them in one tag that is rewritten: the caller serialises them.
@@ -149,7 +149,7 @@ class Cosign:
             )
 
     def generate_key(self, directory: Path, password: str, name: str = "cosign") -> tuple[Path, Path]:
-        """Generate a key pair; return the paths of `<name>.key` (encrypted with the password) and `<name>.pub` in `directory`."""
+        """Generates a key pair; returns the paths of `<name>.key` (encrypted with the password) and `<name>.pub`."""
         self.version()
         prefix = directory.absolute() / name
         with _scratch_dir() as home:
@@ -159,7 +159,7 @@ class Cosign:
         return prefix.with_name(f"{name}.key"), prefix.with_name(f"{name}.pub")
 
     def public_key(self, key: Path, password: str) -> str:
-        """Return the public key (PEM) that belongs to a private key file."""
+        """Returns the public key (PEM) that belongs to a private key file."""
         self.version()
         with _scratch_dir() as home:
             outcome = self._run(home, "public-key", f"--key={key.absolute()}", password=password)
@@ -184,7 +184,7 @@ class Cosign:
         return accepted
 
     def _check_trusted_root(self, signer: Signer) -> None:
-        """Raise ConfigurationError when cosign cannot read a trusted root: it then rejects everything, without the reason."""
+        """Raises ConfigurationError when cosign cannot read a trusted root: it then rejects everything, without the reason."""
         if signer.root not in self._readable:
             bundle = signature_bundle(b"", {SIGNATURE: _PROBE_SIGNATURE}, WitnessRequirements()) or b""
             probe = Signer(signer.name, key=_PROBE_KEY, root=signer.root)
@@ -205,7 +205,7 @@ class Cosign:
         return version
 
     def _run(self, home: Path, command: str, *arguments: str, password: str | None = None) -> _Outcome:
-        """Run until the program ends or the time-out kills it."""
+        """Runs until the program ends or the time-out kills it."""
         environment = {"HOME": str(home), "TMPDIR": str(home)}
         if password is not None:
             environment["COSIGN_PASSWORD"] = password  # not an argument: those are in every process list
@@ -248,7 +248,7 @@ class Cosign:
         return command
 
     def _finish(self, command: sh.RunningCommand) -> _Outcome:
-        """Wait for the end; kill the process group at the time-out.
+        """Waits for the end; kills the process group at the time-out.
 
         sh's own `_timeout` is not used: it kills the one process and not its children, and rounds every run up to 0.1 s.
         """
@@ -271,13 +271,13 @@ def _kill(command: sh.RunningCommand) -> None:
 
 @contextlib.contextmanager
 def _scratch_dir() -> Iterator[Path]:
-    """Yield a private directory for one run."""
+    """Yields a private directory for one run."""
     with TemporaryDirectory(prefix="cosign-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 def _claimed_digest(payload: bytes) -> str | None:
-    """Return the digest that a simple-signing payload (containers/image, signature format) names, or None."""
+    """Returns the digest that a simple-signing payload (containers/image, signature format) names, or None."""
     try:
         critical = json.loads(payload)["critical"]
         digest = critical["image"]["docker-manifest-digest"]
@@ -287,7 +287,7 @@ def _claimed_digest(payload: bytes) -> str | None:
 
 
 def _last_line(text: bytes) -> str:
-    """Return the last line of an error output, shortened, without control characters and credentials."""
+    """Returns the last line of an error output, shortened, without control characters and credentials."""
     lines = text.decode("utf-8", "replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "it printed nothing")
     last = "".join(char for char in last if char.isprintable())

@@ -42,7 +42,7 @@ class Clone:
 
     @contextmanager
     def opened(self) -> Iterator[pygit2.Repository]:
-        """Open the clone, creating it first when it does not exist.
+        """Opens the clone, creating it first when it does not exist.
 
         Raises:
             CorruptCloneError: it cannot be read or written.
@@ -60,7 +60,7 @@ class Clone:
             raise CorruptCloneError(printable(str(error))) from error
 
     def with_recovery(self, work: Callable[[pygit2.Repository], T]) -> T:
-        """Run `work`; if the clone is damaged, delete it, create it again and run `work` once more.
+        """Runs `work`; if the clone is damaged, deletes it, creates it again and runs `work` once more.
 
         Raises:
             IntegrityError: the clone is damaged again right after it was created.
@@ -77,7 +77,7 @@ class Clone:
             raise IntegrityError(f"the clone of {self._name} is damaged right after it was created: {error}") from error
 
     def discard(self) -> None:
-        """Delete the clone, if it exists; raises ConfigurationError when that fails."""
+        """Deletes the clone, if it exists; raises ConfigurationError when that fails."""
         try:
             shutil.rmtree(self._path)
         except FileNotFoundError:
@@ -93,7 +93,7 @@ class Clone:
         return packs > _MAX_PACKS or loose > _MAX_LOOSE_IN_ONE_FOLDER
 
     def _create(self) -> None:
-        """Create an empty clone beside its path and rename it, so that no incomplete clone is ever visible."""
+        """Creates an empty clone beside its path and renames it, so that no incomplete clone is ever visible."""
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(mkdtemp(prefix=f".{self._path.name}-", dir=self._path.parent))

@@ -16,7 +16,7 @@ _MAX_TREE: Final = 16 * 1024 * 1024  # bytes of a tree whose entries are compare
 
 
 def fingerprint(repo: pygit2.Repository, tree: str, wanted: Sequence[str]) -> str:
-    """Return a digest of the part of a tree that `wanted` selects (see `Repository.read`): of names, modes and content."""
+    """Returns a digest of the part of a tree that `wanted` selects (see `Repository.read`): of names, modes and content."""
     suffixes = {name.encode(): suffix.encode() for name, _, suffix in (pattern.partition("/*") for pattern in wanted)}
     digest = hashlib.sha256()
     for entry in _entries(repo, tree):

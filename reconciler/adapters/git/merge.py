@@ -23,7 +23,7 @@ _HINT = "merge main into the branch or rebase the branch onto main, and resolve 
 
 
 def merge(repo: pygit2.Repository, ours: str, theirs: str, wanted: Sequence[str]) -> Snapshot:
-    """Merge the commit `theirs` into `ours`, both with their history in `repo`; see `Repository.merge`."""
+    """Merges the commit `theirs` into `ours`, both with their history in `repo`; see `Repository.merge`."""
     base = repo.merge_base(ours, theirs)
     if base is None:
         problem = Problem(code="MergeConflict", message="the branch has no commit in common with main", hint=_HINT)

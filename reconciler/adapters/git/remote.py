@@ -91,26 +91,26 @@ class Remote:
             raise ConfigurationError(f"cannot use {self.name or 'an empty url'}", "use http(s)://, file:// or an absolute path")
 
     def heads(self, repo: pygit2.Repository) -> dict[str, str]:
-        """Return the server's branches (by name), our refs and the heads of pull requests (in full) -> commit id; one request."""
+        """Returns the server's branches (by name), our refs and heads of pull requests (in full) -> commit id; one request."""
         with self._session(repo) as (server, callbacks):
             refs = {head.name or "": str(head.oid) for head in server.list_heads(callbacks=callbacks)}
         return {name.removeprefix("refs/heads/"): id_ for name, id_ in refs.items() if _RELEVANT_REFS.match(name)}
 
     def fetch(self, repo: pygit2.Repository, refs: Mapping[str, str], *, history: bool) -> None:
-        """Fetch the newest commit of each of the server's refs into a local ref; without history, unless requested or on disk."""
+        """Fetches the newest commit of each of the server's refs into a local ref; with history only if requested or on disk."""
         with self._session(repo) as (server, callbacks):
             specs = [f"+{remote_ref}:{local_ref}" for remote_ref, local_ref in refs.items()]
             server.fetch(specs, callbacks=callbacks, depth=0 if self._disk or history else 1)
 
     def remove(self, repo: pygit2.Repository, branch: str, expect: str) -> None:
-        """Delete the branch if it is at `expect`."""
+        """Deletes the branch if it is at `expect`."""
         with self._session(repo) as (server, callbacks):
             callbacks.lease = expect
             server.push([f":{full(branch)}"], callbacks=callbacks)
             callbacks.check_push_result(branch)
 
     def push(self, repo: pygit2.Repository, commit: str, branch: str, expect: str | None) -> None:
-        """Set the branch to the commit if it is at `expect` (None: if it does not exist)."""
+        """Sets the branch to the commit if it is at `expect` (None: if it does not exist)."""
         if self._disk and (self._disk / ".git").exists():
             raise ConfigurationError(f"{self.name} has a work tree; only a bare repository can be pushed to")
         with self._session(repo) as (server, callbacks):
@@ -121,7 +121,7 @@ class Remote:
 
     @contextmanager
     def _session(self, repo: pygit2.Repository) -> Iterator[tuple[pygit2.Remote, _Callbacks]]:
-        """Open a session; maps errors of the remote side to ReconcilerErrors, and passes on those of the clone as GitError."""
+        """Opens a session; maps errors of the remote side to ReconcilerErrors, and passes on those of the clone as GitError."""
         if self._disk and not any((self._disk / head).is_file() for head in ("HEAD", ".git/HEAD")):
             raise NotFoundError(f"there is no git repository at {self.name}")
         try:
@@ -133,7 +133,7 @@ class Remote:
             raise mapped from error
 
     def _error_from(self, error: pygit2.GitError) -> ReconcilerError | None:
-        """Return the ReconcilerError of a libgit2 error that concerns the remote side, None for any other."""
+        """Returns the ReconcilerError of a libgit2 error that concerns the remote side, None for any other."""
         message = printable(self._credentials.redact(str(error)) if self._credentials else str(error))
         if isinstance(error, pygit2.errors.CertificateError):
             return ConfigurationError(
@@ -169,11 +169,11 @@ class _Callbacks(pygit2.RemoteCallbacks):
         self.lease = ""
 
     def custom_headers(self) -> list[str] | None:
-        """Send the credentials with the first request, which spares a second one and libgit2's endless retries."""
+        """Sends the credentials with the first request, which spares a second one and libgit2's endless retries."""
         return [self._sent_credentials.header] if self._sent_credentials else None
 
     def credentials(self, *_: object) -> NoReturn:
-        """Give up: the server does not accept the credentials that were sent."""
+        """Gives up: the server does not accept the credentials that were sent."""
         if self._sent_credentials:
             raise AccessDeniedError(
                 f"{self._name} refused user {printable(self._sent_credentials.username)}", "check the password or token"
@@ -181,31 +181,31 @@ class _Callbacks(pygit2.RemoteCallbacks):
         raise AccessDeniedError(f"{self._name} requires a user name and password", "configure credentials for it")
 
     def transfer_progress(self, stats: TransferProgress) -> None:
-        """End a fetch that is too large or too slow."""
+        """Ends a fetch that is too large or too slow."""
         if stats.received_bytes > _MAX_BYTES:
             raise IntegrityError(f"{self._name} sends more than {_MAX_BYTES} bytes", "remove large files from the branch")
         self._check_time()
 
     def push_transfer_progress(self, *_: int) -> None:
-        """End a push that is too slow."""
+        """Ends a push that is too slow."""
         self._check_time()
 
     def sideband_progress(self, string: str) -> None:
-        """Record the server's messages, which may give the reason of a refusal."""
+        """Records the server's messages, which may give the reason of a refusal."""
         self._messages = (self._messages + string)[-_MAX_MESSAGE:]
         self._check_time()
 
     def push_negotiation(self, updates: list[PushUpdate]) -> None:
-        """Compare the lease with the id that the server has just reported; a server checks it again when it writes."""
+        """Compares the lease with the id that the server has just reported; a server checks it again when it writes."""
         if any(str(update.src) != self.lease for update in updates):
             raise self._concurrent_update(updates[0].dst_refname)
 
     def push_update_reference(self, refname: str, message: str | None) -> None:
-        """Record the server's verdict; None is the only success."""
+        """Records the server's verdict; None is the only success."""
         self._verdicts[refname] = message
 
     def check_push_result(self, branch: str) -> None:
-        """Raise unless the server reported that it moved the branch."""
+        """Raises unless the server reported that it moved the branch."""
         ref = full(branch)
         verdict = self._verdicts.get(ref, "no verdict")
         if verdict == "failed to update ref":  # git's message when another push won between negotiation and lock
@@ -227,5 +227,5 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
 
 def full(branch: str) -> str:
-    """Return a branch's name as a ref; a ref is returned unchanged."""
+    """Returns a branch's name as a ref; a ref is returned unchanged."""
     return branch if branch.startswith("refs/") else f"refs/heads/{branch}"

@@ -82,14 +82,14 @@ class Repository:
         return self._remote.name
 
     def heads(self) -> dict[str, str]:
-        """Return the server's current branches, name -> commit id; the reconciler's refs and `refs/pull/<n>/head` in full.
+        """Returns the server's current branches, name -> commit id; our own refs and `refs/pull/<n>/head` in full.
 
         One request.
         """
         return _with_retries(UnavailableError, self._clone.with_recovery, self._remote.heads)
 
     def fetch(self, wanted: Mapping[str, str]) -> None:
-        """Fetch the commits of `wanted` (branch -> id, as `heads` returned them) into the clone; no request when it has them all.
+        """Fetches the commits of `wanted` (branch -> id, as `heads` returned them); no request when the clone has them all.
 
         Only their files are guaranteed, and their history only with `history`.
 
@@ -102,7 +102,7 @@ class Repository:
         _with_retries(UnavailableError, self._clone.with_recovery, self._fetch)
 
     def fetch_also(self, ref: str, id_: str) -> Commit | None:
-        """Fetch one more ref, which anybody may have set to anything; None when it is not a commit or cannot be fetched.
+        """Fetches one more ref, which anybody may have set to anything; None when it is not a commit or cannot be fetched.
 
         Raises:
             ConcurrentUpdateError: the ref is no longer at its id.
@@ -118,7 +118,7 @@ class Repository:
             return None
 
     def commit_of(self, id_: str) -> Commit:
-        """Return the commit with this id.
+        """Returns the commit with this id.
 
         Raises:
             NotFoundError: the commit is not in the local clone.
@@ -126,7 +126,7 @@ class Repository:
         return self._with_refetch(lambda repo: self._commit(repo, id_))
 
     def first_parent_history(self, head: str, *, limit: int) -> tuple[Commit, ...]:
-        """Return a commit of the clone and its ancestors by first parents, the newest first. Needs `history`.
+        """Returns a commit of the clone and its ancestors by first parents, the newest first. Needs `history`.
 
         Raises:
             NotFoundError: one of them is not in the local clone.
@@ -141,11 +141,11 @@ class Repository:
         return self._with_refetch(work)
 
     def fingerprints(self, commits: Sequence[Commit], wanted: Sequence[str]) -> tuple[str, ...]:
-        """Return each commit's fingerprint of the files that `wanted` selects (as for `read`), equal exactly where they are."""
+        """Returns each commit's fingerprint of the files that `wanted` selects (as for `read`), equal exactly where they are."""
         return self._with_refetch(lambda repo: tuple(fingerprint(repo, commit.tree, wanted) for commit in commits))
 
     def read(self, id_: str, wanted: Sequence[str] | None = None, *, limits: SnapshotLimits | None = None) -> Snapshot:
-        """Return the files of a commit in the clone.
+        """Returns the files of a commit in the clone.
 
         Args:
             id_: the commit.
@@ -161,7 +161,7 @@ class Repository:
         )
 
     def merge(self, ours: str, theirs: str, wanted: Sequence[str]) -> Snapshot:
-        """Return the files that merging one commit into another would give, as `read` does; pushes nothing.
+        """Returns the files that merging one commit into another would give, as `read` does; pushes nothing.
 
         A merge that fails is returned as the snapshot's problems, without files. Needs `history`.
 
@@ -184,7 +184,7 @@ class Repository:
         return self._with_refetch(lambda repo: self._commit(repo, head).id == commit or _descends(repo, head, commit))
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
-        """Create a commit of these files (path -> content) in the local clone; equal inputs give an equal id.
+        """Creates a commit of these files (path -> content) in the local clone; equal inputs give an equal id.
 
         Args:
             files: all files of the commit.
@@ -209,7 +209,7 @@ class Repository:
         return self._with_refetch(work)
 
     def write_over(self, files: Mapping[str, bytes], *, parent: str, message: str, time: int) -> Commit:
-        """Create a commit as `write` does that differs from its parent only in the content of these files (path -> content).
+        """Creates a commit as `write` does that differs from its parent only in the content of these files (path -> content).
 
         Raises:
             NotFoundError: the parent is not in the local clone, or does not contain one of the files.
@@ -230,7 +230,7 @@ class Repository:
         return commit.committer == self._author[1]
 
     def push(self, commit: str, branch: str, *, expect: str | None) -> None:
-        """Set the server's branch to a commit of the clone, if the branch is still at `expect`.
+        """Sets the server's branch to a commit of the clone, if the branch is still at `expect`.
 
         Args:
             commit: the new tip; it need not descend from the old one.
@@ -250,7 +250,7 @@ class Repository:
             raise UnavailableError(f"the clone of {self._remote.name} was damaged and will be created again: {error}") from error
 
     def remove(self, branch: str, *, expect: str) -> None:
-        """Delete the server's branch, if it is still at `expect`; raises as `push` does."""
+        """Deletes the server's branch, if it is still at `expect`; raises as `push` does."""
         self._clone.with_recovery(lambda repo: self._remote.remove(repo, branch, expect))
 
     def _fetch(self, repo: pygit2.Repository) -> None:
@@ -281,7 +281,7 @@ class Repository:
         return Commit(id_, str(commit.tree_id), parents, commit.commit_time, message, committer, author)
 
     def _with_refetch(self, work: Callable[[pygit2.Repository], T]) -> T:
-        """Run `work`; if the clone is damaged, create it again, fetch the commits last wanted, and run `work` once more."""
+        """Runs `work`; if the clone is damaged, creates it again, fetches the commits last wanted, and runs `work` once more."""
         try:
             with self._clone.opened() as repo:
                 return work(repo)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def edit_tree(repo: pygit2.Repository, tree: str, files: Mapping[str, bytes]) -> str:
-    """Write the changed tree and return its id.
+    """Writes the changed tree and returns its id.
 
     Args:
         repo: the repository with the tree, to which the changed parts are written.

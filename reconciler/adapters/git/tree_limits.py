@@ -24,7 +24,7 @@ _HINT: Final = "commit it again with git, or split the repository"
 
 
 def tree_problem(repo: pygit2.Repository, tree: str) -> Problem | None:
-    """Return why a tree cannot be merged, or None; each folder is read once, however often it is named."""
+    """Returns why a tree cannot be merged, or None; each folder is read once, however often it is named."""
     files_below: dict[str, int] = {}
     depth: dict[str, int] = {}
     waiting, total = [tree], 0
@@ -53,7 +53,7 @@ def tree_problem(repo: pygit2.Repository, tree: str) -> Problem | None:
 
 
 def _read(repo: pygit2.Repository, tree: str) -> tuple[list[str], int, str]:
-    """Return the ids of the folders in a folder, the number of its entries, and its defect (empty when it has none)."""
+    """Returns the ids of the folders in a folder, the number of its entries, and its defect (empty when it has none)."""
     kind, size = repo.odb.read_header(tree)
     if kind != ObjectType.TREE:
         return [], 0, "a folder in it is not a tree object"

@@ -49,7 +49,7 @@ class _Folder:
 
 
 def read_tree(repo: pygit2.Repository, commit: str, tree: str, wanted: Sequence[str] | None, limits: SnapshotLimits) -> Snapshot:
-    """Read the files of `commit`, whose tree is `tree`; see `Repository.read` for `wanted`."""
+    """Reads the files of `commit`, whose tree is `tree`; see `Repository.read` for `wanted`."""
     reading = _Reading(repo, limits)
     reading.folder(_Folder(b"", tree)) if wanted is None else reading.root(tree, wanted)
     return Snapshot(commit, dict(sorted(reading.files.items())), tuple(reading.problems))
@@ -65,7 +65,7 @@ class _Reading:
     size: int = 0
 
     def root(self, tree: str, wanted: Sequence[str]) -> None:
-        """Read only what `wanted` names; the rest of the root is not checked, since it is not the reconciler's."""
+        """Reads only what `wanted` names; the rest of the root is not checked, since it is not the reconciler's."""
         patterns = {name: (star, suffix) for name, star, suffix in (pattern.partition("/*") for pattern in wanted)}
         keys = {collision_key(name): name for name in patterns}
         for entry in self._entries(b"", tree):
@@ -83,7 +83,7 @@ class _Reading:
                 self._problem("UnexpectedFile", entry.name, "must be a folder", f"make it a folder of *{suffix} files")
 
     def folder(self, top: _Folder) -> None:
-        """Read a folder and, where nesting is allowed, all below it; iteratively, because the author chooses the depth."""
+        """Reads a folder and, where nesting is allowed, all below it; iteratively, because the author chooses the depth."""
         waiting = [top]
         while waiting and self.entries <= self.limits.entries:
             folder = waiting.pop()
@@ -100,7 +100,7 @@ class _Reading:
             waiting.extend(reversed(subfolders))
 
     def _safe_entries(self, folder: _Folder) -> list[TreeEntry]:
-        """Return the folder's entries whose names are safe and unique; the others become problems."""
+        """Returns the folder's entries whose names are safe and unique; the others become problems."""
         by_key: dict[str, list[TreeEntry]] = {}
         for entry in self._entries(folder.path, folder.tree):
             self.entries += 1
@@ -136,7 +136,7 @@ class _Reading:
         return False
 
     def _file(self, path: bytes, entry: TreeEntry) -> None:
-        """Load one file, unless its kind or size forbids it."""
+        """Loads one file, unless its kind or size forbids it."""
         if not S_ISREG(entry.mode):
             code, kind_name = _KINDS.get(entry.mode, ("BadTree", f"of the unknown mode {entry.mode:o}"))
             self._problem(code, path, f"is {kind_name}; only plain files are read", "replace it with a plain file")

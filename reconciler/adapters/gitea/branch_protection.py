@@ -55,7 +55,7 @@ class Protection(Client):
             return None
 
     def create_repository(self, repository: str) -> None:
-        """Create an empty private repository (owner/name) with the default branch `main`, in an existing organization.
+        """Creates an empty private repository (owner/name) with the default branch `main`, in an existing organization.
 
         Raises:
             NotFoundError: the organization does not exist.
@@ -71,16 +71,16 @@ class Protection(Client):
             raise NotFoundError(message, "create the organization, or let the user join it") from None
 
     def topics(self, repository: str) -> tuple[str, ...]:
-        """Return the topics of a repository."""
+        """Returns the topics of a repository."""
         return tuple(self.read(f"/repos/{path_of(repository)}/topics", {}, TypeAdapter(_Topics)).topics or ())
 
     def add_topic(self, repository: str, topic: str) -> None:
-        """Add a topic to the existing ones."""
+        """Adds a topic to the existing ones."""
         with _rights():
             self.send("PUT", f"/repos/{path_of(repository)}/topics/{quote(topic, safe='')}")
 
     def access(self, repository: str, user: str) -> tuple[str, str]:
-        """Return a user's name as Gitea writes it, and their permission: none, read, write, admin or owner.
+        """Returns a user's name as Gitea writes it, and their permission: none, read, write, admin or owner.
 
         Raises:
             NotFoundError: the user does not exist.
@@ -94,18 +94,18 @@ class Protection(Client):
         return access.user.login, access.permission
 
     def grant_write(self, repository: str, user: str) -> None:
-        """Grant a user write access as a collaborator."""
+        """Grants a user write access as a collaborator."""
         with _rights():
             self.send("PUT", f"/repos/{path_of(repository)}/collaborators/{quote(user, safe='')}", {"permission": "write"})
 
     def protections(self, repository: str) -> tuple[dict[str, Any], ...]:
-        """Return the branch protection rules in Gitea's format, in order of priority: the first that matches applies."""
+        """Returns the branch protection rules in Gitea's format, in order of priority: the first that matches applies."""
         with _rights():
             rules = self.read(f"/repos/{path_of(repository)}/branch_protections", {}, TypeAdapter(list[_Rule]))
         return tuple(rule.model_dump() for rule in rules)
 
     def protect(self, repository: str, rule: str, fields: Mapping[str, Any], *, new: bool) -> None:
-        """Create a rule of this name, or change these fields of the existing one."""
+        """Creates a rule of this name, or changes these fields of the existing one."""
         path = f"/repos/{path_of(repository)}/branch_protections"
         with _rights():
             if new:
@@ -116,7 +116,7 @@ class Protection(Client):
 
 @contextmanager
 def _rights(whose: str = "an administrator of the repository") -> Iterator[None]:
-    """Add to an AccessDeniedError whose token is required."""
+    """Adds to an AccessDeniedError whose token is required."""
     try:
         yield
     except AccessDeniedError as error:

@@ -88,15 +88,15 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         self._client.close()
 
     def read(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> T:
-        """Fetch a resource below `/api/v1` with retries, and check its shape."""
+        """Fetches a resource below `/api/v1` with retries, and checks its shape."""
         return self.parse(path, _with_retries(UnavailableError, self._send, "GET", path, query), shape)
 
     def parse(self, path: str, content: bytes, shape: TypeAdapter[T]) -> T:
-        """Parse a response and check its shape."""
+        """Parses a response and checks its shape."""
         try:
             return shape.validate_json(content)
         except ValidationError as error:
@@ -106,7 +106,7 @@ class Client:
             ) from None
 
     def paginate(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T], *, empty: int = 1) -> Iterator[T]:
-        """Fetch a list page by page, up to an empty one: a short page is not the last, as a server may send fewer than requested.
+        """Fetches a list page by page, up to an empty one: a short page may not be the last, as a server may send fewer entries.
 
         Args:
             path: below `/api/v1`.
@@ -128,7 +128,7 @@ class Client:
         raise IntegrityError(f"{self.url}/api/v1{path} lists more than {PAGE_SIZE * MAX_PAGES}")
 
     def send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> bytes:
-        """Change a resource below `/api/v1`. Not retried: a second attempt could change it twice."""
+        """Changes a resource below `/api/v1`. Not retried: a second attempt could change it twice."""
         return self._send(method, path, body=body)
 
     def _send(
@@ -155,7 +155,7 @@ class Client:
             raise UnavailableError(f"{self.url}/api/v1{path} did not respond: {type(error).__name__}: {error}") from error
 
     def _reason(self, content: bytes) -> str:
-        """Return the server's reason of a rejection, on one line and without the token, which it may echo."""
+        """Returns the server's reason of a rejection, on one line and without the token, which it may echo."""
         try:
             reason = _REJECTION.validate_json(content).message
         except ValidationError:
@@ -179,5 +179,5 @@ class Client:
 
 
 def path_of(repository: str) -> str:
-    """Return a repository (owner/name) as part of a URL's path."""
+    """Returns a repository (owner/name) as part of a URL's path."""
     return "/".join(quote(part, safe="") for part in repository.split("/"))

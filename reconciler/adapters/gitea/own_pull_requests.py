@@ -46,7 +46,7 @@ class Proposals(Client):
     """The endpoints of the reconciler's own pull requests."""
 
     def proposal(self, repository: str, branch: str, base: str) -> OwnPullRequest | None:
-        """Return the open pull request of a branch of the repository (owner/name) itself, not of a fork; None without one."""
+        """Returns the open pull request of a branch of the repository (owner/name) itself, not of a fork; None without one."""
         query = {"state": "open", "sort": "oldest"}
         for page in self.paginate(f"/repos/{path_of(repository)}/pulls", query, TypeAdapter(list[_Pull])):
             for pull in page:
@@ -56,16 +56,16 @@ class Proposals(Client):
         return None
 
     def open_pull_request(self, repository: str, branch: str, base: str, title: str, text: str) -> int:
-        """Open a pull request; return its number. Raises RejectedError when one is already open."""
+        """Opens a pull request; returns its number. Raises RejectedError when one is already open."""
         path, body = f"/repos/{path_of(repository)}/pulls", {"head": branch, "base": base, "title": title, "body": text}
         return self.parse(path, self.send("POST", path, body), TypeAdapter(_Opened)).number
 
     def edit_proposal(self, repository: str, number: int, title: str, text: str) -> None:
-        """Replace the title and text of a pull request."""
+        """Replaces the title and text of a pull request."""
         self.send("PATCH", f"/repos/{path_of(repository)}/pulls/{number}", {"title": title, "body": text})
 
     def merge(self, repository: str, number: int, commit: str) -> bool:
-        """Merge a pull request in the default style of its repository, if its head is still this commit and no rule forbids it.
+        """Merges a pull request in the default style of its repository, if its head is still this commit and no rule forbids it.
 
         Returns:
             Whether it was merged. False: Gitea is still checking whether it conflicts, as after each push to its base.

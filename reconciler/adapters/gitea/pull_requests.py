@@ -36,7 +36,7 @@ class PullRequests(Client):
     """The endpoints of pull requests and their comments."""
 
     def pull_requests(self, repository: str) -> tuple[PullRequest, ...]:
-        """Return the open pull requests of a repository (owner/name), the oldest first."""
+        """Returns the open pull requests of a repository (owner/name), the oldest first."""
         pages = self.paginate(
             f"/repos/{path_of(repository)}/pulls", {"state": "open", "sort": "oldest"}, TypeAdapter(list[_Pull])
         )
@@ -44,25 +44,25 @@ class PullRequests(Client):
         return tuple(pull_requests[number] for number in sorted(pull_requests))
 
     def pull_request(self, repository: str, number: int) -> PullRequest:
-        """Return one pull request, open or closed."""
+        """Returns one pull request, open or closed."""
         return _pull(self.read(f"/repos/{path_of(repository)}/pulls/{number}", {}, TypeAdapter(_Pull)))
 
     def comments(self, repository: str, number: int) -> tuple[Comment, ...]:
-        """Return the comments of a pull request, the oldest first; the server sends them on one page."""
+        """Returns the comments of a pull request, the oldest first; the server sends them on one page."""
         path = f"/repos/{path_of(repository)}/issues/{number}/comments"
         return tuple(_comment(comment) for comment in self.read(path, {}, TypeAdapter(list[_Comment])))
 
     def comment(self, repository: str, comment: int) -> Comment:
-        """Return one comment. Raises NotFoundError when somebody deleted it."""
+        """Returns one comment. Raises NotFoundError when somebody deleted it."""
         return _comment(self.read(f"/repos/{path_of(repository)}/issues/comments/{comment}", {}, TypeAdapter(_Comment)))
 
     def post_comment(self, repository: str, number: int, text: str) -> int:
-        """Comment on a pull request; return the comment's id. Not retried: a second attempt could double it."""
+        """Comments on a pull request; returns the comment's id. Not retried: a second attempt could double it."""
         path = f"/repos/{path_of(repository)}/issues/{number}/comments"
         return self.parse(path, self.send("POST", path, {"body": text}), TypeAdapter(_Comment)).id
 
     def edit_comment(self, repository: str, comment: int, text: str) -> None:
-        """Replace the text of a comment."""
+        """Replaces the text of a comment."""
         self.send("PATCH", f"/repos/{path_of(repository)}/issues/comments/{comment}", {"body": text})
 
 

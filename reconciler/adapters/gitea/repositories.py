@@ -46,7 +46,7 @@ class Repositories(Client):
     """The endpoints of repositories and commit statuses."""
 
     def repositories(self, topic: str) -> tuple[RemoteRepository, ...]:
-        """Return the repositories with exactly this topic that the token may see, archived ones left out, sorted."""
+        """Returns the repositories with exactly this topic that the token may see, archived ones left out, sorted."""
         # Sorted by creation, so that a repository created meanwhile comes last and displaces no other.
         query = {"q": topic, "topic": "true", "sort": "created", "order": "asc"}
         repositories: dict[tuple[str, str], RemoteRepository] = {}
@@ -60,7 +60,7 @@ class Repositories(Client):
         return tuple(repositories[key] for key in sorted(repositories))
 
     def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
-        """Return the newest commit status of each context: context -> (state, description).
+        """Returns the newest commit status of each context: context -> (state, description).
 
         Args:
             repository: owner/name.
@@ -71,7 +71,7 @@ class Repositories(Client):
         return {status.context: (status.status, status.description) for page in pages for status in page.statuses or ()}
 
     def post_status(self, repository: str, commit: str, context: str, state: str, description: str) -> None:
-        """Post a commit status, which links to the page on the `status` branch. Not retried: the next pass posts a missing one.
+        """Posts a commit status, which links to the page on the `status` branch. Not retried: the next pass posts a missing one.
 
         Args:
             repository: owner/name.

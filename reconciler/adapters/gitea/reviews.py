@@ -79,7 +79,7 @@ class Reviews(Client):
     """The endpoints that approvals need."""
 
     def reviews(self, repository: str, number: int) -> tuple[Review, ...]:
-        """Return the reviews of a pull request, the oldest first, dismissed ones included."""
+        """Returns the reviews of a pull request, the oldest first, dismissed ones included."""
         path = f"/repos/{path_of(repository)}/pulls/{number}/reviews"
         reviews = {
             review.id: Review(
@@ -91,7 +91,7 @@ class Reviews(Client):
         return tuple(reviews[id_] for id_ in sorted(reviews))
 
     def past(self, repository: str, number: int) -> PullRequestHistory:
-        """Return the history of a pull request, by which its reviews must be interpreted: the server does not change them.
+        """Returns the history of a pull request, by which its reviews must be interpreted: the server does not change them.
 
         The server attributes the commits pushed before the pull request was opened to the user who opened it.
         """
@@ -107,7 +107,7 @@ class Reviews(Client):
         return PullRequestHistory(max(retargeted, default=None), frozenset(contributors | authors) - {""})
 
     def pull_request_of_merge(self, repository: str, commit: str) -> MergedPullRequest | None:
-        """Return the pull request whose merge created a commit; None for any other commit."""
+        """Returns the pull request whose merge created a commit; None for any other commit."""
         try:
             merged = self.read(f"/repos/{path_of(repository)}/commits/{commit}/pull", {}, TypeAdapter(_Merged))
         except NotFoundError:
@@ -119,7 +119,7 @@ class Reviews(Client):
         )
 
     def members(self, team: str) -> frozenset[str] | None:
-        """Return the current members of a team (organization/name); None when the team does not exist.
+        """Returns the current members of a team (organization/name); None when the team does not exist.
 
         Needs the scope `read:organization`, and a user who is a member of the team or an owner of the organization.
         """
@@ -132,7 +132,7 @@ class Reviews(Client):
         return frozenset(entry.login.lower() for page in pages for entry in page)
 
     def statuses_by(self, repository: str, commit: str) -> tuple[CommitStatusRecord, ...]:
-        """Return all statuses of a commit, the oldest first, with their authors."""
+        """Returns all statuses of a commit, the oldest first, with their authors."""
         path = f"/repos/{path_of(repository)}/commits/{commit}/statuses"
         statuses = {
             status.id: CommitStatusRecord(
@@ -149,5 +149,5 @@ def _seconds(at: datetime) -> int:
 
 
 def _login(user: _User | None) -> str:
-    """Return a user's name in lower case, as names are compared; empty for a deleted user."""
+    """Returns a user's name in lower case, as names are compared; empty for a deleted user."""
     return user.login.lower() if user else ""

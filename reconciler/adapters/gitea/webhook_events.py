@@ -27,7 +27,7 @@ class _Body(BaseModel):
 
 
 def changed_repository(event: str, body: bytes) -> str | None:
-    """Return the changed repository (owner/name in lower case, because Gitea ignores case).
+    """Returns the changed repository (owner/name in lower case, because Gitea ignores case).
 
     None for an irrelevant event: the reconciler's own writes need no pass, nor do commit statuses, except the one that policies
     require.

@@ -40,7 +40,7 @@ class Hooks(Client):
     """The endpoints of webhooks, which need admin rights on the repository."""
 
     def hooks(self, repository: str) -> tuple[Webhook, ...]:
-        """Return the webhooks of a repository (owner/name), the oldest first."""
+        """Returns the webhooks of a repository (owner/name), the oldest first."""
         pages = self.paginate(f"/repos/{path_of(repository)}/hooks", {}, TypeAdapter(list[_Hook]))
         hooks = {hook.id: hook for page in pages for hook in page}
         return tuple(
@@ -56,7 +56,7 @@ class Hooks(Client):
         )
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
-        """Add a webhook that delivers JSON, for pushes only those of branches that match a pattern; return its id.
+        """Adds a webhook that delivers JSON, for pushes only those of branches that match a pattern; returns its id.
 
         Not retried: a second attempt could double it.
         """
@@ -66,7 +66,7 @@ class Hooks(Client):
         return self.parse(path, self.send("POST", path, body), TypeAdapter(_Hook)).id
 
     def delete_hook(self, repository: str, hook: int) -> None:
-        """Delete a webhook."""
+        """Deletes a webhook."""
         self.send("DELETE", f"/repos/{path_of(repository)}/hooks/{hook}")
 
 

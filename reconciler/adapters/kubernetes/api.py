@@ -42,20 +42,20 @@ class ClusterClient:
         self._response: BaseHTTPResponse | None = None
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
         if self._response is not None:
             self._response.close()
         self._client.close()
 
     def interrupt(self) -> None:
-        """Make the call whose response is being read fail at once; for another thread than the reading one."""
+        """Makes the call whose response is being read fail at once; for another thread than the reading one."""
         response = self._response
         if response is not None:
             with contextlib.suppress(ValueError, RuntimeError, OSError):  # the response has ended in the meantime
                 response.shutdown()
 
     def releases(self) -> tuple[Releases, str]:
-        """List all HelmReleases by namespace and name, as of one moment; return them and the resourceVersion to watch from.
+        """Lists all HelmReleases by namespace and name, as of one moment; returns them and the resourceVersion to watch from.
 
         Raises a ReconcilerError.
         """
@@ -73,7 +73,7 @@ class ClusterClient:
         raise UnavailableError(f"{self.context} has more than {MAX_RELEASES} HelmReleases")
 
     def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
-        """Start a watch from a resourceVersion, which the server ends after some seconds.
+        """Starts a watch from a resourceVersion, which the server ends after some seconds.
 
         Returns:
             The events as they arrive (see `stream.watch_events`), once the server has accepted the watch.
@@ -87,7 +87,7 @@ class ClusterClient:
         return watch_events(response, self.context)
 
     def confirm(self) -> None:
-        """Check that the API still serves a read that is no older than its request, for which it needs its store.
+        """Checks that the API still serves a read that is no older than its request, for which it needs its store.
 
         A watch is served from the API server's memory, and continues without events when the store is lost. Raises a
         ReconcilerError.
@@ -95,14 +95,14 @@ class ClusterClient:
         read_body(self._list(READ_TIMEOUT, limit=1), self.context)
 
     def request_reconcile(self, namespace: str) -> None:
-        """Request an immediate fetch of the repository from Flux, as `flux reconcile` does. Raises a ReconcilerError."""
+        """Requests an immediate fetch of the repository from Flux, as `flux reconcile` does. Raises a ReconcilerError."""
         stamp = datetime.now(UTC).isoformat()
         body = {"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": stamp}}}
         call, target = self._api.patch_namespaced_custom_object, (*_SOURCE, namespace, "gitrepositories", "environment", body)
         read_body(self._call(HINT_TIMEOUT, f"the GitRepository {namespace}/environment", call, *target), self.context)
 
     def sources(self, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
-        """Fetch the Flux sources of an Application's HelmRelease: for diagnostics only, never for a decision.
+        """Fetches the Flux sources of an Application's HelmRelease: for diagnostics only, never for a decision.
 
         Returns:
             `GitRepository/environment`, `Kustomization/applications` and `OCIRepository/<application>`, in this order; None
@@ -135,7 +135,7 @@ class ClusterClient:
     def _call(
         self, timeouts: tuple[float, float], what: str, call: Callable[..., Any], *target: Any, **options: Any
     ) -> BaseHTTPResponse:
-        """Send one request; return the transport's response, of which only the head has been read."""
+        """Sends one request; returns the transport's response, of which only the head has been read."""
         try:
             response: BaseHTTPResponse = call(*target, **options, _request_timeout=timeouts, _preload_content=False)
             if response.status != 200:  # noqa: PLR2004 - OK; some versions of the client raise it themselves

@@ -38,7 +38,7 @@ class ClusterPool:
         self._informers: dict[str, Informer] = {}
 
     def close(self) -> None:
-        """Stop all informers."""
+        """Stops all informers."""
         with self._lock:
             informers = list(self._informers.values())
             self._informers.clear()
@@ -49,7 +49,7 @@ class ClusterPool:
             informer.join(deadline - time.monotonic())
 
     def kubeconfig(self, context: str) -> bytes | None:
-        """Return the content of a context's kubeconfig, or None when it does not exist."""
+        """Returns the content of a context's kubeconfig, or None when it does not exist."""
         if self._directory is None or context != Path(context).name:  # a file name, not a path out of the directory
             return None
         for name in (context, f"{context}.yaml", f"{context}.kubeconfig"):
@@ -58,7 +58,7 @@ class ClusterPool:
         return None
 
     def observe_cluster(self, context: str, *, wait: float = 0.0) -> None:
-        """Start, restart or stop a cluster's informer by its current kubeconfig; wait up to `wait` seconds for a first result."""
+        """Starts, restarts or stops a cluster's informer by its current kubeconfig; waits up to `wait` s for a first result."""
         content = self.kubeconfig(context)
         with self._lock:
             informer = self._informers.get(context)
@@ -78,7 +78,7 @@ class ClusterPool:
             informer.wait(wait)
 
     def observe(self, context: str, namespace: str, name: str) -> Observation:
-        """Return the current observation of one HelmRelease on one cluster."""
+        """Returns the current observation of one HelmRelease on one cluster."""
         with self._lock:
             informer = self._informers.get(context)
         if informer is None:
@@ -86,7 +86,7 @@ class ClusterPool:
         return informer.observe(namespace, name)
 
     def request_reconcile(self, context: str, namespace: str) -> None:
-        """Request from Flux on a cluster that it fetches the Environment's repository at once.
+        """Requests from Flux on a cluster that it fetches the Environment's repository at once.
 
         Raises a ReconcilerError; NotFoundError where there is no such repository or kubeconfig.
         """
@@ -94,7 +94,7 @@ class ClusterPool:
             cluster.request_reconcile(namespace)
 
     def flux_sources(self, context: str, namespace: str, application: str) -> Mapping[str, Mapping[str, Any] | None]:
-        """Fetch the Flux sources of an Application's HelmRelease from a cluster; see `ClusterClient.sources`.
+        """Fetches the Flux sources of an Application's HelmRelease from a cluster; see `ClusterClient.sources`.
 
         Takes seconds at worst. Raises a ReconcilerError; NotFoundError where there is no kubeconfig.
         """

@@ -20,7 +20,7 @@ _FAILURES: Final[dict[type[ReconcilerError], Any]] = {AccessDeniedError: "Access
 
 
 def error_from(error: Exception, context: str, what: str = "HelmReleases (helm.toolkit.fluxcd.io/v2)") -> ReconcilerError:
-    """Return the ReconcilerError of a client's exception; its message contains no header or body of the exchange."""
+    """Returns the ReconcilerError of a client's exception; its message contains no header or body of the exchange."""
     if isinstance(error, client.ApiException) and error.status:
         status = _status(error.status)
         if error.status in _DENIED:
@@ -37,15 +37,15 @@ def error_from(error: Exception, context: str, what: str = "HelmReleases (helm.t
 
 
 def _status(status: int) -> str:
-    """Return an HTTP status with the standard's phrase: the server's own could be anything, even the credentials."""
+    """Returns an HTTP status with the standard's phrase: the server's own could be anything, even the credentials."""
     return f"{status} {responses[status]}" if status in responses else str(status)
 
 
 def malformed_response(error: Exception, context: str) -> UnavailableError:
-    """Return the error of a response that does not follow the Kubernetes API."""
+    """Returns the error of a response that does not follow the Kubernetes API."""
     return UnavailableError(f"the API server of {context} sent a malformed response ({type(error).__name__})")
 
 
 def failure_of(error: ReconcilerError) -> Failure:
-    """Return the Failure (a row of readiness.md) of a cluster's error."""
+    """Returns the Failure (a row of readiness.md) of a cluster's error."""
     return Failure(_FAILURES.get(type(error), "WatchFailed"), error.message)

@@ -42,21 +42,21 @@ class Informer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Request the end of the thread without waiting; it may last until the time-out of the call that it waits for."""
+        """Requests the end of the thread without waiting; it may last until the time-out of the call that it waits for."""
         self._stop.set()
         self._reflector.interrupt()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread of a stopped informer; return whether it has ended."""
+        """Waits for the thread of a stopped informer; returns whether it has ended."""
         self._thread.join(max(0.0, seconds))
         return not self._thread.is_alive()
 
     def wait(self, seconds: float) -> None:
-        """Wait for the first successful or failed list of the cluster."""
+        """Waits for the first successful or failed list of the cluster."""
         self._first_result.wait(seconds)
 
     def observe(self, namespace: str, name: str) -> Observation:
-        """Return the current observation of one HelmRelease."""
+        """Returns the current observation of one HelmRelease."""
         return self._store.observe((namespace, name), time.monotonic())
 
     def _run(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiClient:
-    """Construct a client from a kubeconfig's content. It never retries by itself and follows no redirect.
+    """Constructs a client from a kubeconfig's content. It never retries by itself and follows no redirect.
 
     Raises:
         ConfigurationError: the kubeconfig is invalid, lacks the context, or runs a program that is not allowed.
@@ -47,11 +47,11 @@ def connect(kubeconfig: bytes, context: str, *, allow_exec: bool) -> client.ApiC
 
 
 def _cleared_secrets() -> list[dict[str, str]]:
-    """Return empty values for the reconciler's own settings, because a login program inherits the environment with its token."""
+    """Returns empty values for the reconciler's own settings, because a login program inherits the environment with its token."""
     return [{"name": name, "value": ""} for name in os.environ if name.upper().startswith("CATALYST_")]
 
 
 def _context(data: Mapping[str, Any], wanted: str) -> str:
-    """Return the context with the cluster's name, or the only one."""
+    """Returns the context with the cluster's name, or the only one."""
     names = [entry.get("name") for entry in data.get("contexts") or [] if isinstance(entry, dict)]
     return wanted if wanted in names or len(names) != 1 else str(names[0])

@@ -29,19 +29,19 @@ class Cluster(Protocol):
     """The calls of a cluster's API that a reflector needs; `api.ClusterClient` in production. All may raise a ReconcilerError."""
 
     def releases(self) -> tuple[Releases, str]:
-        """List all HelmReleases; return them and the resourceVersion to watch from."""
+        """Lists all HelmReleases; returns them and the resourceVersion to watch from."""
 
     def watch(self, version: str, seconds: int) -> Iterator[list[WatchEvent]]:
-        """Start a watch of some seconds from a resourceVersion; yield its events in batches."""
+        """Starts a watch of some seconds from a resourceVersion; yields its events in batches."""
 
     def confirm(self) -> None:
-        """Check that the API serves a read from its store."""
+        """Checks that the API serves a read from its store."""
 
     def interrupt(self) -> None:
-        """Make the current call fail at once."""
+        """Makes the current call fail at once."""
 
     def close(self) -> None:
-        """Close the connections."""
+        """Closes the connections."""
 
 
 class Reflector:
@@ -58,7 +58,7 @@ class Reflector:
         stopped: Callable[[], bool],
         on_change: Callable[[], None],
     ) -> None:
-        """Construct it; connects only in `run_once`.
+        """Constructs it; connects only in `run_once`.
 
         Args:
             connect: constructs a client with the current credentials.
@@ -81,13 +81,13 @@ class Reflector:
         self._backoff = FIRST_BACKOFF / 2
 
     def interrupt(self) -> None:
-        """Make the current call fail at once, if its response is already being read; for another thread."""
+        """Makes the current call fail at once, if its response is already being read; for another thread."""
         cluster = self._cluster
         if cluster is not None:
             cluster.interrupt()
 
     def run_once(self) -> float:
-        """List and watch until anything fails.
+        """Lists and watch until anything fails.
 
         Returns:
             Seconds to pause before the next run.
@@ -127,7 +127,7 @@ class Reflector:
             stream = cluster.watch(version, self._window)
 
     def _watch(self, stream: Iterator[list[WatchEvent]], version: str, since: float) -> str:
-        """Apply the events of one window; return the resourceVersion to continue from."""
+        """Applies the events of one window; returns the resourceVersion to continue from."""
         for events in stream:
             if self._stopped():
                 break

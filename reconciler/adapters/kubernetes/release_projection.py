@@ -43,7 +43,7 @@ class WatchEvent:
 
 
 def project(item: Mapping[str, Any]) -> tuple[Key, ReleaseObject]:
-    """Return a HelmRelease's namespace and name, and the parts of it that readiness needs.
+    """Returns a HelmRelease's namespace and name, and the parts of it that readiness needs.
 
     Raises:
         KeyError, TypeError: it has no name.
@@ -76,17 +76,17 @@ def project(item: Mapping[str, Any]) -> tuple[Key, ReleaseObject]:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is a JSON object, else an empty one."""
+    """Returns the value if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def _condition(condition: Any) -> Any:
-    """Return a condition with its texts cut; None for a malformed one, so that it is assessed as malformed."""
+    """Returns a condition with its texts cut; None for a malformed one, so that it is assessed as malformed."""
     if not isinstance(condition, dict):
         return None
     return {intern(k): _text(v) if isinstance(v, str) else v for k, v in condition.items()}
 
 
 def _text(text: str) -> str:
-    """Cut a text to the limit; short texts are interned, because a thousand HelmReleases have them in common."""
+    """Cuts a text to the limit; short texts are interned, because a thousand HelmReleases have them in common."""
     return intern(text) if len(text) < 32 else text[:MAX_PROJECTED_TEXT]  # noqa: PLR2004 - an estimate of the longest common word

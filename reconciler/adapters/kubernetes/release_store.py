@@ -36,14 +36,14 @@ class ReleaseStore:
         return len(self._releases)
 
     def replace(self, releases: Releases, requested: float) -> bool:
-        """Store a complete list of HelmReleases, which is current as of `requested`, the time at which it was requested."""
+        """Stores a complete list of HelmReleases, which is current as of `requested`, the time at which it was requested."""
         with self._lock:
             self._releases, self._listed, self._failure = releases, True, None
             self._true_at = max(self._true_at, requested)
         return True
 
     def apply(self, events: Iterable[WatchEvent]) -> bool:
-        """Apply the events of a watch, in their order."""
+        """Applies the events of a watch, in their order."""
         changed = False
         with self._lock:
             for event in events:
@@ -57,12 +57,12 @@ class ReleaseStore:
         return changed
 
     def confirm_until(self, moment: float) -> None:
-        """Record that the watch had reported all changes until this moment."""
+        """Records that the watch had reported all changes until this moment."""
         with self._lock:
             self._true_at = max(self._true_at, moment)
 
     def mark_unreachable(self, failure: Failure) -> bool:
-        """Record that the API did not respond, or not properly: the observed state remains and ages."""
+        """Records that the API did not respond, or not properly: the observed state remains and ages."""
         with self._lock:
             if self._listed or self._failure is not None:
                 return False
@@ -70,14 +70,14 @@ class ReleaseStore:
         return True
 
     def mark_denied(self, failure: Failure) -> bool:
-        """Record that access to HelmReleases is denied or impossible: the observed state is cleared."""
+        """Records that access to HelmReleases is denied or impossible: the observed state is cleared."""
         with self._lock:
             changed = failure != self._failure
             self._releases, self._listed, self._failure = {}, False, failure
         return changed
 
     def observe(self, key: Key, now: float) -> Observation:
-        """Return the observation of one HelmRelease; its age is never negative."""
+        """Returns the observation of one HelmRelease; its age is never negative."""
         with self._lock:
             release: ReleaseObject | None = self._releases.get(key)
             return Observation(self._failure, self._listed, max(0.0, now - self._true_at), release)

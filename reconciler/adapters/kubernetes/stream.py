@@ -27,7 +27,7 @@ _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionE
 
 
 def read_body(response: BaseHTTPResponse, context: str, limit: int = MAX_BODY) -> Any:
-    """Return the decoded JSON of a response, which is read to its end and closed. Raises a ReconcilerError."""
+    """Returns the decoded JSON of a response, which is read to its end and closed. Raises a ReconcilerError."""
     try:
         with closing(response):
             body = response.read(limit + 1)
@@ -42,7 +42,7 @@ def read_body(response: BaseHTTPResponse, context: str, limit: int = MAX_BODY) -
 
 
 def watch_events(response: BaseHTTPResponse, context: str) -> Iterator[list[WatchEvent]]:
-    """Yield the events of a watch in batches, as they arrive; a batch is empty when a piece completes no event.
+    """Yields the events of a watch in batches, as they arrive; a batch is empty when a piece completes no event.
 
     Ends when the server ends the response in proper form.
 

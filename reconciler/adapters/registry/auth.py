@@ -35,7 +35,7 @@ class RegistryCredentials:
     file: Path | None
 
     def basic(self, host: str) -> str | None:
-        """Return `Basic ...` for this `host` or `host:port`, or None when the file has no entry for it.
+        """Returns `Basic ...` for this `host` or `host:port`, or None when the file has no entry for it.
 
         Raises:
             ConfigurationError: the file cannot be read or is not a docker config.json.
@@ -60,7 +60,7 @@ class RegistryCredentials:
 
 
 def _basic(entry: Mapping[str, Any]) -> str | None:
-    """Return `Basic ...` of one entry, from `auth` or from `username` and `password`; None when it has neither."""
+    """Returns `Basic ...` of one entry, from `auth` or from `username` and `password`; None when it has neither."""
     auth, username, password = entry.get("auth"), entry.get("username"), entry.get("password")
     with contextlib.suppress(ValueError):  # invalid base64 or characters that cannot be encoded: the entry is ignored
         if isinstance(auth, str) and auth:
@@ -72,7 +72,7 @@ def _basic(entry: Mapping[str, Any]) -> str | None:
 
 
 def token_url(challenge: str, requested: str, what: str, token_origins: Collection[str]) -> str:
-    """Return the URL at which a registry's token must be fetched (RFC 7235, distribution's token protocol).
+    """Returns the URL at which a registry's token must be fetched (RFC 7235, distribution's token protocol).
 
     Args:
         challenge: the value of `WWW-Authenticate` after `Bearer`.
@@ -100,7 +100,7 @@ def token_url(challenge: str, requested: str, what: str, token_origins: Collecti
 
 
 def parse_token(body: bytes) -> str | None:
-    """Return the token in a token server's response; None when it is missing or not allowed in a header."""
+    """Returns the token in a token server's response; None when it is missing or not allowed in a header."""
     response = json_object(body)
     token = response.get("token") or response.get("access_token")
     return token if isinstance(token, str) and re.fullmatch(r"[\x21-\x7e]+", token) else None

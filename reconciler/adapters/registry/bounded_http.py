@@ -59,14 +59,14 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._stream)
 
     def begin(self) -> None:
-        """Read the status and the headers. A length must be one number, because parsers interpret anything else differently."""
+        """Reads the status and the headers. A length must be one number, because parsers interpret anything else differently."""
         self._stream.allowance = _FRAMING
         super().begin()
         if not re.fullmatch(r"(\d{1,18})?", ", ".join(self.headers.get_all("Content-Length", ()))):
             raise http.client.HTTPException("an invalid Content-Length")
 
     def read1(self, n: int = -1) -> bytes:
-        """Read a piece of the body, and the framing around it."""
+        """Reads a piece of the body, and the framing around it."""
         self._stream.allowance = max(n, 0) + _FRAMING
         return super().read1(n)
 
@@ -88,7 +88,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 def bounded_pools() -> PoolManager:
-    """Return connection pools in which each response takes at most four times the read time-out.
+    """Returns connection pools in which each response takes at most four times the read time-out.
 
     urllib3 by itself uses no cookies, passwords of a `.netrc` or proxy variables.
     """

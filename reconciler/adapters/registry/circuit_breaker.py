@@ -42,7 +42,7 @@ class HostCircuitBreaker:
 
     @contextlib.contextmanager
     def guard(self, host: str, what: str) -> Iterator[bool]:
-        """Guard a request to a host; yields whether the host failed to respond last time, and records whether it does now.
+        """Guards a request to a host; yields whether the host failed to respond last time, and records whether it does now.
 
         Raises:
             UnavailableError: the host recently failed to respond, and the request is skipped.

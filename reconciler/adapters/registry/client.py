@@ -96,11 +96,11 @@ class Registry:
         )
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Closes idle connections."""
         self._transport.close()
 
     def shared_deadline(self) -> AbstractContextManager[None]:
-        """Bound all requests of this thread in a `with` by the deadline of one response; later ones raise `UnavailableError`."""
+        """Bounds all requests of this thread in a `with` by the deadline of one response; later ones raise `UnavailableError`."""
         return self._transport.shared_deadline()
 
     def is_plain_http(self, repository: str) -> bool:
@@ -108,7 +108,7 @@ class Registry:
         return repository.partition("/")[0] in self._hosts.plain_http
 
     def tags(self, repository: str) -> tuple[str, ...]:
-        """Return all tags in the registry's order, at most 10,000; names that the specification does not allow are left out."""
+        """Returns all tags in the registry's order, at most 10,000; names that the specification does not allow are left out."""
         what = f"the tags of {repository}"
         with self.shared_deadline():
             return self._tags(self._url(_container(repository).tags_url(1000)), what)
@@ -130,18 +130,18 @@ class Registry:
         raise IntegrityError(f"{what}: the list does not end within {_TAG_LIMIT} tags or {_TAG_PAGES} pages")
 
     def resolve(self, repository: str, tag: str) -> str:
-        """Return the digest that a tag names now, computed from the manifest's bytes, not taken from a header."""
+        """Returns the digest that a tag names now, computed from the manifest's bytes, not taken from a header."""
         return self._manifest(repository, tag).digest
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """Return the image manifest with this digest; an index of several is `IntegrityError`, never an artifact of ours."""
+        """Returns the image manifest with this digest; an index of several is `IntegrityError`, never an artifact of ours."""
         what = f"the manifest {repository}@{digest}"
         response = self._manifest(repository, digest)
         _verify(response, digest, what)
         return read_manifest(response.body, digest, what)
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """Return a whole blob; IntegrityError before any request when its descriptor declares more than `limit` bytes."""
+        """Returns a whole blob; IntegrityError before any request when its descriptor declares more than `limit` bytes."""
         what = f"the blob {repository}@{blob.digest}"
         if blob.size > limit:
             raise IntegrityError(f"{what}: {blob.size} bytes where at most {limit} are accepted")
@@ -153,7 +153,7 @@ class Registry:
         return response.body
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
-        """Return the referrers of a manifest (signatures, attestations), at most 64; empty when it has none.
+        """Returns the referrers of a manifest (signatures, attestations), at most 64; empty when it has none.
 
         Requests the referrers API, and where there is none the fallback tag `sha256-<hex>` (specification: "Referrers Tag
         Schema"). More than 64 is `IntegrityError`: with an endless list a registry could stall the reconciler.
@@ -171,7 +171,7 @@ class Registry:
         return tuple(referrers.values())
 
     def push_blob(self, repository: str, data: bytes, media_type: str) -> Descriptor:
-        """Upload a blob unless the registry has it; return its descriptor."""
+        """Uploads a blob unless the registry has it; returns its descriptor."""
         container, blob = _container(repository), describe(data, media_type)
         what = f"the blob {repository}@{blob.digest}"
         try:
@@ -181,7 +181,7 @@ class Registry:
         return blob
 
     def push_manifest(self, repository: str, raw: bytes, media_type: str, tag: str | None) -> str:
-        """Upload a manifest, with a tag when one is given, and return its digest. An existing tag is moved."""
+        """Uploads a manifest, with a tag when one is given, and returns its digest. An existing tag is moved."""
         digest = digest_of_bytes(raw)
         url = self._url(_container(repository).manifest_url(_checked_tag(tag) if tag else digest))
         what = f"the manifest {repository}:{tag}" if tag else f"the manifest {repository}@{digest}"
@@ -193,7 +193,7 @@ class Registry:
         return f"{self._hosts.base(host)}/{rest}"
 
     def _manifest(self, repository: str, reference: str) -> RegistryResponse:
-        """Fetch the stored bytes of a manifest by digest or tag."""
+        """Fetches the stored bytes of a manifest by digest or tag."""
         by_digest = reference.startswith("sha256:")
         what = f"the manifest {repository}{'@' if by_digest else ':'}{reference}"
         checked = _checked_digest(reference) if by_digest else _checked_tag(reference)
@@ -201,7 +201,7 @@ class Registry:
         return self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": _ACCEPT})
 
     def _referrer_entries(self, repository: str, digest: str, what: str) -> list[Any]:
-        """Fetch the entries of the referrers index: from the API in one page, else from the fallback tag."""
+        """Fetches the entries of the referrers index: from the API in one page, else from the fallback tag."""
         container = _container(repository)
         url = self._url(f"{container.registry}/v2/{container.api_prefix}/referrers/{digest}")
         try:
@@ -217,7 +217,7 @@ class Registry:
         return list_field(document(raw, what), "manifests", what)
 
     def _upload(self, url: str, data: bytes, digest: str, what: str) -> None:
-        """Upload in one piece: POST for an upload location, PUT to it. The location must be on the registry's own host."""
+        """Uploads in one piece: POST for an upload location, PUT to it. The location must be on the registry's own host."""
         response = self._transport.request("POST", url, what, limit=65536, data=b"")
         location = join(url, response.headers.get("Location", ""), what)
         if response.status != HTTPStatus.ACCEPTED or origin(location) != origin(url):
@@ -228,7 +228,7 @@ class Registry:
 
 
 def _container(repository: str) -> Container:
-    """Parse `host[:port]/path`. Stricter than oras, which would fill in docker.io and `latest`."""
+    """Parses `host[:port]/path`. Stricter than oras, which would fill in docker.io and `latest`."""
     if not _REPOSITORY.fullmatch(repository):
         raise ConfigurationError(f"`{repository}` is not a valid repository", "write host/path or host:port/path, in lower case")
     return Container(repository)
@@ -255,7 +255,7 @@ def _verify(response: RegistryResponse, digest: str, what: str) -> None:
 
 
 def _next(response: RegistryResponse, url: str, what: str) -> str | None:
-    """Return the URL of the next page in a `Link` header (RFC 8288), or None; it must be on the registry's own host."""
+    """Returns the URL of the next page in a `Link` header (RFC 8288), or None; it must be on the registry's own host."""
     match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', response.headers.get("Link", ""))
     if match is None:
         return None

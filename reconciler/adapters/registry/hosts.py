@@ -33,17 +33,17 @@ class Hosts:
     token_hosts: Mapping[str, Collection[str]]
 
     def base(self, host: str) -> str:
-        """Return the base URL of a host, such as `https://ghcr.io`."""
+        """Returns the base URL of a host, such as `https://ghcr.io`."""
         return f"{'http' if host in self.plain_http else 'https'}://{host}"
 
     def token_origins(self, host: str) -> set[str]:
-        """Return the origins besides a registry itself to which its credentials may be sent for a token."""
+        """Returns the origins besides a registry itself to which its credentials may be sent for a token."""
         return {
             origin for token_host in self.token_hosts.get(host, ()) for origin in (f"https://{token_host}", self.base(token_host))
         }
 
     def verification(self, url: str) -> dict[str, str]:
-        """Return urllib3's options to verify a host's certificate: its own authority's file, else none for the system's.
+        """Returns urllib3's options to verify a host's certificate: its own authority's file, else none for the system's.
 
         Raises:
             ConfigurationError: the file cannot be read. It is read each time, so that it may be changed at any time.
@@ -63,7 +63,7 @@ class Hosts:
         return {"ca_certs": str(file)}
 
     def certificate_error(self, url: str, what: str, error: BaseException) -> UnavailableError | None:
-        """Return the error of a certificate that cannot be verified; None when the cause is another."""
+        """Returns the error of a certificate that cannot be verified; None when the cause is another."""
         reason = _certificate_error(error)
         if reason is None:
             return None
@@ -80,13 +80,13 @@ class Hosts:
         return UnavailableError(f"{what}: {host} presents a certificate that cannot be verified: {cause}", hint)
 
     def _authority(self, url: str) -> Path | None:
-        """Return a host's own authority; over https `host:443` is the same host as `host`."""
+        """Returns a host's own authority; over https `host:443` is the same host as `host`."""
         host = urlsplit(url).netloc.lower()
         return self.authorities.get(host) or self.authorities.get(host.removesuffix(":443"))
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """Return the verification error in a chain of exceptions, which urllib3 wraps as a cause, a context or an argument."""
+    """Returns the verification error in a chain of exceptions, which urllib3 wraps as a cause, a context or an argument."""
     while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
         inner = next((argument for argument in error.args if isinstance(argument, BaseException)), None)
         error = inner or error.__cause__ or error.__context__

@@ -37,16 +37,16 @@ class MirroredRegistry:
         self._mirrors = mirrors
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Closes idle connections."""
         self.registry.close()
 
     def locations(self, repository: str) -> tuple[str, ...]:
-        """Return the locations of a repository: its mirrors, and last itself."""
+        """Returns the locations of a repository: its mirrors, and last itself."""
         host, _, path = repository.partition("/")
         return *(f"{prefix}/{path}" for prefix in self._mirrors.get(host, ())), repository
 
     def tags(self, repository: str) -> tuple[str, ...]:
-        """Return all tags of the named repository or, only when it does not respond, of a mirror.
+        """Returns all tags of the named repository or, only when it does not respond, of a mirror.
 
         In the reverse order a mirror that is no longer updated would hide new versions without end, and list withdrawn ones; and
         lists of tags are small.
@@ -55,15 +55,15 @@ class MirroredRegistry:
         return _first((named, *mirrors), named, self.registry.tags)
 
     def resolve(self, repository: str, tag: str) -> str:
-        """Return the digest that a tag names. A mirror suffices, because the content is checked to be the requested version."""
+        """Returns the digest that a tag names. A mirror suffices, because the content is checked to be the requested version."""
         return self._nearest(repository, lambda location: self.registry.resolve(location, tag))
 
     def manifest(self, repository: str, digest: str) -> Manifest:
-        """Return the image manifest with this digest."""
+        """Returns the image manifest with this digest."""
         return self._nearest(repository, lambda location: self.registry.manifest(location, digest))
 
     def blob(self, repository: str, blob: Descriptor, *, limit: int) -> bytes:
-        """Return the content with this digest and size, of at most `limit` bytes."""
+        """Returns the content with this digest and size, of at most `limit` bytes."""
         return self._nearest(repository, lambda location: self.registry.blob(location, blob, limit=limit))
 
     def _nearest(self, repository: str, request: Callable[[str], T]) -> T:
@@ -71,7 +71,7 @@ class MirroredRegistry:
 
 
 def _first(locations: Iterable[str], named: str, request: Callable[[str], T]) -> T:
-    """Return the first response; else raise the most informative error."""
+    """Returns the first response; else raise the most informative error."""
     errors: dict[str, IntegrityError | AccessDeniedError | NotFoundError | UnavailableError] = {}
     for location in locations:
         try:

@@ -50,7 +50,7 @@ class NoResponseError(RetryableError):
 
 
 def raise_for_status(method: str, what: str, url: str, response: RegistryResponse) -> RegistryResponse:
-    """Return a successful response; raise the ReconcilerError of any other."""
+    """Returns a successful response; raises the ReconcilerError of any other."""
     status, host = response.status, host_of(url)
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return response
@@ -67,7 +67,7 @@ def raise_for_status(method: str, what: str, url: str, response: RegistryRespons
 
 
 def _codes(body: bytes) -> str:
-    """Return the registry's own error codes (`MANIFEST_UNKNOWN`), never its text, which anyone may have written."""
+    """Returns the registry's own error codes (`MANIFEST_UNKNOWN`), never its text, which anyone may have written."""
     errors = json_object(body).get("errors")
     codes = [error.get("code") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     safe_codes = [code for code in codes[:3] if isinstance(code, str) and re.fullmatch(r"[A-Z_]{1,40}", code)]
@@ -75,7 +75,7 @@ def _codes(body: bytes) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or None."""
+    """Returns the seconds to wait by `Retry-After` (RFC 9110, 10.2.3: seconds or a date), or None."""
     value = headers.get("Retry-After", "")
     if re.fullmatch(r"\d{1,9}", value):
         return float(value)
@@ -86,7 +86,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def backoff(error: Exception, remaining: float) -> bool | float:
-    """Return to stamina whether, or after how many seconds, to retry, when `remaining` seconds are left for all attempts."""
+    """Returns to stamina whether, or after how many seconds, to retry, when `remaining` seconds are left for all attempts."""
     if not isinstance(error, RetryableError):
         return False
     if error.wait is None:
@@ -95,7 +95,7 @@ def backoff(error: Exception, remaining: float) -> bool | float:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """Decode a JSON object; anything else is returned as an empty one."""
+    """Decodes a JSON object; anything else is returned as an empty one."""
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -78,12 +78,12 @@ class Transport:
         self._shared_deadline: ContextVar[float] = ContextVar("shared_deadline", default=math.inf)
 
     def close(self) -> None:
-        """Close idle connections."""
+        """Closes idle connections."""
         self._pools.clear()
 
     @contextmanager
     def shared_deadline(self) -> Iterator[None]:
-        """Bound all requests of a piece of work, in this thread, by the deadline of one; nothing more is sent after it."""
+        """Bounds all requests of a piece of work, in this thread, by the deadline of one; nothing more is sent after it."""
         reset = self._shared_deadline.set(time.monotonic() + self._patience)
         try:
             yield
@@ -100,7 +100,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
     ) -> RegistryResponse:
-        """Send one request and read its whole response, at most `limit` bytes.
+        """Sends one request and reads its whole response, at most `limit` bytes.
 
         `url` belongs to the registry that the credentials are for; `what` names the requested thing in messages.
 
@@ -129,7 +129,7 @@ class Transport:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def _authorized(self, call: _Call) -> RegistryResponse:
-        """Send with the cached token; when the registry requires another, fetch it and send once more."""
+        """Sends with the cached token; when the registry requires another, fetches it and sends once more."""
         key = (origin(call.url), call.scope)
         response = self._follow_redirects(call, self._tokens.get(key))
         if response.status == HTTPStatus.UNAUTHORIZED:
@@ -139,7 +139,7 @@ class Transport:
         return raise_for_status(call.method, call.what, call.url, response)
 
     def _follow_redirects(self, call: _Call, authorization: str | None) -> RegistryResponse:
-        """Send, and follow redirects of reads; the authorization stays with the registry's own host."""
+        """Sends, and follows redirects of reads; the authorization stays with the registry's own host."""
         url = call.url
         for _ in range(_REDIRECTS):
             is_own_host = origin(url) == origin(call.url)
@@ -166,7 +166,7 @@ class Transport:
         return target
 
     def _send(self, call: _Call, url: str, authorization: Mapping[str, str]) -> RegistryResponse:
-        """Send one request to one URL and read the response to its end."""
+        """Sends one request to one URL and reads the response to its end."""
         host, started = host_of(url), time.monotonic()
         if started > call.deadline:
             raise NoResponseError(f"{call.what}: nothing more is requested from {host}, because {self._patience:g} s have passed")
@@ -200,7 +200,7 @@ class Transport:
             ) from error
 
     def _answer_challenge(self, call: _Call, challenge: str) -> str:
-        """Return the `Authorization` that a `WWW-Authenticate` requires (RFC 7235)."""
+        """Returns the `Authorization` that a `WWW-Authenticate` requires (RFC 7235)."""
         scheme, _, rest = challenge.partition(" ")
         host = urlsplit(call.url).netloc
         basic = self._credentials.basic(host)
@@ -225,7 +225,7 @@ class Transport:
 
 
 def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> RegistryResponse:
-    """Read a body piece by piece and compute its digest; reading ends when the body exceeds the limit."""
+    """Reads a body piece by piece and computes its digest; reading ends when the body exceeds the limit."""
     success = response.status < HTTPStatus.MULTIPLE_CHOICES
     if success and response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise IntegrityError(f"{call.what}: {host} sends it compressed, which was not requested")

@@ -9,17 +9,17 @@ from reconciler.model.errors import IntegrityError
 
 
 def host_of(url: str) -> str:
-    """Return the host and port of a URL, fit for a message: no user, no password, no control characters."""
+    """Returns the host and port of a URL, fit for a message: no user, no password, no control characters."""
     return re.sub(r"[^A-Za-z0-9.:\[\]-]", "?", urlsplit(url).netloc.rpartition("@")[2])[:255] or "nowhere"
 
 
 def origin(url: str) -> str:
-    """Return the scheme, host and port of a URL, to which credentials are bound."""
+    """Returns the scheme, host and port of a URL, to which credentials are bound."""
     return f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
 
 
 def join(url: str, location: str, what: str) -> str:
-    """Resolve a `Location`, `Link` or realm against the URL it came from.
+    """Resolves a `Location`, `Link` or realm against the URL it came from.
 
     Raises:
         IntegrityError: it is not a valid URL, contains characters that parsers of URLs interpret differently, or names a user: a

@@ -35,7 +35,7 @@ _cache: LruCache[Source] = LruCache(_CACHE_BYTES)
 
 
 def load(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int = MAX_PARTS) -> Source:
-    """Read a file that must hold exactly one document.
+    """Reads a file that must hold exactly one document.
 
     Args:
         text: the file's content.
@@ -73,7 +73,7 @@ def load_cached(text: bytes, file: str) -> Source:
 
 
 def load_all(text: bytes, file: str) -> tuple[Source, ...]:
-    """Read a file of up to MAX_DOCUMENTS documents; a text that is not acceptable gives one Source with its problem."""
+    """Reads a file of up to MAX_DOCUMENTS documents; a text that is not acceptable gives one Source with its problem."""
     documents = tuple(islice(_documents(text, file, MAX_BYTES, MAX_PARTS), MAX_DOCUMENTS + 1))
     if documents and documents[-1].problems:
         return documents[-1:]
@@ -85,7 +85,7 @@ def load_all(text: bytes, file: str) -> tuple[Source, ...]:
 
 
 def dump(*documents: Mapping[str, Any]) -> bytes:
-    """Write documents: keys in the order given, two spaces, no aliases; equal data gives equal bytes."""
+    """Writes documents: keys in the order given, two spaces, no aliases; equal data gives equal bytes."""
     texts = [write(document) for document in documents]
     return ("---\n" + "---\n".join(texts) if len(texts) > 1 else "".join(texts)).encode()
 

@@ -42,7 +42,7 @@ class _NeedsStrictReader(Exception):  # noqa: N818 - no error: the other reader 
 
 
 def read_fast(text: str, *, max_depth: int, max_parts: int) -> list[tuple[Any, dict[KeyPath, Location]]] | None:
-    """Return the documents of a text, each with the locations of its parts; None when the strict reader must decide.
+    """Returns the documents of a text, each with the locations of its parts; None when the strict reader must decide.
 
     Args:
         text: decoded, without a byte order mark, and within the limit of bytes.
@@ -65,7 +65,7 @@ class _Reading:
         self._locations: dict[KeyPath, Location] = {}
 
     def documents(self) -> list[tuple[Any, dict[KeyPath, Location]]]:
-        """Read to the end; raises YAMLError, _NeedsStrictReader or UnrepresentableNumberError."""
+        """Reads to the end; raises YAMLError, _NeedsStrictReader or UnrepresentableNumberError."""
         documents: list[tuple[Any, dict[KeyPath, Location]]] = []
         self._next()  # the start of the stream
         while type(start := self._next()) is not StreamEndEvent:
@@ -80,7 +80,7 @@ class _Reading:
         return self._part(event, (), event.start_mark)
 
     def _part(self, event: Any, path: KeyPath, key: Any) -> Any:
-        """Return the data that begins with an event; `key` is the mark of the location for problems with its key."""
+        """Returns the data that begins with an event; `key` is the mark of the location for problems with its key."""
         kind = type(event)
         if kind is ScalarEvent:
             return self._scalar(event, path, key)

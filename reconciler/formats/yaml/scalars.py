@@ -23,7 +23,7 @@ class UnrepresentableNumberError(IntegrityError):
 
 
 def parse_plain_scalar(text: str) -> str | float | bool | None:
-    """Return the value of a scalar without quotes and without a tag.
+    """Returns the value of a scalar without quotes and without a tag.
 
     Raises:
         UnrepresentableNumberError: it is infinite, not a number, or an integer of more than 64 bits.

@@ -126,7 +126,7 @@ class _Composer(Composer):
         self._nodes_left = 2 * limits.parts  # keys are counted here too
 
     def compose_document(self) -> Any:
-        """Reject a document whose directives request another YAML, where `no` would be a boolean, before it is composed."""
+        """Rejects a document whose directives request another YAML, where `no` would be a boolean, before it is composed."""
         start = self.parser.peek_event()
         if start.version not in {None, (1, 2)} or start.tags:
             raise _rejected_at(start, self._file, "NotYaml", _DIRECTIVE, _NO_DIRECTIVE)
@@ -137,7 +137,7 @@ class _Composer(Composer):
             raise _DocumentRejected(Problem(code="NotYaml", message=message, file=self._file, line=line, column=1)) from None
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Compose one node, unless it has a tag of its own or exceeds a limit."""
+        """Composes one node, unless it has a tag of its own or exceeds a limit."""
         event = self.parser.peek_event()
         self._nodes_left -= 1
         if self._nodes_left < 0:
@@ -174,7 +174,7 @@ class _NodeReader:
         self._characters = 0
 
     def source(self, root: Node | None) -> Source:
-        """Convert one document; raises _DocumentRejected at the first construct that is not plain data."""
+        """Converts one document; raises _DocumentRejected at the first construct that is not plain data."""
         if root is None:
             return Source(file=self._file)
         data = self._data(root, (), root)

@@ -25,7 +25,7 @@ _MAX_SIMPLE_KEY: Final = 120  # YAML requires the `? key` form above 1,024 chara
 
 
 def write(document: Mapping[str, Any]) -> str:
-    """Write a document in block style: keys in the given order, two spaces, no aliases; equal data gives equal text."""
+    """Writes a document in block style: keys in the given order, two spaces, no aliases; equal data gives equal text."""
     if not document:
         return "{}\n"
     out: list[str] = []
