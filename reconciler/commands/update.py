@@ -12,6 +12,7 @@ from reconciler.domain.locking.change_summary import change_lines, resolved_comm
 from reconciler.domain.locking.input_digests import input_digest
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.versions import newest_first, satisfies
+from reconciler.model.artifact import catalog_of
 from reconciler.model.errors import NotFoundError
 from reconciler.model.layout import MAIN, RESOLVED
 from reconciler.services.planning.namespace_claims import sole_claim
@@ -144,7 +145,7 @@ def _resolve_moved(
 
 def _outdated(package: Package, in_range: str, catalog: Catalog) -> Outdated:
     """Compare a package with the newest version in its catalog."""
-    prefix = package.artifact.removeprefix("oci://").rpartition("/")[0]
+    prefix = catalog_of(package)
     versions = catalog.find(package.blueprint).get(prefix, ())
     candidates = [version for version in versions if satisfies(version, "*")] if satisfies(package.version, "*") else versions
     newest = newest_first((*candidates, package.version))[0]

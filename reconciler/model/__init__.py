@@ -10,12 +10,14 @@
 | `commit_status` | commit statuses and their contexts |
 | `environment` | `environment.yaml` |
 | `errors` | the tree of errors |
+| `flux` | API groups and versions of Flux's objects |
 | `forge` | pull requests, reviews, comments, repositories and webhooks of a forge |
 | `git` | commits and snapshots of a repository |
 | `labels` | labels and annotations of Kubernetes objects |
 | `layout` | branches, refs, files and folders of an Environment's repository |
 | `lock` | `environment.lock.yaml` |
 | `observation` | an observed HelmRelease, or why it was not observed |
+| `plain_data` | mappings, lists and strings as YAML and JSON have them: lookups and walks |
 | `policy` | EnvironmentPolicy |
 | `problem` | a problem in a document, with its location |
 | `source` | a parsed file with the locations of its parts |

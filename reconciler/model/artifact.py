@@ -1,4 +1,4 @@
-"""The media types of a Blueprint's OCI artifact: what publishing writes, the catalog reads and Flux is told to take."""
+"""Media types and references of a Blueprint's OCI artifact, as publishing writes them and the catalog and Flux read them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,21 @@ BLUEPRINT_TYPE: Final = "application/vnd.openova.catalyst.blueprint.v1+yaml"
 
 
 def parse_artifact(package: Package) -> tuple[str, str] | None:
-    """The repository (`host/path`) and the digest of a package's artifact; None when it names no such thing."""
+    """Returns the repository (`host/path`) and the digest of a package's artifact; None when the reference is invalid."""
     match = _ARTIFACT.fullmatch(package.artifact)
     return (match[1], match[2]) if match else None
 
 
-def home_of(package: Package) -> str:
-    """The catalog that a package came from."""
+def repository_url(package: Package) -> str:
+    """Returns the repository of a package's artifact as `oci://host/path`."""
+    return package.artifact.rpartition("@")[0]
+
+
+def registry_of(package: Package) -> str:
+    """Returns the registry host of a package's artifact."""
+    return package.artifact.removeprefix("oci://").partition("/")[0]
+
+
+def catalog_of(package: Package) -> str:
+    """Returns the catalog (`host/path` without the Blueprint's name) that a package came from."""
     return package.artifact.removeprefix("oci://").rpartition("/")[0]

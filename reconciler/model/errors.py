@@ -19,9 +19,9 @@ ReconcilerError                       Fault          a failure outside any docum
 
 Exception
 ├── _DocumentRejected                                formats.yaml.strict_reader
+├── _LimitExceeded                                   domain.values.schema_cost
 ├── _NeedsStrictReader                               formats.yaml.fast_reader
-├── _NotPlainError                                   domain.values.expressions
-└── _TooMuch                                         domain.values.schema_cost
+└── _NotPlainError                                   domain.values.expressions
 ```
 
 A class with a module instead of a reason is internal to that part of the code: it inherits the published reason of its parent.

@@ -13,14 +13,13 @@ from reconciler.adapters.kubernetes.kubeconfig import connect
 from reconciler.adapters.kubernetes.release_projection import Releases, WatchEvent, project
 from reconciler.adapters.kubernetes.stream import read_body, watch_events
 from reconciler.model.errors import NotFoundError, UnavailableError
+from reconciler.model.flux import HELM_GROUP, HELM_VERSION, KUSTOMIZE_GROUP, KUSTOMIZE_VERSION, SOURCE_GROUP, SOURCE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from urllib3.response import BaseHTTPResponse
 
-GROUP: Final = "helm.toolkit.fluxcd.io"
-HELM_API_VERSION: Final = "v2"
 PLURAL: Final = "helmreleases"
 LIST_PAGE_SIZE: Final = 100
 CONNECT_TIMEOUT: Final = 5.0
@@ -28,8 +27,8 @@ READ_TIMEOUT: Final = 10.0
 HINT_TIMEOUT: Final = (2.0, 5.0)  # a request to Flux, or a diagnosis, must not delay a pass
 MAX_RELEASES: Final = 50_000
 
-_SOURCE: Final = ("source.toolkit.fluxcd.io", "v1")
-_KUSTOMIZE: Final = ("kustomize.toolkit.fluxcd.io", "v1")
+_SOURCE: Final = (SOURCE_GROUP, SOURCE_VERSION)
+_KUSTOMIZE: Final = (KUSTOMIZE_GROUP, KUSTOMIZE_VERSION)
 
 
 class ClusterClient:
@@ -128,9 +127,9 @@ class ClusterClient:
         return document
 
     def _list(self, read_timeout: float, **options: Any) -> BaseHTTPResponse:
-        what = f"{PLURAL}.{GROUP}/{HELM_API_VERSION}"
+        what = f"{PLURAL}.{HELM_GROUP}/{HELM_VERSION}"
         call = self._api.list_cluster_custom_object
-        return self._call((CONNECT_TIMEOUT, read_timeout), what, call, GROUP, HELM_API_VERSION, PLURAL, **options)
+        return self._call((CONNECT_TIMEOUT, read_timeout), what, call, HELM_GROUP, HELM_VERSION, PLURAL, **options)
 
     def _call(
         self, timeouts: tuple[float, float], what: str, call: Callable[..., Any], *target: Any, **options: Any

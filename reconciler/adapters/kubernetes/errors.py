@@ -9,6 +9,7 @@ import urllib3.exceptions
 from kubernetes import client
 
 from reconciler.model.errors import AccessDeniedError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.model.flux import HELM_GROUP, HELM_VERSION
 from reconciler.model.observation import Failure
 
 # Everything that the client raises: its own exceptions, its transport's, the socket's, and those of parsing.
@@ -19,7 +20,7 @@ _DENIED: Final = (401, 403)
 _FAILURES: Final[dict[type[ReconcilerError], Any]] = {AccessDeniedError: "AccessDenied", NotFoundError: "FluxMissing"}
 
 
-def error_from(error: Exception, context: str, what: str = "HelmReleases (helm.toolkit.fluxcd.io/v2)") -> ReconcilerError:
+def error_from(error: Exception, context: str, what: str = f"HelmReleases ({HELM_GROUP}/{HELM_VERSION})") -> ReconcilerError:
     """Returns the ReconcilerError of a client's exception; its message contains no header or body of the exchange."""
     if isinstance(error, client.ApiException) and error.status:
         status = _status(error.status)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from kubernetes import client, config
 
-from reconciler.adapters.kubernetes.release_projection import mapping
 from reconciler.formats.yaml.documents import load
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,6 +8,7 @@ from sys import intern
 from typing import Any, Final
 
 from reconciler.model.canonical import release_spec_digest
+from reconciler.model.plain_data import mapping
 
 MAX_PROJECTED_TEXT: Final = 2_000
 """Characters stored of one text of a condition; more than any message of the reconciler quotes."""
@@ -73,11 +74,6 @@ def project(item: Mapping[str, Any]) -> tuple[Key, ReleaseObject]:
         "status": projected_status,
     }
     return (metadata["namespace"], metadata["name"]), release
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Returns the value if it is a JSON object, else an empty one."""
-    return value if isinstance(value, dict) else {}
 
 
 def _condition(condition: Any) -> Any:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from kubernetes import client
 
 from reconciler.adapters.kubernetes.errors import FOREIGN, error_from, malformed_response
-from reconciler.adapters.kubernetes.release_projection import WatchEvent, mapping, project
+from reconciler.adapters.kubernetes.release_projection import WatchEvent, project
 from reconciler.model.errors import ReconcilerError, UnavailableError
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.readiness.helm_release import mapping, text_field
+from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.rendering.flux_objects import RenderContext, Tree, render
+from reconciler.model.artifact import registry_of
 from reconciler.model.base import API_VERSION, Metadata
 from reconciler.model.environment import Environment, EnvironmentSpec, Placement
 from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE
+from reconciler.model.plain_data import mapping, value_at
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ def expected_tree(lock: EnvironmentLock, clusters: Iterable[str], read: Read, ke
     specs = [mapping(release.get("spec")) for release in releases]
     by_host: dict[str, list[Mapping[str, Any]]] = {}
     for package, repository, _ in objects:
-        by_host.setdefault(_host(package), []).append(mapping(repository.get("spec")))
+        by_host.setdefault(registry_of(package), []).append(mapping(repository.get("spec")))
     around = RenderContext(
         sovereign=_usual(text_field(one, "openova.io/sovereign") for one in labels),
         keys=keys,
@@ -96,10 +98,6 @@ def _file(cluster: str, package: Package) -> str:
     return f"{CLUSTERS_FOLDER}/{cluster}/{package.application}.yaml"
 
 
-def _host(package: Package) -> str:
-    return package.artifact.removeprefix("oci://").partition("/")[0]
-
-
 def _usual(words: Iterable[str]) -> str:
     """The word that is there most often: one file that was changed must not put the blame on all the others."""
     return next((word for word, _ in Counter(words).most_common(1)), "")
@@ -140,9 +138,5 @@ def _way(wanted: Any, found: Any) -> KeyPath | None:
 
 def _value(data: Any, way: KeyPath) -> str:
     """What stands at the end of a way, as a message may show it."""
-    for step in way:
-        if isinstance(data, dict) and step not in data:
-            return "not there"
-        data = data[step]
-    words = str(data)
+    words = str(value_at(data, way, "not there"))
     return words if len(words) <= _FITS else f"{words[: _FITS - 3]}..."

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.values.json_schema import SchemaViolation, violations
+from reconciler.model.plain_data import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +81,8 @@ def values_violations(chart: HelmChart, given: Mapping[str, Any]) -> Iterator[Sc
 def _rejections(chart: HelmChart, values: Mapping[str, Any], given: Any, way: KeyPath) -> Iterator[SchemaViolation]:
     who = f"the chart {chart.name}"
     for one in violations(chart.schema, values, default="7", who=who) if chart.schema is not None else ():
-        value = _at(values, one.way)
-        own = value is not None and _at(given, one.way) is None
+        value = value_at(values, one.way)
+        own = value is not None and value_at(given, one.way) is None
         if own and isinstance(value, str) and value.lower() in _ELSEWHERE_BOOLEAN:
             continue
         words = one.words if one.at_key else f"{one.words}, says {who}{' of its own value' if own else ''}"
@@ -89,7 +90,7 @@ def _rejections(chart: HelmChart, values: Mapping[str, Any], given: Any, way: Ke
     for inner in chart.subcharts:
         theirs = values.get(inner.name)
         if isinstance(theirs, dict):
-            yield from _rejections(inner, theirs, _at(given, (inner.name,)), (*way, inner.name))
+            yield from _rejections(inner, theirs, value_at(given, (inner.name,)), (*way, inner.name))
         else:
             yield SchemaViolation((*way, inner.name), f"must be a mapping, says {who}: it holds the values of a chart inside")
 
@@ -133,17 +134,8 @@ def _switched(chart: HelmChart, root: Mapping[str, Any], way: tuple[str, ...]) -
 
 def _is_on(chart: HelmChart, root: Mapping[str, Any], way: tuple[str, ...]) -> bool:
     for condition in chart.condition:
-        value = _at(root, (*way, *condition.split(".")))
+        value = value_at(root, (*way, *condition.split(".")))
         if isinstance(value, bool):
             return value
-    told = [value for tag in chart.tags if isinstance(value := _at(root, ("tags", tag)), bool)]
+    told = [value for tag in chart.tags if isinstance(value := value_at(root, ("tags", tag)), bool)]
     return any(told) or not told
-
-
-def _at(data: Any, way: KeyPath) -> Any:
-    """What stands somewhere in data; None when nothing does."""
-    for step in way:
-        there = isinstance(data, Mapping) and step in data
-        there = there or (isinstance(data, list) and isinstance(step, int) and step < len(data))
-        data = data[step] if there else None
-    return data

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.flux_import.manifests import warning
 from reconciler.domain.flux_import.substitutions import placeholder_problems
-from reconciler.domain.readiness.helm_release import mapping, text_field
+from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.validation.document_parser import kind_of
 from reconciler.domain.versions import is_range, is_version
 from reconciler.model.blueprint import PREFIX, blueprint_name
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,10 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.domain.readiness.helm_release import mapping, text_field
+from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.validation.document_parser import kind_of
+from reconciler.model.flux import HELM_GROUP, KUSTOMIZE_CONFIG_GROUP, SOURCE_GROUP
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,9 +19,6 @@ if TYPE_CHECKING:
     from reconciler.model.problem import Problem
     from reconciler.model.source import Source
 
-_HELM: Final = "helm.toolkit.fluxcd.io"
-_SOURCES: Final = "source.toolkit.fluxcd.io"
-_KUSTOMIZE: Final = "kustomize.config.k8s.io"
 _ENVELOPE: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
 _REPOSITORY_FIELDS: Final = frozenset({"url", "type", "interval", "timeout", "ref", "secretRef", "layerSelector", "provider"})
 
@@ -75,12 +74,12 @@ def collect(sources: Iterable[Source]) -> FluxManifests:
         kind, group = kind_of(source), text_field(mapping(source.data), "apiVersion").partition("/")[0]
         if source.problems:
             problems.extend(source.problems)
-        elif (kind, group) == ("HelmRelease", _HELM):
+        elif (kind, group) == ("HelmRelease", HELM_GROUP):
             found.append(source)
-        elif group == _SOURCES:
+        elif group == SOURCE_GROUP:
             origins[kind, _meta(source, "namespace"), _meta(source, "name")] = source
             problems.extend(_lost_of_origin(source))
-        elif (kind, group) == ("Kustomization", _KUSTOMIZE):
+        elif (kind, group) == ("Kustomization", KUSTOMIZE_CONFIG_GROUP):
             kustomizations.append(source)
         elif source.data is not None:  # an empty document says nothing
             problems.append(_left_out(source, kind))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.flux_import.manifests import warning
-from reconciler.domain.readiness.helm_release import mapping, text_field
+from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.rendering.flux_objects import REMEDIATION_RETRIES
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.readiness.helm_release import FluxCondition, HelmReleaseFacts, read_helm_release, text_field
 from reconciler.model.canonical import release_spec_digest
+from reconciler.model.flux import HELM_GROUP, HELM_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ _REMEDIES: Final = {
     "KubeconfigMissing": (1, "put its kubeconfig into the reconciler's `clusters.directory`; it is read without a restart"),
     "WatchFailed": (2, "check that the kubeconfig is complete and its API server can be reached"),
     "AccessDenied": (3, "renew the kubeconfig's credentials, or let them list and watch HelmReleases"),
-    "FluxMissing": (4, "install Flux (the HelmRelease API, helm.toolkit.fluxcd.io/v2) on the cluster"),
+    "FluxMissing": (4, f"install Flux (the HelmRelease API, {HELM_GROUP}/{HELM_VERSION}) on the cluster"),
 }
 # helm-controller's reasons that mean that the install or upgrade itself failed, and not one of its inputs.
 _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackFailed", "UninstallFailed", "ArtifactFailed"})

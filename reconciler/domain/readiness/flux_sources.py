@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.readiness.assessment import MAX_MESSAGE, bounded
-from reconciler.domain.readiness.helm_release import mapping, text_field
+from reconciler.domain.readiness.helm_release import text_field
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

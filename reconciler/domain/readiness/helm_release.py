@@ -8,12 +8,12 @@ from typing import Any, Final
 
 from reconciler.model.canonical import release_spec_digest
 from reconciler.model.labels import ENTRY_ANNOTATION, MANAGED_BY
+from reconciler.model.plain_data import mapping
 
 FluxCondition = Mapping[str, Any]
 
 _STATUSES: Final = frozenset({"True", "False", "Unknown"})
 _OURS: Final = tuple(MANAGED_BY.items())
-_NOTHING: Final[Mapping[str, Any]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +82,6 @@ def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
         attempted_chart=text_field(status, "lastAttemptedRevision") or None,
         attempted_artifact=text_field(status, "lastAttemptedRevisionDigest") or None,
     )
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """Returns the value if it is a mapping, else an empty one."""
-    return value if type(value) is dict or isinstance(value, Mapping) else _NOTHING
 
 
 def text_field(part: Mapping[str, Any], key: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.artifact import CHART_TYPE
+from reconciler.model.artifact import CHART_TYPE, registry_of, repository_url
+from reconciler.model.flux import HELM_GROUP, HELM_VERSION, KUSTOMIZE_CONFIG_GROUP, SOURCE_GROUP, SOURCE_VERSION
 from reconciler.model.labels import APPLICATION_LABEL, ENTRY_ANNOTATION, MANAGED_BY
 from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE
 
@@ -85,7 +86,7 @@ def _cluster(cluster: str, packages: Iterable[Package], environment: Environment
         if authority is not None:
             files[f"trust/{authority}.yaml"] = (_trust_secret(authority, context.keys[authority], namespace),)
     kustomization = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "apiVersion": f"{KUSTOMIZE_CONFIG_GROUP}/v1beta1",
         "kind": "Kustomization",
         "resources": sorted(files),
     }
@@ -119,13 +120,13 @@ def _objects(package: Package, environment: Environment, context: RenderContext)
     return (
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **metadata}},
         {
-            "apiVersion": "source.toolkit.fluxcd.io/v1",
+            "apiVersion": f"{SOURCE_GROUP}/{SOURCE_VERSION}",
             "kind": "OCIRepository",
             "metadata": {"name": name, "namespace": namespace, **metadata},
             "spec": _source(package, context),
         },
         {
-            "apiVersion": "helm.toolkit.fluxcd.io/v2",
+            "apiVersion": f"{HELM_GROUP}/{HELM_VERSION}",
             "kind": "HelmRelease",
             "metadata": {"name": name, "namespace": namespace, **metadata},
             "spec": _release(package, context),
@@ -152,11 +153,10 @@ def label_value(text: str) -> str:
 
 
 def _source(package: Package, context: RenderContext) -> dict[str, Any]:
-    repository = package.artifact.rpartition("@")[0]
-    host = repository.removeprefix("oci://").partition("/")[0]
+    host = registry_of(package)
     spec: dict[str, Any] = {
         "interval": context.interval,
-        "url": repository,
+        "url": repository_url(package),
         "ref": {"digest": package.digest},
         "layerSelector": {"mediaType": CHART_TYPE, "operation": "copy"},
     }

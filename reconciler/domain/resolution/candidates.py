@@ -17,7 +17,7 @@ from reconciler.domain.catalog import Catalog, ExcludedVersion, VerifiedBlueprin
 from reconciler.domain.resolution.requirements import Candidate, DependencyReader, Requirement
 from reconciler.domain.values.expressions import ExpressionError
 from reconciler.domain.versions import is_older, is_version, newest_first, satisfies
-from reconciler.model.artifact import home_of
+from reconciler.model.artifact import catalog_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -115,7 +115,7 @@ class CandidateFinder:
         for home, version in self._in_range(first.blueprint, wanted, locked, frozenset(n.range for n in needs)):
             if not search.allows(first.application, version):
                 continue
-            if locked is None or (home, version) != (home_of(locked), locked.version):
+            if locked is None or (home, version) != (catalog_of(locked), locked.version):
                 one = self._tried(first, home, version)
                 yield one
                 refused += isinstance(one, ExcludedVersion) and one.code in _REFUSED
@@ -164,7 +164,7 @@ class CandidateFinder:
         """What is to stay of an Application, if it still meets all needs: what was reviewed, or else what is installed."""
         wanted = {n.catalog for n in needs} - {None}
         for one in (self.prior.get(first.application), self.installed.get(first.application)):
-            if one is None or one.blueprint != first.blueprint or not wanted <= {home_of(one)}:
+            if one is None or one.blueprint != first.blueprint or not wanted <= {catalog_of(one)}:
                 continue
             if all(satisfies(one.version, n.range) for n in needs) and self._is_reached(first, one):
                 return one
@@ -214,7 +214,7 @@ class CandidateFinder:
         # A name found in two catalogs is nobody's until the Application says which.
         listed = dict.fromkeys(found[homes[0]], homes[0]) if len(homes) == 1 else {}
         if locked is not None:
-            listed[locked.version] = home_of(locked)
+            listed[locked.version] = catalog_of(locked)
         for version in newest_first(listed):
             yield listed[version], version
 
@@ -252,7 +252,7 @@ class CandidateFinder:
 
 def _sound(packages: Mapping[str, Package]) -> Mapping[str, Package]:
     """Those of a lock that can be looked for: a damaged lock costs only its preference."""
-    return {name: p for name, p in packages.items() if home_of(p) and p.digest.startswith("sha256:") and is_version(p.version)}
+    return {name: p for name, p in packages.items() if catalog_of(p) and p.digest.startswith("sha256:") and is_version(p.version)}
 
 
 def closest_requirement(needs: Sequence[Requirement]) -> Requirement:
@@ -279,4 +279,4 @@ def _blocking(found: VerifiedBlueprint, version: str) -> str | None:
 
 
 def _where(package: Package) -> tuple[str, str, str]:
-    return home_of(package), package.blueprint, package.version
+    return catalog_of(package), package.blueprint, package.version

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from reconciler.model.plain_data import walk_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reconciler.model.problem import Problem
-    from reconciler.model.source import KeyPath, Source
+    from reconciler.model.source import Source
 
 # The syntax of shells, envsubst and Flux, with or without a default, which may be a secret and is not shown.
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]{0,60})(?:\}|[:?=+-])")
@@ -18,20 +20,7 @@ _HINT: Final = "write the value itself: nothing replaces it later"
 
 def find_placeholders(source: Source) -> Iterator[Problem]:
     """Yields a problem for every placeholder in a document, keys included."""
-    for path, text, at_value in _texts(source.data, ()):
+    for path, text, at_value in walk_texts(source.data):
         for name in dict.fromkeys(_PLACEHOLDER.findall(text)):
             message = f"{'.'.join(map(str, path)) or 'the document'} contains the placeholder ${{{name}}}"
             yield source.problem("UnresolvedPlaceholder", message, path, at_value=at_value, hint=_HINT)
-
-
-def _texts(data: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str, bool]]:
-    """All strings of a document with their paths; the last item says whether it is a value or a key."""
-    if isinstance(data, str):
-        yield path, data, True
-    elif isinstance(data, dict):
-        for key, value in data.items():
-            yield (*path, key), key, False
-            yield from _texts(value, (*path, key))
-    elif isinstance(data, list):
-        for index, value in enumerate(data):
-            yield from _texts(value, (*path, index))

@@ -22,6 +22,7 @@ from reconciler.domain.values.expressions import (
     number_text,
     weight,
 )
+from reconciler.model.plain_data import walk_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ class _Expression:
 def check_templates(values: Mapping[str, Any]) -> str | None:
     """Returns why expressions in values cannot be used, in one sentence for their author, with the path; None when they can."""
     count = 0
-    for path, text in _texts(values, ()):
+    for path, text in ((path, text) for path, text, is_value in walk_texts(values) if is_value):
         try:
             for piece in _pieces(text):
                 if isinstance(piece, str):
@@ -108,17 +109,6 @@ def _as_text(expression: str, scope: Scope) -> str:
             return number_text(result)
         case _:
             raise ExpressionError(f"`{expression}` gives {kind(result)}, which cannot be part of a text")
-
-
-def _texts(item: Any, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
-    if isinstance(item, str):
-        yield path, item
-    elif isinstance(item, dict):
-        for key, child in item.items():
-            yield from _texts(child, (*path, key))
-    elif isinstance(item, list):
-        for index, child in enumerate(item):
-            yield from _texts(child, (*path, index))
 
 
 def _pieces(text: str) -> Iterator[str | _Expression]:

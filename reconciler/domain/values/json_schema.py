@@ -17,6 +17,7 @@ from jsonschema_rs import ValidationErrorKind as Kind
 from reconciler.domain.text.listing import join_first
 from reconciler.domain.text.suggestions import did_you_mean, nearest
 from reconciler.domain.values.schema_cost import exceeds_cost_limit
+from reconciler.model.plain_data import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -140,11 +141,11 @@ def _describe(error: ValidationError, schema: Mapping[str, Any], values: Any, wh
         case Kind.AdditionalProperties() | Kind.UnevaluatedProperties():
             yield from _unknown(path, kind.unexpected, _known(schema, error.schema_path), who)
         case Kind.FalseSchema() if error.schema_path[-1:] == ["additionalProperties"]:  # a schema that allows no keys
-            yield from _unknown(path, _at(values, path), (), who)
+            yield from _unknown(path, value_at(values, path), (), who)
         case Kind.Required():
             yield SchemaViolation((*path, kind.property), _REQUIRED)
         case Kind.Enum():
-            yield _one_of(path, kind.options, _at(values, path))
+            yield _one_of(path, kind.options, value_at(values, path))
         case Kind.AnyOf() | Kind.OneOfNotValid():
             yield from _forms(path, kind.context, schema, values, who)
         case Kind.PropertyNames():
@@ -197,7 +198,7 @@ def _forms(
             for error in all_errors
             for option in (error.kind.options if isinstance(error.kind, Kind.Enum) else [error.kind.value])
         ]
-        yield _one_of(path, options, _at(values, path))
+        yield _one_of(path, options, value_at(values, path))
         return
     candidates = [errors for errors in context if not any(_rules_out(error, path, values) for error in errors)]
     if len(candidates) == 1:
@@ -210,7 +211,7 @@ def _forms(
             yield _one_of(
                 place,
                 [json.loads(option) for option_place, option in discriminators if option_place == place],
-                _at(values, place),
+                value_at(values, place),
             )
     else:
         yield SchemaViolation(path, f"matches none of its {len(context)} possible forms")
@@ -253,12 +254,6 @@ def _key_path(path: Iterable[str | int], values: Any) -> KeyPath:
         key_path = (*key_path, str(step) if is_key else step)
         values = values.get(str(step)) if is_key else values[step]
     return key_path
-
-
-def _at(values: Any, path: KeyPath) -> Any:
-    for step in path:
-        values = values[step]
-    return values
 
 
 def _known(schema: Mapping[str, Any], path: list[str | int]) -> Iterable[str]:

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
+from reconciler.model.plain_data import pointer_steps
+
 MAX_WORK: Final = 100_000  # comparisons of a schema's part with a part of the values: a second or two of a validator
 _MAX_DEPTH: Final = 200
 _NAMES: Final = ("$id", "$anchor", "$dynamicAnchor")
@@ -112,8 +114,7 @@ def _last_segment(address: str) -> str:
 
 
 def _resolve_pointer(part: Any, pointer: str) -> Any:
-    for step in pointer.split("/")[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
+    for key in pointer_steps(pointer):
         if isinstance(part, list):
             part = next((inner for index, inner in enumerate(part) if str(index) == key), None)
         else:

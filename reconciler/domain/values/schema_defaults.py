@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from reconciler.domain.values.json_schema import is_valid, schema_problem
 from reconciler.model.errors import IntegrityError
+from reconciler.model.plain_data import pointer_steps, value_at
 
 MAX_SCHEMA_DEPTH: Final = 64  # of a recursive schema; no document is nested deeper
 MAX_SCHEMA_STEPS: Final = 100_000  # parts of a schema that are visited: mutually recursive parts have exponentially many paths
@@ -145,11 +146,8 @@ def _filled(form: Any, root: _Root, values: Mapping[str, Any]) -> dict[str, Any]
 
 def _target(reference: str, root: Mapping[str, Any]) -> Any:
     """The part of a schema that a reference leads to; None when it leads elsewhere."""
-    part: Any = root
-    first, *steps = reference.split("/")
-    for step in steps if first == "#" else ["?"]:
-        part = part.get(step.replace("~1", "/").replace("~0", "~")) if isinstance(part, Mapping) else None
-    return part
+    document, *_ = reference.split("/")
+    return value_at(root, pointer_steps(reference)) if document == "#" else None
 
 
 def _properties(schema: Mapping[str, Any]) -> Mapping[str, Any]:

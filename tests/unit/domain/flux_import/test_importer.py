@@ -434,7 +434,7 @@ def test_without_a_cluster_there_is_no_environment() -> None:
     [
         (("fsn",), "fsn is not a cluster's name"),
         (("hz-fsn-rtz-prod-flux",), "the organization name flux is reserved"),
-        (("hz-fsn-rtz-prod-acme", "hz-fsn-rtz-dev-acme"), "is not of this Environment"),
+        (("hz-fsn-rtz-prod-acme", "hz-fsn-rtz-dev-acme"), "does not belong to this Environment"),
         (("hz-fsn-rtz-live-acme",), "spec.envType is 'live'"),
         ((FSN, FSN), "is placed twice"),
     ],
