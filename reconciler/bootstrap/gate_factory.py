@@ -1,4 +1,4 @@
-"""The rules for each Environment, as configured: with the forge that its approvals are on, and whom it may follow."""
+"""Builds the admission gate of each Environment: with the forge that has its approvals, and the Environments it may follow."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class AdmissionGateFactory:
-    """Builds the Gate of one Environment from the configuration.
+    """Builds the AdmissionGate of one Environment from the configuration.
 
     Args:
         settings: the configuration.
-        gitea: the forge, if there is one.
-        policies: reads all EnvironmentPolicies as they stand; raises a ReconcilerError.
+        gitea: the forge; None where none is configured.
+        policies: reads all current EnvironmentPolicies; raises a ReconcilerError.
         clone: makes a clone with history of a repository, in a folder.
     """
 
@@ -42,36 +42,38 @@ class AdmissionGateFactory:
         self._histories: dict[tuple[str, Path], SoakHistory] = {}
 
     def set_known_environments(self, targets: Mapping[str, EnvironmentTarget]) -> None:
-        """Say which Environments there are."""
+        """Sets the Environments whose history a gate may read."""
         self._known = targets
 
     def build(self, target: EnvironmentTarget, clone: Repository | None, histories: Path) -> AdmissionGate:
-        """The rules for one.
+        """Builds the gate of one Environment.
 
         Args:
             target: the Environment.
-            clone: of its repository, with history; None for one that is on no forge.
-            histories: a folder for clones of the Environments that it follows.
+            clone: of its repository, with history; None for an Environment that is not on the forge.
+            histories: a folder for the clones of the Environments it follows.
         """
         approvals = None
         if self._gitea is not None and self._settings.gitea is not None and target.repository is not None and clone is not None:
             approvals = ApprovalReader(self._gitea, self._settings.gitea.username, target.repository, clone)
         return AdmissionGate(
-            target.identity.name, self._policies, approvals, partial(self._soak_source, asker=target, folder=histories)
+            target.identity.name, self._policies, approvals, partial(self._soak_source, follower=target, folder=histories)
         )
 
-    def _soak_source(self, name: str, *, asker: EnvironmentTarget, folder: Path) -> SoakHistory | str:
-        """The history of an Environment that another one is to follow, or why there is none to be asked.
+    def _soak_source(self, name: str, *, follower: EnvironmentTarget, folder: Path) -> SoakHistory | str:
+        """The history of an Environment that another one follows, or a message why it cannot be read.
 
-        Anybody can make a repository and call it like an Environment: only one that the configuration names, or one of the same
-        owner, is believed.
+        Anybody can create a repository with the name of an Environment: only one that the configuration names, or one of the same
+        owner, is trusted.
         """
-        owner = asker.display_name.partition("/")[0]
+        owner = follower.display_name.partition("/")[0]
         known = self._known.values()
-        found = [one for one in known if one.identity.name == name and one.identity.organization in {None, owner}]
-        if len(found) != 1:
-            many = "more than one Environment is" if found else "no Environment is"
+        candidates = [
+            target for target in known if target.identity.name == name and target.identity.organization in {None, owner}
+        ]
+        if len(candidates) != 1:
+            many = "more than one Environment is" if candidates else "no Environment is"
             return f"{many} called {name}, of {owner} or in the configuration: make it, or mend the policy"
-        (source,) = found
-        made = SoakHistory(self._clone(source, folder), self._settings.intervals.confirm)
-        return self._histories.setdefault((source.display_name, folder), made)
+        (source,) = candidates
+        history = SoakHistory(self._clone(source, folder), self._settings.intervals.confirm)
+        return self._histories.setdefault((source.display_name, folder), history)

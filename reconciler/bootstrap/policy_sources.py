@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable[[], TrustPolicies]:
-    """Where the trust policies come from; a clone of the system repository goes when `closing` is closed."""
+    """The source of the trust policies; a clone of the system repository is removed when `closing` is closed."""
     system = system_repository(settings)
     if system is None:
         return DirectoryPolicySource(settings.trust.directory or Path(), read_policies)
@@ -39,7 +39,7 @@ def policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable
 
 
 def environment_policy_source(settings: Settings, closing: contextlib.ExitStack) -> Callable[[], EnvironmentPolicies]:
-    """Where the EnvironmentPolicies come from: beside the trust policies; nowhere, if no place is configured."""
+    """The source of the EnvironmentPolicies, beside the trust policies; an empty set where no location is configured."""
     system = system_repository(settings)
     if system is not None:
         return _in_repository(settings, system, ENVIRONMENTS, environment_policies_at, closing)

@@ -1,4 +1,4 @@
-"""From the configuration to everything that passes need."""
+"""Builds everything that reconciliations need from the configuration."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class Runtime:
-    """The real world, as configured; close it when done."""
+    """The clients and services of one configuration. Close it when done."""
 
     def __init__(self, settings: Settings, *, on_change: Callable[[str], None] = lambda _: None) -> None:
         self.settings = settings
@@ -83,7 +83,7 @@ class Runtime:
         )
 
     def close(self) -> None:
-        """Stop observing and close connections."""
+        """Stops observing and closes connections."""
         self.clusters.close()
         self._registry.close()
         if self.gitea is not None:
@@ -91,57 +91,59 @@ class Runtime:
         self._closing.close()
 
     def check(self) -> None:
-        """See whether what every pass needs is there: cosign, trust policies, a place for each Environment named.
+        """Checks what every pass needs: cosign, the policies, and a location for each Environment that is named.
 
         Raises:
-            ConfigurationError: something is not.
+            ConfigurationError: one of them is missing or invalid.
         """
         discover(self.settings, None)
         self._cosign.version()
-        with contextlib.suppress(UnavailableError):  # it comes back
+        with contextlib.suppress(UnavailableError):  # a source that is unavailable is fetched again by each pass
             self.world.policies()
             self._policies()
 
     def targets(self) -> dict[str, EnvironmentTarget]:
         """The Environments there are now, by key. Raises a ReconcilerError."""
-        found = discover(self.settings, self.gitea)
-        self._gates.set_known_environments(found)
-        self._claims.set_known_environments({target.display_name: target.identity for target in found.values()})
-        return found
+        targets = discover(self.settings, self.gitea)
+        self._gates.set_known_environments(targets)
+        self._claims.set_known_environments({target.display_name: target.identity for target in targets.values()})
+        return targets
 
     def environment_pass(self, target: EnvironmentTarget) -> EnvironmentPass:
-        """The passes over one Environment."""
+        """Builds the reconciliation of one Environment, and the review of its pull requests."""
         histories = self.settings.state / "histories"
-        gitea, where, claim = self.gitea, target.repository, self._claims.of(target.display_name)
+        gitea, location, claim = self.gitea, target.repository, self._claims.of(target.display_name)
         branches = EnvironmentBranches(self.clone(target))
-        if gitea is None or where is None or self.settings.gitea is None:
+        if gitea is None or location is None or self.settings.gitea is None:
             gate = self._gates.build(target, None, histories)
             reconciler = EnvironmentReconciler(target.identity, branches, self.world, claim, gate, None, frozenset)
             return EnvironmentPass(reconciler, branches, None)
         clone = repository(target, self.settings.state / "plans", history=True)
         gate = self._gates.build(target, clone, histories)
-        pulls = PullRequestReviewer(gitea, self.settings.gitea.username, where, clone, target.identity, self.world, claim, gate)
-        notices = CommitStatusPublisher(gitea, where)
-        reconciler = EnvironmentReconciler(target.identity, branches, self.world, claim, gate, notices, pulls.open_numbers)
-        return EnvironmentPass(reconciler, branches, pulls)
+        reviewer = PullRequestReviewer(
+            gitea, self.settings.gitea.username, location, clone, target.identity, self.world, claim, gate
+        )
+        publisher = CommitStatusPublisher(gitea, location)
+        reconciler = EnvironmentReconciler(target.identity, branches, self.world, claim, gate, publisher, reviewer.open_numbers)
+        return EnvironmentPass(reconciler, branches, reviewer)
 
     def publish_policies(self) -> None:
-        """Post on the system repository whether its EnvironmentPolicies can be used."""
+        """Posts on the system repository whether its EnvironmentPolicies are valid."""
         self._announcements.publish()
 
     def gate(self, target: EnvironmentTarget) -> AdmissionGate:
-        """The rules for an Environment, for a command that writes nothing but `resolved`."""
+        """Builds the gate of an Environment for a command, with clones that are removed when this is closed."""
         folder = Path(self._closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)))
         return self._gates.build(target, repository(target, folder, history=True), folder / "histories")
 
     def refresh_policies(self) -> None:
-        """Have the next passes look at the policies first: somebody changed them."""
+        """Forces the policy sources to refresh before the next pass. Called when the system repository receives a push."""
         for source in self._sources:
             if isinstance(source, GitPolicySource):
                 source.request_refresh()
 
     def clone(self, target: EnvironmentTarget) -> Repository:
-        """An Environment's repository, with what passes fetched of it."""
+        """The repository of an Environment, with the clone that passes fetch into."""
         return repository(target, self.settings.state / "clones")
 
 

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def state_lock(state: Path) -> Iterator[None]:
-    """Hold the state directory, which one process at a time may use.
+    """Locks the state directory for the time of the context.
 
     Raises:
-        ConfigurationError: another one holds it, or it cannot be written.
+        ConfigurationError: another process has locked it, or it cannot be written.
     """
     try:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)

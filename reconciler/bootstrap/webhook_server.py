@@ -1,4 +1,4 @@
-"""From the configuration to the server of `run`, and to the webhook that leads to it."""
+"""Builds the HTTP server of `run` from the configuration, and the registration of the webhook that calls it."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def controller_health() -> Health:
 
 
 def webhook_registrar(settings: Settings, runtime: Runtime) -> Callable[[str], None]:
-    """What looks after the webhook of a repository; it does nothing when no address is configured.
+    """Builds the function that keeps the webhook of a repository registered; it does nothing when no address is configured.
 
     Raises:
-        ConfigurationError: there is an address, but no Gitea or no good secret.
+        ConfigurationError: an address is configured, but no Gitea or no valid secret.
     """
     webhook = webhook_endpoint(settings.http)
     if webhook is None:
@@ -49,10 +49,10 @@ def webhook_registrar(settings: Settings, runtime: Runtime) -> Callable[[str], N
 
 @contextlib.contextmanager
 def serve_http(settings: Settings, runtime: Runtime, service: Controller) -> Iterator[None]:
-    """Have the server run meanwhile, if one is configured.
+    """Serves HTTP for the time of the context, where an address to listen on is configured.
 
     Raises:
-        ConfigurationError: it cannot listen, or its secret is none.
+        ConfigurationError: it cannot listen, or its secret is too short or unreadable.
     """
     if settings.http.listen is None:
         yield
@@ -68,8 +68,8 @@ def serve_http(settings: Settings, runtime: Runtime, service: Controller) -> Ite
 
     host, _, port = settings.http.listen.rpartition(":")
     metrics, secret = service.health.metrics, secret_of(settings.http)
-    signs = Probes(service.liveness_problems, service.health.readiness_problems, lambda: (metrics.text(), CONTENT_TYPE))
+    probes = Probes(service.liveness_problems, service.health.readiness_problems, lambda: (metrics.text(), CONTENT_TYPE))
     webhook = WebhookHandler(secret, wake, metrics.record_delivery) if secret is not None else None
-    with HttpServer(host.strip("[]"), int(port), signs, webhook) as receiver:
-        log.info("listening", host=host, port=receiver.port, webhook=webhook is not None)
+    with HttpServer(host.strip("[]"), int(port), probes, webhook) as server:
+        log.info("listening", host=host, port=server.port, webhook=webhook is not None)
         yield

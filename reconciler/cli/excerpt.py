@@ -95,8 +95,8 @@ def _end_of_token(line: str, start: int) -> int:
     if not opening or opening.isspace():
         return start + 1
     if opening in {'"', "'"}:
-        found = _STRING.match(line, start)
-        return found.end() if found else start + 1
+        match = _STRING.match(line, start)
+        return match.end() if match else start + 1
     if opening in {"[", "{"}:
         return _end_of_collection(line, start)
     in_flow = _depth(line[:start]) > 0
@@ -107,20 +107,20 @@ def _end_of_token(line: str, start: int) -> int:
 
 def _end_of_collection(line: str, start: int) -> int:
     depth = 0
-    for found in _BRACKET.finditer(line, start):
-        depth += _step(found[0])
+    for match in _BRACKET.finditer(line, start):
+        depth += _step(match[0])
         if depth == 0:
-            return found.end()
+            return match.end()
     return max(start + 1, len(line.rstrip()))
 
 
 def _depth(text: str) -> int:
     """How many brackets are open at the end of a text."""
     depth = 0
-    for found in _BRACKET.finditer(text):
-        depth = max(0, depth + _step(found[0]))
+    for match in _BRACKET.finditer(text):
+        depth = max(0, depth + _step(match[0]))
     return depth
 
 
-def _step(found: str) -> int:
-    return {"[": 1, "{": 1, "]": -1, "}": -1}.get(found, 0)
+def _step(token: str) -> int:
+    return {"[": 1, "{": 1, "]": -1, "}": -1}.get(token, 0)

@@ -30,19 +30,19 @@ def explain(
     environment, _, name = application.rpartition("/")
     if not environment:
         raise typer.BadParameter("write it as ENV/APP, such as acme-prod/marketing-site")
-    with open_environment(config, environment) as here:
-        found = explained(here.branches, here.runtime.clusters, here.runtime.limits, name, wait=CLUSTER_TIMEOUT)
+    with open_environment(config, environment) as session:
+        explanation = explained(session.branches, session.runtime.clusters, session.runtime.limits, name, wait=CLUSTER_TIMEOUT)
     if format_ is console.Format.json:
-        console.print_json(_as_json(found))
+        console.print_json(_as_json(explanation))
     else:
-        _show(found)
-    raise typer.Exit(console.OK if all(p.verdict.ready == "True" for p in found.placed) else console.REFUSED)
+        _show(explanation)
+    raise typer.Exit(console.OK if all(p.verdict.ready == "True" for p in explanation.placed) else console.REFUSED)
 
 
-def _show(found: Explanation) -> None:
-    package = found.package
-    for placed in found.placed:
-        _show_placed(found, placed)
+def _show(explanation: Explanation) -> None:
+    package = explanation.package
+    for placed in explanation.placed:
+        _show_placed(explanation, placed)
     console.print_line("locked")
     console.print_line(f"  {package.blueprint} {package.version}  {package.artifact}")
     console.print_line(f"  entry      {package.entry}")
@@ -50,20 +50,20 @@ def _show(found: Explanation) -> None:
         console.print_line(f"  signature  {evidence.signature} by {evidence.authority} (policy {evidence.policy})")
         for attested in evidence.attestations:
             console.print_line(f"  attested   {attested.predicate_type} by {attested.authority}, {attested.signature}")
-    for one in package.required_by:
-        console.print_line(f"  wanted by  {one.application} {one.range} ({one.in_})")
+    for requirer in package.required_by:
+        console.print_line(f"  wanted by  {requirer.application} {requirer.range} ({requirer.in_})")
     console.print_line("commits")
-    behind = "" if found.input == found.main else f", which is not what main is at: {found.main}"
-    console.print_line(f"  resolved   {found.resolved}, of main {found.input}{behind}")
-    if found.dependencies:
+    behind = "" if explanation.input == explanation.main else f", which is not what main is at: {explanation.main}"
+    console.print_line(f"  resolved   {explanation.resolved}, of main {explanation.input}{behind}")
+    if explanation.dependencies:
         console.print_line("needs")
-    for depth, name, cluster, verdict in found.dependencies:
+    for depth, name, cluster, verdict in explanation.dependencies:
         console.print_line(f"{'  ' * depth}{name} on {cluster}: {_answer(verdict)}")
 
 
-def _show_placed(found: Explanation, placed: PlacementExplanation) -> None:
+def _show_placed(explanation: Explanation, placed: PlacementExplanation) -> None:
     verdict = placed.verdict
-    console.print_line(f"{found.environment}/{found.package.application} on {placed.cluster}: {_answer(verdict)}")
+    console.print_line(f"{explanation.environment}/{explanation.package.application} on {placed.cluster}: {_answer(verdict)}")
     console.print_line(f"  rule       row {verdict.row}: {placed.rule}")
     console.print_line(f"  because    {verdict.message}")
     facts = verdict.evidence.facts if verdict.evidence else None
@@ -73,8 +73,8 @@ def _show_placed(found: Explanation, placed: PlacementExplanation) -> None:
         console.print_line(f"  condition  {line}")
     if placed.installed:
         console.print_line(f"  installed  {', '.join(f'{k} {v}' for k, v in placed.installed.items())}")
-    for name, words in placed.flux.items():
-        console.print_line(f"  flux       {name} {words}")
+    for name, report in placed.flux.items():
+        console.print_line(f"  flux       {name} {report}")
 
 
 def _answer(verdict: Verdict) -> str:
@@ -82,14 +82,14 @@ def _answer(verdict: Verdict) -> str:
     return f"{verdict.ready} ({verdict.state}, {verdict.reason}{waiting})"
 
 
-def _as_json(found: Explanation) -> dict[str, Any]:
+def _as_json(explanation: Explanation) -> dict[str, Any]:
     return {
-        "environment": found.environment,
-        "application": found.package.application,
-        "main": found.main,
-        "resolved": found.resolved,
-        "input": found.input,
-        "locked": found.package.model_dump(mode="json", by_alias=True),
+        "environment": explanation.environment,
+        "application": explanation.package.application,
+        "main": explanation.main,
+        "resolved": explanation.resolved,
+        "input": explanation.input,
+        "locked": explanation.package.model_dump(mode="json", by_alias=True),
         "placements": [
             {
                 **_verdict(p.cluster, p.verdict),
@@ -99,10 +99,10 @@ def _as_json(found: Explanation) -> dict[str, Any]:
                 "installed": dict(p.installed),
                 "flux": dict(p.flux),
             }
-            for p in found.placed
+            for p in explanation.placed
         ],
         "needs": [
-            {"depth": depth, "application": name, **_verdict(cluster, v)} for depth, name, cluster, v in found.dependencies
+            {"depth": depth, "application": name, **_verdict(cluster, v)} for depth, name, cluster, v in explanation.dependencies
         ],
     }
 

@@ -87,12 +87,12 @@ def _show(drawing: Tree) -> None:
     screen.print(drawing)
 
 
-def _drawn(title: str, rows: list[GraphRow], words: Any) -> Tree:
+def _drawn(title: str, rows: list[GraphRow], label: Any) -> Tree:
     drawing = Tree(Text(console.strip_control(title), "bold"))
     branches = [drawing]
     for row in rows:
         del branches[row.depth + 1 :]
-        branches.append(branches[-1].add(Text(console.strip_control(words(row)))))
+        branches.append(branches[-1].add(Text(console.strip_control(label(row)))))
     return drawing
 
 
@@ -104,8 +104,8 @@ def _below(row: GraphRow) -> str:
 
 def _above(row: GraphRow) -> str:
     package = row.package
-    own = next((one for one in package.required_by if one.application == package.application), None)
-    declared = f", declared as {own.range} in {own.in_}" if own else ""
+    declaration = next((requirer for requirer in package.required_by if requirer.application == package.application), None)
+    declared = f", declared as {declaration.range} in {declaration.in_}" if declaration else ""
     again = "  (see above)" if row.again else ""
     if row.requirer is None:
         return f"{package.application}  {package.blueprint} {package.version}{declared}"

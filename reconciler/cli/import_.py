@@ -73,13 +73,13 @@ def flux(
     raise typer.Exit(console.REFUSED if has_errors(problems) else console.OK)
 
 
-def _pairs(words: list[str]) -> dict[str, str]:
+def _pairs(assignments: list[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    for word in words:
-        found = _PAIR.fullmatch(word)
-        if found is None:
-            raise typer.BadParameter(f"{word!r} is not NAME=VALUE", param_hint="--set")
-        pairs[found[1]] = found[2]
+    for assignment in assignments:
+        match = _PAIR.fullmatch(assignment)
+        if match is None:
+            raise typer.BadParameter(f"{assignment!r} is not NAME=VALUE", param_hint="--set")
+        pairs[match[1]] = match[2]
     return pairs
 
 
@@ -87,13 +87,13 @@ def _as_json(imported: Imported, written: tuple[str, ...], problems: tuple[Probl
     return {
         "applications": [
             {
-                "name": one.name,
-                "helmRelease": one.release.key,
-                "blueprint": one.chart.blueprint,
-                "version": one.chart.version,
-                "file": one.file,
+                "name": application.name,
+                "helmRelease": application.release.key,
+                "blueprint": application.chart.blueprint,
+                "version": application.chart.version,
+                "file": application.file,
             }
-            for one in imported.applications
+            for application in imported.applications
         ],
         "skipped": list(imported.left),
         "graph": {name: list(needs) for name, needs in imported.graph.items()},
@@ -106,8 +106,14 @@ def _as_json(imported: Imported, written: tuple[str, ...], problems: tuple[Probl
 
 def _show(imported: Imported, problems: tuple[Problem, ...]) -> None:
     rows = [
-        (one.file, one.chart.blueprint, one.chart.version, one.release.key, ", ".join(imported.graph[one.release.key]))
-        for one in imported.applications
+        (
+            application.file,
+            application.chart.blueprint,
+            application.chart.version,
+            application.release.key,
+            ", ".join(imported.graph[application.release.key]),
+        )
+        for application in imported.applications
     ]
     console.print_table(("File", "Blueprint", "Version", "HelmRelease", "Depends on"), rows)
     show_problems(problems, by_lines(on_disk))

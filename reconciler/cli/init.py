@@ -60,8 +60,8 @@ def init(
                 steps.append(step)
                 if format_ is console.Format.text:
                     console.print_line(_line(step))
-    except ReconcilerError as found:
-        fault = found
+    except ReconcilerError as error:
+        fault = error
     if format_ is console.Format.json:
         console.print_json(
             {
@@ -79,11 +79,11 @@ def init(
 
 
 def _steps(settings: Settings, environment: str, clusters: list[str], folder: Path) -> Iterator[PreparationStep]:
-    part = gitea_of(settings)
+    gitea = gitea_of(settings)
     clone = repository(target_on_gitea(environment, settings), folder)
     with open_forge(settings) as forge:
         yield from prepare_environment(
-            PreparationRequest(forge, clone, environment, part.username, part.topic, webhook_endpoint(settings.http), clusters)
+            PreparationRequest(forge, clone, environment, gitea.username, gitea.topic, webhook_endpoint(settings.http), clusters)
         )
 
 

@@ -20,8 +20,14 @@ from reconciler.domain.blocker import problems_of
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.layout import MAIN, number_of
 from reconciler.services.planning.namespace_claims import sole_claim
-from reconciler.services.planning.planner import is_revert, merge_ref, plan_fingerprint, reviewed_packages, snapshot_of_folder
-from reconciler.services.planning.planner import plan_change as planned
+from reconciler.services.planning.planner import (
+    is_revert,
+    merge_ref,
+    plan_change,
+    plan_fingerprint,
+    reviewed_packages,
+    snapshot_of_folder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,72 +59,75 @@ def plan(
     """
     if ref and path is not None:
         raise ConfigurationError("--ref and --path exclude each other", "give one of them")
-    with open_environment(config, environment) as here:
-        here.branches.refresh()
-        number = _number(here, ref)
-        found = _planned(here, _of_ref(here, ref) if ref else snapshot_of_folder(path or Path()), number)
-        admission = _admission(here, found, number)
+    with open_environment(config, environment) as session:
+        session.branches.refresh()
+        number = _number(session, ref)
+        change = _planned(session, _of_ref(session, ref) if ref else snapshot_of_folder(path or Path()), number)
+        admission = _admission(session, change, number)
     if format_ is console.Format.json:
-        console.print_json({**_as_json(found), "policy": _policy(admission)})
+        console.print_json({**_as_json(change), "policy": _policy(admission)})
     else:
-        _show(environment, found)
+        _show(environment, change)
         _show_policy(admission)
-    raise typer.Exit(_code(found))
+    raise typer.Exit(_code(change))
 
 
-def _of_ref(here: EnvironmentSession, ref: str) -> Snapshot:
-    """What people wrote, with a branch or a pull request merged."""
+def _of_ref(session: EnvironmentSession, ref: str) -> Snapshot:
+    """The documents of `main` with a branch or a pull request merged."""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-        return merge_ref(repository(here.target, Path(folder), history=True), ref)
+        return merge_ref(repository(session.target, Path(folder), history=True), ref)
 
 
-def _planned(here: EnvironmentSession, snapshot: Snapshot, number: int | None) -> Plan:
-    """Plan what people wrote, or would with a pull request; what that was told is what is told here."""
-    identity, branches = here.target.identity, here.branches
-    kept = reviewed_packages(branches, snapshot, lambda: _proposed(here) - {number})
-    return planned(snapshot, identity, branches.lock(), here.runtime.world, sole_claim(identity), reviewed=kept)
+def _planned(session: EnvironmentSession, snapshot: Snapshot, number: int | None) -> Plan:
+    """Plans the documents of `main`, or those with a pull request merged, as the comment on that pull request does."""
+    identity, branches = session.target.identity, session.branches
+    kept = reviewed_packages(branches, snapshot, lambda: _proposed(session) - {number})
+    return plan_change(snapshot, identity, branches.lock(), session.runtime.world, sole_claim(identity), reviewed=kept)
 
 
-def _proposed(here: EnvironmentSession) -> frozenset[int]:
-    """The pull requests that are open."""
-    gitea, where = here.runtime.gitea, here.target.repository
-    return frozenset(one.number for one in gitea.pull_requests(where)) if gitea is not None and where is not None else frozenset()
+def _proposed(session: EnvironmentSession) -> frozenset[int]:
+    """The numbers of the open pull requests."""
+    gitea, where = session.runtime.gitea, session.target.repository
+    return (
+        frozenset(pull.number for pull in gitea.pull_requests(where)) if gitea is not None and where is not None else frozenset()
+    )
 
 
-def _admission(here: EnvironmentSession, found: Plan, number: int | None) -> Admission | None:
-    """What the rules say of it: of a pull request as it is, of anything else as of what is still to be proposed."""
-    if found.desired is None:
+def _admission(session: EnvironmentSession, change: Plan, number: int | None) -> Admission | None:
+    """Evaluates the rules: for a pull request with its approvals, for anything else as for one that is still to be opened."""
+    if change.desired is None:
         return None
-    gate, packages = here.runtime.gate(here.target), new_packages(found.prior, found.desired.lock)
-    if here.runtime.gitea is None or here.target.repository is None or number is None:
-        return gate.evaluate_draft(packages) if found.steps else None
-    pull = here.runtime.gitea.pull_request(here.target.repository, number)
-    main = _planned(here, here.branches.input_snapshot(), None)
+    gate, packages = session.runtime.gate(session.target), new_packages(change.prior, change.desired.lock)
+    if session.runtime.gitea is None or session.target.repository is None or number is None:
+        return gate.evaluate_draft(packages) if change.steps else None
+    pull = session.runtime.gitea.pull_request(session.target.repository, number)
+    main = _planned(session, session.branches.input_snapshot(), None)
     lock = main.desired.lock if main.desired else None
-    held = gate.evaluate(here.branches, lock, main.tree, fetch=True).admission  # what holds main holds what is merged into it too
-    bound = plan_fingerprint(found, main.snapshot, lock)
-    return gate.evaluate_pull_request(pull, packages, bound, main=held, restores=is_revert(found, here.branches))
+    # what holds main also holds what is merged into it
+    held = gate.evaluate(session.branches, lock, main.tree, fetch=True).admission
+    bound = plan_fingerprint(change, main.snapshot, lock)
+    return gate.evaluate_pull_request(pull, packages, bound, main=held, restores=is_revert(change, session.branches))
 
 
-def _number(here: EnvironmentSession, ref: str) -> int | None:
-    """Of which pull request a ref is the head, if of any that is open."""
+def _number(session: EnvironmentSession, ref: str) -> int | None:
+    """The number of the open pull request whose head a ref is; None when it is of none."""
     if (named := number_of(ref)) is not None:
         return named
-    gitea, where = here.runtime.gitea, here.target.repository
-    there = gitea.proposal(where, ref, MAIN) if ref and gitea is not None and where is not None else None
-    return there.number if there else None
+    gitea, where = session.runtime.gitea, session.target.repository
+    pull = gitea.proposal(where, ref, MAIN) if ref and gitea is not None and where is not None else None
+    return pull.number if pull else None
 
 
 def _show_policy(admission: Admission | None) -> None:
     if admission is None or not admission.results:
         return
     console.print_line(f"policy: {admission_summary(admission)}")
-    for one in admission.results:
-        console.print_line(f"  {one.kind}{f' ({one.policy})' if one.policy else ''}: {one.message}")
+    for result in admission.results:
+        console.print_line(f"  {result.kind}{f' ({result.policy})' if result.policy else ''}: {result.message}")
 
 
 def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
-    """The rules' results, for a machine; None where there is nothing that they could be asked about."""
+    """The results of the rules as JSON; None where nothing was evaluated."""
     if admission is None:
         return None
     return [
@@ -127,18 +136,18 @@ def _policy(admission: Admission | None) -> Sequence[Mapping[str, Any]] | None:
     ]
 
 
-def _show(environment: str, found: Plan) -> None:
-    problems = [*found.warnings, *problems_of(found.blocker)]
-    show_problems(problems, by_lines(found.snapshot.files.get))
-    if found.blocker is not None:
-        blockers.show(environment, found.blocker)
+def _show(environment: str, change: Plan) -> None:
+    problems = [*change.warnings, *problems_of(change.blocker)]
+    show_problems(problems, by_lines(change.snapshot.files.get))
+    if change.blocker is not None:
+        blockers.show(environment, change.blocker)
         return
-    if not found.steps:
+    if not change.steps:
         console.print_line("nothing changes of what runs")
         return
     columns = ("APPLICATION", "WHAT", "BLUEPRINT", "DIGEST", "NEEDED BY", "SIGNED FOR", "WAIT FOR IT")
-    console.print_table(columns, (_row(step) for step in found.steps))
-    console.print_line(f"resolved will have the tree {found.tree}")
+    console.print_table(columns, (_row(step) for step in change.steps))
+    console.print_line(f"resolved will have the tree {change.tree}")
 
 
 def _row(step: ApplicationChange) -> tuple[str, ...]:
@@ -148,13 +157,13 @@ def _row(step: ApplicationChange) -> tuple[str, ...]:
         step.summary,
         f"{package.blueprint} {package.version}",
         package.digest.removeprefix("sha256:")[:12],
-        ", ".join(sorted({one.application for one in package.required_by} - {package.application})),
-        ", ".join(f"{one.policy} by {one.authority}" for one in package.evidence),
+        ", ".join(sorted({requirer.application for requirer in package.required_by} - {package.application})),
+        ", ".join(f"{proof.policy} by {proof.authority}" for proof in package.evidence),
         ", ".join(step.affected_dependents),
     )
 
 
-def _as_json(found: Plan) -> dict[str, Any]:
+def _as_json(change: Plan) -> dict[str, Any]:
     return {
         "steps": [
             {
@@ -164,16 +173,16 @@ def _as_json(found: Plan) -> dict[str, Any]:
                 "after": step.after and step.after.model_dump(mode="json", by_alias=True),
                 "waiting": list(step.affected_dependents),
             }
-            for step in found.steps
+            for step in change.steps
         ],
-        "tree": found.tree,
-        "warnings": [p.model_dump() for p in found.warnings],
-        "blocker": blockers.as_json(found.blocker),
-        "problems": [p.model_dump() for p in problems_of(found.blocker)],
+        "tree": change.tree,
+        "warnings": [p.model_dump() for p in change.warnings],
+        "blocker": blockers.as_json(change.blocker),
+        "problems": [p.model_dump() for p in problems_of(change.blocker)],
     }
 
 
-def _code(found: Plan) -> int:
-    if found.blocker is not None:
-        return blockers.exit_code(found.blocker)
-    return CHANGES if found.steps else console.OK
+def _code(change: Plan) -> int:
+    if change.blocker is not None:
+        return blockers.exit_code(change.blocker)
+    return CHANGES if change.steps else console.OK

@@ -1,4 +1,4 @@
-"""What each kind of problem is about, in one sentence: the rules of the SARIF output. A code is never renamed."""
+"""The description of each problem code, in one sentence: the rules of the SARIF output. A code is never renamed."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def _first(problems: Sequence[Problem]) -> list[Problem]:
 
 def _report(problem: Problem, lines: Lines, width: int) -> list[Text]:
     """A problem with the line it stands in, its hint, and the other places that belong to it."""
-    digits = len(str(max(problem.line, *(one.line for one in problem.related), 0)))
+    digits = len(str(max(problem.line, *(related.line for related in problem.related), 0)))
     margin = " " * digits
     colour = _COLOURS[problem.severity]
     lines = _no_lines if problem.code in UNSHOWN else lines
@@ -83,12 +83,12 @@ def _report(problem: Problem, lines: Lines, width: int) -> list[Text]:
     report = [head, *_place(problem, lines, digits, width, ("^", colour))]
     if problem.hint:
         report.append(_remark(margin, "help", problem.hint))
-    for one in problem.related:
-        if one.place:
-            report.append(Text.assemble(("note", _COLOURS["note"]), f": {strip_control(one.message)}"))
-            report.extend(_place(one, lines, digits, width, ("-", _COLOURS["note"])))
+    for related in problem.related:
+        if related.place:
+            report.append(Text.assemble(("note", _COLOURS["note"]), f": {strip_control(related.message)}"))
+            report.extend(_place(related, lines, digits, width, ("-", _COLOURS["note"])))
         else:
-            report.append(_remark(margin, "note", one.message))
+            report.append(_remark(margin, "note", related.message))
     return report
 
 
@@ -106,10 +106,10 @@ def _place(place: Problem | Related, lines: Lines, digits: int, width: int, mark
         return []
     gutter, margin = _COLOURS["gutter"], " " * digits
     where = [Text.assemble((f"{margin}--> ", gutter), strip_control(place.place))]
-    found = lines(place.file) if place.line else None
-    if found is None or place.line > len(found):
+    file_lines = lines(place.file) if place.line else None
+    if file_lines is None or place.line > len(file_lines):
         return where
-    part = excerpt(found[place.line - 1], place.column, max(MIN_ROOM, width - digits - 3))
+    part = excerpt(file_lines[place.line - 1], place.column, max(MIN_ROOM, width - digits - 3))
     bar = f"{margin} |"
     underline = Text.assemble((bar, gutter), " " * (part.before + 1), (mark[0] * part.width, mark[1]))
     return [

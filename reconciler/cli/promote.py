@@ -41,50 +41,59 @@ def promote(
 
     Exit codes: 0 done, or nothing to do; 1 something is not promoted, or not merged; 3 something outside failed.
     """
-    with open_environments(config, (source, target)) as (one, other), tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-        goal, url = _goal(other)
-        intervals = one.runtime.settings.intervals
-        ready = promotion_source(one.target.identity.name, one.branches, intervals.patience)
-        history = SoakHistory(repository(one.target, Path(folder), history=True), intervals.confirm)
-        found = open_promotion(ready, history, goal, other.runtime.world, applications or [])
-        files = other.branches.input_snapshot().files
-        why_not = (merge_promotion(goal, found, wait) if found.number else "there is no pull request") if merge_ else None
-    where = f"{url}/{goal.repository}/pulls/{found.number}" if found.number else None
+    with (
+        open_environments(config, (source, target)) as (upstream, downstream),
+        tempfile.TemporaryDirectory(prefix="reconciler-") as folder,
+    ):
+        destination, url = _destination(downstream)
+        intervals = upstream.runtime.settings.intervals
+        ready = promotion_source(upstream.target.identity.name, upstream.branches, intervals.patience)
+        history = SoakHistory(repository(upstream.target, Path(folder), history=True), intervals.confirm)
+        promotion = open_promotion(ready, history, destination, downstream.runtime.world, applications or [])
+        files = downstream.branches.input_snapshot().files
+        why_not = (
+            (merge_promotion(destination, promotion, wait) if promotion.number else "there is no pull request")
+            if merge_
+            else None
+        )
+    where = f"{url}/{destination.repository}/pulls/{promotion.number}" if promotion.number else None
     if format_ is console.Format.json:
-        console.print_json(_as_json(found, where, why_not))
+        console.print_json(_as_json(promotion, where, why_not))
     else:
-        show_problems(found.problems, by_lines(files.get))
-        _show(found, where, why_not)
-    good = not found.problems and not any(one.refused for one in found.left) and not why_not
+        show_problems(promotion.problems, by_lines(files.get))
+        _show(promotion, where, why_not)
+    good = not promotion.problems and not any(skipped.refused for skipped in promotion.left) and not why_not
     raise typer.Exit(console.OK if good else console.REFUSED)
 
 
-def _goal(here: EnvironmentSession) -> tuple[PromotionTarget, str]:
-    part, where = here.runtime.settings.gitea, here.target.repository
-    if here.runtime.gitea is None or part is None or where is None:
+def _destination(session: EnvironmentSession) -> tuple[PromotionTarget, str]:
+    gitea, where = session.runtime.settings.gitea, session.target.repository
+    if session.runtime.gitea is None or gitea is None or where is None:
         raise ConfigurationError(
-            f"{here.target.display_name} is not on the configured Gitea", "a pull request can be opened there alone"
+            f"{session.target.display_name} is not on the configured Gitea", "a pull request can be opened there alone"
         )
-    goal = PromotionTarget(here.target.identity, here.runtime.gitea, part.username, where, here.clone, here.branches)
-    return goal, part.url.rstrip("/")
+    destination = PromotionTarget(
+        session.target.identity, session.runtime.gitea, gitea.username, where, session.clone, session.branches
+    )
+    return destination, gitea.url.rstrip("/")
 
 
-def _show(found: Promotion, where: str | None, why_not: str | None) -> None:
-    for pin in found.pins:
+def _show(promotion: Promotion, where: str | None, why_not: str | None) -> None:
+    for pin in promotion.pins:
         console.print_line(f"{pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}")
-    for one in found.left:
-        console.print_line(f"{one.application}: not promoted: {one.why}")
-    console.print_line(f"pull request {found.what}: {where}" if where else found.what)
+    for skipped in promotion.left:
+        console.print_line(f"{skipped.application}: not promoted: {skipped.why}")
+    console.print_line(f"pull request {promotion.what}: {where}" if where else promotion.what)
     if why_not is not None:
-        console.print_line(f"not merged: {why_not}" if why_not else f"merged at {found.commit[:10]}")
+        console.print_line(f"not merged: {why_not}" if why_not else f"merged at {promotion.commit[:10]}")
 
 
-def _as_json(found: Promotion, where: str | None, why_not: str | None) -> dict[str, Any]:
+def _as_json(promotion: Promotion, where: str | None, why_not: str | None) -> dict[str, Any]:
     return {
-        "what": found.what,
-        "pullRequest": found.number or None,
+        "what": promotion.what,
+        "pullRequest": promotion.number or None,
         "url": where,
-        "commit": found.commit or None,
+        "commit": promotion.commit or None,
         "pins": [
             {
                 "application": pin.name,
@@ -93,12 +102,14 @@ def _as_json(found: Promotion, where: str | None, why_not: str | None) -> dict[s
                 "to": pin.package.version,
                 "digest": pin.package.digest,
                 "readySince": pin.since or None,
-                "readySeconds": found.soaked.get(pin.package.digest, 0),
+                "readySeconds": promotion.soaked.get(pin.package.digest, 0),
             }
-            for pin in found.pins
+            for pin in promotion.pins
         ],
-        "skipped": [{"application": one.application, "why": one.why, "refused": one.refused} for one in found.left],
-        "problems": [p.model_dump() for p in found.problems],
+        "skipped": [
+            {"application": skipped.application, "why": skipped.why, "refused": skipped.refused} for skipped in promotion.left
+        ],
+        "problems": [p.model_dump() for p in promotion.problems],
         "merged": None if why_not is None else not why_not,
         "notMerged": why_not or None,
     }

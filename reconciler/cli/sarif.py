@@ -29,13 +29,13 @@ def sarif(runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def sarif_run(problems: Sequence[Problem], address: ResultAddress, *, about: str = "", failure: str = "") -> dict[str, Any]:
-    """One run: what was found in one set of files.
+    """One run: the problems of one set of files.
 
     Args:
-        problems: in the order to list them.
-        address: where their files are.
+        problems: in the order of the results.
+        address: returns the address of a file.
         about: what the files are of, where a log has several runs.
-        failure: why the files could not be judged; empty when they were.
+        failure: why the files could not be checked; empty when they were.
     """
     codes = sorted({problem.code for problem in problems})
     invocation: dict[str, Any] = {"executionSuccessful": not failure}
@@ -81,7 +81,9 @@ def _result(problem: Problem, index: int, address: ResultAddress) -> dict[str, A
     if problem.file:
         result["locations"] = [_location(problem, address)]
     if problem.related:
-        result["relatedLocations"] = [{**_location(one, address), "message": _message(one.message)} for one in problem.related]
+        result["relatedLocations"] = [
+            {**_location(related, address), "message": _message(related.message)} for related in problem.related
+        ]
     return result
 
 

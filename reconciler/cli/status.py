@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What an Environment's branches say.
+class StatusReport:
+    """The status of an Environment, as its branches have it.
 
     Attributes:
         main: the head of `main`.
-        status: the status; None when there is none.
-        age: seconds since the status was last known to stand: written, or confirmed in refs/catalyst/confirmed.
-        stale: it is older than the reconciler would let it get.
+        status: the status; None before the first pass.
+        age: seconds since the status was written, or confirmed in refs/catalyst/confirmed.
+        stale: whether it is older than a running reconciler lets it become.
     """
 
     main: str | None
@@ -56,69 +56,69 @@ def status(
     logs.configure(verbose=False)
     settings = read_settings(config)
     with tempfile.TemporaryDirectory(prefix="reconciler-status-") as folder:
-        found = {
+        reports = {
             key: _read(target, Path(folder), settings)
             for key, target in select_targets(known_environments(settings), environments).items()
         }
     if format_ is console.Format.json:
-        console.print_json([_as_json(key, one) for key, one in found.items()])
+        console.print_json([_as_json(key, report) for key, report in reports.items()])
     else:
-        for key, one in found.items():
-            _show(key, one)
-    raise typer.Exit(max((_code(one) for one in found.values()), default=console.OK))
+        for key, report in reports.items():
+            _show(key, report)
+    raise typer.Exit(max((_code(report) for report in reports.values()), default=console.OK))
 
 
-def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> Found | ReconcilerError:
+def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> StatusReport | ReconcilerError:
     try:
         branches = EnvironmentBranches(repository(target, folder))
         branches.refresh()
         age = max(0, int(time.time()) - branches.last_confirmed())
-        return Found(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)
+        return StatusReport(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)
     except ReconcilerError as fault:
         return fault
 
 
-def _code(one: Found | ReconcilerError) -> int:
-    if isinstance(one, ReconcilerError):
+def _code(report: StatusReport | ReconcilerError) -> int:
+    if isinstance(report, ReconcilerError):
         return console.OUTSIDE
-    found = one.status
-    good = found is not None and found.input == one.main and found.refused is None and not one.stale
-    good = good and found is not None and found.condition("Ready").status == "True"
+    current = report.status
+    good = current is not None and current.input == report.main and current.refused is None and not report.stale
+    good = good and current is not None and current.condition("Ready").status == "True"
     return console.OK if good else console.REFUSED
 
 
-def _show(key: str, one: Found | ReconcilerError) -> None:
-    if isinstance(one, ReconcilerError):
-        console.print_error(f"{key}: {one}")
+def _show(key: str, report: StatusReport | ReconcilerError) -> None:
+    if isinstance(report, ReconcilerError):
+        console.print_error(f"{key}: {report}")
         return
-    found = one.status
-    if found is None:
+    current = report.status
+    if current is None:
         console.print_line(f"{key}: no status yet: the reconciler has not made a pass over it")
         return
-    console.print_line(status_subject(found))
-    if found.input != one.main:
-        console.print_line(f"  behind: main is at {str(one.main)[:10]}, this is of {found.input[:10]}")
-    console.print_line(f"  {'stale: ' if one.stale else ''}last confirmed {_ago(one.age)} ago")
-    for problem in found.problems:
+    console.print_line(status_subject(current))
+    if current.input != report.main:
+        console.print_line(f"  behind: main is at {str(report.main)[:10]}, this is of {current.input[:10]}")
+    console.print_line(f"  {'stale: ' if report.stale else ''}last confirmed {_ago(report.age)} ago")
+    for problem in current.problems:
         console.print_line(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
     rows = [
         (a.name, f"{a.blueprint} {a.version}", p.cluster, p.ready, p.state, p.reason, p.message)
-        for a in found.applications
+        for a in current.applications
         for p in a.placements
     ]
     console.print_table(("Application", "Blueprint", "Cluster", "Ready", "State", "Reason", "Message"), rows)
 
 
-def _as_json(key: str, one: Found | ReconcilerError) -> dict[str, object]:
-    if isinstance(one, ReconcilerError):
-        return {"environment": key, "fault": {"kind": one.reason, "message": str(one)}}
-    found = one.status
+def _as_json(key: str, report: StatusReport | ReconcilerError) -> dict[str, object]:
+    if isinstance(report, ReconcilerError):
+        return {"environment": key, "fault": {"kind": report.reason, "message": str(report)}}
+    current = report.status
     return {
         "environment": key,
-        "main": one.main,
-        "confirmedSecondsAgo": one.age if found else None,
-        "stale": one.stale,
-        "status": found.model_dump(mode="json", by_alias=True, exclude_none=True) if found else None,
+        "main": report.main,
+        "confirmedSecondsAgo": report.age if current else None,
+        "stale": report.stale,
+        "status": current.model_dump(mode="json", by_alias=True, exclude_none=True) if current else None,
     }
 
 

@@ -34,37 +34,37 @@ def update(
 
     Exit codes: 0 done, or nothing to do; 1 it is refused, be it by an EnvironmentPolicy; 3 something outside failed.
     """
-    with open_environment(config, environment) as here:
-        found = updating.update(
-            here.target.identity,
-            here.branches,
-            here.runtime.world,
+    with open_environment(config, environment) as session:
+        result = updating.update(
+            session.target.identity,
+            session.branches,
+            session.runtime.world,
             applications or [],
-            here.runtime.gate(here.target),
+            session.runtime.gate(session.target),
             push=not dry_run,
         )
-        files = here.branches.input_snapshot().files
+        files = session.branches.input_snapshot().files
     if format_ is console.Format.json:
         console.print_json(
             {
-                "changes": list(found.lines),
-                "commit": found.commit,
-                "warnings": [p.model_dump() for p in found.warnings],
-                **_blocker_as_json(found.blocker),
+                "changes": list(result.lines),
+                "commit": result.commit,
+                "warnings": [p.model_dump() for p in result.warnings],
+                **_blocker_as_json(result.blocker),
             }
         )
     else:
-        for line in found.lines:
+        for line in result.lines:
             console.print_line(line)
-        show_problems([*found.warnings, *problems_of(found.blocker)], by_lines(files.get))
-        blockers.show(environment, found.blocker)
-        if found.blocker is None:
-            said = f"committed to resolved as {found.commit[:10]}" if found.commit else "nothing was committed"
+        show_problems([*result.warnings, *problems_of(result.blocker)], by_lines(files.get))
+        blockers.show(environment, result.blocker)
+        if result.blocker is None:
+            outcome = f"committed to resolved as {result.commit[:10]}" if result.commit else "nothing was committed"
             console.print_line(
-                said if found.lines else f"nothing can be moved; `reconciler outdated {environment}` shows what is held back"
+                outcome if result.lines else f"nothing can be moved; `reconciler outdated {environment}` shows what is held back"
             )
     # versions that a policy does not admit are refused: a person asked for them, and nothing is tried again
-    raise typer.Exit(console.REFUSED if isinstance(found.blocker, Held) else blockers.exit_code(found.blocker))
+    raise typer.Exit(console.REFUSED if isinstance(result.blocker, Held) else blockers.exit_code(result.blocker))
 
 
 def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: console.FormatOption = console.Format.text) -> None:
@@ -72,10 +72,10 @@ def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: co
 
     Exit codes: 0 shown; 1 not everything can be updated together; 3 something outside failed.
     """
-    with open_environment(config, environment) as here:
-        rows, blocker = updating.outdated(here.target.identity, here.branches, here.runtime.world)
+    with open_environment(config, environment) as session:
+        rows, blocker = updating.outdated(session.target.identity, session.branches, session.runtime.world)
     if format_ is console.Format.json:
-        console.print_json({"outdated": [_as_json(one) for one in rows], **_blocker_as_json(blocker)})
+        console.print_json({"outdated": [_as_json(row) for row in rows], **_blocker_as_json(blocker)})
     else:
         _show(rows)
         blockers.show(environment, blocker)
@@ -93,14 +93,14 @@ def _show(rows: tuple[Outdated, ...]) -> None:
     )
 
 
-def _as_json(one: Outdated) -> dict[str, Any]:
+def _as_json(row: Outdated) -> dict[str, Any]:
     return {
-        "application": one.package.application,
-        "blueprint": one.package.blueprint,
-        "locked": one.package.version,
-        "inRange": one.in_range,
-        "newest": one.newest,
-        "blockedBy": one.blocked_by,
+        "application": row.package.application,
+        "blueprint": row.package.blueprint,
+        "locked": row.package.version,
+        "inRange": row.in_range,
+        "newest": row.newest,
+        "blockedBy": row.blocked_by,
     }
 
 

@@ -43,9 +43,9 @@ def test_only_an_environment_of_the_same_owner_or_one_that_is_configured_is_foll
         read_settings(file), None, EnvironmentPolicies, lambda t, folder: Repository(folder / t.display_name, t.url)
     )
     gates.set_known_environments({one.display_name: one for one in there})
-    history = gates._soak_source("acme-stg", asker=target("acme/acme-prod"), folder=tmp_path)
+    history = gates._soak_source("acme-stg", follower=target("acme/acme-prod"), folder=tmp_path)
     assert isinstance(history, SoakHistory) is found
     if isinstance(history, str):
         assert "called acme-stg, of acme or in the configuration" in history
     else:
-        assert gates._soak_source("acme-stg", asker=target("acme/acme-prod"), folder=tmp_path) is history
+        assert gates._soak_source("acme-stg", follower=target("acme/acme-prod"), folder=tmp_path) is history
