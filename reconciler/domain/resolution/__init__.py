@@ -7,6 +7,7 @@
 | `fixes` | finds the smallest change that would resolve a conflict |
 | `greedy` | tries each Application's first candidate |
 | `optimizer` | improves a consistent choice: fewer moves, newer versions |
+| `outcomes` | what a search returns: a solution, or why there is none |
 | `preferences` | versions that were reviewed in a plan and are preferred |
 | `propagation` | finds conflicts of every possible choice without a search |
 | `provider` | the interface to resolvelib |
