@@ -330,7 +330,7 @@ def test_a_part_of_what_was_approved_is_not_applied_alone(house: GovernedReposit
     stage.git("merge", "-q", "-s", "ours", "-m", "nothing to see", f"{head}^")
     stage.git("push", "-q", "origin", "main")
     house.once()
-    why = f"{reviewer} approved of another plan, or of none, and may again"
+    why = f"{reviewer} approved another plan, or none, and may approve again"
     words = f"p: 1 more of platform must approve pull request {number} ({why})"
     assert house.marks(head)["catalyst/policy"] == ("pending", words)
     house.forge.merge(number, "merge")
@@ -477,7 +477,7 @@ def test_a_soak_is_over_by_itself_when_the_source_was_ready_for_so_long(house: G
         return status.condition("Admitted").message if status else ""
 
     with stage.running():
-        until(lambda: "bp-blog 1.0.0 was never in" in reason() or "bp-blog 1.0.0 is not Ready in" in reason())
+        until(lambda: "bp-blog 1.0.0 never ran in" in reason() or "bp-blog 1.0.0 is not Ready in" in reason())
         source.bootstrap()
         shutil.copy(source.on.kubeconfig, stage.kubeconfigs / f"{source.context}.yaml")
         until(lambda: f"will have been Ready in {source.name} for 25s at" in reason(), 120)

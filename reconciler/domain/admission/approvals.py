@@ -1,11 +1,11 @@
-"""Whose approval of a pull request counts, and whether each change of `main` came with enough of them.
+"""Counts the approvals of a pull request, and checks that each change of `main` has enough of them.
 
-An approval is of a plan, as our own statuses told it when it was given: one that changes the same of people's documents as what
-is merged, and that either comes to the same tree, be it of an older head, or is of this very head and brings the same
-artifacts, as it does while other documents change on `main`. Whoever takes a part of it into `main` beforehand takes the
-approvals of the rest away. An approval counts once for a person, who must be in one of the teams now, neither opened the pull
-request nor wrote or pushed a part of it, and has not said otherwise since. What was approved while the pull request was for
-another branch does not count.
+An approval is bound to the plan that the reconciler's commit status reported when the approval was given. The plan must change
+the same documents in the same way as the merge does, and must either result in the same tree (of an older head, too) or belong to
+the same head and bring the same artifacts, as it does while other documents change on `main`. Merging a part of the pull request
+into `main` beforehand invalidates the approvals of the rest. An approval counts once per person, who must be a member of one of
+the teams now, neither opened the pull request nor wrote or pushed a part of it, and has not requested changes since. An approval
+given while the pull request targeted another branch does not count.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _SHORT: Final = 10
 
 @dataclass(frozen=True)
 class ApprovalReview:
-    """A review.
+    """A review of a pull request.
 
     Attributes:
-        person: who.
-        approves: otherwise changes are asked for.
-        commit: of which head.
-        dismissed: somebody set it aside, or the pull request was for another branch then.
-        plan: our plan of that head, as it stood then; None when there was none.
+        person: the reviewer's user name.
+        approves: True for an approval, False for a request of changes.
+        commit: the head that was reviewed.
+        dismissed: the review was dismissed, or given while the pull request targeted another branch.
+        plan: the reconciler's plan of that head at the time of the review; None when there was none.
     """
 
     person: str
@@ -45,18 +45,18 @@ class ApprovalReview:
 
 @dataclass(frozen=True)
 class ReviewedPullRequest:
-    """A pull request.
+    """A pull request, with everything that the rules on approvals need.
 
     Attributes:
         number: its number.
-        author: who opened it.
+        author: the user who opened it.
         head: the commit that it would merge, or that was merged.
-        opinions: the oldest first.
-        tree: the tree id of our plan of what it changes; None when there is none.
-        files: a digest of what it changes of people's files, or did when it was merged; None when that cannot be told.
-        packages: a digest of the artifacts that it brings, as planned last; None when there is no plan of what it changes.
-        contributors: who wrote a commit of it, or pushed one, also such as are gone.
-        trees: the tree ids of all our plans of the head that came to the same, also such as were told after it was merged.
+        opinions: its reviews, the oldest first.
+        tree: the tree id of the current plan of its changes; None when there is no plan.
+        files: a digest of its changes to the documents, or of those it had when it was merged; None when it is unknown.
+        packages: a digest of the artifacts that it brings, as last planned; None when there is no plan of its changes.
+        contributors: everyone who wrote or pushed one of its commits, including commits that were replaced.
+        trees: the tree ids of all plans of the head with the same result, including plans reported after the merge.
     """
 
     number: int
@@ -72,13 +72,13 @@ class ReviewedPullRequest:
 
 @dataclass(frozen=True)
 class Change:
-    """A commit of `main` that changes what people asked for.
+    """A commit of `main` that changes the documents of an Environment.
 
     Attributes:
         commit: its id.
-        proposal: the merged pull request that accounts for it; None when none does.
-        why_not: why none does, if more is known.
-        is_cosmetic: whether it changes comments, and how documents are written, alone: that needs nobody.
+        proposal: the merged pull request that accounts for it; None when there is none.
+        why_not: why there is none, if more is known.
+        is_cosmetic: whether it changes only comments and formatting, which needs no approval.
     """
 
     commit: str
@@ -88,58 +88,62 @@ class Change:
 
 
 def approvers(proposal: ReviewedPullRequest, members: frozenset[str]) -> tuple[str, ...]:
-    """Who of some people approves, sorted."""
-    return tuple(one.person for one in _approvals(proposal, members) if _is_of(one, proposal))
+    """The members whose approval counts for the current plan, sorted."""
+    return tuple(review.person for review in _approvals(proposal, members) if _is_of(review, proposal))
 
 
 def _approvals(proposal: ReviewedPullRequest, members: frozenset[str]) -> list[ApprovalReview]:
-    """The last word of each of some people who may approve and does, of whatever the pull request was then."""
-    last = {one.person: one for one in proposal.opinions}
-    may = members - {proposal.author, *proposal.contributors}
-    return [one for person, one in sorted(last.items()) if person in may and one.approves and not one.dismissed]
+    """The latest review of each eligible member, if it approves: of the current plan or of an earlier one."""
+    latest = {review.person: review for review in proposal.opinions}
+    eligible = members - {proposal.author, *proposal.contributors}
+    return [
+        review for person, review in sorted(latest.items()) if person in eligible and review.approves and not review.dismissed
+    ]
 
 
-def _is_of(one: ApprovalReview, proposal: ReviewedPullRequest) -> bool:
-    """Whether an approval is of what the pull request is now."""
-    if one.plan is None or one.plan.files != proposal.files:
+def _is_of(review: ApprovalReview, proposal: ReviewedPullRequest) -> bool:
+    """Whether an approval is bound to the current plan of the pull request."""
+    if review.plan is None or review.plan.files != proposal.files:
         return False
-    return one.plan.tree == proposal.tree or (one.commit == proposal.head and one.plan.packages == proposal.packages)
+    return review.plan.tree == proposal.tree or (review.commit == proposal.head and review.plan.packages == proposal.packages)
 
 
 def missing_approvals(rule: PullRequestRule, proposal: ReviewedPullRequest, members: frozenset[str], *, again: bool) -> str:
-    """What a pull request still lacks, in words; empty when it has all.
+    """Describes the approvals that a pull request still lacks; empty when it lacks none.
 
     Args:
         rule: the rule.
         proposal: the pull request.
-        members: who is in the rule's teams.
-        again: whether somebody who approved may still do so again: on Gitea only while it is open.
+        members: the members of the rule's teams.
+        again: whether an earlier approver can approve again, which Gitea allows only while the pull request is open.
     """
-    found = approvers(proposal, members)
-    left = rule.min_approvals - len(found)
-    if left <= 0:
+    approved = approvers(proposal, members)
+    missing = rule.min_approvals - len(approved)
+    if missing <= 0:
         return ""
-    before = [one.person for one in _approvals(proposal, members) if one.person not in found]
-    may = ", and may again" if again else ""
-    own = sorted({one.person for one in proposal.opinions if one.approves} & members & proposal.contributors - {proposal.author})
-    so_far = [f"{', '.join(found)} approved"] if found else []
-    so_far += [f"{', '.join(before)} approved of another plan, or of none{may}"] if before else []
-    so_far += [f"{', '.join(own)} wrote or pushed a part of it"] if own else []
-    told = f" ({'; '.join(so_far)})" if so_far else ""
-    return f"{left} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{told}"
+    outdated = [review.person for review in _approvals(proposal, members) if review.person not in approved]
+    hint = ", and may approve again" if again else ""
+    contributing = sorted(
+        {review.person for review in proposal.opinions if review.approves} & members & proposal.contributors - {proposal.author}
+    )
+    facts = [f"{', '.join(approved)} approved"] if approved else []
+    facts += [f"{', '.join(outdated)} approved another plan, or none{hint}"] if outdated else []
+    facts += [f"{', '.join(contributing)} wrote or pushed a part of it"] if contributing else []
+    details = f" ({'; '.join(facts)})" if facts else ""
+    return f"{missing} more of {any_of(rule.approvers)} must approve pull request {proposal.number}{details}"
 
 
 def unapproved_changes(rule: PullRequestRule, changes: Iterable[Change], members: frozenset[str]) -> tuple[str, ...]:
-    """What each change that lacks approval lacks, in words, the newest first."""
-    found = []
-    for change in (one for one in changes if not one.is_cosmetic):
+    """Describes each change without enough approvals, the newest first."""
+    missing = []
+    for change in (change for change in changes if not change.is_cosmetic):
         if change.proposal is None:
-            found.append(f"{change.commit[:_SHORT]} {change.why_not or 'came with no merged pull request'}")
-        elif words := missing_approvals(rule, change.proposal, members, again=False):
-            found.append(f"{change.commit[:_SHORT]}: {words}")
-    return tuple(found)
+            missing.append(f"{change.commit[:_SHORT]} {change.why_not or 'came with no merged pull request'}")
+        elif lack := missing_approvals(rule, change.proposal, members, again=False):
+            missing.append(f"{change.commit[:_SHORT]}: {lack}")
+    return tuple(missing)
 
 
 def any_of(teams: Sequence[str]) -> str:
-    """Some teams in words."""
+    """Joins the names of teams for a message: `a, b or c`."""
     return teams[0] if len(teams) == 1 else f"{', '.join(teams[:-1])} or {teams[-1]}"

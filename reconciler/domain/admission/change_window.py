@@ -1,10 +1,10 @@
-"""Change windows: when one is open, until when, and when the next one opens.
+"""Computes when a change window is open, until when, and when the next one opens.
 
-A window opens whenever its cron expression fires and stays open for its duration; windows that overlap are one. Where clocks are
-set forward, what would have fired in the skipped time fires right after it. Where they are set back, the hour that comes twice
-counts once, as Debian's cron has it, unless the expression runs through the hours anyway (its minute or hour begins with `*`).
-cronsim finds what clocks show; this module turns that into moments, and a minute-by-minute oracle in the tests checks it. Given
-times with a zone, cronsim 2.8 names firings that are past where clocks are set (`15 2 * * 0` in Europe/Berlin), skips others
+A window opens whenever its cron expression fires and stays open for its duration; overlapping windows count as one. Where clocks
+are set forward, a firing in the skipped time happens right after it. Where they are set back, the repeated hour counts once, as
+in Debian's cron, unless the expression fires through the hours anyway (its minute or hour begins with `*`). cronsim finds local
+times; this module converts them into instants, and a minute-by-minute oracle in the tests checks it. Given times with a zone,
+cronsim 2.8 returns firings that are past where clocks are set (`15 2 * * 0` in Europe/Berlin), skips others
 (half-hour changes, as in Australia/Lord_Howe), and for some never returns (`*/20 23 * * 1-5` in Pacific/Apia, 2011).
 """
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 _FIELDS: Final = 5
 _MINUTE: Final = timedelta(minutes=1)
-# No zone was ever set by more than a day: so far around that, what clocks show may not be in the order of what happens.
+# No zone was ever shifted by more than a day: this near a shift, local times may not be in the order of instants.
 _SPREAD: Final = timedelta(hours=25)
-_MOST_JOINED: Final = 60  # windows that follow each other without a pause, before "until" is given up
-_SOME_LEAP_YEAR: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - what clocks show, of no zone
+_MAX_JOINED: Final = 60  # adjacent windows that are joined before the search for an end stops
+_SOME_LEAP_YEAR: Final = datetime(2024, 1, 1)  # noqa: DTZ001 - a local time, of no zone
 
 
 @dataclass(frozen=True)
 class Window:
-    """Whether a window is open.
+    """The state of a change window at a moment.
 
     Attributes:
-        open: so it is.
-        until: until when it is; None when no end is in sight.
+        open: whether the window is open.
+        until: when it closes or, if it is closed, opens; None when there is no such moment in sight.
     """
 
     open: bool
@@ -46,69 +46,69 @@ class Window:
 
 
 def window_problem(cron: str, zone: str) -> tuple[str, str] | None:
-    """Why a window could never open: which field is at fault, `cron` or `timeZone`, and what is wrong; None when all is well."""
+    """Returns the field (`cron` or `timeZone`) that keeps a window from ever opening, and the reason; None for a valid window."""
     if len(cron.split()) != _FIELDS:
-        return "cron", "a cron expression has five fields: minute, hour, day of month, month, day of week"
+        return "cron", "must have five fields: minute, hour, day of month, month, day of week"
     try:
         next(CronSim(cron, _SOME_LEAP_YEAR))
     except CronSimError as error:
-        return "cron", f"it is no cron expression: {str(error).lower()}"
+        return "cron", f"is not a cron expression: {str(error).lower()}"
     except StopIteration:
-        return "cron", "it never fires"
+        return "cron", "never fires"
     try:
         ZoneInfo(zone)
     except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError
-        return "timeZone", "it is not the name of a time zone, such as Europe/Berlin"
+        return "timeZone", "is not the name of a time zone, such as Europe/Berlin"
     except KeyError:
-        return "timeZone", "there is no such time zone; an IANA name is asked for, such as Europe/Berlin"
+        return "timeZone", "is not a known time zone; use an IANA name, such as Europe/Berlin"
     return None
 
 
 def window_at(rule: WindowRule, now: datetime) -> Window:
-    """Whether a rule's window is open.
+    """Returns the state of a rule's window.
 
     Args:
-        rule: of a policy that was accepted (`window_problem` finds nothing).
-        now: with a zone, any.
+        rule: a rule of a valid policy (`window_problem` returned None).
+        now: the current time, with any zone.
     """
-    cron, zone, lasts = rule.cron, ZoneInfo(rule.time_zone), timedelta(seconds=seconds_of(rule.duration))
+    cron, zone, duration = rule.cron, ZoneInfo(rule.time_zone), timedelta(seconds=seconds_of(rule.duration))
     now = now.astimezone(UTC)
-    last = _last(cron, zone, now)
-    if last is None or last + lasts <= now:
+    latest = _last(cron, zone, now)
+    if latest is None or latest + duration <= now:
         return Window(open=False, until=_next(cron, zone, now))
-    until = last + lasts
-    for _ in range(_MOST_JOINED):
-        # the last firing before the end of what is open decides how long it stays so
-        later = _last(cron, zone, until)
-        if later is None or later + lasts <= until:
+    until = latest + duration
+    for _ in range(_MAX_JOINED):
+        # the last firing before the end of the open window decides how long it stays open
+        next_latest = _last(cron, zone, until)
+        if next_latest is None or next_latest + duration <= until:
             return Window(open=True, until=until)
-        until = later + lasts
+        until = next_latest + duration
     return Window(open=True, until=None)
 
 
 def _last(cron: str, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The last firing at or before a moment."""
-    found: datetime | None = None
+    """Returns the last firing at or before a moment."""
+    latest: datetime | None = None
     start = _clock(zone, now).replace(second=0, microsecond=0) + _spread(zone, now) + _MINUTE
     for shown in CronSim(cron, start, reverse=True):
         for instant in _instants(cron, zone, shown):
-            if instant <= now and (found is None or instant > found):
-                found = instant
-        if found is not None and shown <= _clock(zone, found) - _spread(zone, found):
-            return found
-    return found
+            if instant <= now and (latest is None or instant > latest):
+                latest = instant
+        if latest is not None and shown <= _clock(zone, latest) - _spread(zone, latest):
+            return latest
+    return latest
 
 
 def _next(cron: str, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The first firing after a moment."""
-    found: datetime | None = None
+    """Returns the first firing after a moment."""
+    earliest: datetime | None = None
     for shown in CronSim(cron, _clock(zone, now) - _spread(zone, now)):
         for instant in _instants(cron, zone, shown):
-            if instant > now and (found is None or instant < found):
-                found = instant
-        if found is not None and shown >= _clock(zone, found) + _spread(zone, found):
-            return found
-    return found
+            if instant > now and (earliest is None or instant < earliest):
+                earliest = instant
+        if earliest is not None and shown >= _clock(zone, earliest) + _spread(zone, earliest):
+            return earliest
+    return earliest
 
 
 def _clock(zone: ZoneInfo, instant: datetime) -> datetime:
@@ -116,27 +116,27 @@ def _clock(zone: ZoneInfo, instant: datetime) -> datetime:
 
 
 def _spread(zone: ZoneInfo, instant: datetime) -> timedelta:
-    """How far from a moment what clocks show may be out of order."""
-    around = {(instant + shift).astimezone(zone).utcoffset() for shift in (-_SPREAD, timedelta(), _SPREAD)}
-    known = [offset for offset in around if offset is not None]
+    """Returns how far from a moment local times may be out of order."""
+    offsets = {(instant + shift).astimezone(zone).utcoffset() for shift in (-_SPREAD, timedelta(), _SPREAD)}
+    known = [offset for offset in offsets if offset is not None]
     return max(known) - min(known)
 
 
 def _instants(cron: str, zone: ZoneInfo, shown: datetime) -> Iterator[datetime]:
-    """When clocks of a zone show something: never, once or twice, or right after the gap that swallowed it."""
-    runs_on = any(field.startswith("*") for field in cron.split()[:2])
+    """Yields the instants of a local time in a zone: none, one, two, or the end of the gap in which it was skipped."""
+    fires_in_both = any(field.startswith("*") for field in cron.split()[:2])
     first, second = (shown.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
-    if _clock(zone, first) != shown:  # it was skipped: the first reading is after that, the second before it
-        if not runs_on:
+    if _clock(zone, first) != shown:  # skipped: fold 0 gives an instant after the gap, fold 1 one before it
+        if not fires_in_both:
             yield _transition(zone, second, first)
         return
     yield first
-    if runs_on and second > first:
+    if fires_in_both and second > first:
         yield second
 
 
 def _transition(zone: ZoneInfo, before: datetime, after: datetime) -> datetime:
-    """The minute at which clocks were set, between two moments."""
+    """Returns the minute at which clocks were shifted, between two moments."""
     low, high = 0, int((after - before) / _MINUTE)
     changed = after.astimezone(zone).utcoffset()
     while high - low > 1:

@@ -1,6 +1,6 @@
-"""The EnvironmentPolicy documents as they stand, and which of them speak for an Environment.
+"""Reads the EnvironmentPolicy documents, and selects those that apply to an Environment.
 
-What is broken holds the Environments that it names, or all of them when it cannot be told which: closed, not open.
+A broken policy holds the Environments that it names, or all of them when its names cannot be read: it fails closed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class InvalidPolicy:
     """A policy that cannot be used.
 
     Attributes:
-        problems: why, each with its place.
-        environments: the names and patterns that it names; None when that cannot be told.
+        problems: why, each with its location.
+        environments: the names and patterns of its Environments; None when they cannot be read.
     """
 
     problems: tuple[Problem, ...]
@@ -40,7 +40,7 @@ class InvalidPolicy:
 
 @dataclass(frozen=True)
 class AppliedRule:
-    """A rule, with the name of the policy that it is of."""
+    """A rule with the name of its policy."""
 
     policy: str
     rule: Rule
@@ -48,83 +48,85 @@ class AppliedRule:
 
 @dataclass(frozen=True)
 class EnvironmentPolicies:
-    """All of them.
+    """All EnvironmentPolicies.
 
     Attributes:
-        policies: those that can be used.
-        broken: the others.
+        policies: the valid ones.
+        broken: the invalid ones.
     """
 
     policies: tuple[EnvironmentPolicy, ...] = ()
     broken: tuple[InvalidPolicy, ...] = ()
 
     def rules_for(self, environment: str) -> tuple[AppliedRule, ...]:
-        """All rules of all policies that apply to an Environment; every one must hold."""
-        applying = (p for p in self.policies if _names(p.spec.applies_to.environments, environment))
-        return tuple(AppliedRule(p.metadata.name, rule) for p in applying for rule in p.spec.rules)
+        """Returns all rules of all policies that apply to an Environment; every one must hold."""
+        applying = (policy for policy in self.policies if _names(policy.spec.applies_to.environments, environment))
+        return tuple(AppliedRule(policy.metadata.name, rule) for policy in applying for rule in policy.spec.rules)
 
     def problems(self, environment: str) -> tuple[Problem, ...]:
-        """What is wrong with those that apply to an Environment, or may."""
+        """Returns the problems of the broken policies that apply to an Environment, or may apply."""
         return tuple(
             problem
-            for one in self.broken
-            if one.environments is None or _names(one.environments, environment)
-            for problem in one.problems
+            for broken in self.broken
+            if broken.environments is None or _names(broken.environments, environment)
+            for problem in broken.problems
         )
 
     @cached_property
     def digest(self) -> str:
-        """One digest over all of them, whatever their order."""
-        good = sorted(digest_of(p.model_dump(mode="json", by_alias=True)) for p in self.policies)
-        return digest_of({"policies": good, "broken": sorted(str(p) for one in self.broken for p in one.problems)})
+        """One digest over all policies, independent of their order."""
+        valid = sorted(digest_of(policy.model_dump(mode="json", by_alias=True)) for policy in self.policies)
+        return digest_of(
+            {"policies": valid, "broken": sorted(str(problem) for broken in self.broken for problem in broken.problems)}
+        )
 
 
 def environment_policies(sources: Iterable[Source]) -> EnvironmentPolicies:
-    """Read policies out of parsed documents."""
-    good: list[tuple[Source, EnvironmentPolicy]] = []
+    """Reads policies from parsed documents. Policies of the same name are all broken: neither can be preferred."""
+    valid: list[tuple[Source, EnvironmentPolicy]] = []
     broken: list[InvalidPolicy] = []
     for source in sources:
         policy, problems = environment_policy(source)
         if policy is None:
             broken.append(InvalidPolicy(problems, _environments(source)))
         else:
-            good.append((source, policy))
-    count = Counter(policy.metadata.name for _, policy in good)
-    for source, policy in good:
+            valid.append((source, policy))
+    count = Counter(policy.metadata.name for _, policy in valid)
+    for source, policy in valid:
         if count[policy.metadata.name] > 1:
-            message = f"there are two policies {policy.metadata.name}"
+            message = f"two policies are named {policy.metadata.name}"
             problem = source.problem("Duplicate", message, ("metadata", "name"), at_value=True, hint="give each its own name")
             broken.append(InvalidPolicy((problem,), _environments(source)))
-    return EnvironmentPolicies(tuple(policy for _, policy in good if count[policy.metadata.name] == 1), tuple(broken))
+    return EnvironmentPolicies(tuple(policy for _, policy in valid if count[policy.metadata.name] == 1), tuple(broken))
 
 
 def environment_policy(source: Source) -> tuple[EnvironmentPolicy | None, tuple[Problem, ...]]:
-    """One parsed document as a policy; None, and why, when it cannot be used."""
+    """Reads a policy from a parsed document; None with the problems when it is invalid."""
     policy, problems = parse_document(source, EnvironmentPolicy)
-    if policy is not None and (never := tuple(_windows(source, policy))):
-        return None, never
+    if policy is not None and (window_problems := tuple(_windows(source, policy))):
+        return None, window_problems
     return policy, problems
 
 
 def _windows(source: Source, policy: EnvironmentPolicy) -> Iterator[Problem]:
-    """Windows that could never open."""
+    """Yields a problem for each window that can never open."""
     for index, rule in enumerate(policy.spec.rules):
-        if isinstance(rule, WindowRule) and (fault := window_problem(rule.cron, rule.time_zone)) is not None:
-            field, words = fault
-            way = ("spec", "rules", index, field)
-            yield source.problem("InvalidValue", f"{'.'.join(map(str, way))}: {words}", way, at_value=True)
+        if isinstance(rule, WindowRule) and (defect := window_problem(rule.cron, rule.time_zone)) is not None:
+            field, reason = defect
+            path = ("spec", "rules", index, field)
+            yield source.problem("InvalidValue", f"{'.'.join(map(str, path))}: {reason}", path, at_value=True)
 
 
 def _environments(source: Source) -> tuple[str, ...] | None:
-    """Which Environments a document names, as far as that can be read."""
-    found = source.data
+    """Returns the names and patterns of Environments in a document, valid or not; None when they cannot be read."""
+    value = source.data
     for step in ("spec", "appliesTo", "environments"):
-        found = found.get(step) if isinstance(found, Mapping) else None
-    if isinstance(found, list) and found and all(isinstance(one, str) and one for one in found):
-        return tuple(found)
+        value = value.get(step) if isinstance(value, Mapping) else None
+    if isinstance(value, list) and value and all(isinstance(name, str) and name for name in value):
+        return tuple(value)
     return None
 
 
 def _names(patterns: Sequence[str], environment: str) -> bool:
-    """Whether it is among them, in whatever letters: a forge takes both for one repository."""
+    """Whether a pattern matches an Environment's name, in any case: a forge does not distinguish repositories by case."""
     return any(fnmatch.fnmatchcase(environment.casefold(), pattern.casefold()) for pattern in patterns)

@@ -1,4 +1,4 @@
-"""What an approval is bound to: the plan that its reviewer saw, read back from a commit status."""
+"""Reads the fingerprint of a plan from the commit status that reported it: the plan to which approvals are bound."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _BOUND: Final = re.compile(r"; diff ([0-9a-f]{32})-([0-9a-f]{32}); tree ([0-9a-f
 
 @dataclass(frozen=True)
 class PlanFingerprint:
-    """What approvals of a plan are bound to.
+    """The fingerprint of a plan, to which its approvals are bound.
 
     Attributes:
         tree: the tree id that `resolved` would have.
-        files: a digest of which files of people it changes, from what to what.
-        packages: a digest of which artifacts it brings to which Applications.
+        files: a digest of the documents that it changes, with their content before and after.
+        packages: a digest of the artifacts that it brings, by Application.
     """
 
     tree: str
@@ -25,6 +25,6 @@ class PlanFingerprint:
 
 
 def parse_fingerprint(description: str) -> PlanFingerprint | None:
-    """What a plan's mark binds approvals to."""
-    found = _BOUND.search(description)
-    return PlanFingerprint(found[3], found[1], found[2]) if found and found.end() == len(description) else None
+    """Returns the fingerprint at the end of a commit status's description; None when there is none."""
+    match = _BOUND.search(description)
+    return PlanFingerprint(match[3], match[1], match[2]) if match and match.end() == len(description) else None

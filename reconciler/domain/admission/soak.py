@@ -1,8 +1,8 @@
-"""How long packages were seen Ready, from the history of a `status` branch.
+"""Adds up how long packages were observed Ready, from the history of a `status` branch.
 
-At any second, what counts is the newest status that is not after it: a clock that ran backwards, or far ahead for a while, adds
-no time. A package's time adds up over all of the history: an hour in which it was not Ready does not count, and takes nothing
-away. Time that nobody watched does not count either.
+At any second, the newest status that is not later counts: a clock that ran backwards, or far ahead for a while, adds no time. A
+package's time adds up over the whole history: an hour in which it was not Ready does not count, and subtracts nothing. Time in
+which nothing was observed does not count either.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ObservedStatus:
-    """A status, as it was committed.
+    """A committed status.
 
     Attributes:
-        at: when, in seconds since the epoch.
-        ready: by artifact digest, whether it was Ready on all its placements, in every Application that is of it.
-        unwatched_since: since when nobody had looked at those before it, if there was such a time.
+        at: when it was committed, in seconds since the epoch.
+        ready: by artifact digest, whether the artifact was Ready on all its placements, in every Application that runs it.
+        unwatched_since: since when nothing had been observed before it (seconds since the epoch); None without such a gap.
     """
 
     at: int
@@ -34,13 +34,13 @@ class ObservedStatus:
 
 @dataclass(frozen=True)
 class SoakTime:
-    """What was seen of a package.
+    """The soak time of a package.
 
     Attributes:
-        digest: its artifact's.
-        seconds: for how long it was Ready.
-        ready: whether it is now, as far as somebody watches.
-        seen: whether it was ever there.
+        digest: its artifact's digest.
+        seconds: for how long it was observed Ready.
+        ready: whether it is Ready now; False when the status is not current.
+        seen: whether it was ever installed.
     """
 
     digest: str
@@ -50,59 +50,64 @@ class SoakTime:
 
 
 def seen(status: EnvironmentStatus | None, at: int, unwatched_since: int | None = None) -> ObservedStatus:
-    """What a status says of artifacts; one that cannot be read (None) says nothing good of any."""
+    """Returns the readiness of artifacts in a status; an unreadable status (None) has no artifact that is Ready."""
     ready: dict[str, bool] = {}
-    for one in status.applications if status else ():
-        ready[one.digest] = ready.get(one.digest, True) and one.ready == "True" and bool(one.placements)
+    for application in status.applications if status else ():
+        ready[application.digest] = (
+            ready.get(application.digest, True) and application.ready == "True" and bool(application.placements)
+        )
     return ObservedStatus(at, ready, unwatched_since)
 
 
 def soaked(history: Sequence[ObservedStatus], digests: Iterable[str], *, until: int, now: int) -> tuple[SoakTime, ...]:
-    """Add up for how long each package was Ready.
+    """Adds up for how long each package was Ready.
 
     Args:
-        history: statuses in the order of their commits, the oldest first; older ones may be left out, which only takes time away.
-        digests: of which artifacts.
-        until: when the newest status was last known to stand, in seconds since the epoch.
-        now: the time now, by our own clock; nothing after it counts.
+        history: statuses in the order of their commits, the oldest first; omitting the oldest only reduces the time.
+        digests: the digests of the artifacts.
+        until: when the newest status was last confirmed, in seconds since the epoch.
+        now: the current time by the reconciler's clock, in seconds since the epoch; nothing after it counts.
     """
     spans = _spans(history, min(until, now))
-    watched = until >= now
+    is_current = until >= now
     return tuple(
         SoakTime(
             digest,
-            sum(seconds for seconds, one in spans if one.ready.get(digest, False)),
-            watched and bool(history) and history[-1].ready.get(digest, False),
-            any(digest in one.ready for one in history),
+            sum(seconds for seconds, status in spans if status.ready.get(digest, False)),
+            is_current and bool(history) and history[-1].ready.get(digest, False),
+            any(digest in status.ready for status in history),
         )
         for digest in digests
     )
 
 
 def new_packages(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Package, ...]:
-    """The packages that must have soaked: those that are new, or of another artifact than before. One for each artifact."""
-    before = {(p.application, p.digest) for p in prior.packages} if prior else set()
-    return tuple({p.digest: p for p in lock.packages if (p.application, p.digest) not in before}.values())
+    """Returns the packages that must have soaked, one per artifact: new Applications, and those with a new artifact."""
+    locked = {(p.application, p.digest) for p in prior.packages} if prior else set()
+    return tuple({p.digest: p for p in lock.packages if (p.application, p.digest) not in locked}.values())
 
 
 def _spans(history: Sequence[ObservedStatus], end: int) -> list[tuple[int, ObservedStatus]]:
-    """For how many seconds each status was the newest, was watched, and was not overtaken by one that was made before it."""
-    found: list[tuple[int, ObservedStatus]] = []
+    """Returns for how many seconds each status was the newest and observed.
+
+    Its time ends at the earliest time of all later commits, so that a clock that ran ahead adds nothing.
+    """
+    spans: list[tuple[int, ObservedStatus]] = []
     unwatched: list[tuple[int, int]] = []
-    for one in reversed(history):
-        found.append((_without(one.at, end, sorted(unwatched)), one))
-        end = min(end, one.at)
-        if one.unwatched_since is not None and one.unwatched_since < one.at:
-            unwatched.append((one.unwatched_since, one.at))
-    return found
+    for status in reversed(history):
+        spans.append((_without(status.at, end, sorted(unwatched)), status))
+        end = min(end, status.at)
+        if status.unwatched_since is not None and status.unwatched_since < status.at:
+            unwatched.append((status.unwatched_since, status.at))
+    return spans
 
 
 def _without(start: int, end: int, gaps: Iterable[tuple[int, int]]) -> int:
-    """The seconds between two moments, without those in some gaps, which are sorted and may overlap."""
+    """Returns the seconds between two moments without those in the gaps, which are sorted and may overlap."""
     seconds = 0
-    for begin, finish in gaps:
-        if finish <= start:
+    for gap_start, gap_end in gaps:
+        if gap_end <= start:
             continue
-        seconds += max(0, min(begin, end) - start)
-        start = max(start, finish)
+        seconds += max(0, min(gap_start, end) - start)
+        start = max(start, gap_end)
     return seconds + max(0, end - start)

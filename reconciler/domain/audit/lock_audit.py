@@ -1,9 +1,9 @@
-"""Re-checking a commit of `resolved` from nothing but itself and the trust policies: what is not as the lock says.
+"""Compares the lock of a commit of `resolved` with itself and with the trust policies at hand.
 
-Whoever audits does not trust the reconciler. So everything that Flux reads is made again from the lock, and must be there byte by
-byte: a file that only means the same could mean something else to Flux's older YAML. What the lock does not say (names for
-labels, how often Flux looks, how a registry is spoken to) is taken from the tree itself; it decides nothing about what runs.
-`requiredBy` is covered by no digest: it tells why a package is there, and not what runs.
+An auditor does not trust the reconciler. Everything that Flux reads is therefore rendered again from the lock, and must be
+identical byte by byte: a file with only the same meaning could mean something else to Flux's older YAML. Values that the lock
+does not contain (names for labels, Flux's intervals, how registries are reached) are read from the tree itself; they do not
+decide what runs. No digest covers `requiredBy`: it explains why a package is installed, and does not decide what runs.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from reconciler.model.source import KeyPath, Source
     from reconciler.model.trust import Severity, Signer, TrustPolicy
 
-    Read = Callable[[str], Sequence[Source]]  # the documents of a file of the tree; none when there is no such file
+    Read = Callable[[str], Sequence[Source]]  # returns the documents of a file of the tree; empty when the file does not exist
 
-    Write = Callable[..., bytes]  # documents as the reconciler writes them
+    Write = Callable[..., bytes]  # serialises documents as the reconciler does
 
-    Finding = tuple[str, Problem]  # an Application's name, or an empty one, and what is wrong
+    Finding = tuple[str, Problem]  # an Application's name, or an empty string, and its problem
 
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """What is wrong with a package, and where in it; a Problem, once it is known where that stands in the lock."""
+    """A defect of a package with its path inside the package; a Problem once the package's location in the lock is known."""
 
     code: str
     message: str
@@ -45,11 +45,11 @@ class LockedSignature:
     """One signature or attestation that a lock names.
 
     Attributes:
-        signer: who must have made it.
-        manifest: digest of the manifest that holds it.
-        predicate_type: cosign's for signatures, or the attestation's.
-        way: where in its package it is named.
-        most: the worst that a vulnerability scan may have found; None for all others.
+        signer: the signer that must have made it.
+        manifest: the digest of the manifest that contains it.
+        predicate_type: cosign's predicate type for signatures, or the attestation's.
+        way: the path of its digest in its package.
+        most: the maximal severity that a vulnerability scan may report; None for all others.
     """
 
     signer: Signer
@@ -60,90 +60,102 @@ class LockedSignature:
 
 
 def proofs(package: Package, policies: TrustPolicies) -> Iterator[LockedSignature]:
-    """All that cosign has to judge of a package: what its evidence names, by the authorities as the policies at hand have them.
+    """Yields the signatures of a package that cosign must verify, with the signers from the policies at hand.
 
-    What names a policy or an authority that is not there is told by `audit_lock`, and cannot be judged.
+    Evidence of an unknown policy or authority cannot be verified; `audit_lock` reports it.
     """
     for number, evidence in enumerate(package.evidence):
         policy = policies.named(evidence.policy)
         signers = {a.name: policies.signer(a) for a in policy.spec.authorities} if policy else {}
-        way: KeyPath = ("evidence", number)
+        path: KeyPath = ("evidence", number)
         if evidence.authority in signers:
-            yield LockedSignature(signers[evidence.authority], evidence.signature, PREDICATE, (*way, "signature"))
-        most = {a.predicate_type: a.max_severity for a in policy.spec.attestations} if policy else {}
-        for index, one in enumerate(evidence.attestations):
-            if one.authority in signers:
-                where = (*way, "attestations", index, "signature")
-                limit = most.get(one.predicate_type)
-                yield LockedSignature(signers[one.authority], one.signature, one.predicate_type, where, limit)
+            yield LockedSignature(signers[evidence.authority], evidence.signature, PREDICATE, (*path, "signature"))
+        limits = {a.predicate_type: a.max_severity for a in policy.spec.attestations} if policy else {}
+        for index, attestation in enumerate(evidence.attestations):
+            if attestation.authority in signers:
+                attestation_path = (*path, "attestations", index, "signature")
+                limit = limits.get(attestation.predicate_type)
+                yield LockedSignature(
+                    signers[attestation.authority], attestation.signature, attestation.predicate_type, attestation_path, limit
+                )
 
 
 def audit_lock(source: Source, lock: EnvironmentLock, policies: TrustPolicies) -> Iterator[Finding]:
-    """What of a lock does not fit itself or the policies at hand; signatures are judged elsewhere.
+    """Yields the contradictions of a lock with itself and with the policies at hand; signatures are verified elsewhere.
 
     Args:
-        source: the lock's file, for places.
-        lock: the same, read.
-        policies: those to hold it against.
+        source: the lock's file, for locations.
+        lock: the parsed lock.
+        policies: the policies at hand.
     """
     seen = set[str]()
     for index, package in enumerate(lock.packages):
         if package.application in seen:
-            way: KeyPath = ("packages", index, "application")
-            yield package.application, source.problem("Duplicate", f"{package.application} is locked twice", way)
+            path: KeyPath = ("packages", index, "application")
+            yield package.application, source.problem("Duplicate", f"{package.application} is locked twice", path)
         seen.add(package.application)
-        for gap in (*_of_package(package), *_of_policies(package, policies)):
-            yield package.application, finding_problem(gap, source, index)
+        for finding in (*_package_findings(package), *_policy_findings(package, policies)):
+            yield package.application, finding_problem(finding, source, index)
 
 
-def finding_problem(gap: AuditFinding, source: Source, index: int) -> Problem:
-    """A gap in a package as a problem in the lock's file, of which it is the `index`th."""
-    return source.problem(gap.code, gap.message, ("packages", index, *gap.way), at_value=True)
+def finding_problem(finding: AuditFinding, source: Source, index: int) -> Problem:
+    """Returns a finding as a problem in the lock's file, of which the package is the `index`th."""
+    return source.problem(finding.code, finding.message, ("packages", index, *finding.way), at_value=True)
 
 
-def _of_package(package: Package) -> Iterator[AuditFinding]:
-    place = parse_artifact(package)
-    if place is None:
-        yield AuditFinding("ArtifactDiffers", "this is no artifact: oci://host/path@sha256:<64 digits>", ("artifact",))
-    elif place[0].rpartition("/")[2] != package.blueprint:
-        yield AuditFinding("ArtifactDiffers", f"this is no artifact of {package.blueprint}", ("artifact",))
-    entry = entry_digest(package.model_dump())
-    if entry != package.entry:
-        yield AuditFinding("EntryDiffers", f"the artifact, values, dependsOn, placements and suspend come to {entry}", ("entry",))
+def _package_findings(package: Package) -> Iterator[AuditFinding]:
+    reference = parse_artifact(package)
+    if reference is None:
+        yield AuditFinding(
+            "ArtifactDiffers", "this is not an artifact reference: oci://host/path@sha256:<64 digits>", ("artifact",)
+        )
+    elif reference[0].rpartition("/")[2] != package.blueprint:
+        yield AuditFinding("ArtifactDiffers", f"this is not an artifact of {package.blueprint}", ("artifact",))
+    digest = entry_digest(package.model_dump())
+    if digest != package.entry:
+        yield AuditFinding(
+            "EntryDiffers", f"the digest of artifact, values, dependsOn, placements and suspend is {digest}", ("entry",)
+        )
 
 
-def _of_policies(package: Package, policies: TrustPolicies) -> Iterator[AuditFinding]:
-    place = parse_artifact(package)
-    if place is None:
+def _policy_findings(package: Package, policies: TrustPolicies) -> Iterator[AuditFinding]:
+    reference = parse_artifact(package)
+    if reference is None:
         return
-    covering = {p.metadata.name: p for p in policies.matching(place[0])}
+    covering = {p.metadata.name: p for p in policies.matching(reference[0])}
     if not covering:
-        yield AuditFinding("Untrusted", f"no trust policy at hand covers {place[0]}", ("artifact",))
+        yield AuditFinding("Untrusted", f"no trust policy at hand covers {reference[0]}", ("artifact",))
         return
     for number, evidence in enumerate(package.evidence):
         policy = covering.get(evidence.policy)
         if policy is None:
-            message = f"no trust policy {evidence.policy} at hand covers {place[0]}"
+            message = f"no trust policy {evidence.policy} at hand covers {reference[0]}"
             yield AuditFinding("PolicyChanged", message, ("evidence", number, "policy"))
         else:
-            yield from _of_evidence(evidence, policy, policies, ("evidence", number))
+            yield from _evidence_findings(evidence, policy, policies, ("evidence", number))
     for name in sorted(covering.keys() - {evidence.policy for evidence in package.evidence}):
-        yield AuditFinding("Untrusted", f"{name} covers the artifact too, and the lock holds no evidence for it", ("evidence",))
+        yield AuditFinding(
+            "Untrusted", f"{name} covers the artifact too, and the lock contains no evidence for it", ("evidence",)
+        )
 
 
-def _of_evidence(evidence: TrustEvidence, policy: TrustPolicy, policies: TrustPolicies, way: KeyPath) -> Iterator[AuditFinding]:
+def _evidence_findings(
+    evidence: TrustEvidence, policy: TrustPolicy, policies: TrustPolicies, path: KeyPath
+) -> Iterator[AuditFinding]:
     name, authorities = policy.metadata.name, {a.name for a in policy.spec.authorities}
     if policies.digest_of(policy) != evidence.policy_digest:
-        yield AuditFinding("PolicyChanged", f"this was locked under another {name} than the one at hand", (*way, "policyDigest"))
+        yield AuditFinding(
+            "PolicyChanged", f"this was locked under a {name} that differs from the one at hand", (*path, "policyDigest")
+        )
     if evidence.authority not in authorities:
-        yield AuditFinding("Untrusted", f"{evidence.authority} is no authority of {name}", (*way, "authority"))
-    for index, one in enumerate(evidence.attestations):
-        if one.authority not in authorities:
-            message = f"{one.authority} is no authority of {name}"
-            yield AuditFinding("Untrusted", message, (*way, "attestations", index, "authority"))
-    attested = {one.predicate_type for one in evidence.attestations}
-    for wanted in policy.spec.attestations:
-        if wanted.predicate_type not in attested:
+        yield AuditFinding("Untrusted", f"{evidence.authority} is not an authority of {name}", (*path, "authority"))
+    for index, attestation in enumerate(evidence.attestations):
+        if attestation.authority not in authorities:
+            message = f"{attestation.authority} is not an authority of {name}"
+            yield AuditFinding("Untrusted", message, (*path, "attestations", index, "authority"))
+    attested = {attestation.predicate_type for attestation in evidence.attestations}
+    for required in policy.spec.attestations:
+        if required.predicate_type not in attested:
             yield AuditFinding(
-                "Untrusted", f"{name} wants {wanted.predicate_type} attested, and the lock names no such attestation", way
+                "Untrusted", f"{name} requires an attestation of {required.predicate_type}, and the lock names none", path
             )

@@ -1,4 +1,4 @@
-"""Compares each file of `resolved` with what its lock makes."""
+"""Compares each file of a commit of `resolved` with the file that its lock renders."""
 
 from __future__ import annotations
 
@@ -21,64 +21,70 @@ if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.source import KeyPath, Source
 
-_FITS = 90  # characters of a value in a message
+_MAX_SHOWN = 90  # characters of a value in a message
 
 
 def expected_tree(lock: EnvironmentLock, clusters: Iterable[str], read: Read, keys: Mapping[str, str]) -> Tree:
-    """All files that a lock makes.
+    """Renders all files of a lock, except the lock itself.
 
     Args:
-        lock: what is locked.
-        clusters: those that have a folder; one without Applications is told by nothing else.
-        read: the tree's files, for what the lock does not say.
+        lock: the lock.
+        clusters: the clusters with a folder; nothing else shows a cluster without Applications.
+        read: reads a file of the tree, for values that the lock does not contain.
         keys: public keys (PEM) by authority, of the policies at hand.
     """
-    objects = [(package, *found) for package in lock.packages for found in _objects(package, read)]
+    objects = [(package, *pair) for package in lock.packages for pair in _objects(package, read)]
     releases = [release for _, _, release in objects]
     labels = [mapping(mapping(release.get("metadata")).get("labels")) for release in releases]
     specs = [mapping(release.get("spec")) for release in releases]
     by_host: dict[str, list[Mapping[str, Any]]] = {}
     for package, repository, _ in objects:
         by_host.setdefault(registry_of(package), []).append(mapping(repository.get("spec")))
-    around = RenderContext(
-        sovereign=_usual(text_field(one, "openova.io/sovereign") for one in labels),
+    context = RenderContext(
+        sovereign=_usual(text_field(label, "openova.io/sovereign") for label in labels),
         keys=keys,
-        plain_http=frozenset(h for h, some in by_host.items() if _usual("y" if s.get("insecure") is True else "" for s in some)),
+        plain_http=frozenset(
+            host for host, of_host in by_host.items() if _usual("y" if spec.get("insecure") is True else "" for spec in of_host)
+        ),
         pull_secrets={
-            h: n for h, some in by_host.items() if (n := _usual(text_field(mapping(s.get("secretRef")), "name") for s in some))
+            host: name
+            for host, of_host in by_host.items()
+            if (name := _usual(text_field(mapping(spec.get("secretRef")), "name") for spec in of_host))
         },
-        interval=_usual(text_field(one, "interval") for one in specs),
-        timeout=_usual(text_field(one, "timeout") for one in specs),
+        interval=_usual(text_field(spec, "interval") for spec in specs),
+        timeout=_usual(text_field(spec, "timeout") for spec in specs),
     )
     names = sorted({*clusters, *(cluster for package in lock.packages for cluster in package.placements)})
-    # What stands in its place is not checked here: it goes nowhere but into what the tree is compared with.
-    spec = EnvironmentSpec.model_construct(
-        organization=_usual(text_field(one, "openova.io/organization") for one in labels),
+    # The substitutes for unknown fields are not validated: they appear only in the tree for comparison.
+    environment_spec = EnvironmentSpec.model_construct(
+        organization=_usual(text_field(label, "openova.io/organization") for label in labels),
         env_type="prod",
         placements=[Placement.model_construct(cluster=name, region="") for name in names],
         flux_namespace=lock.flux_namespace,
     )
     metadata = Metadata(name=lock.metadata.name)
-    environment = Environment.model_construct(api_version=API_VERSION, kind="Environment", metadata=metadata, spec=spec)
-    return {path: documents for path, documents in render(lock, environment, around).items() if path != LOCK_FILE}
+    environment = Environment.model_construct(
+        api_version=API_VERSION, kind="Environment", metadata=metadata, spec=environment_spec
+    )
+    return {path: documents for path, documents in render(lock, environment, context).items() if path != LOCK_FILE}
 
 
 def audit_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], read: Read, write: Write) -> Iterator[Finding]:
-    """How the files of a commit differ from what its lock makes.
+    """Yields the differences between the files of a commit and the files that its lock renders.
 
     Args:
-        lock: what is locked.
-        tree: all that it makes (`expected_tree`).
-        files: all that is there.
-        read: reads them.
-        write: writes documents as the reconciler does.
+        lock: the lock.
+        tree: the rendered files (`expected_tree`).
+        files: the files of the commit.
+        read: parses a file of the commit.
+        write: serialises documents as the reconciler does.
     """
     owners = {_file(cluster, package): package.application for package in lock.packages for cluster in package.placements}
     for path in sorted({*tree, *files} - {LOCK_FILE}):
         if path not in files:
-            problem = Problem(code="TreeDiffers", message="is not there, and the lock makes it", file=path)
+            problem = Problem(code="TreeDiffers", message="is missing, and the lock makes it", file=path)
         elif path not in tree:
-            problem = Problem(code="TreeDiffers", message="is there, and nothing in the lock makes it", file=path)
+            problem = Problem(code="TreeDiffers", message="exists, and nothing in the lock makes it", file=path)
         elif files[path] != write(*tree[path]):
             problem = _difference(path, tree[path], read(path))
         else:
@@ -87,9 +93,9 @@ def audit_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], re
 
 
 def _objects(package: Package, read: Read) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """A package's OCIRepository and HelmRelease on each cluster, where both are there."""
+    """Yields a package's OCIRepository and HelmRelease on each cluster that has both."""
     for cluster in package.placements:
-        documents = {text_field(mapping(one.data), "kind"): mapping(one.data) for one in read(_file(cluster, package))}
+        documents = {text_field(mapping(source.data), "kind"): mapping(source.data) for source in read(_file(cluster, package))}
         if {"OCIRepository", "HelmRelease"} <= documents.keys():
             yield documents["OCIRepository"], documents["HelmRelease"]
 
@@ -98,45 +104,45 @@ def _file(cluster: str, package: Package) -> str:
     return f"{CLUSTERS_FOLDER}/{cluster}/{package.application}.yaml"
 
 
-def _usual(words: Iterable[str]) -> str:
-    """The word that is there most often: one file that was changed must not put the blame on all the others."""
-    return next((word for word, _ in Counter(words).most_common(1)), "")
+def _usual(values: Iterable[str]) -> str:
+    """Returns the most frequent value, so that one changed file does not make all others differ; empty without values."""
+    return next((value for value, _ in Counter(values).most_common(1)), "")
 
 
-def _difference(path: str, expected: Sequence[Mapping[str, Any]], found: Sequence[Source]) -> Problem:
-    """Where a file first differs from the documents that it should hold."""
+def _difference(path: str, expected: Sequence[Mapping[str, Any]], sources: Sequence[Source]) -> Problem:
+    """Returns a problem at the first difference between a file and its expected documents."""
     hint = "do not change this branch by hand; a commit of another version of the reconciler is audited with that version"
-    for source in found:
+    for source in sources:
         if source.problems:
             return source.problems[0]
-    for wanted, source in zip(expected, found, strict=False):
-        way = _way(wanted, source.data)
-        if way is not None:
-            what = ".".join(map(str, (wanted.get("kind", ""), *way)))
-            message = f"{what} is {_value(source.data, way)}; the lock makes it {_value(wanted, way)}"
-            return source.problem("TreeDiffers", message, way, at_value=True, hint=hint)
-    message = "says what the lock makes, but in other words, which Flux may read otherwise"
-    if len(expected) != len(found):
-        message = f"holds {len(found)} documents; the lock makes {len(expected)}"
+    for document, source in zip(expected, sources, strict=False):
+        key_path = _first_difference(document, source.data)
+        if key_path is not None:
+            field = ".".join(map(str, (document.get("kind", ""), *key_path)))
+            message = f"{field} is {_value(source.data, key_path)}; the lock makes it {_value(document, key_path)}"
+            return source.problem("TreeDiffers", message, key_path, at_value=True, hint=hint)
+    message = "has the meaning of what the lock makes, but other bytes, which Flux may read differently"
+    if len(expected) != len(sources):
+        message = f"has {len(sources)} documents; the lock makes {len(expected)}"
     return Problem(code="TreeDiffers", message=message, file=path, hint=hint)
 
 
-def _way(wanted: Any, found: Any) -> KeyPath | None:
-    """The way to the first part that differs; None when none does."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for key in (*wanted, *(key for key in found if key not in wanted)):
-            if key not in wanted or key not in found:
+def _first_difference(expected: Any, actual: Any) -> KeyPath | None:
+    """Returns the path of the first difference; None when there is none."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        for key in (*expected, *(key for key in actual if key not in expected)):
+            if key not in expected or key not in actual:
                 return (key,)
-            if (deeper := _way(wanted[key], found[key])) is not None:
-                return (key, *deeper)
+            if (rest := _first_difference(expected[key], actual[key])) is not None:
+                return (key, *rest)
         return None
-    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        ways = ((i, _way(*pair)) for i, pair in enumerate(zip(wanted, found, strict=True)))
-        return next(((i, *deeper) for i, deeper in ways if deeper is not None), None)
-    return None if type(wanted) is type(found) and wanted == found else ()
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        paths = ((i, _first_difference(*pair)) for i, pair in enumerate(zip(expected, actual, strict=True)))
+        return next(((i, *rest) for i, rest in paths if rest is not None), None)
+    return None if type(expected) is type(actual) and expected == actual else ()
 
 
-def _value(data: Any, way: KeyPath) -> str:
-    """What stands at the end of a way, as a message may show it."""
-    words = str(value_at(data, way, "not there"))
-    return words if len(words) <= _FITS else f"{words[: _FITS - 3]}..."
+def _value(data: Any, path: KeyPath) -> str:
+    """Returns the value at a path, shortened for a message."""
+    text = str(value_at(data, path, "not there"))
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."

@@ -1,4 +1,4 @@
-"""Is a published Blueprint what its reference says it is, and one that this reconciler can install?"""
+"""Checks that a Blueprint agrees with its reference and its chart, and that this reconciler can install it."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ if TYPE_CHECKING:
 
 
 def blueprint_defects(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> tuple[str, ...]:
-    """All that stands against using a Blueprint, in sentences.
+    """Returns the defects of a published Blueprint, in sentences.
 
     Args:
-        blueprint: the document found in the artifact.
+        blueprint: the document in the artifact.
         chart: the chart's Chart.yaml.
-        name: the full name by which it was asked for.
+        name: the full name by which it was requested.
         version: the tag's version. A three-way drift between tag, Chart.yaml and blueprint.yaml is a real incident.
     """
-    return tuple(_faults(blueprint, chart, name, version))
+    return tuple(_defects(blueprint, chart, name, version))
 
 
-def _faults(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> Iterable[str]:
+def _defects(blueprint: Blueprint, chart: Mapping[str, Any], name: str, version: str) -> Iterable[str]:
     if (blueprint.name, blueprint.version) != (name, version):
-        yield f"its blueprint.yaml says {blueprint.name} {blueprint.version}"
+        yield f"its blueprint.yaml describes {blueprint.name} {blueprint.version}"
     chart_name, chart_version = str(chart.get("name")), str(chart.get("version"))
     if (blueprint_name(chart_name), chart_version) != (name, version):
-        yield f"its Chart.yaml says {chart_name} {chart_version}"
+        yield f"its Chart.yaml describes {chart_name} {chart_version}"
     if chart.get("type") == "library":
         yield "its chart is a library chart, which installs nothing"
     yield from blueprint_faults(blueprint)
 
 
 def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
-    """What an author can be told before anything is published."""
+    """Yields the defects of a Blueprint that are known before it is published, in sentences."""
     if not is_version(blueprint.version):
         yield f"{blueprint.version!r} is not a semantic version"
     manifests = blueprint.spec.manifests
@@ -51,25 +51,25 @@ def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
     for dependency in blueprint.spec.depends:
         if not is_range(dependency.version):
             yield f"its dependency {dependency.name} has {dependency.version!r}, which is not a version range"
-        if dependency.when is not None and (fault := expression_problem(dependency.when)) is not None:
-            yield f"its dependency {dependency.name} has a `when` that cannot be used: {fault}"
-        if dependency.values is not None and (fault := check_templates(dependency.values)) is not None:
-            yield f"its dependency {dependency.name} has values that cannot be used: {fault}"
-    for blocked in blueprint.spec.upgrades.blocks:
-        if not is_range(blocked):  # it would silently block nothing
-            yield f"its upgrades.blocks has {blocked!r}, which is not a version range"
-    yield from _doubles(blueprint)
-    if (fault := config_schema_problem(blueprint)) is not None:
-        yield fault
+        if dependency.when is not None and (defect := expression_problem(dependency.when)) is not None:
+            yield f"its dependency {dependency.name} has a `when` that cannot be used: {defect}"
+        if dependency.values is not None and (defect := check_templates(dependency.values)) is not None:
+            yield f"its dependency {dependency.name} has values that cannot be used: {defect}"
+    for version_range in blueprint.spec.upgrades.blocks:
+        if not is_range(version_range):  # it would silently block nothing
+            yield f"its upgrades.blocks has {version_range!r}, which is not a version range"
+    yield from _duplicate_names(blueprint)
+    if (defect := config_schema_problem(blueprint)) is not None:
+        yield defect
 
 
-def _doubles(blueprint: Blueprint) -> Iterable[str]:
+def _duplicate_names(blueprint: Blueprint) -> Iterable[str]:
     depends = blueprint.spec.depends
-    for key in _repeated(d.bind_key for d in depends):
-        yield f"two of its dependencies are called {key}; give each an alias of its own"
-    for name in _repeated(d.name for d in depends if d.values is not None):
-        yield f"it needs two Applications of {name} for itself; they would have one name"
+    for key in _duplicates(dependency.bind_key for dependency in depends):
+        yield f"two of its dependencies have the key {key}; give each an alias of its own"
+    for name in _duplicates(dependency.name for dependency in depends if dependency.values is not None):
+        yield f"it has two dedicated dependencies on {name}, which would have the same Application name"
 
 
-def _repeated(words: Iterable[str]) -> Iterable[str]:
-    return sorted(word for word, count in Counter(words).items() if count > 1)
+def _duplicates(names: Iterable[str]) -> Iterable[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)

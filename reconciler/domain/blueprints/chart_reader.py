@@ -1,4 +1,4 @@
-"""A chart's files, parsed as far as decisions look at them."""
+"""Parses the files of a chart, as far as decisions depend on them."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _INSTALLED: Final = re.compile(r"templates/(?!tests/)(?:.+/)?(?![_.])[^/]+|crds/
 
 
 def read_chart(files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> tuple[HelmChart, tuple[str, ...]]:
-    """A chart and those inside, and what of them is not checked, in sentences.
+    """Returns a chart with its subcharts, and notes on schemas that are not checked, in sentences.
 
     Args:
-        files: the archive's, by path (`formats.helm_archive.read`).
+        files: the files of the archive, by path (`formats.helm_archive.read_archive`).
         metadata: its Chart.yaml. Values and schemas are parsed only where any chart of the archive has a schema.
     """
     reader = _Reader(any(path.rpartition("/")[2] == SCHEMA_FILE for path in files))
     chart = reader.chart(files, metadata, MAX_CHART_DEPTH)
-    if reader.unread:  # which values the charts around it see is not known either
+    if reader.unread:  # the values of its parent charts are unknown, too
         note = f"no {SCHEMA_FILE} is checked: the values.yaml of the chart {reader.unread[0]}"
         return _Reader(False).chart(files, metadata, MAX_CHART_DEPTH), (note,)  # noqa: FBT003 - as above
     return chart, tuple(reader.notes)
@@ -43,23 +43,29 @@ class _Reader:
         self.unread: list[str] = []
 
     def chart(self, files: Mapping[str, bytes], metadata: Mapping[str, Any], depth: int) -> HelmChart:
-        """One chart, and those inside down to a depth."""
-        carried = {
-            one.name: one
+        """Returns a chart with its subcharts down to a depth."""
+        bundled = {
+            subchart.name: subchart
             for folder, inner in (_subcharts(files) if depth else {}).items()
-            for one in [self.chart(inner, _mapping(inner["Chart.yaml"]) or {"name": folder}, depth - 1)]
+            for subchart in [self.chart(inner, _mapping(inner["Chart.yaml"]) or {"name": folder}, depth - 1)]
         }
         declared = _declared(files, metadata)
-        names = [str(one["name"]) for one in declared]
-        inside = [_as_declared(carried[name], one) for name, one in zip(names, declared, strict=True) if name in carried]
+        names = [str(dependency["name"]) for dependency in declared]
+        subcharts = [
+            _as_declared(bundled[name], dependency) for name, dependency in zip(names, declared, strict=True) if name in bundled
+        ]
         chart = HelmChart(
             name=str(metadata.get("name")),
             library=metadata.get("type") == "library",
             renders=any(_renders_something(path, text) for path, text in files.items()),
-            subcharts=(*inside, *(one for name, one in carried.items() if name not in names)),
-            missing=tuple(sorted(set(names) - set(carried))),
+            subcharts=(*subcharts, *(subchart for name, subchart in bundled.items() if name not in names)),
+            missing=tuple(sorted(set(names) - set(bundled))),
         )
-        return self._with_checks(chart, files, any("import-values" in one for one in declared)) if self._with_values else chart
+        return (
+            self._with_checks(chart, files, any("import-values" in dependency for dependency in declared))
+            if self._with_values
+            else chart
+        )
 
     def _with_checks(self, chart: HelmChart, files: Mapping[str, bytes], imports: bool) -> HelmChart:  # noqa: FBT001 - private
         values = load(files.get("values.yaml") or b"{}", "values.yaml", max_bytes=_MAX_VALUES, max_parts=_MAX_PARTS)
@@ -68,11 +74,11 @@ class _Reader:
         chart = replace(chart, values=values.data if isinstance(values.data, dict) else {})
         if SCHEMA_FILE not in files:
             return chart
-        schema, why = _schema(files[SCHEMA_FILE])
+        schema, reason = _schema(files[SCHEMA_FILE])
         if imports:
-            why = "it imports values from charts inside"
-        if why is not None:
-            self.notes.append(f"the {SCHEMA_FILE} of the chart {chart.name} is left to Helm: {why}")
+            reason = "it imports values from subcharts"
+        if reason is not None:
+            self.notes.append(f"the {SCHEMA_FILE} of the chart {chart.name} is left to Helm: {reason}")
             return chart
         return replace(chart, schema=schema)
 
@@ -88,30 +94,34 @@ def _as_declared(chart: HelmChart, dependency: Mapping[str, Any]) -> HelmChart:
 
 
 def _declared(files: Mapping[str, bytes], metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The dependencies that a chart declares; charts of the first kind do it in a file of its own."""
-    found = metadata.get("dependencies") or _mapping(files.get("requirements.yaml", b"")).get("dependencies")
-    return [one for one in found if isinstance(one, dict) and one.get("name")] if isinstance(found, list) else []
+    """Returns the dependencies that a chart declares; charts of apiVersion v1 use a file of their own."""
+    dependencies = metadata.get("dependencies") or _mapping(files.get("requirements.yaml", b"")).get("dependencies")
+    return (
+        [dependency for dependency in dependencies if isinstance(dependency, dict) and dependency.get("name")]
+        if isinstance(dependencies, list)
+        else []
+    )
 
 
 def _subcharts(files: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
-    """The files of each chart below `charts/`, by folder."""
-    found: dict[str, dict[str, bytes]] = {}
+    """Returns the files of each chart below `charts/`, by folder."""
+    folders: dict[str, dict[str, bytes]] = {}
     for path, text in files.items():
         top, _, below = path.partition("/")
         folder, _, rest = below.partition("/")
         if top == "charts" and rest and folder[0] not in "._":
-            found.setdefault(folder, {})[rest] = text
-    return {folder: inner for folder, inner in sorted(found.items()) if "Chart.yaml" in inner}
+            folders.setdefault(folder, {})[rest] = text
+    return {folder: inner for folder, inner in sorted(folders.items()) if "Chart.yaml" in inner}
 
 
 def _schema(text: bytes) -> tuple[dict[str, Any] | None, str | None]:
-    """A schema, or why there is none that can be used."""
+    """Returns a schema, or the reason why it cannot be used."""
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return None, f"it is no JSON: {error}"
+        return None, f"it is not JSON: {error}"
     if not isinstance(schema, dict):
-        return None, "it is no mapping"
+        return None, "it is not a mapping"
     return schema, schema_problem(schema, default="7")
 
 
@@ -121,7 +131,7 @@ def _mapping(text: bytes) -> Mapping[str, Any]:
 
 
 def _renders_something(path: str, text: bytes) -> bool:
-    """Whether a file is one of which something could be installed, and more than comments and empty lines."""
+    """Whether a file can install something: a template or CustomResourceDefinition with more than comments and empty lines."""
     if not _INSTALLED.fullmatch(path) or path.endswith("NOTES.txt"):
         return False
     first, *rest = text.split(b"/*")  # a comment of the template language: {{/* ... */}}

@@ -209,7 +209,7 @@ def test_a_gap_is_told_in_its_row_and_where_it_is(scene: AuditedEnvironment) -> 
     assert done.exit_code == 1
     assert done.stdout.splitlines()[0].endswith("packages: 2, gaps: 2")
     assert [row.split("\t")[-1] for row in done.stdout.splitlines()[1:3]] == ["ok", "TreeDiffers"]
-    assert f"clusters/{FSN}/more.yaml: error: is there, and nothing in the lock makes it\n" in done.stdout
+    assert f"clusters/{FSN}/more.yaml: error: exists, and nothing in the lock makes it\n" in done.stdout
     assert "error: HelmRelease.spec.targetNamespace is kube-system; the lock makes it web" in done.stdout
 
 

@@ -530,7 +530,7 @@ def test_publish_pushes_nothing_when_one_folder_is_wrong(tmp_path: Path) -> None
     done = call("publish", good, tmp_path / "valkey", "--registry", "127.0.0.1:1/openova", "--plain-http", "--unsigned")
     assert done.exit_code == 1
     assert f"{tmp_path}/valkey/blueprint.yaml:" in done.output
-    assert "its Chart.yaml says" in done.output
+    assert "its Chart.yaml describes" in done.output
     listed = call("publish", tmp_path / "valkey", "--registry", "127.0.0.1:1/openova", "--unsigned", "--format", "json")
     assert [p["code"] for p in json.loads(listed.stdout)["problems"]] == ["InvalidBlueprint"]
 
@@ -543,7 +543,7 @@ def test_an_environment_policy_is_validated_like_any_document(tmp_path: Path) ->
     file.write_text(text.replace("0 14 * * 2,4", "0 14 31 2 *"))
     done = call("validate", file)
     assert done.exit_code == 1
-    assert f"{file}:17:13: error: spec.rules.2.cron: it is no cron expression: bad day-of-month" in done.output
+    assert f"{file}:17:13: error: spec.rules.2.cron: is not a cron expression: bad day-of-month" in done.output
 
 
 # init and promote

@@ -73,7 +73,9 @@ def test_an_approval_of_the_head_is_of_what_it_came_to_then(
 ) -> None:
     found = ReviewedPullRequest(7, "eve", "head", (ApprovalReview("ada", approves=True, commit="head", plan=plan),), *of)
     assert approvers(found, MEMBERS) == (("ada",) if counts else ())
-    words = "1 more of platform or security must approve pull request 7 (ada approved of another plan, or of none, and may again)"
+    words = (
+        "1 more of platform or security must approve pull request 7 (ada approved another plan, or none, and may approve again)"
+    )
     rule = PullRequestRule(kind="pr-required", approvers=["platform", "security"])
     assert missing_approvals(rule, found, MEMBERS, again=True) == ("" if counts else words)
 

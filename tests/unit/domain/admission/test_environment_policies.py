@@ -48,8 +48,8 @@ def test_all_rules_of_all_policies_that_name_it_apply() -> None:
         ("{kind: pr-required, approvers: [a/b/c]}", "must match"),
         ("{kind: pr-required, approvers: [a], minAprovals: 2}", "did you mean minApprovals?"),
         ("{kind: re-score-gate, minScore: 101}", "must be at most 100"),
-        ('{kind: change-window, cron: "0 0 30 2 *", duration: 2h}', "0.yaml:7:35: spec.rules.0.cron: it is no cron expression"),
-        (WINDOW.replace("}", ", timeZone: Mars/Base}"), "spec.rules.0.timeZone: there is no such time zone"),
+        ('{kind: change-window, cron: "0 0 30 2 *", duration: 2h}', "0.yaml:7:35: spec.rules.0.cron: is not a cron expression"),
+        (WINDOW.replace("}", ", timeZone: Mars/Base}"), "spec.rules.0.timeZone: is not a known time zone"),
     ],
 )
 def test_a_broken_one_holds_those_that_it_names_and_says_where(rule: str, message: str) -> None:
@@ -75,7 +75,7 @@ def test_a_pattern_that_could_match_nobody_is_refused() -> None:
 
 def test_two_of_one_name_hold_those_of_both() -> None:
     found = read(text(environments="[a]"), text(environments="[b]"))
-    assert "0.yaml:3:18: there are two policies p" in str(found.problems("a")[0])
+    assert "0.yaml:3:18: two policies are named p" in str(found.problems("a")[0])
     assert found.problems("b")
     assert not found.problems("c")
     assert found.policies == ()

@@ -149,7 +149,7 @@ def test_a_changed_digest_is_told_where_it_is_and_where_it_no_longer_fits() -> N
     found = audit(changed(files, LOCK, digest, sha("other")))
     told = [str(problem) for _, problem in found]
     assert len(told) == 2
-    assert re.match(rf"{LOCK}:\d+:\d+: the artifact, values, dependsOn, placements and suspend come to sha256:", told[0])
+    assert re.match(rf"{LOCK}:\d+:\d+: the digest of artifact, values, dependsOn, placements and suspend is sha256:", told[0])
     assert re.match(rf"{WEB}:\d+:\d+: OCIRepository\.spec\.ref\.digest is {digest}; the lock makes it {sha('other')}", told[1])
 
 
@@ -173,9 +173,9 @@ def test_a_lock_that_was_changed_with_its_entry_no_longer_fits_the_tree() -> Non
             "HelmRelease.spec.postRenderers is \\[\\]; the lock makes it not there",
         ),
         ('interval: "7m"', "interval: 8m", "OCIRepository.spec.interval is 8m; the lock makes it 7m"),
-        ('b: "1_0"', "b: 1_0", "in other words, which Flux may read otherwise"),
+        ('b: "1_0"', "b: 1_0", "other bytes, which Flux may read differently"),
         ("a: 1", "a: 1.0", "HelmRelease.spec.values.a is 1.0; the lock makes it 1"),
-        ("---\n", "# words\n---\n", "in other words"),
+        ("---\n", "# words\n---\n", "other bytes"),
         ("a: 1", "a: [", "is not valid YAML|expected"),
     ],
 )
@@ -190,7 +190,7 @@ def test_documents_that_were_added_or_taken_away_are_told() -> None:
     files = commit()
     more = files[WEB] + b"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: x\n"
     ((_, problem),) = audit(files | {WEB: more})
-    assert problem.message == "holds 4 documents; the lock makes 3"
+    assert problem.message == "has 4 documents; the lock makes 3"
 
 
 @pytest.mark.parametrize("path", [f"clusters/{FSN}/evil.yaml", "clusters/other/web.yaml", ".sourceignore", "README.md"])
@@ -231,7 +231,7 @@ def test_a_second_policy_of_which_the_lock_holds_no_evidence_is_a_gap() -> None:
     assert audit(commit(lock_of(locked("web", both)), keys=both.keys), both) == []
     ((application, problem),) = audit(commit(lock_of(locked("web"))), both)
     assert (application, problem.code) == ("web", "Untrusted")
-    assert problem.message == "all covers the artifact too, and the lock holds no evidence for it"
+    assert problem.message == "all covers the artifact too, and the lock contains no evidence for it"
 
 
 def test_what_a_policy_wants_attested_must_be_named_and_by_an_authority_of_it() -> None:
@@ -240,11 +240,11 @@ def test_what_a_policy_wants_attested_must_be_named_and_by_an_authority_of_it() 
     policies = TrustPolicies((wanting,))
     assert audit(commit(lock_of(locked("web", evidence=[evidence(wanting, policies, SPDX)]))), policies) == []
     ((_, problem),) = audit(commit(lock_of(locked("web", evidence=[evidence(wanting, policies)]))), policies)
-    assert problem.message == f"shop wants {SPDX} attested, and the lock names no such attestation"
+    assert problem.message == f"shop requires an attestation of {SPDX}, and the lock names none"
     foreign = evidence(wanting, policies, SPDX)
     foreign = foreign.model_copy(update={"attestations": [foreign.attestations[0].model_copy(update={"authority": "nobody"})]})
     ((_, problem),) = audit(commit(lock_of(locked("web", evidence=[foreign]))), policies)
-    assert (problem.code, problem.message, problem.line) == ("Untrusted", "nobody is no authority of shop", 25)
+    assert (problem.code, problem.message, problem.line) == ("Untrusted", "nobody is not an authority of shop", 25)
 
 
 def test_an_application_that_is_locked_twice_is_told() -> None:

@@ -97,11 +97,11 @@ def test_a_blueprint_that_agrees_with_tag_and_chart_has_no_faults() -> None:
 @pytest.mark.parametrize(
     ("chart", "tag", "words"),
     [
-        ({"name": "bp-web", "version": "1.0.0"}, "1.0.1", "its blueprint.yaml says bp-web 1.0.0"),
-        ({"name": "bp-web", "version": "1.0.1"}, "1.0.0", "its Chart.yaml says bp-web 1.0.1"),
-        ({"name": "other", "version": "1.0.0"}, "1.0.0", "its Chart.yaml says other 1.0.0"),
-        ({}, "1.0.0", "its Chart.yaml says None None"),
-        ({"name": "bp-web", "version": 1.0}, "1.0.0", "its Chart.yaml says bp-web 1.0"),
+        ({"name": "bp-web", "version": "1.0.0"}, "1.0.1", "its blueprint.yaml describes bp-web 1.0.0"),
+        ({"name": "bp-web", "version": "1.0.1"}, "1.0.0", "its Chart.yaml describes bp-web 1.0.1"),
+        ({"name": "other", "version": "1.0.0"}, "1.0.0", "its Chart.yaml describes other 1.0.0"),
+        ({}, "1.0.0", "its Chart.yaml describes None None"),
+        ({"name": "bp-web", "version": 1.0}, "1.0.0", "its Chart.yaml describes bp-web 1.0"),
         ({"name": "bp-web", "version": "1.0.0", "type": "library"}, "1.0.0", "a library chart"),
     ],
 )
@@ -122,8 +122,8 @@ def test_drift_between_tag_chart_and_blueprint_is_a_fault(chart: dict[str, Any],
             {"depends": [need("db", values={"a": {"b": ["{{ .config. }}"]}})]},
             "its dependency bp-db has values that cannot be used: a.b.0: `.config.` is not an expression in CEL: ",
         ),
-        ({"depends": [need("db", alias="x"), need("cache", alias="x")]}, "two of its dependencies are called x"),
-        ({"depends": [need("db", alias="x", values={"a": 1}), need("db", alias="y", values={"a": 2})]}, "one name"),
+        ({"depends": [need("db", alias="x"), need("cache", alias="x")]}, "two of its dependencies have the key x"),
+        ({"depends": [need("db", alias="x", values={"a": 1}), need("db", alias="y", values={"a": 2})]}, "the same Application name"),
         ({"configSchema": {"type": "banana"}}, "configSchema cannot be used"),
     ],
 )

@@ -48,19 +48,19 @@ def test_a_value_that_the_schema_rejects_is_told_with_whose_value_it_is() -> Non
         "web", values={"tag": 1}, schema=closed(tag={"type": "string"}, port={"maximum": 9}, host={}) | {"required": ["host"]}
     )
     assert sorted(said(chart, port=10, prot=1)) == [
-        ("host", "is required, says the chart web"),
-        ("port", "must be at most 9, says the chart web"),
+        ("host", "is required, according to the chart web"),
+        ("port", "must be at most 9, according to the chart web"),
         ("prot", "is not a key that the chart web knows"),
-        ("tag", "must be a string, says the chart web of its own value"),
+        ("tag", "must be a string, according to the chart web about its own value"),
     ]
     assert said(chart, tag="x", host="y") == []
 
 
 def test_the_draft_is_the_seventh_unless_the_schema_says_another() -> None:
     by_dependencies = {"dependencies": {"a": ["b"]}}  # a rule of draft 7 that draft 2020-12 does not have
-    assert said(HelmChart("web", schema=by_dependencies), a=1) == [("b", "is required, says the chart web")]
+    assert said(HelmChart("web", schema=by_dependencies), a=1) == [("b", "is required, according to the chart web")]
     newer = {"$schema": "https://json-schema.org/draft/2020-12/schema", "dependentRequired": {"a": ["b"]}}
-    assert said(HelmChart("web", schema=newer), a=1) == [("b", "is required, says the chart web")]
+    assert said(HelmChart("web", schema=newer), a=1) == [("b", "is required, according to the chart web")]
     older = {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"maximum": 3, "exclusiveMaximum": True}}}
     assert [way for way, _ in said(HelmChart("web", schema=older), a=3)] == ["a"]
 
@@ -69,7 +69,7 @@ def test_the_draft_is_the_seventh_unless_the_schema_says_another() -> None:
 def test_a_word_that_helm_reads_as_a_boolean_is_no_fault_of_the_charts(word: str) -> None:
     chart = HelmChart("web", values={"on": word}, schema=closed(on={"type": "boolean"}))
     assert said(chart) == []
-    assert said(chart, on=word) == [("on", "must be true or false, says the chart web")]
+    assert said(chart, on=word) == [("on", "must be true or false, according to the chart web")]
 
 
 SUB = HelmChart("db", values={"size": 1, "name": "x"}, schema=closed(size={"type": "integer"}, name={}, **{"global": {}}))
@@ -78,13 +78,13 @@ SUB = HelmChart("db", values={"size": 1, "name": "x"}, schema=closed(size={"type
 def test_charts_inside_check_their_part_with_their_own_values() -> None:
     assert said(HelmChart("web", subcharts=(SUB,)), db={"size": 2}) == []
     assert said(HelmChart("web", subcharts=(SUB,)), db={"size": "2"}) == [
-        ("db.size", "must be a whole number, says the chart db")
+        ("db.size", "must be a whole number, according to the chart db")
     ]
     assert said(HelmChart("web", values={"db": {"size": "2"}}, subcharts=(SUB,))) == [
-        ("db.size", "must be a whole number, says the chart db of its own value")
+        ("db.size", "must be a whole number, according to the chart db about its own value")
     ]
     assert said(HelmChart("web", subcharts=(SUB,)), db=1) == [
-        ("db", "must be a mapping, says the chart web: it holds the values of a chart inside")
+        ("db", "must be a mapping, according to the chart web: it holds the values of a subchart")
     ]
 
 
@@ -141,11 +141,11 @@ LIBRARY = HelmChart("common", library=True)
         (HelmChart("web", renders=False, subcharts=(HelmChart("mid", renders=False, subcharts=(HelmChart("db"),)),)), None),
         (HelmChart("web", subcharts=(LIBRARY,)), None),
         (LIBRARY, None),
-        (HelmChart("web", renders=False), "carries no chart that has one"),
-        (HelmChart("web", renders=False, subcharts=(LIBRARY,)), "carries library charts only"),
-        (HelmChart("web", renders=False, subcharts=(HelmChart("mid", renders=False, subcharts=(LIBRARY,)),)), "carries"),
-        (HelmChart("web", renders=False, missing=("db", "mq")), "is hollow: it declares db, mq and does not carry it"),
-        (HelmChart("web", missing=("db",)), "is hollow: it declares db"),
+        (HelmChart("web", renders=False), "bundles no chart that has one"),
+        (HelmChart("web", renders=False, subcharts=(LIBRARY,)), "bundles library charts only"),
+        (HelmChart("web", renders=False, subcharts=(HelmChart("mid", renders=False, subcharts=(LIBRARY,)),)), "bundles"),
+        (HelmChart("web", renders=False, missing=("db", "mq")), "lacks dependencies: it declares db, mq and does not bundle it"),
+        (HelmChart("web", missing=("db",)), "lacks dependencies: it declares db"),
     ],
 )
 def test_a_chart_that_installs_nothing_or_not_all_is_told(chart: HelmChart, words: str | None) -> None:

@@ -164,7 +164,7 @@ def test_what_the_chart_rejects_is_told_at_the_line_of_the_config() -> None:
     lock, problems = pinned(wish(application("web", config={"host": "x", "replicas": 9})), shelf)
     assert lock is None
     assert [(p.code, p.place, p.message) for p in problems] == [
-        ("InvalidConfig", "applications/web.yaml:14:16", "config.replicas: must be at most 3, says the chart web")
+        ("InvalidConfig", "applications/web.yaml:14:16", "config.replicas: must be at most 3, according to the chart web")
     ]
     assert locked(wish(application("web", config={"replicas": 3})), shelf)["web"].values == {"replicas": 3}
 
@@ -183,7 +183,7 @@ def test_values_that_a_chart_gets_from_blueprints_are_told_where_the_need_began(
     assert [(p.place, p.message) for p in problems] == [
         (
             "applications/app.yaml:8:3",
-            "the dependency app-web, of bp-web 1.0.0: config.replicas: must be at most 3, says the chart web",
+            "the dependency app-web, of bp-web 1.0.0: config.replicas: must be at most 3, according to the chart web",
         )
     ]
 

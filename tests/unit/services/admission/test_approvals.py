@@ -160,7 +160,7 @@ def test_a_version_that_is_in_no_plan_is_held_until_it_is(house: GovernedEnviron
     house.merge(2)
     for number in (1, 2):
         house.stage.git("update-ref", "-d", f"refs/heads/plan/pr-{number}")
-    assert "bp-shop 1.1.0 came out after what was approved" in house.held(house.run(), "NotPlanned")
+    assert "bp-shop 1.1.0 came out after the approved plan" in house.held(house.run(), "NotPlanned")
     head = house.propose(3, {"applications/site.yaml": f"# as planned now\n{application('site')}"})
     bound = house.look(3, head)
     house.forge.review(3, "ada", head)
@@ -232,7 +232,7 @@ def test_an_approval_before_any_plan_is_of_none(house: GovernedEnvironment) -> N
     house.forge.review(1, "ada", head)
     house.look(1, head)
     house.merge(1)
-    assert "(ada approved of another plan, or of none)" in house.held(house.run(), "PendingApproval")
+    assert "(ada approved another plan, or none)" in house.held(house.run(), "PendingApproval")
 
 
 def test_an_approval_of_what_was_for_another_branch_does_not_count(house: GovernedEnvironment) -> None:

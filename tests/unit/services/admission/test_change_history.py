@@ -176,7 +176,7 @@ def test_a_part_of_what_was_approved_is_not_applied_alone(house: GovernedEnviron
     house.merge(1)
     assert not (house.work / "applications" / "guard.yaml").exists()
     assert (house.work / "applications" / "site.yaml").exists()
-    assert "(ada approved of another plan, or of none)" in house.held(house.run(), "PendingApproval")
+    assert "(ada approved another plan, or none)" in house.held(house.run(), "PendingApproval")
 
 
 @pytest.mark.parametrize("how", ["merge", "squash", "rebase"])

@@ -72,7 +72,7 @@ def test_a_broken_policy_holds_and_says_where(house: GovernedEnvironment) -> Non
     house.policies = read_policies(
         environment_policy(REQUIRED), environment_policy(WINDOW.replace("14", "25")).replace("name: p", "name: q")
     )
-    assert "policies/1.yaml:7:35: spec.rules.0.cron: it is no cron expression: bad hour" in house.held(
+    assert "policies/1.yaml:7:35: spec.rules.0.cron: is not a cron expression: bad hour" in house.held(
         house.run(), "PolicyBroken"
     )
     house.policies = read_policies(environment_policy(REQUIRED))

@@ -69,7 +69,7 @@ def test_a_soak_is_over_at_the_moment_that_it_tells(house: GovernedEnvironment) 
     assert house.held(outcome, "Soaking") == told
     assert outcome.fetch_after == timestamp("2026-12-02T06:00") - house.now
     house.now = timestamp("2026-12-02T05:59:59")
-    assert "nobody watches it" in house.held(running.run(wait=1), "Soaking")
+    assert "or not observed" in house.held(running.run(wait=1), "Soaking")
     source.confirm("2026-12-02T05:50")
     assert house.held(running.run(wait=1), "Soaking") == told
     house.now = timestamp("2026-12-02T06:00")
@@ -92,7 +92,7 @@ def test_what_is_no_confirmation_confirms_nothing(house: GovernedEnvironment) ->
     source.say("2026-11-01T00:00", "True")
     git(source.origin, "update-ref", CONFIRMED, git(source.origin, "rev-parse", "status:status.yaml"))
     house.push(BLOG)
-    assert "nobody watches it" in house.held(house.run(), "Soaking")
+    assert "or not observed" in house.held(house.run(), "Soaking")
 
 
 def test_a_confirmation_that_is_dated_ahead_confirms_nothing(house: GovernedEnvironment) -> None:
@@ -101,7 +101,7 @@ def test_a_confirmation_that_is_dated_ahead_confirms_nothing(house: GovernedEnvi
     source.say("2026-11-01T00:00", "True")
     source.confirm("2099-01-01T00:00")
     house.push(BLOG)
-    assert "nobody watches it" in house.held(house.run(), "Soaking")
+    assert "or not observed" in house.held(house.run(), "Soaking")
 
 
 def test_a_reconciler_that_was_away_says_so_once(house: GovernedEnvironment) -> None:
@@ -142,6 +142,6 @@ def test_what_the_source_never_ran_and_what_it_is_not(house: GovernedEnvironment
     source.say("2026-11-01T00:00", "True")
     source.confirm("2026-12-01T08:58")
     house.push({"applications/blog.yaml": application("blog", "bp-new")})
-    assert "bp-new 1.0.0 was never in acme-stg: it must run there first" in house.held(house.run(), "Soaking")
+    assert "bp-new 1.0.0 never ran in acme-stg: install it there first" in house.held(house.run(), "Soaking")
     house.push({"applications/blog.yaml": application("blog")})
     assert "resolved" in house.run().pushed, "the shop soaked there under another name"

@@ -238,22 +238,28 @@ def test_a_catalog_that_is_not_configured_is_not_asked(depot: FakeRegistry, shel
 @pytest.mark.parametrize(
     ("published", "message"),
     [
-        ({"blueprint": BLUEPRINT.format(name="bp-shop", version="1.0.1", more="")}, "its blueprint.yaml says bp-shop 1.0.1"),
-        ({"blueprint": BLUEPRINT.format(name="bp-other", version="1.0.0", more="")}, "its blueprint.yaml says bp-other 1.0.0"),
-        ({"chart_yaml": "name: shop\nversion: 1.0.1\n"}, "its Chart.yaml says shop 1.0.1"),
-        ({"chart_yaml": "name: other\nversion: 1.0.0\n"}, "its Chart.yaml says other 1.0.0"),
+        ({"blueprint": BLUEPRINT.format(name="bp-shop", version="1.0.1", more="")}, "its blueprint.yaml describes bp-shop 1.0.1"),
+        (
+            {"blueprint": BLUEPRINT.format(name="bp-other", version="1.0.0", more="")},
+            "its blueprint.yaml describes bp-other 1.0.0",
+        ),
+        ({"chart_yaml": "name: shop\nversion: 1.0.1\n"}, "its Chart.yaml describes shop 1.0.1"),
+        ({"chart_yaml": "name: other\nversion: 1.0.0\n"}, "its Chart.yaml describes other 1.0.0"),
         ({"chart_yaml": "name: shop\nversion: 1.0.0\ntype: library\n"}, "library chart"),
         ({"chart_yaml": "- a\n"}, "its Chart.yaml cannot be read: not a mapping"),
         ({"chart_yaml": "a: ["}, "its Chart.yaml cannot be read"),
-        ({"files": {}}, "its chart installs nothing: it has no template that could render anything, and carries no chart"),
+        ({"files": {}}, "its chart installs nothing: it has no template that can render anything, and bundles no chart"),
         ({"files": {"templates/_helpers.tpl": "x", "templates/NOTES.txt": "x"}}, "its chart installs nothing"),
         ({"files": {"templates/a.yaml": "{{- /* kind: A */ -}}\n---\n# kind: B\n\n"}}, "its chart installs nothing"),
         ({"files": {"templates/tests/a.yaml": "kind: Pod"}}, "its chart installs nothing"),
         ({"files": {"charts/README.md": "x", "charts/common/values.yaml": "x"}}, "its chart installs nothing"),
-        ({"files": {"charts/common/Chart.yaml": "name: common\ntype: library\n"}}, "carries library charts only"),
-        ({"chart_yaml": NEEDY}, "its chart is hollow: it declares db and does not carry it"),
-        ({"chart_yaml": NEEDY, "files": {}}, "its chart is hollow: it declares db"),
-        ({"files": {"requirements.yaml": "dependencies: [{name: db}]", **TEMPLATE}}, "its chart is hollow: it declares db"),
+        ({"files": {"charts/common/Chart.yaml": "name: common\ntype: library\n"}}, "bundles library charts only"),
+        ({"chart_yaml": NEEDY}, "its chart lacks dependencies: it declares db and does not bundle it"),
+        ({"chart_yaml": NEEDY, "files": {}}, "its chart lacks dependencies: it declares db"),
+        (
+            {"files": {"requirements.yaml": "dependencies: [{name: db}]", **TEMPLATE}},
+            "its chart lacks dependencies: it declares db",
+        ),
         ({"blueprint": "kind: ["}, "its blueprint.yaml is not valid"),
         ({"blueprint": "kind: Environment\n"}, "its blueprint.yaml is not valid"),
         ({"layers": ((BLUEPRINT_TYPE, b"x"),)}, "has 2 layers of type"),
@@ -309,8 +315,8 @@ def test_a_schema_comes_with_the_charts_own_values(depot: FakeRegistry, shelf: C
     assert (chart.name, chart.values, found.warnings) == ("bp-shop", {"port": 80, "host": "x"}, ())
     assert list(values_violations(chart, {"port": 81})) == []
     assert [(one.way, one.words) for one in values_violations(chart, {"port": "81", "host": None})] == [
-        (("host",), "is required, says the chart bp-shop"),
-        (("port",), "must be a whole number, says the chart bp-shop"),
+        (("host",), "is required, according to the chart bp-shop"),
+        (("port",), "must be a whole number, according to the chart bp-shop"),
     ]
 
 
@@ -342,9 +348,9 @@ def test_charts_inside_are_known_by_alias_with_their_switches(depot: FakeRegistr
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ({"values.schema.json": "{"}, "it is no JSON"),
-        ({"values.schema.json": "[" * 100_000}, "it is no JSON"),
-        ({"values.schema.json": "[]"}, "it is no mapping"),
+        ({"values.schema.json": "{"}, "it is not JSON"),
+        ({"values.schema.json": "[" * 100_000}, "it is not JSON"),
+        ({"values.schema.json": "[]"}, "it is not a mapping"),
         ({"values.schema.json": '{"type": "banana"}'}, 'type: "banana" is not'),
         ({"values.schema.json": '{"$ref": "https://evil.example/x.json"}'}, "is not fetched"),
         ({"values.schema.json": '{"properties": {"a": {"pattern": "(?!a)"}}}'}, 'properties.a.pattern: "(?!a)" is not a'),
