@@ -25,7 +25,7 @@ class Refused:
     """The commit itself is at fault: its author must push another one.
 
     Attributes:
-        stage: the condition that does not hold; `Trusted` when what is resolved from this very commit lost its trust.
+        stage: the condition that does not hold; `Trusted` when the packages resolved from this commit are no longer trusted.
         problems: at least one error.
     """
 
@@ -39,7 +39,7 @@ class Refused:
 
     @property
     def message(self) -> str:
-        """The first problem with its place, and how many more there are."""
+        """The first problem with its location, and the number of further ones."""
         return join_first(self.problems, 1, "; ")
 
 
@@ -50,7 +50,7 @@ class Held:
     Attributes:
         reason: the condition's reason.
         message: who must do what, and when the rule will hold by itself.
-        retry_at: seconds since the epoch at which to evaluate again; None when nothing comes by time alone.
+        retry_at: seconds since the epoch at which to evaluate again; None when time alone changes nothing.
     """
 
     stage: ClassVar[Literal["Admitted"]] = "Admitted"
@@ -63,12 +63,12 @@ class Held:
 class Unavailable:
     """Something outside the commit failed: the reconciler tries again, and the commit may be good.
 
-    It holds the error's words and not the error, which would keep the frames of the failed call alive.
+    It stores the error's text instead of the error, which would keep the frames of the failed call alive.
 
     Attributes:
-        stage: the condition of which it is not known whether it holds.
-        reason: the error's.
-        message: the error's, with its hint.
+        stage: the condition that could not be determined.
+        reason: the error's reason.
+        message: the error's message, with its hint.
     """
 
     stage: Stage
@@ -82,27 +82,27 @@ NO_PROBLEMS: Final[tuple[Problem, ...]] = ()
 
 
 def refused(stage: Literal["Valid", "Resolved", "Trusted"], problems: Sequence[Problem]) -> Refused:
-    """The blocker of a commit with these problems, of which at least one is an error; warnings do not refuse it."""
+    """Returns the blocker of a commit with these problems, of which at least one is an error; warnings do not refuse it."""
     return Refused(stage, tuple(problem for problem in problems if problem.severity == "error"))
 
 
 def unavailable(stage: Stage, error: ReconcilerError) -> Unavailable:
-    """The blocker after an outside call failed."""
+    """Returns the blocker after a failed outside call."""
     return Unavailable(stage, error.reason, str(error))
 
 
 def problems_of(blocker: Blocker | None) -> tuple[Problem, ...]:
-    """The problems of a refused commit; none of any other."""
+    """Returns the problems of a refused commit; empty for any other blocker."""
     return blocker.problems if isinstance(blocker, Refused) else NO_PROBLEMS
 
 
 def is_final(blocker: Blocker | None) -> bool:
-    """Whether the documents themselves are refused: the same commit can never come to anything."""
+    """Whether the documents themselves are refused, so that the same commit can never be resolved."""
     return isinstance(blocker, Refused) and blocker.stage == "Valid"
 
 
 def keep_first_wording(before: Unavailable | None, now: Unavailable) -> Unavailable:
-    """Keep the wording of the first failure with the same stage and reason.
+    """Keeps the wording of the first failure with the same stage and reason.
 
     Error texts vary between attempts, and a different text must not cause a new status commit.
     """

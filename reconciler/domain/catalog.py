@@ -1,7 +1,8 @@
-"""The Catalog: the one seam through which decisions learn what can be installed.
+"""The Catalog: the only interface through which decisions read what can be installed.
 
-It hands out Blueprints by digest, and only those whose signature held under the Sovereign's trust policies. Whoever
-implements it may raise a `model.faults.ReconcilerError` for "I cannot tell now"; that ends the pass without a decision.
+It returns Blueprints by digest, and only those whose signature was verified under the Sovereign's trust policies. An
+implementation may raise a `model.errors.ReconcilerError` when it is temporarily unable to answer; that ends the pass without a
+decision.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VerifiedBlueprint:
-    """A Blueprint whose signature held.
+    """A Blueprint whose signature was verified.
 
     Attributes:
         blueprint: its document; name and version agree with the reference, the tag and the chart.
         artifact: `oci://host/repository@sha256:...`.
         chart: the chart's layer.
-        evidence: why it was trusted, by each policy that covers it.
-        warnings: what was odd about it, in sentences.
-        values_chart: its chart with values and schema, when it or a chart inside says what values it takes; None otherwise.
+        evidence: the trust evidence, one for each policy that covers it.
+        warnings: peculiarities of the artifact, in sentences.
+        values_chart: its chart with values and schema, if it or a subchart has a schema of its values; None otherwise.
     """
 
     blueprint: Blueprint
@@ -43,8 +44,8 @@ class ExcludedVersion:
     """A version that exists and may not be used.
 
     Attributes:
-        version: which.
-        code: `Untrusted`, `InvalidBlueprint`, or `Gone` when its catalog has it no more.
+        version: the version.
+        code: `Untrusted`, `InvalidBlueprint`, or `Gone` when its catalog no longer has it.
         reason: why, in one sentence without the version.
     """
 
@@ -54,17 +55,17 @@ class ExcludedVersion:
 
 
 class Catalog(Protocol):
-    """All catalogs that the Sovereign configured, seen as one."""
+    """All configured catalogs of the Sovereign, as one."""
 
     def find(self, name: str) -> Mapping[str, Sequence[str]]:
-        """The catalogs (by their prefix) that have a Blueprint, and its versions there, in any order."""
+        """Returns the versions of a Blueprint in each catalog that has it, by the catalog's prefix, in any order."""
 
     def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
-        """One version of a Blueprint.
+        """Returns one version of a Blueprint.
 
         Args:
-            catalog: a prefix, as `find` named it.
+            catalog: a prefix that `find` returned.
             name: the Blueprint's full name.
-            version: which.
-            digest: the artifact's digest when it was decided before; None to ask what the tag points at.
+            version: the version.
+            digest: the artifact's digest if it is already decided, e.g. locked; None to resolve the tag.
         """

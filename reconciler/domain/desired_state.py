@@ -1,4 +1,4 @@
-"""From a commit of `main` to what `resolved` should hold, or to where that ended: the decisions in their order."""
+"""Computes the desired tree of `resolved` from a commit of `main`, or the blocker at which that ended."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
     from reconciler.model.source import Source
 
 
-_TAKEN_HINT = "give it another name; two repositories of one Environment cannot share what they install"
+_CONFLICT_HINT = "give it another name; two repositories of one Environment cannot share what they install"
 
 
 @dataclass(frozen=True)
 class DesiredState:
-    """What a commit of `main` comes to.
+    """The desired state that follows from a commit of `main`.
 
     Attributes:
         lock: every package, pinned.
         files: the whole tree of `resolved`, by path.
-        warnings: problems that do not refuse it.
+        warnings: problems that do not refuse the commit.
     """
 
     lock: EnvironmentLock
@@ -64,67 +64,84 @@ def compute_desired_state(
     free: Collection[str] = (),
     kept: Mapping[str, Package] | None = None,
 ) -> DesiredState | Refused | Unavailable:
-    """Compute what a commit of `main` comes to. Never raises a ReconcilerError: an outside failure comes back as Unavailable.
+    """Computes the desired state of a commit of `main`: validate, resolve, lock, render, claim Namespaces.
+
+    It never raises a ReconcilerError: an outside failure is returned as Unavailable.
 
     Args:
-        snapshot: what people wrote.
-        identity: who the Environment must say it is.
-        prior: the last good lock: what is installed.
-        catalog: what can be installed.
-        context: what rendering needs to know.
-        acquire_namespaces: asks for the Namespaces that a lock needs, and gives those that another Environment holds
-            (`services.planning.namespace_claims`).
-        free: Applications that somebody asked to move within their ranges.
-        kept: the packages that stay where they can, since people reviewed them, by Application; None for the last good lock's.
+        snapshot: the files of the commit.
+        identity: the name and Organization that the Environment must have.
+        prior: the last good lock, of what is installed; None when nothing is.
+        catalog: the Blueprints that can be installed.
+        context: the settings for rendering.
+        acquire_namespaces: claims the Namespaces that a lock needs, and returns those claimed by another Environment, with its
+            name (`services.planning.namespace_claims`).
+        free: the Applications that were requested to move within their ranges.
+        kept: reviewed packages to prefer, by Application; None to prefer those of the last good lock.
     """
     sources = {file: documents.load_cached(text, file) for file, text in snapshot.files.items()}
-    wish, problems = validate(sources)
-    problems = sort_problems((*problems, *snapshot.problems, *(_identity(wish, identity) if wish else ())))
-    if wish is None or has_errors(problems):
+    validated, problems = validate(sources)
+    problems = sort_problems((*problems, *snapshot.problems, *(_identity_problems(validated, identity) if validated else ())))
+    if validated is None or has_errors(problems):
         return refused("Valid", problems)
     try:
-        resolution, found = resolve(wish, packages_of(prior), catalog, free, kept)
-    except ReconcilerError as fault:
-        return unavailable("Resolved", fault)
+        resolution, conflicts = resolve(validated, packages_of(prior), catalog, free, kept)
+    except ReconcilerError as error:
+        return unavailable("Resolved", error)
     if resolution is None:
-        return refused("Resolved", sort_problems(found))
-    lock, found = build_lock(wish, resolution)
+        return refused("Resolved", sort_problems(conflicts))
+    lock, conflicts = build_lock(validated, resolution)
     if lock is None:
-        return refused("Resolved", sort_problems(found))
-    tree = render(lock, wish.environment, context)
-    found = tuple(_problem(sources, wish, resolution, "Duplicate", one, words) for one, words in duplicate_objects(tree))
-    if found:
-        return refused("Resolved", sort_problems(found))
+        return refused("Resolved", sort_problems(conflicts))
+    tree = render(lock, validated.environment, context)
+    duplicates = tuple(
+        _problem(sources, validated, resolution, "Duplicate", application, message)
+        for application, message in duplicate_objects(tree)
+    )
+    if duplicates:
+        return refused("Resolved", sort_problems(duplicates))
     try:
-        taken = acquire_namespaces(lock)
-    except ReconcilerError as fault:
-        return unavailable("Resolved", fault)
-    if taken:
-        told = [
-            (place[1], f"the Namespace {place[1]} on {place[0]} is held by {other}") for place, other in sorted(taken.items())
-        ]
-        return refused("Resolved", sort_problems(_problem(sources, wish, resolution, "Taken", *one) for one in told))
+        claimed = acquire_namespaces(lock)
+    except ReconcilerError as error:
+        return unavailable("Resolved", error)
+    if claimed:
+        return refused(
+            "Resolved",
+            sort_problems(
+                _problem(
+                    sources,
+                    validated,
+                    resolution,
+                    "Taken",
+                    namespace,
+                    f"the Namespace {namespace} on {cluster} is held by {holder}",
+                )
+                for (cluster, namespace), holder in sorted(claimed.items())
+            ),
+        )
     files = {path: documents.dump(*contents) for path, contents in tree.items()}
     return DesiredState(lock, files, sort_problems((*problems, *resolution.warnings)))
 
 
 def _problem(
-    sources: Mapping[str, Source], wish: ValidatedInput, resolution: Resolution, code: str, application: str, words: str
+    sources: Mapping[str, Source], validated: ValidatedInput, resolution: Resolution, code: str, application: str, message: str
 ) -> Problem:
-    """A problem with what an Application would be on a cluster, in the file from which it came."""
+    """Returns a problem with an Application's objects on a cluster, located in the document that declares it."""
     choice = resolution.choices.get(application)
-    if choice is None:  # the Namespace where Flux looks
-        return sources[ENVIRONMENT_FILE].problem(code, words, ("spec", "fluxNamespace"), hint=_TAKEN_HINT)
-    source = wish.declared[choice.chain[0]].source
-    way = ("metadata", "name") if application in wish.declared else ("spec", "blueprint")
-    return source.problem(code, words, way, at_value=application in wish.declared, hint=_TAKEN_HINT)
+    if choice is None:  # the Namespace of Flux's own objects
+        return sources[ENVIRONMENT_FILE].problem(code, message, ("spec", "fluxNamespace"), hint=_CONFLICT_HINT)
+    source = validated.declared[choice.chain[0]].source
+    path = ("metadata", "name") if application in validated.declared else ("spec", "blueprint")
+    return source.problem(code, message, path, at_value=application in validated.declared, hint=_CONFLICT_HINT)
 
 
-def _identity(wish: ValidatedInput, identity: EnvironmentIdentity) -> Iterable[Problem]:
-    environment = wish.environment
+def _identity_problems(validated: ValidatedInput, identity: EnvironmentIdentity) -> Iterable[Problem]:
+    environment = validated.environment
     if environment.metadata.name != identity.name:
-        message = f"this repository is the Environment {identity.name}, but environment.yaml says {environment.metadata.name}"
+        message = f"this repository is the Environment {identity.name}, but environment.yaml names {environment.metadata.name}"
         yield Problem(code="NameMismatch", message=message, file=ENVIRONMENT_FILE, line=1, column=1)
     if identity.organization not in {None, environment.spec.organization}:
-        message = f"this repository belongs to {identity.organization}, but environment.yaml says {environment.spec.organization}"
+        message = (
+            f"this repository belongs to {identity.organization}, but environment.yaml names {environment.spec.organization}"
+        )
         yield Problem(code="NameMismatch", message=message, file=ENVIRONMENT_FILE, line=1, column=1)

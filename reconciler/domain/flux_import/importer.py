@@ -1,8 +1,8 @@
-"""From a directory of Flux objects to an Environment's documents, and all that could not be carried over.
+"""Translates a folder of Flux manifests (the kit) into an Environment's documents, and reports all that it cannot translate.
 
-Rules: a HelmRelease `bp-x` becomes the Application `x`, as a shared dependency on the Blueprint `bp-x` is called; where that
-name is not to be had, the next one that is. Its values become `config`. Its `dependsOn` is not written: the order comes from what
-Blueprints depend on. Only where the Application waited for is not called as a shared dependency would be, `bind` says so.
+Rules: a HelmRelease `bp-x` becomes the Application `x`, the name of a shared dependency on the Blueprint `bp-x`; where that name
+is unavailable, the next candidate. Its values become `config`. Its `dependsOn` is not written: the order follows from the
+dependencies of Blueprints. Only where a dependency does not have the name of a shared dependency, `bind` names it.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ VALUES: Final[KeyPath] = ("spec", "values")
 
 @dataclass(frozen=True)
 class ImportedApplication:
-    """One Application and the HelmRelease that it was.
+    """An Application and the HelmRelease that it is imported from.
 
     Attributes:
-        name: the Application's.
-        release: what it was.
-        chart: what it installs.
+        name: the Application's name.
+        release: the HelmRelease.
+        chart: the Blueprint that it installs.
     """
 
     name: str
@@ -53,15 +53,15 @@ class ImportedApplication:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import comes to.
+    """The result of an import.
 
     Attributes:
         documents: valid documents by their path in an Environment's repository.
         applications: in the order of the kit's files; each has its document.
-        left: the HelmReleases of which no valid Application could be made, by their names in the graph.
-        graph: each HelmRelease and what it depends on, sorted; as read, whether or not an Application came of it.
-        catalogs: the OCI prefixes that the charts come from, to be configured as catalogs.
-        problems: what was lost or is doubtful (warnings), and what must be mended before the documents are pushed (errors).
+        left: the HelmReleases without a valid Application, by their names in the graph.
+        graph: each HelmRelease and its dependencies, sorted; as read, also those without an Application.
+        catalogs: the OCI prefixes of the charts, to be configured as catalogs.
+        problems: lost or doubtful parts (warnings), and defects to fix before the documents are pushed (errors).
     """
 
     documents: Mapping[str, Mapping[str, Any]]
@@ -73,118 +73,129 @@ class Imported:
 
 
 def import_flux(sources: Iterable[Source], clusters: Sequence[str] = ()) -> Imported:
-    """Turn a kit into an Environment's documents.
+    """Translates a kit into an Environment's documents.
 
     Args:
         sources: every document of the kit, parsed, in the order of its files.
-        clusters: where the Environment is placed: names of clusters, which say its Organization, type and regions as well.
-            None of them gives no environment.yaml.
+        clusters: the names of the Environment's clusters, which contain its Organization, type and regions as well.
+            Without clusters, no environment.yaml is made.
     """
-    kit = collect(sources)
-    problems = list(kit.problems)
-    made: dict[str, ImportedApplication] = {}  # by the HelmRelease's key
-    taken: set[str] = set()
+    manifests = collect(sources)
+    problems = list(manifests.problems)
+    imported: dict[str, ImportedApplication] = {}  # by the HelmRelease's key
+    used_names: set[str] = set()
     catalogs: set[str] = set()
-    for release in kit.releases:
-        chart, found = imported_chart(release, kit)
-        problems.extend(found)
-        name = _name(release, taken, problems) if chart else None
+    for release in manifests.releases:
+        chart, chart_problems = imported_chart(release, manifests)
+        problems.extend(chart_problems)
+        name = _name(release, used_names, problems) if chart else None
         if chart and name:
-            taken.add(name)
+            used_names.add(name)
             catalogs.add(chart.catalog)
-            one = ImportedApplication(name, release, chart)
+            application = ImportedApplication(name, release, chart)
             problems.extend(unsupported_fields(release, name))
-            if _is_valid(one, problems):
-                made[release.key] = one
+            if _is_valid(application, problems):
+                imported[release.key] = application
     documents: dict[str, Mapping[str, Any]] = {}
-    for one in made.values():
-        documents[one.file] = _application(one, _bind(one, kit, made, problems))
+    for application in imported.values():
+        documents[application.file] = _application(application, _bind(application, manifests, imported, problems))
     if (environment := _environment(clusters, problems)) is not None:
         documents[ENVIRONMENT_FILE] = environment
     return Imported(
         documents=dict(sorted(documents.items())),
-        applications=tuple(made.values()),
-        left=tuple(one.key for one in kit.releases if one.key not in made),
-        graph=kit.graph,
+        applications=tuple(imported.values()),
+        left=tuple(application.key for application in manifests.releases if application.key not in imported),
+        graph=manifests.graph,
         catalogs=tuple(sorted(catalogs - {""})),
         problems=sort_problems(problems),
     )
 
 
-def _is_valid(one: ImportedApplication, problems: list[Problem]) -> bool:
-    """Whether `validate` lets the document pass; what it finds is told where it stands in the kit."""
-    source = one.release.source
-    told = tuple(ambiguous_values(source, one.release.spec.get("values"), VALUES))
-    document = _application(one, {})
-    places = dict(uniform_locations(document, source.locations.get(("spec",), NO_LOCATION)))
-    places |= {(*CONFIG, *way[len(VALUES) :]): place for way, place in source.locations.items() if way[: len(VALUES)] == VALUES}
-    found = validate({one.file: Source(one.file, document, places)})[1]
-    placed = [p.model_copy(update={"file": source.file}) for p in found if p.file == one.file]  # no environment.yaml is here
-    known = {(p.code, p.place) for p in told}
-    problems.extend((*told, *(p for p in placed if (p.code, p.place) not in known)))
-    return not has_errors(placed)
+def _is_valid(application: ImportedApplication, problems: list[Problem]) -> bool:
+    """Whether the document is valid; its problems are reported at their locations in the kit."""
+    source = application.release.source
+    warnings = tuple(ambiguous_values(source, application.release.spec.get("values"), VALUES))
+    document = _application(application, {})
+    locations = dict(uniform_locations(document, source.locations.get(("spec",), NO_LOCATION)))
+    locations |= {
+        (*CONFIG, *path[len(VALUES) :]): location for path, location in source.locations.items() if path[: len(VALUES)] == VALUES
+    }
+    violations = validate({application.file: Source(application.file, document, locations)})[1]
+    located = [
+        problem.model_copy(update={"file": source.file}) for problem in violations if problem.file == application.file
+    ]  # environment.yaml is missing here, which is no defect of the kit
+    reported = {(problem.code, problem.place) for problem in warnings}
+    problems.extend((*warnings, *(problem for problem in located if (problem.code, problem.place) not in reported)))
+    return not has_errors(located)
 
 
-def _name(release: ImportedRelease, taken: set[str], problems: list[Problem]) -> str | None:
-    """The first good name that is free; None when there is none."""
-    source, way = release.source, ("metadata", "name")
-    short = short_name(release.name)
-    why = f"the name {short} " + ("is taken" if short in taken else "is reserved" if is_reserved(short) else "is not a valid one")
-    for name in (short, PREFIX + short, f"{release.namespace}-{short}"):
-        if _APPLICATION.fullmatch(name) and len(name) <= MAX_NAME and not is_reserved(name) and name not in taken:
-            if name != short:
-                message = f"{release.name} becomes the Application {name}: {why}"
-                problems.append(warning(source.problem("NameChanged", message, way, at_value=True)))
+def _name(release: ImportedRelease, used_names: set[str], problems: list[Problem]) -> str | None:
+    """Returns the first valid and unused candidate for the Application's name; None when there is none."""
+    source, path = release.source, ("metadata", "name")
+    plain_name = short_name(release.name)
+    reason = f"the name {plain_name} " + (
+        "is taken" if plain_name in used_names else "is reserved" if is_reserved(plain_name) else "is not valid"
+    )
+    for name in (plain_name, PREFIX + plain_name, f"{release.namespace}-{plain_name}"):
+        if _APPLICATION.fullmatch(name) and len(name) <= MAX_NAME and not is_reserved(name) and name not in used_names:
+            if name != plain_name:
+                message = f"{release.name} becomes the Application {name}: {reason}"
+                problems.append(warning(source.problem("NameChanged", message, path, at_value=True)))
             return name
-    left = tuple(placeholder_problems(source, release.name, way))
-    message = f"no Application comes of {release.name}: {why}"
+    placeholders = tuple(placeholder_problems(source, release.name, path))
+    message = f"no Application is made of {release.name}: {reason}"
     hint = f"rename it: an Application's name is a DNS label of at most {MAX_NAME} characters that begins with a letter"
-    problems.extend(left or [source.problem("InvalidName", message, way, at_value=True, hint=hint)])
+    problems.extend(placeholders or [source.problem("InvalidName", message, path, at_value=True, hint=hint)])
     return None
 
 
-def _application(one: ImportedApplication, bind: Mapping[str, str]) -> dict[str, Any]:
-    spec: dict[str, Any] = {"blueprint": {"name": one.chart.blueprint, "version": one.chart.version}}
-    if values := one.release.spec.get("values"):
+def _application(application: ImportedApplication, bind: Mapping[str, str]) -> dict[str, Any]:
+    spec: dict[str, Any] = {"blueprint": {"name": application.chart.blueprint, "version": application.chart.version}}
+    if values := application.release.spec.get("values"):
         spec["config"] = unescaped(values)
     if bind:
         spec["bind"] = dict(bind)
-    if one.release.spec.get("suspend") is True:
+    if application.release.spec.get("suspend") is True:
         spec["suspend"] = True
-    return {"apiVersion": API_VERSION, "kind": "Application", "metadata": {"name": one.name}, "spec": spec}
+    return {"apiVersion": API_VERSION, "kind": "Application", "metadata": {"name": application.name}, "spec": spec}
 
 
 def _bind(
-    one: ImportedApplication, kit: FluxManifests, made: Mapping[str, ImportedApplication], problems: list[Problem]
+    application: ImportedApplication,
+    manifests: FluxManifests,
+    imported: Mapping[str, ImportedApplication],
+    problems: list[Problem],
 ) -> dict[str, str]:
-    """Which Application each dependency is, where it is not the one that is called like its Blueprint."""
+    """Returns `bind`: the Application of each dependency whose name differs from its Blueprint's."""
     bind: dict[str, str] = {}
-    plain: list[str] = []
-    release = one.release
-    for target in kit.dependencies[release.key]:
-        other = made.get(target.key)
-        if other is None or other is one:
+    unbound: list[str] = []
+    release = application.release
+    for dependency_release in manifests.dependencies[release.key]:
+        dependency = imported.get(dependency_release.key)
+        if dependency is None or dependency is application:
             continue
-        key = short_name(other.chart.blueprint)
-        if other.name == key:
-            plain.append(other.chart.blueprint)
+        bind_key = short_name(dependency.chart.blueprint)
+        if dependency.name == bind_key:
+            unbound.append(dependency.chart.blueprint)
             continue
-        bind.setdefault(key, other.name)
-        instead = "" if bind[key] == other.name else f", not to {other.name}"
-        message = f"{one.name} is bound to {bind[key]} by the word {key}{instead}"
-        hint = f"if {one.chart.blueprint} gives it an alias, write that; if it does not depend on it, delete the line"
+        bind.setdefault(bind_key, dependency.name)
+        conflict = "" if bind[bind_key] == dependency.name else f", not to {dependency.name}"
+        message = f"{application.name} is bound to {bind[bind_key]} by the key {bind_key}{conflict}"
+        hint = f"if {application.chart.blueprint} gives it an alias, write that; if it does not depend on it, delete the line"
         problems.append(warning(release.source.problem("Bound", message, ("spec", "dependsOn"), hint=hint)))
-    if plain:
-        message = f"dependsOn is not written: {release.name} comes after {', '.join(plain)} only if its Blueprint depends on them"
-        hint = f"see `depends` in the blueprint.yaml of {one.chart.blueprint}"
+    if unbound:
+        message = (
+            f"dependsOn is not written: {release.name} comes after {', '.join(unbound)} only if its Blueprint depends on them"
+        )
+        hint = f"see `depends` in the blueprint.yaml of {application.chart.blueprint}"
         problems.append(warning(release.source.problem("DependsOn", message, ("spec", "dependsOn"), hint=hint)))
     return bind
 
 
 def _environment(clusters: Sequence[str], problems: list[Problem]) -> dict[str, Any] | None:
-    """The environment.yaml of these clusters; `validate` sees whether they belong together."""
+    """Returns the environment.yaml of these clusters; None with problems when there are none, or they do not match."""
     if not clusters:
-        message = f"no {ENVIRONMENT_FILE} is made: where the Applications are to run is not in the kit"
+        message = f"no {ENVIRONMENT_FILE} is made: the kit does not contain the clusters of the Applications"
         problems.append(warning(Problem(code="NoPlacement", message=message, hint=f"give --placement CLUSTER; {CLUSTER_HINT}")))
         return None
     document, refused = environment_of(clusters)

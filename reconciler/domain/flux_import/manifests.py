@@ -1,4 +1,4 @@
-"""What a directory of Flux objects says: its HelmReleases, where their charts come from, and who waits for whom."""
+"""Reads a folder of Flux manifests: its HelmReleases, the sources of their charts, and their dependencies."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class ImportedRelease:
     Attributes:
         source: the document.
         name: of the HelmRelease.
-        namespace: of the HelmRelease; empty when the document does not say.
-        key: its name in the graph: the name, with `namespace/` before it when two Namespaces hold that name.
+        namespace: of the HelmRelease; empty when the document has none.
+        key: its name in the graph: the name, with `namespace/` before it when two Namespaces have that name.
     """
 
     source: Source
@@ -47,14 +47,14 @@ class ImportedRelease:
 
 @dataclass(frozen=True)
 class FluxManifests:
-    """All that was read.
+    """The manifests of a kit.
 
     Attributes:
         releases: in the order of files and documents.
         sources: HelmRepositories, OCIRepositories and the like by (kind, namespace, name).
-        graph: the names that each HelmRelease waits for, sorted; those that the kit does not hold stand as they are written.
-        dependencies: the same as HelmReleases, by key, in the order written, without those that the kit does not hold.
-        problems: of the kit as a whole: what was not read, doubles, unknown dependencies, circles.
+        graph: the dependencies of each HelmRelease by key, sorted; those that are not in the kit by their written names.
+        dependencies: the dependencies as HelmReleases, by key, in the order written, without those not in the kit.
+        problems: of the kit as a whole: unread documents, duplicates, unknown dependencies, cycles.
     """
 
     releases: tuple[ImportedRelease, ...]
@@ -65,9 +65,9 @@ class FluxManifests:
 
 
 def collect(sources: Iterable[Source]) -> FluxManifests:
-    """Sort a kit's documents. Nothing in them raises: what makes no sense is a problem."""
+    """Sorts the documents of a kit. Malformed documents never raise: each is reported as a problem."""
     problems: list[Problem] = []
-    found: list[Source] = []
+    helm_releases: list[Source] = []
     origins: dict[tuple[str, str, str], Source] = {}
     kustomizations: list[Source] = []
     for source in sources:
@@ -75,122 +75,124 @@ def collect(sources: Iterable[Source]) -> FluxManifests:
         if source.problems:
             problems.extend(source.problems)
         elif (kind, group) == ("HelmRelease", HELM_GROUP):
-            found.append(source)
+            helm_releases.append(source)
         elif group == SOURCE_GROUP:
-            origins[kind, _meta(source, "namespace"), _meta(source, "name")] = source
-            problems.extend(_lost_of_origin(source))
+            origins[kind, _metadata_field(source, "namespace"), _metadata_field(source, "name")] = source
+            problems.extend(_source_losses(source))
         elif (kind, group) == ("Kustomization", KUSTOMIZE_CONFIG_GROUP):
             kustomizations.append(source)
-        elif source.data is not None:  # an empty document says nothing
-            problems.append(_left_out(source, kind))
-    releases = _releases(found, problems)
+        elif source.data is not None:  # an empty document is skipped silently
+            problems.append(_skipped_document(source, kind))
+    releases = _releases(helm_releases, problems)
     for kustomization in kustomizations:
-        problems.extend(_lost_of_kustomization(kustomization, releases))
+        problems.extend(_kustomization_losses(kustomization, releases))
     graph: dict[str, tuple[str, ...]] = {}
-    waits: dict[str, tuple[ImportedRelease, ...]] = {}
+    dependencies: dict[str, tuple[ImportedRelease, ...]] = {}
     for release in releases:
-        graph[release.key], waits[release.key] = _dependencies(release, releases, problems)
-    problems.extend(_circle(releases, graph))
-    return FluxManifests(releases, origins, dict(sorted(graph.items())), waits, tuple(problems))
+        graph[release.key], dependencies[release.key] = _dependencies(release, releases, problems)
+    problems.extend(_cycle_problems(releases, graph))
+    return FluxManifests(releases, origins, dict(sorted(graph.items())), dependencies, tuple(problems))
 
 
 def warning(problem: Problem) -> Problem:
-    """The same problem, as one that stops nobody."""
+    """Returns the same problem as a warning."""
     return problem.model_copy(update={"severity": "warning"})
 
 
-def _meta(source: Source, field: str) -> str:
+def _metadata_field(source: Source, field: str) -> str:
     return text_field(mapping(mapping(source.data).get("metadata")), field)
 
 
-def _left_out(source: Source, kind: str) -> Problem:
-    name = _meta(source, "name")
+def _skipped_document(source: Source, kind: str) -> Problem:
+    name = _metadata_field(source, "name")
     if not kind:
         return warning(source.problem("LeftOut", "a document without a kind is left out"))
     hint = "each Application gets a Namespace of its own name" if kind == "Namespace" else "put it into a chart if it is needed"
     return warning(source.problem("LeftOut", f"{kind} {name} is left out: only HelmReleases become Applications", hint=hint))
 
 
-def _lost_of_origin(source: Source) -> Iterable[Problem]:
+def _source_losses(source: Source) -> Iterable[Problem]:
     spec = mapping(mapping(source.data).get("spec"))
     for field in sorted(spec.keys() - _REPOSITORY_FIELDS):
         if kind_of(source) in {"HelmRepository", "OCIRepository"}:
-            message = f"spec.{field} of {kind_of(source)} {_meta(source, 'name')} is left out"
-            hint = "how the reconciler fetches is said in its configuration: registry, trust"
+            message = f"spec.{field} of {kind_of(source)} {_metadata_field(source, 'name')} is left out"
+            hint = "the configuration of the reconciler decides how it fetches: registry, trust"
             yield warning(source.problem("LeftOut", message, ("spec", field), hint=hint))
 
 
-def _lost_of_kustomization(source: Source, releases: Iterable[ImportedRelease]) -> Iterable[Problem]:
-    """Kustomize would change what the files say, or leave some of them out."""
+def _kustomization_losses(source: Source, releases: Iterable[ImportedRelease]) -> Iterable[Problem]:
+    """Yields the changes that Kustomize would make to the files, and the files that it would omit."""
     data = mapping(source.data)
     for field in sorted(data.keys() - _ENVELOPE):
         yield source.problem("LeftOut", f"{field} is not applied: documents are read as they are in their files", (field,))
-    here = PurePosixPath(source.file).parent
+    folder = PurePosixPath(source.file).parent
     resources = data.get("resources")
-    listed = {here / one for one in (resources if isinstance(resources, list) else []) if isinstance(one, str)}
+    listed = {folder / resource for resource in (resources if isinstance(resources, list) else []) if isinstance(resource, str)}
     for release in releases:
         file = PurePosixPath(release.source.file)
-        if here == file.parent and file not in listed:
+        if folder == file.parent and file not in listed:
             message = f"is not among the resources of {source.file}, so Flux may never have applied it; it is imported"
             yield warning(release.source.problem("NotListed", message))
 
 
-def _releases(found: Iterable[Source], problems: list[Problem]) -> tuple[ImportedRelease, ...]:
-    known: dict[tuple[str, str], Source] = {}
-    for source in found:
-        identity = _meta(source, "namespace"), _meta(source, "name")
+def _releases(helm_releases: Iterable[Source], problems: list[Problem]) -> tuple[ImportedRelease, ...]:
+    by_identity: dict[tuple[str, str], Source] = {}
+    for source in helm_releases:
+        identity = _metadata_field(source, "namespace"), _metadata_field(source, "name")
         if not identity[1]:
             problems.append(source.problem("MissingField", "metadata.name is required", ("metadata",)))
-        elif identity in known:
-            other = known[identity]
-            there = other.problem("Duplicate", "", ("metadata", "name")).place
-            message = f"the HelmRelease {identity[1]} stands in {there} too; this one is left out"
+        elif identity in by_identity:
+            other = by_identity[identity]
+            location = other.problem("Duplicate", "", ("metadata", "name")).place
+            message = f"the HelmRelease {identity[1]} exists at {location} too; this one is left out"
             problems.append(source.problem("Duplicate", message, ("metadata", "name"), at_value=True))
         else:
-            known[identity] = source
-    count = Counter(name for _, name in known)
+            by_identity[identity] = source
+    count = Counter(name for _, name in by_identity)
     return tuple(
         ImportedRelease(source, name, namespace, name if count[name] == 1 else f"{namespace}/{name}")
-        for (namespace, name), source in known.items()
+        for (namespace, name), source in by_identity.items()
     )
 
 
 def _dependencies(
     release: ImportedRelease, releases: Iterable[ImportedRelease], problems: list[Problem]
 ) -> tuple[tuple[str, ...], tuple[ImportedRelease, ...]]:
-    written = release.spec.get("dependsOn")
+    declared = release.spec.get("dependsOn")
     names: set[str] = set()
-    waits: dict[str, ImportedRelease] = {}
-    for index, one in enumerate(written if isinstance(written, list) else []):
-        way = ("spec", "dependsOn", index)
-        name, namespace = text_field(mapping(one), "name"), text_field(mapping(one), "namespace") or release.namespace
+    dependencies: dict[str, ImportedRelease] = {}
+    for index, reference in enumerate(declared if isinstance(declared, list) else []):
+        path = ("spec", "dependsOn", index)
+        name, namespace = text_field(mapping(reference), "name"), text_field(mapping(reference), "namespace") or release.namespace
         if not name:
-            problems.append(release.source.problem("MissingField", f"dependsOn.{index} of {release.name} names nothing", way))
+            problems.append(release.source.problem("MissingField", f"dependsOn.{index} of {release.name} has no name", path))
             continue
         target = _find(releases, namespace, name)
         names.add(target.key if target else name if namespace == release.namespace else f"{namespace}/{name}")
         if target is None:
             message = f"{release.name} depends on {name}, which is not in the kit"
-            hint = "import it too, or see to it that it runs"
-            problems.append(warning(release.source.problem("NotInKit", message, way, hint=hint)))
+            hint = "import it too, or ensure that it runs"
+            problems.append(warning(release.source.problem("NotInKit", message, path, hint=hint)))
         else:
-            waits[target.key] = target
-    return tuple(sorted(names)), tuple(waits.values())
+            dependencies[target.key] = target
+    return tuple(sorted(names)), tuple(dependencies.values())
 
 
 def _find(releases: Iterable[ImportedRelease], namespace: str, name: str) -> ImportedRelease | None:
-    """The HelmRelease that is meant; where a document does not say its Namespace, the name alone must do."""
-    called = [one for one in releases if one.name == name]
-    exact = [one for one in called if one.namespace == namespace]
-    loose = [one for one in called if not namespace or not one.namespace]
-    return exact[0] if exact else loose[0] if len(loose) == 1 else None
+    """Returns the referenced HelmRelease; where a Namespace is missing, a unique name suffices."""
+    named = [release for release in releases if release.name == name]
+    same_namespace = [release for release in named if release.namespace == namespace]
+    unknown_namespace = [release for release in named if not namespace or not release.namespace]
+    return same_namespace[0] if same_namespace else unknown_namespace[0] if len(unknown_namespace) == 1 else None
 
 
-def _circle(releases: Iterable[ImportedRelease], graph: Mapping[str, tuple[str, ...]]) -> Iterable[Problem]:
+def _cycle_problems(releases: Iterable[ImportedRelease], graph: Mapping[str, tuple[str, ...]]) -> Iterable[Problem]:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        circle = error.args[1][::-1]  # graphlib names what is waited for first
-        message = f"these HelmReleases wait for each other in a circle: {' -> '.join(circle)}"
-        first = next(one for one in releases if one.key in circle)
-        yield first.source.problem("Cycle", message, ("spec", "dependsOn"), hint="Flux never installs them; take one edge away")
+        cycle = error.args[1][::-1]  # graphlib lists the dependency first
+        message = f"these HelmReleases depend on each other in a cycle: {' -> '.join(cycle)}"
+        first = next(release for release in releases if release.key in cycle)
+        yield first.source.problem(
+            "Cycle", message, ("spec", "dependsOn"), hint="Flux never installs them; remove one dependency"
+        )

@@ -1,11 +1,11 @@
-"""How the branches of an Environment ought to be protected on Gitea, given the rules that are there.
+"""Computes the changes that protect the branches of an Environment on Gitea, given the existing rules.
 
-`resolved`, `status`, `plan` and what is below that are the reconciler's alone: nobody else may push them, nor merge a pull
-request into them, which Gitea allows to all who may write unless it is told who may. `main` is people's: what they demanded of
-it stays, and the reconciler's checks are demanded in addition.
+`resolved`, `status`, `plan` and the branches below `plan` belong to the reconciler alone: nobody else may push them or merge a
+pull request into them, which Gitea allows to everyone with write access unless a whitelist is set. `main` belongs to people: its
+existing requirements remain, and the reconciler's checks are required in addition.
 
-Rules are spoken of in Gitea's words (BranchProtection of its API, version 1.26). They are tried in their order, and of those that
-match a branch only the first counts.
+Rules have Gitea's fields (BranchProtection of its API, version 1.26). Gitea tries them in their order, and only the first that
+matches a branch takes effect.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 ProtectionRule = Mapping[str, Any]
 
-# The commit statuses that the reconciler sets on each pull request, without which it cannot be merged.
+# The commit statuses that the reconciler posts on each pull request, and that merging requires.
 CHECKS: Final = (PLAN_CONTEXT, POLICY_CONTEXT)
-# A rule of ours, a branch that it is for, and whether that is moved by force: a plan is always made anew on top of `resolved`.
-# No branch may be called `plan`, nor be below a plan: there could be no `plan/pr-1` beside it.
+# A rule, a branch that it is for, and whether that is force-pushed: each plan is made anew on top of `resolved`.
+# Nobody may create a branch `plan`, or one below a plan: git could then not create `plan/pr-1`.
 _OURS: Final = (
     (RESOLVED, RESOLVED, False),
     (STATUS, STATUS, False),
@@ -38,13 +38,13 @@ _NOT_COPIED: Final = frozenset({"rule_name", "branch_name", "created_at", "updat
 
 @dataclass(frozen=True)
 class ProtectionChange:
-    """What is to be done about one rule.
+    """The change of one rule.
 
     Attributes:
         rule: its name.
-        fields: what Gitea is to be sent; empty when it is as it should be.
-        new: there is none of this name yet.
-        changed: the fields that do not say what they must; those of a new rule are left out.
+        fields: the fields to send to Gitea; empty when the rule is correct.
+        new: whether no rule of this name exists.
+        changed: the fields with a wrong value; empty for a new rule.
     """
 
     rule: str
@@ -53,19 +53,19 @@ class ProtectionChange:
     changed: tuple[str, ...] = ()
 
 
-def required_changes(there: Sequence[ProtectionRule], user: str) -> tuple[ProtectionChange, ...]:
-    """What is to be done, one for each rule there ought to be.
+def required_changes(rules: Sequence[ProtectionRule], user: str) -> tuple[ProtectionChange, ...]:
+    """Returns the changes, one for each required rule.
 
     Args:
-        there: all rules, in the order in which they are tried.
-        user: the reconciler's.
+        rules: all existing rules, in the order in which Gitea tries them.
+        user: the reconciler's user name.
     """
-    ours = (_protect(there, rule, branch, _of(user, force=force)) for rule, branch, force in _OURS)
-    return (_protect_main(there), *ours)
+    ours = (_protect(rules, rule, branch, _exclusive_rule(user, force=force)) for rule, branch, force in _OURS)
+    return (_protect_main(rules), *ours)
 
 
-def _of(user: str, *, force: bool) -> ProtectionRule:
-    """A rule for a branch that only this user pushes; nothing in it may hold up the user."""
+def _exclusive_rule(user: str, *, force: bool) -> ProtectionRule:
+    """Returns a rule for a branch that only this user pushes; nothing in it may block the user."""
     return {
         "enable_push": True,
         "enable_push_whitelist": True,
@@ -86,66 +86,66 @@ def _of(user: str, *, force: bool) -> ProtectionRule:
     }
 
 
-def _protect_main(there: Sequence[ProtectionRule]) -> ProtectionChange:
-    counts = _first(there, MAIN)
-    if counts is None:
+def _protect_main(rules: Sequence[ProtectionRule]) -> ProtectionChange:
+    effective = _effective_rule(rules, MAIN)
+    if effective is None:
         return ProtectionChange(
             MAIN, {"enable_push": False, "enable_status_check": True, "status_check_contexts": list(CHECKS)}, new=True
         )
-    wanted = {"enable_status_check": True, "status_check_contexts": _contexts(counts)}
-    if not _is_named(counts, MAIN):  # a rule for more branches than this one: `main` gets its own, which says the same and more
-        wanted = {key: value for key, value in counts.items() if key not in _NOT_COPIED} | wanted
-    return _protect(there, MAIN, MAIN, wanted)
+    wanted = {"enable_status_check": True, "status_check_contexts": _contexts(effective)}
+    if not _is_named(effective, MAIN):  # a rule for several branches: `main` gets its own with the same fields and more
+        wanted = {key: value for key, value in effective.items() if key not in _NOT_COPIED} | wanted
+    return _protect(rules, MAIN, MAIN, wanted)
 
 
 def _contexts(rule: ProtectionRule) -> list[str]:
-    """The checks that a rule demands, and ours. No check by name means to Gitea: all that there are."""
+    """Returns the checks that a rule requires, and ours. To Gitea, an empty list of names means all checks."""
     if not rule.get("enable_status_check"):
         return list(CHECKS)
     named = rule.get("status_check_contexts") or ["*"]
     return [*named, *(check for check in CHECKS if check not in named)]
 
 
-def _protect(there: Sequence[ProtectionRule], rule: str, branch: str, wanted: ProtectionRule) -> ProtectionChange:
-    """Have a rule say this, and count for the branch."""
-    known = next((one for one in there if _is_named(one, rule)), None)
-    counts = _first(there, branch)
-    if counts is not None and counts is not known:
-        before = int(counts["priority"]) - 1
-        wanted = {**wanted, "priority": before if before or known else -1}  # a new rule with 0 comes after all others
-    if known is None:
+def _protect(rules: Sequence[ProtectionRule], rule: str, branch: str, wanted: ProtectionRule) -> ProtectionChange:
+    """Returns the change after which a rule has these fields, and takes effect for the branch."""
+    existing = next((candidate for candidate in rules if _is_named(candidate, rule)), None)
+    effective = _effective_rule(rules, branch)
+    if effective is not None and effective is not existing:
+        priority = int(effective["priority"]) - 1
+        wanted = {**wanted, "priority": priority if priority or existing else -1}  # a new rule with 0 comes after all others
+    if existing is None:
         return ProtectionChange(rule, wanted, new=True)
-    missing = {key: value for key, value in wanted.items() if _plain(known.get(key)) != _plain(value)}
-    # Gitea reads what belongs to a switch only together with the switch.
+    missing = {key: value for key, value in wanted.items() if _comparable(existing.get(key)) != _comparable(value)}
+    # Gitea reads the fields of a switch only together with the switch.
     switches = {key: value for key, value in wanted.items() if key.startswith("enable_")} if missing else {}
-    return ProtectionChange(str(known["rule_name"]), missing | switches, new=False, changed=tuple(missing))
+    return ProtectionChange(str(existing["rule_name"]), missing | switches, new=False, changed=tuple(missing))
 
 
-def _plain(value: Any) -> Any:
-    """A value as it is compared: the order of names does not count, nor their case, nor how nothing is written."""
-    return (sorted(str(one).casefold() for one in value) if isinstance(value, list) else value) or None
+def _comparable(value: Any) -> Any:
+    """Normalises a value for comparison: order and case of names do not matter, and all empty values are equal."""
+    return (sorted(str(item).casefold() for item in value) if isinstance(value, list) else value) or None
 
 
 def _is_named(rule: ProtectionRule, name: str) -> bool:
     return str(rule["rule_name"]).casefold() == name.casefold()
 
 
-def _first(there: Sequence[ProtectionRule], branch: str) -> ProtectionRule | None:
-    """The rule that counts for a branch."""
-    return next((rule for rule in there if _matches(str(rule["rule_name"]), branch)), None)
+def _effective_rule(rules: Sequence[ProtectionRule], branch: str) -> ProtectionRule | None:
+    """Returns the rule that takes effect for a branch; None when none matches."""
+    return next((rule for rule in rules if _matches(str(rule["rule_name"]), branch)), None)
 
 
 def _matches(pattern: str, branch: str) -> bool:
-    """Whether Gitea takes a rule of this name to be for the branch (its modules/glob: `*`, `**`, `?`, `[]`, `{}`)."""
+    """Whether Gitea applies a rule of this name to the branch (its modules/glob: `*`, `**`, `?`, `[]`, `{}`)."""
     if pattern.casefold() == branch.casefold():
         return True
-    out, deep = "", 0
+    regex, depth = "", 0
     for part in re.findall(r"\\.|\*+|\[[^]]*\]|.", pattern, re.DOTALL):
-        out += _as_regex(part, inside=deep > 0)
-        deep += {"{": 1, "}": -min(deep, 1)}.get(part, 0)
+        regex += _as_regex(part, inside=depth > 0)
+        depth += {"{": 1, "}": -min(depth, 1)}.get(part, 0)
     try:
-        return re.fullmatch(out, branch) is not None
-    except re.error:  # Gitea, too, takes such a name for that of one branch
+        return re.fullmatch(regex, branch) is not None
+    except re.error:  # Gitea, too, then compares the name literally
         return False
 
 
@@ -153,7 +153,7 @@ def _as_regex(part: str, *, inside: bool) -> str:
     match part:
         case "*":
             return "[^/]*"
-        case _ if part.startswith("**"):  # more of them mean the same, and would only take time
+        case _ if part.startswith("**"):  # further asterisks change nothing, and only cost time
             return ".*"
         case "?":
             return "[^/]"

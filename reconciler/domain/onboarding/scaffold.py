@@ -1,4 +1,4 @@
-"""The first files of an Environment's repository."""
+"""Writes the first files of an Environment's repository, and checks its name against its clusters."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _README: Final = """\
 
 What runs in the Environment {name} is written here, on `main`, by people; the Catalyst reconciler does the rest.
 
-| branch | written by | holds |
+| branch | written by | contains |
 |---|---|---|
 | `main` | people, by pull requests | `environment.yaml`, and an `applications/<name>.yaml` for each Application |
 | `resolved` | the reconciler | the same, pinned by digest and checked, as Flux applies it |
@@ -46,33 +46,33 @@ To install something, open a pull request that adds a file such as `applications
 ```yaml
 {example}```
 
-The reconciler comments on what merging it would do. `reconciler validate .` tells before you push whether it is written right.
+The reconciler comments on what merging it would do. Run `reconciler validate .` to check it before you push.
 """
 
 
 def environment_problems(repository: str, clusters: Sequence[str]) -> tuple[Problem, ...]:
-    """Why a repository (owner/name) cannot be that of an Environment on these clusters, of which there may be none."""
+    """Returns why a repository (owner/name) cannot belong to an Environment on these clusters, which may be empty."""
     owner, _, name = repository.partition("/")
     if name not in {f"{owner}-{kind}" for kind in ENV_TYPES}:
         message = f"{repository} cannot be an Environment's repository: it is called organization/organization-envType"
         return (Problem(code="NameMismatch", message=message, hint=f"the types are {', '.join(ENV_TYPES)}"),)
     document, problems = environment_of(clusters) if clusters else (None, ())
     if document is not None and document["metadata"]["name"] != name:
-        message = f"{clusters[0]} is not a cluster of {name}: its name says {document['metadata']['name']}"
+        message = f"{clusters[0]} is not a cluster of {name}: its name belongs to {document['metadata']['name']}"
         return (Problem(code="NameMismatch", message=message, hint=CLUSTER_HINT),)
     return problems
 
 
 def readme(repository: str) -> str:
-    """A page for the people of a new repository (owner/name), with an example that nothing is installed by."""
+    """Returns the README of a new repository (owner/name), with an example that installs nothing."""
     return _README.format(name=repository.rpartition("/")[2], repository=repository, example=EXAMPLE)
 
 
 def environment_of(clusters: Sequence[str]) -> tuple[dict[str, Any] | None, tuple[Problem, ...]]:
-    """The environment.yaml of an Environment that is placed on these clusters, of which there is at least one.
+    """Returns the environment.yaml of an Environment that is placed on these clusters, at least one.
 
     Returns:
-        The document, whose Organization and type are told by the clusters' names; or None and what is wrong with these.
+        The document, with Organization and type from the clusters' names; or None with the problems of these.
     """
     parts = [cluster.split("-", _CLUSTER_PARTS - 1) for cluster in clusters]
     for cluster, part in zip(clusters, parts, strict=True):
@@ -86,15 +86,15 @@ def environment_of(clusters: Sequence[str]) -> tuple[dict[str, Any] | None, tupl
         "metadata": {"name": f"{organization}-{env_type}"},
         "spec": {"organization": organization, "envType": env_type, "placements": placements},
     }
-    places = dict(uniform_locations(document, NO_LOCATION))
-    refused = validate({ENVIRONMENT_FILE: Source(ENVIRONMENT_FILE, document, places)})[1]
-    # they stand in no file yet
-    return (None if refused else document), tuple(p.model_copy(update={"file": ""}) for p in refused)
+    locations = dict(uniform_locations(document, NO_LOCATION))
+    problems = validate({ENVIRONMENT_FILE: Source(ENVIRONMENT_FILE, document, locations)})[1]
+    # the document is not in a file yet
+    return (None if problems else document), tuple(problem.model_copy(update={"file": ""}) for problem in problems)
 
 
-def uniform_locations(data: Any, place: Location, way: KeyPath = ()) -> Iterable[tuple[KeyPath, Location]]:
-    """One place for every part of a document that stands in no file: problems name a part only where it has a place."""
-    yield way, place
+def uniform_locations(data: Any, location: Location, path: KeyPath = ()) -> Iterable[tuple[KeyPath, Location]]:
+    """Yields one location for every part of a document without a file: problems name only parts with a location."""
+    yield path, location
     parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for step, part in parts:
-        yield from uniform_locations(part, place, (*way, step))
+    for key, part in parts:
+        yield from uniform_locations(part, location, (*path, key))

@@ -1,6 +1,6 @@
-"""The pull request of a promotion, for the people who decide on it: its title, its text, its commit's message.
+"""Writes the pull request of a promotion, for its reviewers: title, text and commit message.
 
-All that was read anywhere is escaped.
+All text from outside is escaped.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from reconciler.domain.promotion.selection import PromotedPin, PromotionSource, SkippedApplication
 
 MAX_ROWS: Final = 200
-_MOST_NAMED: Final = 3
+_MAX_NAMED: Final = 3
 _SHORT: Final = 12
 
 
 def title(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
-    """One line: what moves, and from where."""
-    named = join_first([f"{pin.name} {pin.package.version}" for pin in pins], _MOST_NAMED)
+    """Returns the title: the promoted packages and their source."""
+    named = join_first([f"{pin.name} {pin.package.version}" for pin in pins], _MAX_NAMED)
     return f"Promote {named} from {source.name}"
 
 
 def message(source: PromotionSource, pins: Sequence[PromotedPin]) -> str:
-    """What the commit says; equal promotions say the same."""
+    """Returns the commit message; equal promotions have equal messages."""
     lines = "".join(f"~ {pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}\n" for pin in pins)
     origin = f"{source.name} {source.resolved}"
     return f"{title(source, pins)}\n\n{lines}\n{trailer_lines((PROMOTED_FROM, origin))}"
@@ -45,16 +45,16 @@ def text(
     steps: Sequence[ApplicationChange],
     blocker: Blocker | None,
 ) -> str:
-    """What the pull request says, as Markdown.
+    """Returns the text of the pull request, as Markdown.
 
     Args:
-        source: what is promoted from.
+        source: the Environment that is promoted from.
         target: the name of the Environment that is promoted to.
-        pins: what is pinned by it.
-        soaked: for how many seconds in all each artifact was seen Ready where it comes from, by digest.
-        left: what is not promoted.
-        steps: what merging it would do just now.
-        blocker: why that is not known.
+        pins: the versions that the pull request pins.
+        soaked: for how many seconds in all each artifact was observed Ready in the source, by digest.
+        left: the Applications that are not promoted.
+        steps: the changes that merging it would make now.
+        blocker: why these changes are unknown; None when they are known.
     """
     lines = [f"### Promote {escape(source.name)} to {escape(target)}", ""]
     lines += [f"It pins what runs in {escape(source.name)} and is ready there on all its clusters.", ""]
@@ -62,10 +62,10 @@ def text(
     lines += table(head, (_row(pin, soaked.get(pin.package.digest, 0)) for pin in pins[:MAX_ROWS]))
     if more := and_more(len(pins), MAX_ROWS):
         lines += ["", more]
-    lines += _followers(source, pins, steps, blocker)
+    lines += _dependent_changes(source, pins, steps, blocker)
     if left:
         lines += ["", "Not promoted:", ""]
-        lines += [f"- {escape(one.application)}: {escape(one.why)}" for one in left[:MAX_ROWS]]
+        lines += [f"- {escape(skipped.application)}: {escape(skipped.why)}" for skipped in left[:MAX_ROWS]]
     return "\n".join([*lines, "", f"Of the commit `{source.resolved[:_SHORT]}` on `resolved` of {escape(source.name)}."]) + "\n"
 
 
@@ -82,21 +82,21 @@ def _row(pin: PromotedPin, soaked: int) -> Sequence[str]:
 
 
 def _span(seconds: int) -> str:
-    """A time in its two largest units, rounded down."""
+    """Formats seconds in their two largest units, rounded down."""
     minutes = seconds // 60
     parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
     return " ".join([f"{count} {unit}" for count, unit in parts if count][:2]) or "less than a minute"
 
 
-def _followers(
+def _dependent_changes(
     source: PromotionSource, pins: Sequence[PromotedPin], steps: Sequence[ApplicationChange], blocker: Blocker | None
 ) -> Iterable[str]:
-    """What changes beside the Applications that are pinned: dependencies follow from Blueprints, and no file pins them."""
+    """Yields the changes beside the pinned Applications: dependencies follow from Blueprints, and no file pins them."""
     if blocker is not None:
         yield ""
-        yield f"What else follows is not known: {escape(blocker.reason)}: {escape(blocker.message)}"
+        yield f"Further changes are not known: {escape(blocker.reason)}: {escape(blocker.message)}"
         return
-    versions = {one.application: one.version for one in source.lock.packages}
+    versions = {package.application: package.version for package in source.lock.packages}
     pinned = {pin.name for pin in pins}
     rows = [
         (
@@ -108,5 +108,5 @@ def _followers(
         if step.package.application not in pinned
     ]
     if rows:
-        yield from ("", "What follows from it, which no file pins:", "")
-        yield from table(("Application", "What", f"In {escape(source.name)}"), rows[:MAX_ROWS])
+        yield from ("", "Further changes, which no file pins:", "")
+        yield from table(("Application", "Change", f"In {escape(source.name)}"), rows[:MAX_ROWS])

@@ -1,7 +1,7 @@
-"""What of one Environment can be pinned in another: what runs in the first, and is ready there.
+"""Selects the versions that run in one Environment, are ready there, and can be pinned in another.
 
-Only versions move. Config, size and placement are each Environment's own, so an Application that the other does not declare is
-told and not added.
+Only versions are promoted. Config, size and placement are each Environment's own, so an Application that the other does not
+declare is reported and not added.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ VERSION_PATH: Final[KeyPath] = ("spec", "blueprint", "version")
 
 @dataclass(frozen=True)
 class PromotedPin:
-    """One Application to be pinned.
+    """An Application to be pinned.
 
     Attributes:
-        package: as it is locked in the Environment that it comes from.
-        declared: as people declared it in the other.
-        running: the version that is locked in the other; empty when none is.
-        since: when it became ready on the last of its clusters, as they say; empty when they do not.
+        package: the package locked in the source Environment.
+        declared: the declared Application in the target Environment.
+        running: the version locked in the target; empty when it has none.
+        since: when it became ready on the last of its clusters, by their conditions; empty when these have no times.
     """
 
     package: Package
@@ -46,7 +46,7 @@ class PromotedPin:
 
     @property
     def before(self) -> str:
-        """The range that people wrote."""
+        """The version range declared in the target."""
         return self.declared.application.spec.blueprint.version
 
     @property
@@ -57,7 +57,7 @@ class PromotedPin:
 
 @dataclass(frozen=True)
 class SkippedApplication:
-    """An Application that is not promoted, and why; `refused` when it was to be and may not."""
+    """An Application that is not promoted, and why; `refused` when it should have been, and cannot be."""
 
     application: str
     why: str
@@ -66,13 +66,13 @@ class SkippedApplication:
 
 @dataclass(frozen=True)
 class PromotionSource:
-    """What runs in the Environment that is promoted from.
+    """The Environment that is promoted from.
 
     Attributes:
-        name: the Environment's.
-        lock: what is resolved.
-        resolved: the commit that says so.
-        status: what was observed; None when that is not known, or not any more.
+        name: the Environment's name.
+        lock: its lock.
+        resolved: the commit of `resolved` with the lock.
+        status: its current status; None when it is missing or outdated.
     """
 
     name: str
@@ -84,86 +84,88 @@ class PromotionSource:
 def select(
     source: PromotionSource, declared: Mapping[str, DeclaredApplication], running: EnvironmentLock | None, names: Collection[str]
 ) -> tuple[tuple[PromotedPin, ...], tuple[SkippedApplication, ...]]:
-    """What can be pinned, and what cannot be; each sorted by name.
+    """Returns the Applications to pin and those that are skipped, each sorted by name.
 
     Args:
-        source: what is promoted from.
-        declared: what people declared in the other Environment, by name.
-        running: what is resolved there; None when nothing is.
-        names: which Applications; empty for all that both have.
+        source: the Environment that is promoted from.
+        declared: the declared Applications of the target Environment, by name.
+        running: the lock of the target; None when it has none.
+        names: the requested Applications; empty for all that both have.
     """
     packages = {p.application: p for p in source.lock.packages}
     versions = {p.application: p.version for p in running.packages} if running else {}
-    found: list[PromotedPin] = []
-    left: list[SkippedApplication] = []
+    pins: list[PromotedPin] = []
+    skipped: list[SkippedApplication] = []
     for name in sorted(set(names) or packages.keys() & declared.keys()):
-        package, one = packages.get(name), declared.get(name)
-        why = _why_not(source, package, one)
-        if package is None or one is None or why:
-            left.append(SkippedApplication(name, why, refused=True))
+        package, declared_application = packages.get(name), declared.get(name)
+        reason = _why_not(source, package, declared_application)
+        if package is None or declared_application is None or reason:
+            skipped.append(SkippedApplication(name, reason, refused=True))
         else:
-            found.append(PromotedPin(package, one, versions.get(name, ""), _since(_told(source, name))))
-    if not names:  # dependencies follow from Blueprints, nobody need declare them
-        asked = {p.application for p in source.lock.packages if is_declared(p)}
-        why = f"it is not declared there: its config may differ, so write its file by hand to bring it from {source.name}"
-        left.extend(SkippedApplication(name, why, refused=False) for name in sorted(asked - declared.keys()))
-    return tuple(found), tuple(left)
+            pins.append(
+                PromotedPin(package, declared_application, versions.get(name, ""), _since(_application_status(source, name)))
+            )
+    if not names:  # dependencies follow from Blueprints, and need no declaration
+        source_declared = {p.application for p in source.lock.packages if is_declared(p)}
+        reason = f"it is not declared there: its config may differ, so write its file by hand to bring it from {source.name}"
+        skipped.extend(SkippedApplication(name, reason, refused=False) for name in sorted(source_declared - declared.keys()))
+    return tuple(pins), tuple(skipped)
 
 
 def replace_version(text: str, place: Location, before: str, version: str) -> str | None:
-    """A file's text with another version in its place, and nothing else changed; None where it is not written plainly.
+    """Returns a file's text with only the version replaced; None where the version is not a plain or quoted scalar.
 
     Args:
-        text: the file's.
-        place: of the version.
-        before: the version as it was read.
-        version: the new one.
+        text: the file's text.
+        place: the location of the version.
+        before: the version as it was parsed.
+        version: the new version.
     """
     lines = text.split("\n")
-    at = sum(len(line) + 1 for line in lines[: place.value_line - 1]) + place.value_column - 1
+    start = sum(len(line) + 1 for line in lines[: place.value_line - 1]) + place.value_column - 1
     for quote in ("", '"', "'"):
         old = f"{quote}{before}{quote}"
-        if text.startswith(old, at):
-            return f"{text[:at]}{quote}{version}{quote}{text[at + len(old) :]}"
+        if text.startswith(old, start):
+            return f"{text[:start]}{quote}{version}{quote}{text[start + len(old) :]}"
     return None
 
 
 def _why_not(source: PromotionSource, package: Package | None, declared: DeclaredApplication | None) -> str:
-    """Why an Application cannot be pinned; empty when it can."""
+    """Returns why an Application cannot be pinned; empty when it can."""
     if package is None:
         return f"{source.name} has no such Application"
     if declared is None:
         return "it is not declared there: its config may differ, so write its file by hand"
-    wish = declared.application.spec.blueprint
-    if wish.name != package.blueprint:
-        return f"it is of {package.blueprint} in {source.name}, and of {wish.name} there"
+    blueprint = declared.application.spec.blueprint
+    if blueprint.name != package.blueprint:
+        return f"it is of {package.blueprint} in {source.name}, and of {blueprint.name} there"
     if not satisfies(package.version, package.version):
-        return f"its version {package.version} cannot be written as one"
+        return f"its version {package.version} cannot be pinned: it is not a semantic version"
     return _why_not_ready(source, package)
 
 
 def _why_not_ready(source: PromotionSource, package: Package) -> str:
     if source.status is None:
-        return f"nobody knows what runs in {source.name}: its status is missing, or was not confirmed for long"
+        return f"the state of {source.name} is unknown: its status is missing, or has not been confirmed lately"
     if source.status.resolved != source.resolved:
-        return f"the status of {source.name} is not yet of what is resolved there"
-    told = _told(source, package.application)
-    if told is None or (told.version, told.digest) != (package.version, package.digest):
-        return f"the status of {source.name} does not tell of {package.blueprint} {package.version}"
-    if told.ready == "True" and told.placements:
+        return f"the status of {source.name} does not yet describe what is resolved there"
+    observed = _application_status(source, package.application)
+    if observed is None or (observed.version, observed.digest) != (package.version, package.digest):
+        return f"the status of {source.name} does not contain {package.blueprint} {package.version}"
+    if observed.ready == "True" and observed.placements:
         return ""
-    bad = next((p for p in told.placements if p.ready != "True"), None)
-    where = f": {bad.reason} on {bad.cluster}: {bad.message}" if bad else ""
-    return f"it is {told.state} in {source.name}, not ready{where}"
+    unready = next((p for p in observed.placements if p.ready != "True"), None)
+    details = f": {unready.reason} on {unready.cluster}: {unready.message}" if unready else ""
+    return f"it is {observed.state} in {source.name}, not ready{details}"
 
 
-def _told(source: PromotionSource, name: str) -> ApplicationStatus | None:
+def _application_status(source: PromotionSource, name: str) -> ApplicationStatus | None:
     applications: Iterable[ApplicationStatus] = source.status.applications if source.status else ()
-    return next((one for one in applications if one.name == name), None)
+    return next((application for application in applications if application.name == name), None)
 
 
-def _since(told: ApplicationStatus | None) -> str:
-    """The last of the times (RFC 3339 in UTC, which sort as text) at which it became ready on a cluster."""
-    ready = [p.evidence.ready if p.evidence else None for p in told.placements] if told else []
-    times = [one.last_transition_time if one else "" for one in ready]
+def _since(application: ApplicationStatus | None) -> str:
+    """Returns the last of the times (RFC 3339 in UTC, which sort as text) at which it became ready on a cluster."""
+    ready = [p.evidence.ready if p.evidence else None for p in application.placements] if application else []
+    times = [condition.last_transition_time if condition else "" for condition in ready]
     return max(times) if times and all(times) else ""

@@ -175,7 +175,7 @@ def test_what_is_not_ready_any_more_is_not_promoted(scene: PromotionScene) -> No
 
 def test_a_status_that_nobody_confirmed_for_long_says_nothing(scene: PromotionScene) -> None:
     _, found = scene.promote(patience=-1)
-    assert left(found) == ["shop: nobody knows what runs in acme-prod: its status is missing, or was not confirmed for long"]
+    assert left(found) == ["shop: the state of acme-prod is unknown: its status is missing, or has not been confirmed lately"]
 
 
 def test_what_people_pushed_to_the_branch_stays(scene: PromotionScene) -> None:

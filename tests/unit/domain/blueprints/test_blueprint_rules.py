@@ -123,7 +123,7 @@ def test_drift_between_tag_chart_and_blueprint_is_a_fault(chart: dict[str, Any],
             "its dependency bp-db has values that cannot be used: a.b.0: `.config.` is not an expression in CEL: ",
         ),
         ({"depends": [need("db", alias="x"), need("cache", alias="x")]}, "two of its dependencies have the key x"),
-        ({"depends": [need("db", alias="x", values={"a": 1}), need("db", alias="y", values={"a": 2})]}, "the same Application name"),
+        ({"depends": [need("db", alias="x", values={"a": 1}), need("db", alias="y", values={"a": 2})]}, "same Application name"),
         ({"configSchema": {"type": "banana"}}, "configSchema cannot be used"),
     ],
 )

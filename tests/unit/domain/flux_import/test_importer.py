@@ -123,7 +123,7 @@ def test_a_placeholder_in_a_key_a_name_or_a_version_is_told_too() -> None:
 def test_a_word_that_flux_took_for_a_boolean_is_told(word: str) -> None:
     result = imported(release("bp-dns", values={"tls": word, "other": "offer"}))
     assert application(result, "dns")["config"]["tls"] == word
-    assert told(result) == [f"warning Boolean: spec.values.tls is {word}: to Flux a boolean unless it is quoted, here the word"]
+    assert told(result) == [f"warning Boolean: spec.values.tls is {word}: to Flux a boolean unless it is quoted, here a string"]
 
 
 def test_a_secret_in_values_is_told_where_it_stands_in_the_kit_and_never_repeated() -> None:
@@ -220,7 +220,7 @@ def test_without_a_chart_there_is_no_application(spec: dict[str, Any], words: st
 
 def test_a_source_that_is_not_in_the_kit_is_told() -> None:
     result = import_flux(load_all(dump(release("bp-dns")), "kit.yaml"), [FSN])
-    assert told(result) == ["warning NotInKit: HelmRepository openova is not in the kit: which catalog it means is unknown"]
+    assert told(result) == ["warning NotInKit: HelmRepository openova is not in the kit: its catalog is unknown"]
     assert result.catalogs == ()
 
 
@@ -253,7 +253,7 @@ def test_of_two_with_one_name_the_second_gives_way() -> None:
 def test_a_name_that_cannot_be_an_applications_is_an_error(name: str) -> None:
     result = imported(release(name, namespace=None, chart=chart("bp-web")))
     assert result.left == (name,)
-    assert any(line.startswith(f"error InvalidName: no Application comes of {name}") for line in told(result))
+    assert any(line.startswith(f"error InvalidName: no Application is made of {name}") for line in told(result))
 
 
 def test_a_helmrelease_that_stands_twice_is_read_once() -> None:
@@ -313,7 +313,7 @@ def test_one_that_goes_by_another_name_is_bound() -> None:
     result = imported(shared, release("bp-web", after=["shop-db"]))
     assert application(result, "web")["bind"] == {"postgres": "shop-db"}
     (problem,) = (p for p in result.problems if p.code == "Bound")
-    assert problem.message == "web is bound to shop-db by the word postgres"
+    assert problem.message == "web is bound to shop-db by the key postgres"
     assert "alias" in problem.hint
 
 
@@ -321,7 +321,7 @@ def test_of_two_of_one_blueprint_the_first_is_bound_and_the_other_told() -> None
     both = [release(name, chart=chart("bp-postgres")) for name in ("first-db", "other-db")]
     result = imported(*both, release("bp-web", after=["first-db", "other-db"]))
     assert application(result, "web")["bind"] == {"postgres": "first-db"}
-    assert any("by the word postgres, not to other-db" in line for line in told(result))
+    assert any("by the key postgres, not to other-db" in line for line in told(result))
 
 
 def test_nothing_is_bound_to_what_was_not_made() -> None:

@@ -53,14 +53,14 @@ def test_what_runs_and_is_ready_is_pinned() -> None:
     [
         (ready(asked("shop"), shop=FAILED), "it is Failed in acme-stg, not ready: InstallFailed on hz-fsn"),
         (ready(asked("shop", placements=[FSN, NBG]), shop=FAILED), "not ready"),
-        (ready(asked("shop"), resolved="c" * 40), "is not yet of what is resolved there"),
-        (PromotionSource("acme-stg", lock_of(asked("shop")), RESOLVED, None), "nobody knows what runs in acme-stg"),
+        (ready(asked("shop"), resolved="c" * 40), "does not yet describe what is resolved there"),
+        (PromotionSource("acme-stg", lock_of(asked("shop")), RESOLVED, None), "the state of acme-stg is unknown"),
         (
             PromotionSource("acme-stg", lock_of(asked("shop", "1.1.0")), RESOLVED, ready(asked("shop")).status),
-            "does not tell of bp-shop 1.1.0",
+            "does not contain bp-shop 1.1.0",
         ),
         (ready(asked("shop", blueprint="bp-other")), "it is of bp-other in acme-stg, and of bp-shop there"),
-        (ready(asked("shop", "1.0")), "its version 1.0 cannot be written as one"),
+        (ready(asked("shop", "1.0")), "its version 1.0 cannot be pinned"),
     ],
 )
 def test_what_is_not_known_to_be_ready_is_not_pinned(source: PromotionSource, why: str) -> None:

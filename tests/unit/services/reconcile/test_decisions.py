@@ -94,7 +94,7 @@ def test_a_repository_cannot_claim_to_be_another_environment(stage: EnvironmentO
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
     assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (True, "NameMismatch")
-    assert "this repository is the Environment acme-stg, but environment.yaml says acme-prod" in outcome.blocker.message
+    assert "this repository is the Environment acme-stg, but environment.yaml names acme-prod" in outcome.blocker.message
     assert stage.head("resolved") is None
     assert stage.status().metadata.name == "acme-stg"
 
@@ -104,7 +104,7 @@ def test_a_repository_cannot_claim_to_be_of_another_organization(stage: Environm
     stage.push(files("shop"))
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
-    assert "this repository belongs to globex, but environment.yaml says acme" in outcome.blocker.message
+    assert "this repository belongs to globex, but environment.yaml names acme" in outcome.blocker.message
     assert stage.head("resolved") is None
 
 
