@@ -90,7 +90,7 @@ def test_what_a_person_wrote_is_not_written_over(kit: Path, tmp_path: Path) -> N
 def test_errors_are_exit_code_1_and_leave_the_rest(kit: Path, tmp_path: Path) -> None:
     done = call("import", "flux", kit, "--output", tmp_path / "out")
     assert done.exit_code == 1
-    assert f"{kit}/02-dns.yaml:50:9: error: spec.values.domainFilters.0 holds ${{DOMAIN}}" in done.stdout
+    assert f"{kit}/02-dns.yaml:50:9: error: spec.values.domainFilters.0 contains ${{DOMAIN}}" in done.stdout
     assert "no Application was made of: bp-dns\n" in done.stdout
     assert sorted(files(tmp_path / "out")) == ["applications/certs.yaml", "applications/mesh.yaml"]
 
