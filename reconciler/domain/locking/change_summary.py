@@ -1,4 +1,4 @@
-"""What a new lock changes against the last one, in lines for people and a commit message for git."""
+"""Summarizes the changes of a new lock in lines for people and in a commit message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, ...]:
-    """One line for each Application that is added, changed or removed, sorted by name."""
+    """Returns one line for each Application that is added, changed or removed, sorted by name."""
     before = {p.application: p for p in prior.packages} if prior else {}
     after = {p.application: p for p in lock.packages}
     return tuple(line for name in sorted(before | after) for line in _change(name, before.get(name), after.get(name)))
@@ -22,35 +22,35 @@ def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[
 def resolved_commit_message(
     name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str, input_: str
 ) -> str:
-    """The commit message of a resolved commit, with the trailers that documents.md asks for.
+    """Returns the message of a commit on `resolved`, with the trailers that documents.md requires.
 
     Args:
         name: the Environment's.
-        main: the commit of `main` that it follows from.
+        main: the commit of `main` that it was resolved from.
         prior: the last lock.
         lock: the new one.
         digest: the lock file's digest.
-        input_: a digest of what people wrote.
+        input_: the digest of the documents (`input_digests.input_digest`).
     """
     lines = change_lines(prior, lock)
     total = len(lock.packages)
-    summary = change_count(len(lines), total) if lines else f"{total} Applications, {_why_anew(prior, lock)}"
+    summary = change_count(len(lines), total) if lines else f"{total} Applications, {_reason_without_changes(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
     trailers = trailer_lines((INPUT_COMMIT, main), (INPUT_DIGEST, input_), (LOCK_DIGEST, digest))
     return f"{name}: {summary}\n\n{body}{trailers}"
 
 
 def change_count(changing: int, total: int) -> str:
-    """How many Applications change, of how many there will be; those that are removed are not among the latter."""
+    """Returns how many Applications change, of how many there will be; removed ones are not in the total."""
     return f"{changing} of {total} Applications change" if changing <= total else f"{changing} Applications change"
 
 
-def _why_anew(prior: EnvironmentLock | None, lock: EnvironmentLock) -> str:
-    """Why there is a commit although nothing changes of what runs."""
+def _reason_without_changes(prior: EnvironmentLock | None, lock: EnvironmentLock) -> str:
+    """Returns the reason for a commit that changes no Application."""
     before = {p.application: p.evidence for p in prior.packages} if prior else {}
     if any(before.get(p.application) != p.evidence for p in lock.packages):
-        return "vouched for anew"
-    return "rendered anew"
+        return "signatures re-verified"
+    return "rendered again"
 
 
 def _change(name: str, old: Package | None, new: Package | None) -> Iterable[str]:

@@ -1,4 +1,4 @@
-"""Which versions people reviewed: what a plan brings, for when it is merged with others, or made again beside them."""
+"""Versions that people reviewed in a plan, which are preferred when the plan is merged with others or made again."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ReviewedPackage:
-    """A package that a plan brings.
+    """A package that was reviewed as part of a plan.
 
     Attributes:
-        package: as it would be.
+        package: the package in the plan's lock.
         before: the digest of the artifact that it replaces; None for one that is added.
     """
 
@@ -29,47 +29,48 @@ class ReviewedPackage:
 def reviewed_by_plan(
     prior: EnvironmentLock | None, main: EnvironmentLock | None, lock: EnvironmentLock
 ) -> tuple[ReviewedPackage, ...]:
-    """What a plan brings: other artifacts than there are without it, whatever else differs.
+    """Returns the packages whose artifact the plan changes; other differences do not count.
 
-    An Application that `main` moves without it is none of that, in whatever version: `main` may take it back.
+    An Application that `main` changes on its own is not counted as reviewed here, even at the same version, because `main` may
+    revert it.
 
     Args:
-        prior: what is resolved.
-        main: what `main` comes to without it, be it held or not; None when it comes to nothing.
-        lock: what it comes to.
+        prior: the lock on `resolved`.
+        main: the lock that `main` resolves to without the plan, held or not; None when it does not resolve.
+        lock: the lock of the plan.
     """
-    before, beside = packages_of(prior), packages_of(main)
-    found = []
-    for one in lock.packages:
-        old, moved = _digest(before, one.application), _digest(beside, one.application)
-        if one.digest != old and moved in {old, None}:
-            found.append(ReviewedPackage(one, old))
-    return tuple(found)
+    installed, without_plan = packages_of(prior), packages_of(main)
+    reviewed = []
+    for package in lock.packages:
+        before, on_main = _digest(installed, package.application), _digest(without_plan, package.application)
+        if package.digest != before and on_main in {before, None}:
+            reviewed.append(ReviewedPackage(package, before))
+    return tuple(reviewed)
 
 
 def whole_lock(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[ReviewedPackage, ...]:
-    """All packages of a lock, each in the place of what is installed."""
-    before = packages_of(prior)
-    return tuple(ReviewedPackage(one, _digest(before, one.application)) for one in lock.packages)
+    """Returns all packages of a lock as reviewed, each replacing the installed one."""
+    installed = packages_of(prior)
+    return tuple(ReviewedPackage(package, _digest(installed, package.application)) for package in lock.packages)
 
 
 def version_preferences(
     prior: EnvironmentLock | None, reviewed: Iterable[ReviewedPackage], pending: EnvironmentLock | None = None
 ) -> Mapping[str, Package] | None:
-    """What is to stay, by Application: what is installed, and what people reviewed to take its place; None without any of that.
+    """Returns the preferred package of each Application; None when those are the installed ones.
 
-    Only what was reviewed to take the place of the very artifact that is installed does: else a plan that is out of date would
-    take back what came after it.
+    A reviewed package counts only if it replaces the very artifact that is installed; otherwise an outdated plan would revert
+    later changes.
 
     Args:
-        prior: what is installed.
-        reviewed: what people reviewed; of two for one Application the later one.
-        pending: what the same came to before, and waits; it stays where nothing else was reviewed.
+        prior: the installed lock.
+        reviewed: the reviewed packages; for one Application the last one counts.
+        pending: the lock of an earlier resolution of the same documents that is held; it counts where nothing was reviewed.
     """
     installed = packages_of(prior)
-    fitting = (one.package for one in reviewed if _digest(installed, one.package.application) == one.before)
-    kept = {**installed, **packages_of(pending), **{one.application: one for one in fitting}}
-    return None if kept == installed else kept
+    current = (r.package for r in reviewed if _digest(installed, r.package.application) == r.before)
+    preferences = {**installed, **packages_of(pending), **{package.application: package for package in current}}
+    return None if preferences == installed else preferences
 
 
 def _digest(packages: Mapping[str, Package], application: str) -> str | None:

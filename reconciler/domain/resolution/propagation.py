@@ -1,7 +1,8 @@
-"""What is needed whatever is chosen, and where that clashes: found without a search, where the search has too much to try.
+"""Constraint propagation (arc consistency): finds requirements that conflict in every possible resolution, without backtracking.
 
-Every version of an Application that is surely there says which versions of its dependencies it could live with. What no version
-of theirs satisfies is left out, and so on until nothing changes. Where nothing is left of one, those that need it clash.
+Used when the backtracking search would exceed its step limit. Each candidate of an Application that every resolution has
+restricts the candidates of its dependencies. Candidates that nothing can satisfy are removed until nothing changes; where none is
+left of an Application, the requirements on it conflict.
 """
 
 from __future__ import annotations
@@ -17,74 +18,75 @@ if TYPE_CHECKING:
     from reconciler.domain.resolution.candidates import CandidateFinder, SearchConstraints
     from reconciler.domain.resolution.requirements import Candidate, Requirement
 
-MAX_LOOKS: Final = 20_000
-"""Times that an Application is looked at; what is not found until then is not found."""
+MAX_REVISIONS: Final = 20_000
+"""Revisions of an Application's candidates; a conflict that needs more is not found."""
 
 
 def forced_conflict(
     roots: Iterable[Requirement], candidates: CandidateFinder, within: SearchConstraints
 ) -> tuple[Requirement, ...]:
-    """The needs on one Application that cannot be met together whatever else is chosen; empty when none were found."""
-    sure = _Propagation(candidates, within)
+    """Returns requirements on one Application that conflict in every resolution; empty when none were found."""
+    propagation = _Propagation(candidates, within)
     for root in roots:
-        if found := sure.restrict([root]):
-            return found
-    return sure.propagate()
+        if conflict := propagation.restrict([root]):
+            return conflict
+    return propagation.propagate()
 
 
 class _Propagation:
     def __init__(self, candidates: CandidateFinder, within: SearchConstraints) -> None:
         self._candidates = candidates
         self._within = within
-        self._left: dict[str, list[Candidate]] = {}  # what may still be chosen of those that are surely there
-        self._by: dict[str, dict[str, Sequence[Requirement]]] = {}  # who restricts whom, and how
-        self._due: dict[str, None] = {}  # in the order they came, each once
+        self._remaining: dict[str, list[Candidate]] = {}  # of each Application that every resolution has
+        self._restrictions: dict[str, dict[str, Sequence[Requirement]]] = {}  # by Application and requirer
+        self._queue: dict[str, None] = {}  # an ordered set of the Applications to revise
 
     def restrict(self, needs: Sequence[Requirement]) -> tuple[Requirement, ...]:
-        """One requirer's needs on an Application, any of which may come true; returns a clash."""
+        """Applies one requirer's alternative requirements on an Application; returns the conflict if that leaves no candidate."""
         name, requirer = needs[0].application, needs[0].requirer
-        if name not in self._left:
+        if name not in self._remaining:
             all_ = dict.fromkeys(choice for need in needs for choice in self._candidates.of([need], self._within))
             if any(choice.exclusion for choice in all_):
-                return ()  # it holds back alone who does not ask to move away: with further needs there may be others
-            self._left[name] = list(all_)
-            self._due[name] = None
-        self._by.setdefault(name, {})[requirer] = needs
-        left = [choice for choice in self._left[name] if any(_meets(choice, need) for need in needs)]
-        if len(left) < len(self._left[name]):
-            self._left[name] = left
-            self._due |= dict.fromkeys((name, *self._by[name]))
-        return () if left else tuple(needs[0] for needs in self._by[name].values())
+                return ()  # an excluded locked version hides the other candidates, which further requirements may bring back
+            self._remaining[name] = list(all_)
+            self._queue[name] = None
+        self._restrictions.setdefault(name, {})[requirer] = needs
+        remaining = [choice for choice in self._remaining[name] if any(_meets(choice, need) for need in needs)]
+        if len(remaining) < len(self._remaining[name]):
+            self._remaining[name] = remaining
+            self._queue |= dict.fromkeys((name, *self._restrictions[name]))
+        return () if remaining else tuple(needs[0] for needs in self._restrictions[name].values())
 
     def propagate(self) -> tuple[Requirement, ...]:
-        for _ in range(MAX_LOOKS):
-            if not self._due:
+        """Revises Applications until nothing changes; returns the first conflict."""
+        for _ in range(MAX_REVISIONS):
+            if not self._queue:
                 break
-            name = next(iter(self._due))
-            del self._due[name]
-            if name in self._left and (found := self._look(name)):
-                return found
+            name = next(iter(self._queue))
+            del self._queue[name]
+            if name in self._remaining and (conflict := self._revise(name)):
+                return conflict
         return ()
 
-    def _look(self, name: str) -> tuple[Requirement, ...]:
-        of = {choice: self._candidates.needs.of(choice) for choice in self._left[name]}
+    def _revise(self, name: str) -> tuple[Requirement, ...]:
+        of = {choice: self._candidates.needs.of(choice) for choice in self._remaining[name]}
         alive = [choice for choice, needs in of.items() if all(self._could_be(need) for need in needs)]
         if not alive:
             failing = [n for needs in of.values() for n in needs if not self._could_be(n)]
             often = Counter(n.application for n in failing)
             most = min(often, key=lambda application: (-often[application], application))
             return self.restrict([n for n in failing if n.application == most])
-        self._left[name] = alive
+        self._remaining[name] = alive
         shared = set.intersection(*({n.application for n in of[choice]} for choice in alive))
         for target in sorted(shared):
             needs = [n for choice in alive for n in of[choice] if n.application == target]
-            if found := self.restrict(needs):
-                return found
+            if conflict := self.restrict(needs):
+                return conflict
         return ()
 
     def _could_be(self, need: Requirement) -> bool:
-        left = self._left.get(need.application)
-        return left is None or any(_meets(choice, need) for choice in left)
+        remaining = self._remaining.get(need.application)
+        return remaining is None or any(_meets(choice, need) for choice in remaining)
 
 
 def _meets(choice: Candidate, need: Requirement) -> bool:

@@ -1,9 +1,9 @@
-"""What resolvelib asks while it searches."""
+"""The interface through which resolvelib reads requirements and candidates."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from resolvelib import AbstractProvider, ResolutionTooDeep
 
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from reconciler.domain.resolution.candidates import CandidateFinder, SearchConstraints
 
-CHOICE_STEPS = 10  # that to make a choice takes
-MAX_STEPS = 5_000_000  # of comparing a need with a choice: what a round costs grows with the number of Applications
+CHOICE_STEPS: Final = 10
+"""Steps that count for making a candidate."""
+MAX_STEPS: Final = 5_000_000
+"""Comparisons of a requirement with a candidate. Rounds are no measure: their cost grows with the number of Applications."""
 
 
 class Provider(AbstractProvider[Requirement, Candidate, str]):
-    """What resolvelib asks of us; it remembers nothing itself, the Catalog does."""
+    """Answers resolvelib's queries within a step limit. It caches nothing itself; the Catalog does."""
 
     def __init__(self, candidates: CandidateFinder, search: SearchConstraints, max_steps: int = MAX_STEPS) -> None:
         self._candidates = candidates
@@ -30,20 +32,20 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
         self._any: dict[str, Requirement] = {}
 
     def identify(self, requirement_or_candidate: Requirement | Candidate) -> str:
-        """The Application: there is one version of each."""
+        """Returns the Application: a resolution has one version of each."""
         return requirement_or_candidate.application
 
     def narrow_requirement_selection(
         self, identifiers: Iterable[str], resolutions: Any, candidates: Any, information: Any, backtrack_causes: Any
     ) -> Iterable[str]:
-        """What caused a conflict first, then by name: the order does not depend on that of the files."""
+        """Returns the causes of a conflict first, then by name, so that the order of files has no influence."""
         del resolutions, candidates, information
         caused = {name for c in backtrack_causes for name in (c.requirement.application, c.requirement.requirer)}
         names = list(identifiers)
         return [min(caused.intersection(names) or names)]
 
     def get_preference(self, identifier: str, resolutions: Any, candidates: Any, information: Any, backtrack_causes: Any) -> str:
-        """Never asked for more than one: see `narrow_requirement_selection`."""
+        """Returns the identifier. Called for one only: see `narrow_requirement_selection`."""
         del resolutions, candidates, information, backtrack_causes
         return identifier
 
@@ -53,7 +55,7 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
         requirements: Mapping[str, Iterator[Requirement]],
         incompatibilities: Mapping[str, Iterator[Candidate]],
     ) -> Any:
-        """The choices that meet all needs of an Application, asked for one by one as resolvelib tries them.
+        """Returns the candidates that meet all requirements of an Application, made one by one as resolvelib tries them.
 
         Raises ResolutionTooDeep when there are too many Applications.
         """
@@ -62,7 +64,7 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
             self._any[identifier] = replace(needs[0], range="*", catalog=None)
             if len(self._any) > MAX_APPLICATIONS:
                 raise ResolutionTooDeep(0)
-        else:  # nobody needs it any more, but resolvelib still wants to choose it; the result leaves it out
+        else:  # not required any more, but resolvelib still chooses it; the result leaves it out
             needs = [self._any[identifier]]
         excluded = {choice.artifact for choice in incompatibilities[identifier]}
         return lambda: self._choices(needs, excluded)
@@ -79,10 +81,10 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
             raise ResolutionTooDeep(0)
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:
-        """Whether a choice meets a need; raises ResolutionTooDeep when there was too much to compare."""
+        """Returns whether a candidate meets a requirement; raises ResolutionTooDeep past the step limit."""
         self._spend(1)
         return requirement.blueprint == candidate.blueprint and satisfies(candidate.version, requirement.range)
 
     def get_dependencies(self, candidate: Candidate) -> Iterable[Requirement]:
-        """What a choice needs in turn."""
+        """Returns the requirements of a candidate."""
         return self._candidates.needs.of(candidate)

@@ -24,7 +24,7 @@ def test_everything_is_new_where_there_was_no_lock() -> None:
 def test_a_commit_that_changes_nothing_that_runs_says_why_it_is_there() -> None:
     before, anew = lock_of(package("a")), [package("a").evidence[0].model_copy(update={"authority": "another"})]
     text = resolved_commit_message("acme-prod", "abc123", before, lock_of(package("a", evidence=anew)), sha("lock"), "sha256:i")
-    assert text.startswith("acme-prod: 1 Applications, vouched for anew\n")
+    assert text.startswith("acme-prod: 1 Applications, signatures re-verified\n")
 
 
 def test_evidence_alone_is_no_change_of_what_runs() -> None:
@@ -44,5 +44,5 @@ def test_a_commit_that_changes_no_application_says_so() -> None:
     lock = lock_of(package("a"))
     text = resolved_commit_message("acme-prod", "abc123", lock, lock, sha("lock"), "sha256:i")
     assert text == (
-        f"acme-prod: 1 Applications, rendered anew\n\nInput-Commit: abc123\nInput-Digest: sha256:i\nLock-Digest: {sha('lock')}\n"
+        f"acme-prod: 1 Applications, rendered again\n\nInput-Commit: abc123\nInput-Digest: sha256:i\nLock-Digest: {sha('lock')}\n"
     )
