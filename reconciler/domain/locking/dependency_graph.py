@@ -1,4 +1,4 @@
-"""The graph of a lock: who needs whom, and why something is there."""
+"""Renders the dependency graph of a lock: the dependencies of each package, and the requirements that explain it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock, Package, Requirer
 
 MAX_GRAPH_ROWS: Final = 10_000
-"""Rows of one drawing: a graph in which much is shared has more ways through it than anyone reads."""
+"""Rows of one tree. A graph with many shared dependencies has more paths than anyone reads."""
 
 
 @dataclass(frozen=True)
 class GraphRow:
-    """A line of a tree.
+    """A row of a tree.
 
     Attributes:
-        depth: how far from the root, which is 0.
-        package: what stands there.
-        requirer: the demand by which it hangs on the row above, or below in `why`; None for a root.
-        again: what is below it was shown already.
+        depth: the distance from the root, whose depth is 0.
+        package: the package that the row shows.
+        requirer: the requirement that links the row to the row above it in `tree`, and the row above it to this one in `why`;
+            None for a root.
+        again: whether the rows below it are left out because an earlier row of the same package has them.
     """
 
     depth: int
@@ -32,61 +33,79 @@ class GraphRow:
 
 
 def is_declared(package: Package) -> bool:
-    """Whether a person declared it, rather than a Blueprint."""
-    return any(one.application == package.application for one in package.required_by)
+    """Returns whether a document declares the Application, rather than only the dependency of a Blueprint."""
+    return any(requirer.application == package.application for requirer in package.required_by)
 
 
 def tree(lock: EnvironmentLock) -> list[GraphRow]:
-    """What nobody else needs, each with all that it needs; what is below one that stands there twice is shown once."""
-    packages = {p.application: p for p in lock.packages}
-    needed = {name for p in lock.packages for name in p.depends_on}
-    roots = [p for p in lock.packages if p.application not in needed]
+    """Returns each Application that no other one requires, followed by all its dependencies.
+
+    The dependencies of an Application that occurs several times are listed at its first row only.
+    """
+    packages = {package.application: package for package in lock.packages}
+    required = {name for package in lock.packages for name in package.depends_on}
+    roots = [package for package in lock.packages if package.application not in required]
     return _rows([GraphRow(0, root) for root in roots], lambda row: _dependencies(row, packages))
 
 
 def why(lock: EnvironmentLock, application: str) -> list[GraphRow]:
-    """An Application, and below it whoever needs it, up to what people declared. Raises KeyError when it is not there."""
-    packages = {p.application: p for p in lock.packages}
+    """Returns an Application, followed by its dependents up to the declared Applications.
+
+    Raises KeyError when the lock does not contain it.
+    """
+    packages = {package.application: package for package in lock.packages}
     return _rows([GraphRow(0, packages[application])], lambda row: _dependents(row, packages))
 
 
 def mermaid(lock: EnvironmentLock) -> str:
-    """The graph as Mermaid draws it, in Gitea's Markdown too."""
-    numbers = {p.application: f"n{number}" for number, p in enumerate(lock.packages)}
+    """Returns the graph as a Mermaid flowchart, which Gitea's Markdown renders too."""
+    node_ids = {package.application: f"n{number}" for number, package in enumerate(lock.packages)}
     nodes = []
-    for p in lock.packages:
-        left, right = ("[", "]") if is_declared(p) else ("([", "])")
-        nodes.append(f'  {numbers[p.application]}{left}"{p.application}<br/>{p.blueprint} {p.version}"{right}')
-    edges = [f"  {numbers[p.application]} --> {numbers[name]}" for p in lock.packages for name in p.depends_on if name in numbers]
+    for package in lock.packages:
+        opening, closing = ("[", "]") if is_declared(package) else ("([", "])")
+        label = f"{package.application}<br/>{package.blueprint} {package.version}"
+        nodes.append(f'  {node_ids[package.application]}{opening}"{label}"{closing}')
+    edges = [
+        f"  {node_ids[package.application]} --> {node_ids[name]}"
+        for package in lock.packages
+        for name in package.depends_on
+        if name in node_ids
+    ]
     return "\n".join(["flowchart LR", *nodes, *edges, ""])
 
 
-def _rows(first: Sequence[GraphRow], following: Callable[[GraphRow], Sequence[GraphRow]]) -> list[GraphRow]:
-    """Rows, each followed by those that hang on it; where one stands again, they are left out."""
-    found: list[GraphRow] = []
-    seen: set[str] = set()
-    waiting = list(reversed(first))  # not by recursion: a chain may be longer than that can be deep
-    while waiting and len(found) < MAX_GRAPH_ROWS:
-        row = waiting.pop()
-        more = following(row)
-        again = bool(more) and row.package.application in seen
-        seen.add(row.package.application)
-        found.append(replace(row, again=again))
+def _rows(roots: Sequence[GraphRow], children_of: Callable[[GraphRow], Sequence[GraphRow]]) -> list[GraphRow]:
+    """Returns the rows in depth-first order, each followed by its children unless an earlier row of its package has them."""
+    rows: list[GraphRow] = []
+    expanded: set[str] = set()
+    stack = list(reversed(roots))  # not recursive: a chain of dependencies may exceed the recursion limit
+    while stack and len(rows) < MAX_GRAPH_ROWS:
+        row = stack.pop()
+        children = children_of(row)
+        again = bool(children) and row.package.application in expanded
+        expanded.add(row.package.application)
+        rows.append(replace(row, again=again))
         if not again:
-            waiting.extend(reversed(more))
-    return found
+            stack.extend(reversed(children))
+    return rows
 
 
 def _dependencies(row: GraphRow, packages: Mapping[str, Package]) -> list[GraphRow]:
-    found = []
+    """Returns a row for each dependency of a row's package that the lock contains."""
+    rows = []
     for name in row.package.depends_on:
         if (package := packages.get(name)) is not None:
             requirer = next((r for r in package.required_by if r.application == row.package.application), None)
-            found.append(GraphRow(row.depth + 1, package, requirer))
-    return found
+            rows.append(GraphRow(row.depth + 1, package, requirer))
+    return rows
 
 
 def _dependents(row: GraphRow, packages: Mapping[str, Package]) -> list[GraphRow]:
+    """Returns a row for each other Application of the lock that requires a row's package."""
     name = row.package.application
-    by = [one for one in row.package.required_by if one.application != name]
-    return [GraphRow(row.depth + 1, packages[one.application], one) for one in by if one.application in packages]
+    requirers = [requirer for requirer in row.package.required_by if requirer.application != name]
+    return [
+        GraphRow(row.depth + 1, packages[requirer.application], requirer)
+        for requirer in requirers
+        if requirer.application in packages
+    ]

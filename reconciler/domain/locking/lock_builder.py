@@ -1,4 +1,4 @@
-"""From a resolution to the lock: values and placements decided, every package bound to one digest over what it is to run."""
+"""Builds the lock from a resolution: determines values and placements, and binds every package to the digest of its content."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
-def build_lock(wish: ValidatedInput, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
-    """Make the lock, or say all that stands against it."""
+def build_lock(validated: ValidatedInput, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
+    """Returns the lock of a resolution; or None, with the problems of all its Applications."""
     problems: list[Problem] = []
-    placements = _placements(wish, resolution, problems)
+    placements = _placements(validated, resolution, problems)
     packages = []
-    for name, choice in resolution.choices.items():
-        declared = wish.declared.get(name)
-        given = [need.values for need in resolution.needs[name] if need.values]
-        values, found = application_values(choice.verified.blueprint, declared, given)
-        found = found or _rejected(choice, declared, values)
-        problems.extend(problem if problem.file else _at_declaring_file(wish, choice, problem) for problem in found)
-        unnameable = _name_problem(wish, name, choice)
-        if unnameable is not None:
-            problems.append(unnameable)
+    for name, candidate in resolution.choices.items():
+        declared = validated.declared.get(name)
+        dependency_values = [requirement.values for requirement in resolution.needs[name] if requirement.values]
+        values, violations = application_values(candidate.verified.blueprint, declared, dependency_values)
+        violations = violations or _chart_violations(candidate, declared, values)
+        problems.extend(
+            violation if violation.file else _at_declaring_file(validated, candidate, violation) for violation in violations
+        )
+        invalid_name = _name_problem(validated, name, candidate)
+        if invalid_name is not None:
+            problems.append(invalid_name)
             continue
-        packages.append(_package(name, choice, resolution, values, placements[name], declared))
+        packages.append(_package(name, candidate, resolution, values, placements[name], declared))
     if problems:
         return None, tuple(problems)
-    environment = wish.environment
+    environment = validated.environment
     return EnvironmentLock(
         metadata=LockMetadata(name=environment.metadata.name),
         flux_namespace=environment.spec.flux_namespace,
@@ -51,46 +53,52 @@ def build_lock(wish: ValidatedInput, resolution: Resolution) -> tuple[Environmen
     ), ()
 
 
-def _rejected(choice: Candidate, declared: DeclaredApplication | None, values: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """What the chart itself has against the values."""
-    chart = choice.verified.values_chart
-    found = values_violations(chart, values) if chart is not None else ()
-    return tuple(as_problem(one, declared.source if declared else None) for one in found)
+def _chart_violations(
+    candidate: Candidate, declared: DeclaredApplication | None, values: Mapping[str, Any]
+) -> tuple[Problem, ...]:
+    """Returns the violations of the schema that the chart itself has for its values."""
+    chart = candidate.verified.values_chart
+    violations = values_violations(chart, values) if chart is not None else ()
+    return tuple(as_problem(violation, declared.source if declared else None) for violation in violations)
 
 
-def _at_declaring_file(wish: ValidatedInput, choice: Candidate, problem: Problem) -> Problem:
-    """A problem with the values of an Application that nobody declared, in the file from which the need for it came."""
-    source = wish.declared[choice.chain[0]].source
-    message = f"the dependency {choice.application}, of {choice.blueprint} {choice.version}: {problem.message}"
+def _at_declaring_file(validated: ValidatedInput, candidate: Candidate, problem: Problem) -> Problem:
+    """Returns a problem with a dependency's values, located in the file of the declared Application that requires it."""
+    source = validated.declared[candidate.chain[0]].source
+    message = f"the dependency {candidate.application}, of {candidate.blueprint} {candidate.version}: {problem.message}"
     return source.problem(problem.code, message, ("spec", "blueprint"), hint=problem.hint)
 
 
-def _name_problem(wish: ValidatedInput, name: str, choice: Candidate) -> Problem | None:
-    """What is wrong with the name of an Application that other Blueprints need: it was made of theirs, and nobody chose it."""
-    source = wish.declared[choice.chain[0]].source
+def _name_problem(validated: ValidatedInput, name: str, candidate: Candidate) -> Problem | None:
+    """Returns the problem with a dependency's name, or None.
+
+    Such a name is derived from the names of Blueprints and Applications, and was never validated as the name in a document is.
+    """
+    source = validated.declared[candidate.chain[0]].source
     if len(name) > MAX_NAME:
         message = f"the dependency {name} would have a name of {len(name)} characters; at most {MAX_NAME} are allowed"
         return source.problem("NameTooLong", message, ("metadata", "name"), hint="shorten this name")
-    reserved = is_reserved(name) or name == wish.environment.spec.flux_namespace
+    reserved = is_reserved(name) or name == validated.environment.spec.flux_namespace
     if reserved or not _NAME.fullmatch(name):
-        why = "its Namespace belongs to others" if reserved else "that is no name for a Namespace"
+        reason = "its Namespace has another owner" if reserved else "it is not a valid name of a Namespace"
         hint = "bind it to an Application with another name"
         return source.problem(
-            "ReservedName", f"the dependency {name} cannot be called so: {why}", ("spec", "blueprint"), hint=hint
+            "ReservedName", f"the dependency {name} cannot have this name: {reason}", ("spec", "blueprint"), hint=hint
         )
     return None
 
 
 def _package(
     name: str,
-    choice: Candidate,
+    candidate: Candidate,
     resolution: Resolution,
     values: dict[str, Any],
     placements: list[str],
     declared: DeclaredApplication | None,
 ) -> Package:
-    verified = choice.verified
-    runs: dict[str, Any] = {
+    """Returns an Application's package. Its `entry` is the digest of the content that decides what runs."""
+    verified = candidate.verified
+    content: dict[str, Any] = {
         "artifact": verified.artifact,
         "values": values,
         "depends_on": list(resolution.edges[name]),
@@ -102,60 +110,75 @@ def _package(
         blueprint=verified.blueprint.name,
         version=verified.blueprint.version,
         chart=verified.chart,
-        required_by=[Requirer(application=n.requirer, range=n.range, in_=n.written) for n in resolution.needs[name]],
+        required_by=[
+            Requirer(application=requirement.requirer, range=requirement.range, in_=requirement.written)
+            for requirement in resolution.needs[name]
+        ],
         evidence=verified.evidence,
-        entry=entry_digest(runs),
-        **runs,
+        entry=entry_digest(content),
+        **content,
     )
 
 
-def _placements(wish: ValidatedInput, resolution: Resolution, problems: list[Problem]) -> dict[str, list[str]]:
-    """The clusters of every Application; one that nobody declared runs wherever someone needs it."""
-    placed = {name: _declared_clusters(wish, one, resolution.choices[name], problems) for name, one in wish.declared.items()}
-    requirers = {name: sorted({n.requirer for n in needs} - {name}) for name, needs in sorted(resolution.needs.items())}
-    for name in TopologicalSorter(requirers).static_order():  # after all that need it; `resolve` refuses circles
-        needed = sorted({cluster for requirer in requirers[name] for cluster in placed[requirer]})
-        if name not in wish.declared:
-            placed[name] = needed
-        elif missing := sorted(set(needed) - set(placed[name])):
-            who = ", ".join(r for r in requirers[name] if set(placed[r]) & set(missing))
+def _placements(validated: ValidatedInput, resolution: Resolution, problems: list[Problem]) -> dict[str, list[str]]:
+    """Returns the clusters of every Application, and appends the problems with them.
+
+    An Application that is not declared is placed on all clusters of its dependents.
+    """
+    placed = {
+        name: _declared_clusters(validated, declared, resolution.choices[name], problems)
+        for name, declared in validated.declared.items()
+    }
+    requirers = {
+        name: sorted({requirement.requirer for requirement in requirements} - {name})
+        for name, requirements in sorted(resolution.needs.items())
+    }
+    for name in TopologicalSorter(requirers).static_order():  # dependents first; `resolve` refuses cycles
+        required = sorted({cluster for requirer in requirers[name] for cluster in placed[requirer]})
+        if name not in validated.declared:
+            placed[name] = required
+        elif missing := sorted(set(required) - set(placed[name])):
+            dependents = ", ".join(requirer for requirer in requirers[name] if set(placed[requirer]) & set(missing))
             problems.append(
-                wish.declared[name].source.problem(
+                validated.declared[name].source.problem(
                     "NotPlaced",
-                    f"{name} does not run on {', '.join(missing)}, where {who} needs it",
+                    f"{name} does not run on {', '.join(missing)}, where {dependents} needs it",
                     ("spec", "placement"),
-                    hint="widen its placement, or narrow that of who needs it",
+                    hint=f"widen the placement of {name}, or narrow that of {dependents}",
                 )
             )
     return placed
 
 
-def _declared_clusters(wish: ValidatedInput, one: DeclaredApplication, choice: Candidate, problems: list[Problem]) -> list[str]:
-    asked = one.application.spec.placement
-    rule = choice.verified.blueprint.spec.placement_schema
-    blueprint = choice.verified.blueprint.name
-    all_placements = wish.environment.spec.placements
-    mode = asked.mode or rule.default
+def _declared_clusters(
+    validated: ValidatedInput, declared: DeclaredApplication, candidate: Candidate, problems: list[Problem]
+) -> list[str]:
+    """Returns the clusters that a declared Application's placement selects, sorted, and appends the problems with it."""
+    placement = declared.application.spec.placement
+    rule = candidate.verified.blueprint.spec.placement_schema
+    blueprint = candidate.verified.blueprint.name
+    all_placements = validated.environment.spec.placements
+    mode = placement.mode or rule.default
     modes = rule.modes or MODES
-    if asked.mode is not None and asked.mode not in modes:
+    if placement.mode is not None and placement.mode not in modes:
         problems.append(
-            one.source.problem(
+            declared.source.problem(
                 "InvalidPlacement",
-                f"{blueprint} cannot be placed {asked.mode}",
+                f"{blueprint} cannot be placed {placement.mode}",
                 ("spec", "placement", "mode"),
                 at_value=True,
-                hint=did_you_mean(asked.mode, modes),
+                hint=did_you_mean(placement.mode, modes),
             )
         )
-    if asked.regions:
-        chosen = [p for p in all_placements if p.region in asked.regions]
+    if placement.regions:
+        selected = [p for p in all_placements if p.region in placement.regions]
     else:
-        chosen = all_placements[:1] if mode == "single-region" else all_placements
-    regions = {p.region for p in chosen}
+        selected = all_placements[:1] if mode == "single-region" else all_placements
+    regions = {p.region for p in selected}
     least, most = rule.min_regions, 1 if mode == "single-region" else rule.max_regions
     if not (least <= len(regions) <= (most or len(regions))):
         allowed = f"exactly {least}" if least == most else f"at least {least}" + (f" and at most {most}" if most else "")
-        message = f"{len(regions)} regions are asked for; {blueprint}{f' as {mode}' if mode else ''} takes {allowed}"
-        hint = "" if asked.regions else f"say which with spec.placement.regions, of {', '.join(sorted(regions))}"
-        problems.append(one.source.problem("InvalidPlacement", message, ("spec", "placement", "regions"), hint=hint))
-    return sorted(p.cluster for p in chosen)
+        message = f"{len(regions)} regions are requested; {blueprint}{f' as {mode}' if mode else ''} supports {allowed}"
+        hint = "" if placement.regions else f"list the selected ones in spec.placement.regions, of {', '.join(sorted(regions))}"
+        problems.append(declared.source.problem("InvalidPlacement", message, ("spec", "placement", "regions"), hint=hint))
+    return sorted(p.cluster for p in selected)

@@ -1,4 +1,4 @@
-"""What a commit would change of what is resolved: for the people who decide on it, what touches running Applications first."""
+"""Compares two locks for the people who review a commit: changes of running Applications come first."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApplicationChange:
-    """One Application that is added, changed or removed.
+    """An Application that a commit adds, changes or removes.
 
     Attributes:
-        package: as it would be, or was.
-        before: as it is locked; None for one that is added.
-        after: as it would be; None for one that is removed.
-        affected_dependents: the Applications that depend on it, directly or through others, and run already: Flux looks at them
-            again, and they wait while it is not ready. Sorted.
+        package: its package in the new lock, or in the old one if it is removed.
+        before: its package in the old lock; None if it is added.
+        after: its package in the new lock; None if it is removed.
+        affected_dependents: the Applications of the old lock that depend on it, directly or through others, sorted. Flux
+            reconciles them again, and they wait while it is not ready.
     """
 
     package: Package
@@ -30,7 +30,7 @@ class ApplicationChange:
 
     @property
     def summary(self) -> str:
-        """What happens to it, in a few words."""
+        """The change in a few words."""
         if self.before is None:
             return "added"
         if self.after is None:
@@ -41,54 +41,54 @@ class ApplicationChange:
 
 
 def diff_locks(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[ApplicationChange, ...]:
-    """All that changes of what runs: first what runs already, then what is added, each sorted by name.
+    """Returns the changes from one lock to the next: those of the old lock's Applications, then the added ones, sorted by name.
 
-    Only what decides what runs counts (`Package.entry`): new evidence for the same content is no step.
+    Packages with the same spec digest (`Package.entry`) are equal: new trust evidence for the same content is not a change.
     """
-    before = {p.application: p for p in prior.packages} if prior else {}
-    after = {p.application: p for p in lock.packages}
-    needed_by = _needed_by(lock.packages)
-    found = []
+    before = {package.application: package for package in prior.packages} if prior else {}
+    after = {package.application: package for package in lock.packages}
+    dependents = _direct_dependents(lock.packages)
+    changes = []
     for name in sorted(before | after):
         old, new = before.get(name), after.get(name)
         package = new or old
         if package is not None and (old is None or new is None or old.entry != new.entry):
-            waiting = tuple(sorted(_all_above(name, needed_by) & before.keys()))
-            found.append(ApplicationChange(package, old, new, waiting))
-    return tuple(sorted(found, key=lambda step: (step.before is None, step.package.application)))
+            affected = tuple(sorted(_all_dependents(name, dependents) & before.keys()))
+            changes.append(ApplicationChange(package, old, new, affected))
+    return tuple(sorted(changes, key=lambda change: (change.before is None, change.package.application)))
 
 
 def _differences(old: Package, new: Package) -> Iterable[str]:
-    """How two packages of one version differ in what runs."""
+    """Yields the differences in content between two packages of the same version."""
     if old.artifact != new.artifact:
-        yield "published anew under the same version" if old.blueprint == new.blueprint else f"{old.blueprint} -> {new.blueprint}"
+        yield "republished under the same version" if old.blueprint == new.blueprint else f"{old.blueprint} -> {new.blueprint}"
     if old.values != new.values:
         yield "other values"
     for cluster in sorted({*new.placements} - {*old.placements}):
         yield f"also on {cluster}"
     for cluster in sorted({*old.placements} - {*new.placements}):
-        yield f"no more on {cluster}"
+        yield f"no longer on {cluster}"
     if old.suspend != new.suspend:
         yield "suspended" if new.suspend else "resumed"
     if old.depends_on != new.depends_on:
-        yield "waits for others"
+        yield "other dependencies"
 
 
-def _needed_by(packages: Sequence[Package]) -> Mapping[str, set[str]]:
-    """Who depends directly on each Application."""
-    found: dict[str, set[str]] = {}
+def _direct_dependents(packages: Sequence[Package]) -> Mapping[str, set[str]]:
+    """Returns the Applications that depend directly on each Application."""
+    dependents: dict[str, set[str]] = {}
     for package in packages:
         for name in package.depends_on:
-            found.setdefault(name, set()).add(package.application)
-    return found
+            dependents.setdefault(name, set()).add(package.application)
+    return dependents
 
 
-def _all_above(name: str, needed_by: Mapping[str, set[str]]) -> set[str]:
-    """Who depends on an Application, directly or through others."""
-    found: set[str] = set()
-    waiting = [name]
-    while waiting:
-        new = needed_by.get(waiting.pop(), set()) - found
-        found |= new
-        waiting += new
-    return found - {name}
+def _all_dependents(name: str, direct_dependents: Mapping[str, set[str]]) -> set[str]:
+    """Returns the Applications that depend on an Application, directly or through others."""
+    dependents: set[str] = set()
+    queue = [name]
+    while queue:
+        new = direct_dependents.get(queue.pop(), set()) - dependents
+        dependents |= new
+        queue += new
+    return dependents - {name}

@@ -90,12 +90,12 @@ def test_where_an_application_runs(placement: dict[str, Any], rule: dict[str, An
     ("placement", "rule", "words"),
     [
         ({"mode": "active-active"}, {"modes": ["single-region"]}, "cannot be placed active-active"),
-        ({"regions": ["fsn"]}, {"minRegions": 2}, "takes at least 2"),
-        ({"regions": ["fsn", "nbg"]}, {"maxRegions": 1}, "takes exactly 1"),
-        ({"mode": "single-region", "regions": ["fsn", "nbg"]}, {}, "as single-region takes exactly 1"),
-        ({}, {"maxRegions": 1}, "takes exactly 1"),
-        ({}, {"minRegions": 3}, "takes at least 3"),
-        ({"mode": "active-active"}, {"minRegions": 3, "maxRegions": 5}, "takes at least 3 and at most 5"),
+        ({"regions": ["fsn"]}, {"minRegions": 2}, "supports at least 2"),
+        ({"regions": ["fsn", "nbg"]}, {"maxRegions": 1}, "supports exactly 1"),
+        ({"mode": "single-region", "regions": ["fsn", "nbg"]}, {}, "as single-region supports exactly 1"),
+        ({}, {"maxRegions": 1}, "supports exactly 1"),
+        ({}, {"minRegions": 3}, "supports at least 3"),
+        ({"mode": "active-active"}, {"minRegions": 3, "maxRegions": 5}, "supports at least 3 and at most 5"),
     ],
 )
 def test_a_placement_that_the_blueprint_does_not_allow_is_refused(

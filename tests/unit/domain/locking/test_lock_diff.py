@@ -49,10 +49,10 @@ def test_how_one_differs_within_its_version() -> None:
     for changed, words in (
         ({"values": {"a": 1}}, "other values"),
         ({"placements": [FSN, NBG]}, f"also on {NBG}"),
-        ({"placements": [NBG]}, f"also on {NBG}, no more on {FSN}"),
+        ({"placements": [NBG]}, f"also on {NBG}, no longer on {FSN}"),
         ({"suspend": True}, "suspended"),
-        ({"depends_on": ["db"]}, "waits for others"),
-        ({"artifact": f"oci://r.example/bp-shop@{sha('anew')}"}, "published anew under the same version"),
+        ({"depends_on": ["db"]}, "other dependencies"),
+        ({"artifact": f"oci://r.example/bp-shop@{sha('anew')}"}, "republished under the same version"),
     ):
         new = old.model_copy(update={**changed, "entry": entry_digest("2")})
         assert told(lock_of(old), new) == [("shop", words, ())]
