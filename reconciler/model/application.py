@@ -1,4 +1,4 @@
-"""`applications/<name>.yaml`: one Blueprint that people want in their Environment."""
+"""The Application document, `applications/<name>.yaml`: a Blueprint to install in an Environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.model.base import ApplicationName, Document, Metadata, Model
 
 
 class BlueprintRef(Model):
-    """Which Blueprint, and which versions of it are welcome."""
+    """Reference to a Blueprint, with the range of accepted versions and optionally its catalog."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=64)]
     version: str
@@ -18,7 +18,7 @@ class BlueprintRef(Model):
 
 
 class PlacementSpec(Model):
-    """Where of the Environment's placements the Application shall run; all of them when nothing is said."""
+    """Selects the placements of the Environment on which the Application runs; all of them by default."""
 
     mode: str | None = None
     regions: list[str] = []
@@ -42,7 +42,7 @@ class ApplicationMetadata(Metadata):
 
 
 class Application(Document):
-    """What a person wants to run."""
+    """Declares an Application: a Blueprint to install, with its configuration and placement."""
 
     kind: Literal["Application"]
     metadata: ApplicationMetadata

@@ -1,4 +1,4 @@
-"""What all documents have in common: the envelope, the names, and how strictly they are read."""
+"""The base of all document models: the envelope, the types of names, and strict parsing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 MAX_NAME: Final = 53
-"""Characters of an Application's name, which is also its Namespace and its Helm release: Helm allows 53, a DNS label 63."""
+"""Maximum length of an Application's name in characters.
+
+The name is also that of its Namespace and of its Helm release: Helm allows 53 characters, a DNS label 63."""
 
 API_VERSION: Final = "catalyst.openova.io/v1alpha1"
 
@@ -25,7 +27,7 @@ Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
 
 
 class Model(BaseModel):
-    """A part of a document: camelCase outside, snake_case inside, unknown fields and coercions refused."""
+    """Part of a document: camelCase in YAML and JSON, snake_case in Python. Rejects unknown fields and type coercion."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -38,7 +40,7 @@ class Model(BaseModel):
 
 
 class Metadata(Model):
-    """`metadata` of a document that a person writes."""
+    """`metadata` of a document of `main` or of a policy."""
 
     name: str
     labels: dict[str, str] = {}
@@ -46,7 +48,7 @@ class Metadata(Model):
 
 
 class Document(Model):
-    """The envelope of every document except Blueprint, whose envelope is older and laxer."""
+    """The envelope of every document except Blueprint, whose older envelope is less strict."""
 
     api_version: Literal["catalyst.openova.io/v1alpha1"]
     kind: str

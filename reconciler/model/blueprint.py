@@ -1,7 +1,7 @@
-"""Blueprint: what can be installed. It travels inside the signed OCI artifact, next to its chart.
+"""The Blueprint document: an installable package. It is part of the signed OCI artifact, next to its chart.
 
-The real ones differ in small ways (a name with or without `bp-`, the version under `metadata` or `spec`, dependencies as words
-or as objects); all those shapes are read, and come out as one.
+Existing Blueprints differ in details (a name with or without `bp-`, the version under `metadata` or `spec`, dependencies as
+strings or as objects); all these forms are accepted and normalised to one.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ PREFIX = "bp-"
 
 
 def blueprint_name(name: str) -> str:
-    """The full name of a Blueprint: `wordpress` and `bp-wordpress` are the same one."""
+    """Returns the full name of a Blueprint: `wordpress` and `bp-wordpress` name the same Blueprint."""
     return name if name.startswith(PREFIX) else PREFIX + name
 
 
 def short_name(name: str) -> str:
-    """A Blueprint's name without `bp-`: how a shared dependency's Application is called."""
+    """Returns a Blueprint's name without `bp-`, which is also the name of a shared dependency's Application."""
     return name.removeprefix(PREFIX)
 
 
 class BlueprintModel(Model):
-    """A part of a Blueprint. As in Kubernetes, a known field that is null is one that is not given."""
+    """Part of a Blueprint. As in Kubernetes, a known field that is null counts as absent."""
 
     @model_validator(mode="before")
     @classmethod
@@ -38,11 +38,11 @@ class BlueprintModel(Model):
 
 
 def _number_as_text(value: Any) -> Any:
-    # Not of a number with a point: `1.10` has lost its zero by now.
+    # Floats are not converted: YAML has already parsed `1.10` as 1.1.
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-# A range such as `1` may come as a number.
+# A range such as `1` may be written as a number.
 Range = Annotated[str, BeforeValidator(_number_as_text, json_schema_input_type=str | int)]
 
 
@@ -52,7 +52,7 @@ def _scalar_as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | float) else value
 
 
-# Nothing is decided by a label: `slot: 16` need not be quoted.
+# Labels affect no decision, so `slot: 16` need not be quoted.
 Label = Annotated[str, BeforeValidator(_scalar_as_text, json_schema_input_type=str | int | float | bool)]
 
 
@@ -60,14 +60,14 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str | int) else value
 
 
-# One range may stand without its list.
+# A single range may be written without a list.
 Ranges = Annotated[list[Range], BeforeValidator(_as_list, json_schema_input_type=list[Range] | Range)]
 
 
 class Dependency(BlueprintModel):
-    """Another Blueprint that this one needs.
+    """Dependency of a Blueprint on another Blueprint.
 
-    With `values` it is dedicated (an own Application), without it is shared by all who need it.
+    With `values` it is dedicated: an Application of its own. Without them it is shared by all Applications that require it.
     """
 
     blueprint: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -78,12 +78,12 @@ class Dependency(BlueprintModel):
 
     @property
     def name(self) -> str:
-        """The full name of the Blueprint needed."""
+        """The full name of the required Blueprint."""
         return blueprint_name(self.blueprint)
 
     @property
     def bind_key(self) -> str:
-        """The word by which `bind` speaks of this dependency: its alias, else the Blueprint's short name."""
+        """The key of this dependency in `bind`: its alias, else the Blueprint's short name."""
         return self.alias or short_name(self.blueprint)
 
 
@@ -91,26 +91,26 @@ def _as_dependency(value: Any) -> Any:
     return {"blueprint": value} if isinstance(value, str) else value
 
 
-# A bare name is a dependency on any version of it.
+# A bare name is a dependency on any version of that Blueprint.
 AnyDependency = Annotated[Dependency, BeforeValidator(_as_dependency, json_schema_input_type=Dependency | str)]
 
 
 class BlueprintSource(BlueprintModel):
-    """`manifests.source`: a chart or Kustomization that is not `./chart`."""
+    """`manifests.source`: a chart or Kustomization other than `./chart`."""
 
     kind: Literal["HelmChart", "Kustomize"]
     ref: str
 
 
 class Manifests(BlueprintModel):
-    """Where a Blueprint's manifests lie, seen from its own folder."""
+    """Location of a Blueprint's manifests, relative to its folder."""
 
     chart: str | None = None
     source: BlueprintSource | None = None
 
 
 class PlacementSchema(BlueprintModel):
-    """How a Blueprint may be placed."""
+    """Allowed placements of a Blueprint."""
 
     modes: list[str] = []
     min_regions: Annotated[int, Field(ge=1)] = 1
@@ -119,7 +119,7 @@ class PlacementSchema(BlueprintModel):
 
 
 class Upgrades(BlueprintModel):
-    """Which versions may be left for this one: `blocks` forbids, `from` warns when it does not match."""
+    """Versions that can be upgraded to this one: `blocks` forbids it, `from` warns when the old version does not match."""
 
     from_: Annotated[Ranges, Field(alias="from")] = []
     blocks: Ranges = []
@@ -129,7 +129,7 @@ def _as_overlay(value: Any) -> Any:
     return {} if value is None else value
 
 
-# A size that changes nothing may go without values.
+# A size that changes nothing may be written without values.
 Overlay = Annotated[dict[str, Any], BeforeValidator(_as_overlay, json_schema_input_type=dict[str, Any] | None)]
 
 
@@ -147,7 +147,7 @@ class BlueprintSpec(BlueprintModel):
 
     version: str | None = None
     visibility: Literal["listed", "unlisted", "private"] | None = None
-    owner: Any = None  # for people; so are `outputs`, `rotation` and `observability`
+    owner: Any = None  # informational, not evaluated; so are `outputs`, `rotation` and `observability`
     card: dict[str, Any] | None = None
     config_schema: dict[str, Any] | None = None
     placement_schema: PlacementSchema = PlacementSchema()
@@ -161,7 +161,7 @@ class BlueprintSpec(BlueprintModel):
 
 
 class Blueprint(BlueprintModel):
-    """Something that can be installed: a chart, its configuration's schema and what it needs."""
+    """Installable package: a chart, the schema of its configuration, and its dependencies."""
 
     api_version: Literal["catalyst.openova.io/v1alpha1", "catalyst.openova.io/v1"]
     kind: Literal["Blueprint"]
@@ -186,5 +186,5 @@ class Blueprint(BlueprintModel):
 
     @property
     def version(self) -> str:
-        """The version, wherever it was written."""
+        """The version, from `spec.version` or `metadata.version`."""
         return self.spec.version or self.metadata.version or ""

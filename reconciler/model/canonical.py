@@ -1,4 +1,4 @@
-"""Digests over data: equal meaning, equal digest."""
+"""Computes digests over data; data of equal meaning has equal digests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def digest_of(data: Any) -> str:
-    """The sha256 digest of plain data in canonical JSON (sorted keys, no blanks), as `sha256:<hex>`."""
+    """Returns the sha256 digest of plain data in canonical JSON (sorted keys, no whitespace), as `sha256:<hex>`."""
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-# What of a HelmRelease's spec decides what runs. Its other fields say when and how patiently.
+# The fields of a HelmRelease's spec that determine the running workload. The others set intervals, time-outs and retries.
 _RUNS = (
     "chart",
     "chartRef",
@@ -31,10 +31,11 @@ _RUNS = (
 
 
 def release_spec_digest(spec: Mapping[str, Any]) -> str:
-    """A digest over what a HelmRelease's spec makes run, alike for what we render and for what an API server gives back.
+    """Returns the digest over the fields of a HelmRelease's spec that determine the running workload.
 
-    On its way through YAML and Go a whole float becomes an integer, and fields of the spec that are null or empty may come or go.
-    In values they stay: to Helm a null takes a default of the chart away.
+    It is equal for the spec that the reconciler renders and for the one that an API server returns. YAML and Go turn a float
+    without a fraction into an integer, and may add or drop fields of the spec that are null or empty. In `values` null and empty
+    fields are part of the digest: in Helm a null removes a default of the chart.
     """
     return digest_of({key: plain for key in _RUNS if (plain := _plain(spec.get(key))) not in (None, {}, [])})
 

@@ -1,4 +1,4 @@
-"""Commit statuses as a forge shows them, and the contexts under which the reconciler posts them."""
+"""Commit statuses of a forge, and the contexts under which the reconciler posts them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POLICY_CONTEXT: Final = "catalyst/policy"
 
 @dataclass(frozen=True)
 class CommitStatus:
-    """A commit status: its state in the forge's words, and one line for people."""
+    """A commit status: its state, as the forge names it, and a one-line description for people."""
 
     state: Literal["pending", "success", "failure"]
     description: str

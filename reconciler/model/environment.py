@@ -1,4 +1,4 @@
-"""`environment.yaml`: what an Environment is and where it runs."""
+"""The Environment document, `environment.yaml`: the identity of an Environment and its placements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reconciler.model.base import ClusterName, DnsLabel, Document, Model
 
 
 class Placement(Model):
-    """One vcluster that the Environment's Applications run on."""
+    """A vcluster on which the Environment's Applications run."""
 
     cluster: ClusterName
     region: Annotated[str, Field(pattern=r"^[a-z0-9]+$")]
@@ -27,7 +27,7 @@ class EnvironmentSpec(Model):
 
 
 class Environment(Document):
-    """An Organization's Environment: `{organization}-{envType}`."""
+    """An Organization's Environment, named `{organization}-{envType}`."""
 
     kind: Literal["Environment"]
     spec: EnvironmentSpec
@@ -35,11 +35,12 @@ class Environment(Document):
 
 @dataclass(frozen=True)
 class EnvironmentIdentity:
-    """Who an Environment must say it is: a repository cannot claim to be another's.
+    """The identity that an Environment must declare, so that a repository cannot impersonate another Environment.
 
     Attributes:
-        name: its name.
-        organization: its Organization, where the repository's owner tells it; None where the configuration names it.
+        name: the Environment's name.
+        organization: its Organization, where it follows from the repository's owner; None where the configuration names the
+            Environment.
     """
 
     name: str

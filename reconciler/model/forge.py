@@ -1,4 +1,4 @@
-"""Values that a forge holds: pull requests with their reviews, comments and commit statuses, repositories and webhooks."""
+"""Data of a forge: pull requests with their reviews, comments and commit statuses, repositories and webhooks."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook: all that Gitea shows of it. The secret is never shown.
+    """A webhook, with every field that Gitea returns. It never returns the secret.
 
     Attributes:
-        id: its number.
-        url: where it delivers to.
-        active: whether it does.
-        json: whether as JSON, rather than as a form.
-        events: what it delivers, in Gitea's words.
-        branches: the pattern of branches whose pushes it delivers; None when the server does not show it.
+        id: its id.
+        url: the URL it delivers to.
+        active: whether it is active.
+        json: whether it delivers JSON instead of a form.
+        events: the events it delivers, by Gitea's names.
+        branches: the pattern of branches whose pushes it delivers; None when the server does not return it.
     """
 
     id: int
@@ -29,7 +29,7 @@ class Webhook:
 
 
 class OwnPullRequest(BaseModel):
-    """An open pull request as its readers see it."""
+    """An open pull request of the reconciler itself: its number, title and text."""
 
     number: int
     title: str
@@ -38,9 +38,9 @@ class OwnPullRequest(BaseModel):
 
 @dataclass(frozen=True)
 class PullRequest:
-    """A pull request: its number, the branch it is for, the commit that it would merge, who opened it, and how it was merged.
+    """A pull request: its number, its target branch, the head commit to be merged, its author, and its merge commit.
 
-    `author` is in small letters; `merged` is the commit by which it was merged, None while it is not.
+    `author` is in lower case; `merged` is the commit by which it was merged, None until then.
     """
 
     number: int
@@ -52,7 +52,7 @@ class PullRequest:
 
 @dataclass(frozen=True)
 class Comment:
-    """A comment: its id, who wrote it, and its text."""
+    """A comment: its id, its author, and its text."""
 
     id: int
     author: str
@@ -61,7 +61,7 @@ class Comment:
 
 @dataclass(frozen=True)
 class RemoteRepository:
-    """A repository on the server; `clone_url` is under the address that we reach Gitea at, not its ROOT_URL."""
+    """A repository on the server; `clone_url` begins with the configured address of Gitea, not with its ROOT_URL."""
 
     owner: str
     name: str
@@ -71,9 +71,9 @@ class RemoteRepository:
 
 @dataclass(frozen=True)
 class Review:
-    """A review, the newest with the highest id; `state` in Gitea's words (APPROVED, REQUEST_CHANGES, COMMENT and others).
+    """A review; the newest has the highest id. `state` is as Gitea names it (APPROVED, REQUEST_CHANGES, COMMENT and others).
 
-    `at` is when it was begun, in seconds since the epoch.
+    `at` is when it was started, in seconds since the epoch.
     """
 
     id: int
@@ -86,7 +86,7 @@ class Review:
 
 @dataclass(frozen=True)
 class MergedPullRequest:
-    """A merged pull request: `commit` is what the merge made, `fork` the commit from which it parted from its base.
+    """A merged pull request: `commit` is the result of the merge, `fork` the merge base of its branch and its target branch.
 
     `at` is when it was merged, in seconds since the epoch.
     """
@@ -101,7 +101,7 @@ class MergedPullRequest:
 
 @dataclass(frozen=True)
 class PullRequestHistory:
-    """What became of a pull request: when (seconds since the epoch) it was last made one for another branch; whose it is in part.
+    """History of a pull request: when its target branch was last changed (seconds since the epoch), and its contributors.
 
     `contributors` pushed to it since it was opened, or are known to the server as author or committer of its commits.
     """
@@ -112,7 +112,7 @@ class PullRequestHistory:
 
 @dataclass(frozen=True)
 class CommitStatusRecord:
-    """A commit status, the newest with the highest id, who set it, and when, in seconds since the epoch."""
+    """A commit status; the newest has the highest id. `person` set it, at `at` (seconds since the epoch)."""
 
     id: int
     context: str

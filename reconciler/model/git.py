@@ -1,4 +1,4 @@
-"""Values of a git repository: a commit, the files read from one, the limits within which they are read."""
+"""Data of a git repository: a commit, a snapshot of its files, the limits of a snapshot, and credentials."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GitCredentials:
-    """A user name and a password or token, sent with every request to the one server they are for."""
+    """A user name and a password or token. They are sent with every request to the server they belong to, and to no other."""
 
     username: str
     password: str = field(repr=False)
 
     @property
     def header(self) -> str:
-        """The HTTP header (Basic, RFC 7617) that carries them."""
+        """The HTTP header (Basic, RFC 7617) with the credentials."""
         pair = f"{self.username}:{self.password}".encode()
         return f"Authorization: Basic {b64encode(pair).decode()}"
 
     def redact(self, text: str) -> str:
-        """A server's words without the password, which it may say back."""
+        """Removes the credentials from a server's message, which may repeat them."""
         for secret in (self.header.rpartition(" ")[2], self.password):
             text = text.replace(secret, "...") if secret else text
         return text
@@ -34,7 +34,10 @@ class GitCredentials:
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit: ids in hexadecimal, `time` the committer's since the epoch, `committer` their address, `author` as git has it."""
+    """A commit: its ids in hexadecimal, its message, its author and its committer.
+
+    `time` is the committer's, in seconds since the epoch, `committer` their email address, `author` as in git.
+    """
 
     id: str
     tree: str
@@ -47,7 +50,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class SnapshotLimits:
-    """How much of a commit is read: bytes of one file, bytes in all, and entries (files, folders, anything) in all."""
+    """Limits of a snapshot: bytes of one file, bytes in total, and tree entries (files, folders and others) in total."""
 
     file: int = 1024 * 1024
     total: int = 16 * 1024 * 1024
@@ -56,12 +59,12 @@ class SnapshotLimits:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a commit holds.
+    """The files of a commit.
 
     Attributes:
         commit: the commit's id.
-        files: path -> content, sorted; a file with a problem is left out.
-        problems: everything that cannot be read as a plain file, each with its path made printable.
+        files: path -> content, sorted; a file with a problem is omitted.
+        problems: a problem for each entry that cannot be read as a plain file, with its path made printable.
     """
 
     commit: str
@@ -69,5 +72,5 @@ class Snapshot:
     problems: tuple[Problem, ...]
 
 
-# What the reconciler wrote itself may be larger than what a person may write: it holds a line for each of their lines and more.
+# The files that the reconciler writes may be larger than the documents of `main`: they have at least a line for each of theirs.
 OWN_LIMITS: Final = SnapshotLimits(file=32 * 1024 * 1024, total=64 * 1024 * 1024)

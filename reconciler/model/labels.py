@@ -1,4 +1,4 @@
-"""Labels and annotations by which the reconciler knows the Kubernetes objects it made."""
+"""Labels and annotations that identify the Kubernetes objects created by the reconciler."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`environment.lock.yaml` on the `resolved` branch: exactly what runs, pinned by digest, with the evidence for it."""
+"""The lock, `environment.lock.yaml` on `resolved`: the resolved packages, pinned by digest, with their trust evidence."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from reconciler.model.trust import PredicateType
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# A Namespace: its cluster and its name. The Environment's fluxNamespace is one as well: Flux keeps one source in each.
+# A Namespace: its cluster and its name. The Environment's fluxNamespace is one as well: Flux has one source in each.
 ClusterNamespace = tuple[str, str]
 
 
 class ChartPin(Model):
-    """The chart's layer inside the artifact."""
+    """The chart's layer in the artifact."""
 
     digest: Digest
     media_type: str
 
 
 class Requirer(Model):
-    """Who asked for a package: an Application, with which range, and the file where that was written."""
+    """Requirement on a package: the requiring Application, the version range, and the file (`in`) that states it."""
 
     application: str
     range: str
@@ -34,7 +34,7 @@ class Requirer(Model):
 
 
 class AttestationEvidence(Model):
-    """An attestation that a policy asks for: by which authority, and the digest of the attestation's own manifest."""
+    """Attestation required by a policy: the authority that signed it, and the digest of the attestation's own manifest."""
 
     predicate_type: PredicateType
     authority: str
@@ -42,10 +42,10 @@ class AttestationEvidence(Model):
 
 
 class TrustEvidence(Model):
-    """Why one TrustPolicy holds for the artifact: enough to check it again with cosign alone.
+    """Evidence that the artifact satisfies one TrustPolicy, sufficient to verify it again with cosign alone.
 
-    `policy` is its name, `policyDigest` that of its document and of the trusted roots it names, `signature` that of the
-    signature's own manifest.
+    `policy` is the policy's name, `policyDigest` the digest over its document and the trusted roots it names, `signature` the
+    digest of the signature's own manifest.
     """
 
     policy: str
@@ -56,10 +56,10 @@ class TrustEvidence(Model):
 
 
 class Package(Model):
-    """One Application, resolved.
+    """Resolved Application.
 
-    `entry` is a digest over what the cluster is to run (artifact, values, dependsOn, placements, suspend), and over
-    nothing else: readiness is bound to it. `evidence` has one for each policy that covers the artifact.
+    `entry` is a digest over the desired state on the clusters (artifact, values, dependsOn, placements, suspend) and over
+    nothing else: readiness is bound to it. `evidence` has one entry for each policy that covers the artifact.
     """
 
     application: ApplicationName
@@ -82,7 +82,7 @@ class Package(Model):
 
     @property
     def release_spec(self) -> dict[str, Any]:
-        """What of its HelmRelease's spec decides what runs, and so must be on the cluster unchanged."""
+        """The fields of its HelmRelease's spec that determine the running workload. They must be on the cluster unchanged."""
         return {
             "releaseName": self.application,
             "targetNamespace": self.application,
@@ -92,7 +92,7 @@ class Package(Model):
 
     @cached_property
     def spec_digest(self) -> str:
-        """The digest over that (`model.canonical.runs_of`), made once: every pass compares it."""
+        """The digest over `release_spec` (`model.canonical.release_spec_digest`). Cached, because every pass compares it."""
         return release_spec_digest(self.release_spec)
 
 
@@ -103,7 +103,7 @@ class LockMetadata(Model):
 
 
 class EnvironmentLock(Model):
-    """Sorted by Application, without times: equal inputs give equal bytes."""
+    """All resolved packages of an Environment, sorted by Application, without timestamps: equal inputs give equal bytes."""
 
     api_version: Literal["catalyst.openova.io/v1alpha1"] = "catalyst.openova.io/v1alpha1"
     kind: Literal["EnvironmentLock"] = "EnvironmentLock"
@@ -113,10 +113,10 @@ class EnvironmentLock(Model):
 
 
 def entry_digest(package: Mapping[str, Any]) -> str:
-    """The digest over what a cluster is to run of a package: not evidence, not who requires it."""
+    """Returns the digest over a package's desired state on the clusters. Evidence and requirers are not part of it."""
     return digest_of({k: package[k] for k in ("artifact", "values", "depends_on", "placements", "suspend")})
 
 
 def packages_of(lock: EnvironmentLock | None) -> Mapping[str, Package]:
-    """The packages of a lock by Application; none when there is no lock."""
+    """Returns the packages of a lock by Application; an empty mapping without a lock."""
     return {p.application: p for p in lock.packages} if lock else {}

@@ -1,4 +1,4 @@
-"""What was seen of one HelmRelease on one cluster, or why nothing could be seen."""
+"""The observed state of a HelmRelease on a cluster, or the reason why it could not be observed."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# Why a cluster cannot be looked at: rows 1 to 4 of readiness.md.
+# The reasons why a cluster cannot be observed: rows 1 to 4 of readiness.md.
 FailureReason = Literal["KubeconfigMissing", "WatchFailed", "AccessDenied", "FluxMissing"]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A reason why a cluster could not be looked at, and what it said."""
+    """The reason why a cluster could not be observed, and the message of the failure."""
 
     reason: FailureReason
     message: str
@@ -20,13 +20,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Observation:
-    """A look at one HelmRelease.
+    """An observation of one HelmRelease.
 
     Attributes:
-        failure: why the cluster could not be looked at; None when it could.
-        listed: whether a first list was complete since observing began.
-        age: seconds since the cluster's answers were last known good, by the monotonic clock.
-        release: the HelmRelease as the Kubernetes API gave it, or what of it readiness needs; None when it is absent.
+        failure: why the cluster could not be observed; None when it was observed.
+        listed: whether a first list has completed since observation began.
+        age: seconds since the cluster's responses were last known to be current, by the monotonic clock.
+        release: the HelmRelease as the Kubernetes API returned it, or the fields that readiness needs; None when it is absent.
     """
 
     failure: Failure | None = None

@@ -1,4 +1,4 @@
-"""EnvironmentPolicy: what must hold before a change of an Environment is applied. Decided by the Sovereign."""
+"""The EnvironmentPolicy document: rules that must pass before a change of an Environment is applied. Set by the Sovereign."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _TEAM: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$"
 
 
 def seconds_of(duration: str) -> int:
-    """How many seconds a duration such as `72h` or `1h30m` is.
+    """Returns the seconds of a duration such as `72h` or `1h30m`.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a valid duration.
     """
-    found = re.fullmatch(_DURATION, duration)
-    if found is None or not duration:
-        raise ValueError("it must be hours, minutes and seconds, such as 72h or 1h30m")
-    hours, minutes, seconds = (int((part or "0 ")[:-1]) for part in found.groups())
+    match = re.fullmatch(_DURATION, duration)
+    if match is None or not duration:
+        raise ValueError("it must consist of hours, minutes and seconds, such as 72h or 1h30m")
+    hours, minutes, seconds = (int((part or "0 ")[:-1]) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
 
 
 def _lasting(value: str) -> str:
     if not 0 < seconds_of(value) <= MAX_SECONDS:
-        raise ValueError(f"it must be longer than nothing and at most {MAX_SECONDS // 3600}h")
+        raise ValueError(f"it must be longer than zero and at most {MAX_SECONDS // 3600}h")
     return value
 
 
@@ -38,11 +38,12 @@ Duration = Annotated[str, Field(pattern=_DURATION), AfterValidator(_lasting)]
 
 
 class PullRequestRule(Model):
-    """Each change came with a merged pull request that enough members of the teams approve of.
+    """Requires that each change was merged by a pull request with enough approvals from members of the teams.
 
-    `approvers` are teams of the Organization that owns the Environment's repository, or `organization/team`; any of them will do.
-    The approval of its author or of who wrote or pushed a part of it, a dismissed one, and one given before it came to change
-    other files or to bring other artifacts do not count.
+    `approvers` are teams of the Organization that owns the Environment's repository, or `organization/team`; a member of any of
+    them can approve. An approval does not count if it comes from the author or from a contributor (who wrote or pushed a part of
+    the pull request), if it was dismissed, or if it was given before the pull request came to change other files or bring other
+    artifacts.
     """
 
     kind: Literal["pr-required"]
@@ -51,7 +52,7 @@ class PullRequestRule(Model):
 
 
 class SoakRule(Model):
-    """What is new was Ready in another Environment for so long: `duration` is of hours, minutes and seconds, such as `72h`."""
+    """Requires that new packages were Ready in another Environment for `duration` (hours, minutes and seconds, such as `72h`)."""
 
     kind: Literal["soak"]
     source_environment: Annotated[str, Field(min_length=1, max_length=128)]
@@ -59,7 +60,7 @@ class SoakRule(Model):
 
 
 class WindowRule(Model):
-    """Changes are applied within windows: each opens when `cron` (five fields) says so, in `timeZone`, for `duration`."""
+    """Allows changes only within windows: each opens at a time of `cron` (five fields, in `timeZone`), for `duration`."""
 
     kind: Literal["change-window"]
     cron: Annotated[str, Field(min_length=9, max_length=256)]
@@ -68,10 +69,10 @@ class WindowRule(Model):
 
 
 class ScoreRule(Model):
-    """The commit status `re-score` of `main`'s head, or of each change on it, has at least this number of 100 in its description.
+    """Requires a score of at least `minScore` of 100 in the description of the commit status `re-score`.
 
-    Anybody who may write to the Environment's repository may set a commit status: `setBy` are the users whose count. Without any,
-    everybody's do.
+    The commit status is that of `main`'s head, or of each change on it. Every user with write access to the Environment's
+    repository can set a commit status: `setBy` lists the users whose commit statuses count; if empty, those of all users do.
     """
 
     kind: Literal["re-score-gate"]
@@ -83,20 +84,20 @@ Rule = Annotated[PullRequestRule | SoakRule | WindowRule | ScoreRule, Field(disc
 
 
 class AppliesTo(Model):
-    """Environments by name; `*` stands for any characters."""
+    """Selects Environments by name; `*` matches any characters."""
 
     environments: Annotated[list[Annotated[str, Field(pattern=r"^[A-Za-z0-9*._-]+$", max_length=128)]], Field(min_length=1)]
 
 
 class PolicySpec(Model):
-    """`spec` of an EnvironmentPolicy: all rules must hold, and those of every other policy that applies."""
+    """`spec` of an EnvironmentPolicy: all its rules must pass, and those of every other policy that applies."""
 
     applies_to: AppliesTo
     rules: Annotated[list[Rule], Field(min_length=1, max_length=20)]
 
 
 class EnvironmentPolicy(Document):
-    """Decided by the Sovereign, in its system repository: one in an Environment's own repository says nothing."""
+    """Rules for changes of Environments, set by the Sovereign in its system repository. Ignored in an Environment's own."""
 
     kind: Literal["EnvironmentPolicy"]
     spec: PolicySpec

@@ -1,4 +1,4 @@
-"""A problem in something a person wrote, with its place."""
+"""A problem in a document, with its location."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_TEXT = 1000
 
 
 def _line(text: Any) -> Any:
-    """Text from anywhere as a status, a commit message or a terminal may show it: one printable line, not endless."""
+    """Makes text of any origin safe for a status, a commit message or a terminal: one printable line of limited length."""
     if not isinstance(text, str):
         return text
     line = "".join(c if c.isprintable() else " " for c in text[: MAX_TEXT + 1])
@@ -24,13 +24,13 @@ Line = Annotated[str, BeforeValidator(_line)]
 
 
 class Related(BaseModel):
-    """Another place that has to do with a problem, such as the other side of a conflict.
+    """A second location that is relevant to a problem, such as the other side of a conflict.
 
     Attributes:
-        message: what that place says, in one sentence.
-        file: as a Problem's.
-        line: as a Problem's.
-        column: as a Problem's.
+        message: what the document states at that location, in one sentence.
+        file: as in a Problem.
+        line: as in a Problem.
+        column: as in a Problem.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,22 +42,22 @@ class Related(BaseModel):
 
     @property
     def place(self) -> str:
-        """As a Problem's."""
+        """The location in the format of `Problem.place`."""
         return _place(self.file, self.line, self.column)
 
 
 class Problem(BaseModel):
-    """One thing wrong (or doubtful) in a file, said so that its author can mend it.
+    """An error or a warning about a file, with the information its author needs to fix it.
 
     Attributes:
-        code: a stable word for the kind of problem, such as `UnknownField`.
+        code: the stable code of the kind of problem, such as `UnknownField`.
         message: what is wrong and why, in one sentence.
-        file: path inside the repository or on disk; empty when no file is to blame.
+        file: path in the repository or on disk; empty when no file is the cause.
         line: line in the file, from 1; 0 when unknown.
         column: column in the line, from 1; 0 when unknown.
-        hint: what to do next; may be empty.
+        hint: the next step; may be empty.
         severity: an error refuses the commit, a warning does not.
-        related: other places to look at, in the order to read them; left out where there is one line for a problem.
+        related: other relevant locations, in reading order; omitted in formats with one line for a problem.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -73,13 +73,13 @@ class Problem(BaseModel):
 
     @property
     def place(self) -> str:
-        """`file:line:column`, as editors and terminals link it; shorter where parts are unknown."""
+        """The location as `file:line:column`, which editors and terminals link; without the parts that are unknown."""
         return _place(self.file, self.line, self.column)
 
     def __str__(self) -> str:
-        """Return the problem as one line: place, message, hint."""
-        where = f"{self.place}: " if self.file else ""
-        return f"{where}{self.message}" + (f"; {self.hint}" if self.hint else "")
+        """Returns the problem as one line: location, message, hint."""
+        location = f"{self.place}: " if self.file else ""
+        return f"{location}{self.message}" + (f"; {self.hint}" if self.hint else "")
 
 
 def _place(file: str, line: int, column: int) -> str:
@@ -87,10 +87,10 @@ def _place(file: str, line: int, column: int) -> str:
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:
-    """Whether any of the problems refuses the commit."""
+    """Returns whether any of the problems is an error, which refuses the commit."""
     return any(p.severity == "error" for p in problems)
 
 
 def sort_problems(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Problems by file, line and column, each once."""
+    """Returns the problems sorted by file, line and column, without duplicates."""
     return tuple(sorted(dict.fromkeys(problems), key=lambda p: (p.file, p.line, p.column, p.code, p.message)))

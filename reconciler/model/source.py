@@ -1,4 +1,4 @@
-"""A parsed file: plain data, and where in the file each part of it stands."""
+"""A parsed file: plain data, and the location of each part in the file."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 from reconciler.model.problem import Problem
 
-# A way through nested data: mapping keys and list indexes.
+# A path through nested data: mapping keys and list indexes.
 KeyPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a part of a document stands; lines and columns count from 1.
+    """Location of a part of a document; lines and columns count from 1.
 
-    For a mapping's entry, `line` and `column` are its key's and `value_line` and `value_column` its value's.
+    For a mapping's entry, `line` and `column` are those of its key, `value_line` and `value_column` those of its value.
     """
 
     line: int
@@ -27,13 +27,13 @@ class Location:
 
 @dataclass(frozen=True)
 class Source:
-    """One document of a file.
+    """The document of a file.
 
     Attributes:
-        file: its path, as problems shall name it.
+        file: its path, as reported in problems.
         data: mappings with string keys, lists, strings, numbers, booleans and None; None when `problems` has errors.
-        locations: the place of every part, by its way.
-        problems: what was wrong with the text itself.
+        locations: the location of every part, by its path.
+        problems: the problems of the text itself, such as invalid YAML.
     """
 
     file: str
@@ -44,14 +44,14 @@ class Source:
     def problem(  # noqa: D417 - the other arguments are Problem's own
         self, code: str, message: str, path: KeyPath = (), *, hint: str = "", at_value: bool = False
     ) -> Problem:
-        """A problem at the part that `path` leads to, or at the nearest part around it that exists.
+        """Returns a problem located at `path`, or at its nearest ancestor that exists.
 
         Args:
-            path: where in the data.
-            at_value: point at the value rather than at its key.
+            path: the path of the part in the data.
+            at_value: use the location of the value instead of that of its key.
         """
-        place = self._nearest(path)
-        line, column = (place.value_line, place.value_column) if at_value else (place.line, place.column)
+        location = self._nearest(path)
+        line, column = (location.value_line, location.value_column) if at_value else (location.line, location.column)
         return Problem(code=code, message=message, file=self.file, line=line, column=column, hint=hint)
 
     def _nearest(self, path: KeyPath) -> Location:

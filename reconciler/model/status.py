@@ -1,6 +1,6 @@
-"""`status.yaml` on the `status` branch: what was observed, and what follows from it.
+"""The status, `status.yaml` on the `status` branch: the observed state of an Environment and the verdicts drawn from it.
 
-Nothing in it changes while the meaning of the world does not: no resourceVersion, no "last checked".
+It changes only when the observed state changes in meaning: it has no resourceVersion and no "last checked".
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ State = Literal["Running", "Installing", "Updating", "Degraded", "Failed", "Paus
 
 
 class Condition(Model):
-    """One question about the Environment, answered: `reason` is a stable word, `message` is for people."""
+    """Condition of the Environment, as in Kubernetes: `reason` is a stable, machine-readable word, `message` is for people."""
 
     type: str
     status: Truth
@@ -25,7 +25,7 @@ class Condition(Model):
 
 
 class ReadyEvidence(Model):
-    """The HelmRelease's Ready condition, as it was read."""
+    """The HelmRelease's Ready condition, as observed."""
 
     status: str
     reason: str
@@ -34,7 +34,7 @@ class ReadyEvidence(Model):
 
 
 class ObservedEvidence(Model):
-    """What of the HelmRelease a verdict rests on; fields are None where the object did not say."""
+    """Fields of the HelmRelease on which a verdict is based; a field is None where the object does not have it."""
 
     helm_release: str
     uid: str | None = None
@@ -46,7 +46,7 @@ class ObservedEvidence(Model):
 
 
 class PlacementStatus(Model):
-    """An Application on one cluster; `waiting_for` names the Application at the root of what it waits for."""
+    """Status of an Application on one cluster; `waiting_for` names the Application at the root of its dependency chain."""
 
     cluster: str
     ready: Truth
@@ -58,7 +58,10 @@ class PlacementStatus(Model):
 
 
 class ApplicationStatus(Model):
-    """An Application over all its placements; ready is True only when it is on every one. `digest` is the locked artifact's."""
+    """Status of an Application over all its placements.
+
+    `ready` is True only when it is on every placement. `digest` is the locked artifact's.
+    """
 
     name: str
     blueprint: str
@@ -76,19 +79,19 @@ class StatusMetadata(Model):
 
 
 class ProblemLine(Model):
-    """A problem of the refused commit, in one line each."""
+    """Problem of the refused commit: its location and its message, one line each."""
 
     place: str
     message: str
 
 
 class EnvironmentStatus(Model):
-    """The answer to "does it run?".
+    """Status of an Environment: whether the desired state runs.
 
     Attributes:
-        input: the commit of `main` that was looked at.
-        resolved: the commit of `resolved` that the Applications below are of.
-        refused: the commit of `main`, only while `main`'s head is refused.
+        input: the commit of `main` that was evaluated.
+        resolved: the commit of `resolved` to which the statuses of the Applications refer.
+        refused: the head of `main`, only while it is refused.
     """
 
     api_version: Literal["catalyst.openova.io/v1alpha1"] = "catalyst.openova.io/v1alpha1"
@@ -102,5 +105,5 @@ class EnvironmentStatus(Model):
     applications: Annotated[list[ApplicationStatus], Field(default_factory=list)]
 
     def condition(self, kind: str) -> Condition:
-        """The condition of one type; every status has each type exactly once."""
+        """Returns the condition of a type; every status has each type exactly once."""
         return next(c for c in self.conditions if c.type == kind)

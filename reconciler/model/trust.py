@@ -1,4 +1,4 @@
-"""TrustPolicy: whose signature the Sovereign accepts on which artifacts, and what else must be attested of them."""
+"""The TrustPolicy document: the signers the Sovereign accepts for artifacts, and the attestations it requires."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 from reconciler.model.base import Document, Model
 
 Severity = Literal["none", "negligible", "low", "medium", "high", "critical"]
-SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)  # from the least to the worst
-PREDICATE: Final = "https://sigstore.dev/cosign/sign/v1"  # cosign's for signatures: it tells them from attestations
-VULNERABILITIES: Final = "https://cosign.sigstore.dev/attestation/vuln/v1"  # cosign's predicate for vulnerability scans
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)  # in ascending order
+PREDICATE: Final = "https://sigstore.dev/cosign/sign/v1"  # cosign's predicate type of signatures; attestations have others
+VULNERABILITIES: Final = "https://cosign.sigstore.dev/attestation/vuln/v1"  # cosign's predicate type of vulnerability scans
 
 
 class Keyless(Model):
-    """Those whom a certificate authority vouched for when they signed.
+    """Signers identified by a certificate that a certificate authority issued when they signed.
 
-    `issuer` is the OIDC issuer, exactly. `subject` is the identity in the certificate; a `*` in it stands for any characters but
-    `/` and `@`, so that nobody can reach past it by the name of a branch. `trustedRoot` is a file beside the policy, of
-    Sigstore's kind (trusted_root.json): whose certificates count, and which logs and time stamps must be there.
+    `issuer` is the exact OIDC issuer. `subject` is the identity in the certificate; a `*` in it matches any characters except
+    `/` and `@`, so that a chosen branch name cannot extend the match. `trustedRoot` is a file beside the policy in Sigstore's
+    format (trusted_root.json): the accepted certificate authorities, and the required transparency logs and timestamps.
     """
 
     issuer: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -31,12 +31,12 @@ class Keyless(Model):
     @classmethod
     def _names_somebody(cls, value: str) -> str:
         if not value.strip("*"):
-            raise ValueError("a subject of * alone is anybody")
+            raise ValueError("a subject of * alone matches every identity: write a part of the identity too")
         return value
 
 
 class Authority(Model):
-    """A holder of a signing key, whose public key in PEM `key` is; or somebody who signs without one of their own, `keyless`."""
+    """Accepted signer: either the holder of a signing key, by the public key in PEM (`key`), or a keyless signer (`keyless`)."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["key"]}, {"required": ["keyless"]}]})
 
@@ -54,7 +54,7 @@ class Authority(Model):
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
         if (self.key is None) == (self.keyless is None):
-            raise ValueError("an authority has either a key or keyless")
+            raise ValueError("an authority must have either a key or keyless: give exactly one of them")
         return self
 
 
@@ -62,9 +62,9 @@ PredicateType = Annotated[str, Field(pattern=r"^https?://[!-~]+$", max_length=25
 
 
 class Attestation(Model):
-    """What must be attested of an artifact by one of the authorities, by its predicate type.
+    """Required attestation of an artifact, by predicate type. One of the authorities must have signed it.
 
-    `maxSeverity` is for vulnerability scans in cosign's predicate: the worst that the newest scan may have found.
+    `maxSeverity` applies to vulnerability scans in cosign's predicate: the highest severity allowed in the newest scan.
     """
 
     predicate_type: PredicateType
@@ -73,15 +73,15 @@ class Attestation(Model):
     @model_validator(mode="after")
     def _severity_is_of_a_scan(self) -> Self:
         if self.max_severity is not None and self.predicate_type != VULNERABILITIES:
-            raise ValueError(f"maxSeverity is for the predicate type {VULNERABILITIES} alone")
+            raise ValueError(f"maxSeverity is allowed only for the predicate type {VULNERABILITIES}")
         return self
 
 
 class TrustSpec(Model):
     """`spec` of a TrustPolicy.
 
-    `artifacts` are patterns (`*` matches within a path segment and across them) over `host/repository`; any one
-    authority suffices; every attestation must be there, by one of the authorities.
+    `artifacts` are patterns (`*` matches within a path segment and across segments) over `host/repository`. A signature of any
+    one authority suffices; every attestation is required, signed by one of the authorities.
     """
 
     artifacts: Annotated[list[str], Field(min_length=1)]
@@ -90,14 +90,14 @@ class TrustSpec(Model):
 
     @field_validator("attestations")
     @classmethod
-    def _are_asked_for_once(cls, value: list[Attestation]) -> list[Attestation]:
-        if len({one.predicate_type for one in value}) != len(value):
-            raise ValueError("a predicate type stands twice")
+    def _predicate_types_are_unique(cls, value: list[Attestation]) -> list[Attestation]:
+        if len({attestation.predicate_type for attestation in value}) != len(value):
+            raise ValueError("a predicate type is listed twice: list each once")
         return value
 
 
 class TrustPolicy(Document):
-    """Decided by the Sovereign, never by an Environment."""
+    """Accepted signers and required attestations of artifacts. Set by the Sovereign, never by an Environment."""
 
     kind: Literal["TrustPolicy"]
     spec: TrustSpec
@@ -105,14 +105,14 @@ class TrustPolicy(Document):
 
 @dataclass(frozen=True)
 class Signer:
-    """By what an authority's signatures are known.
+    """Verification data of an authority, by which its signatures are verified.
 
     Attributes:
-        name: the authority's.
-        key: its public key (PEM); empty for one without.
-        issuer: the OIDC issuer of one without a key.
-        subject: the pattern of its identity, as in `Keyless`.
-        root: the content of its trusted root.
+        name: the authority's name.
+        key: its public key (PEM); empty for a keyless authority.
+        issuer: the OIDC issuer of a keyless authority.
+        subject: the pattern of a keyless authority's identity, as in `Keyless`.
+        root: the content of a keyless authority's trusted root.
     """
 
     name: str

@@ -41,7 +41,7 @@ def test_all_rules_of_all_policies_that_name_it_apply() -> None:
         ("{cron: x}", "spec.rules.0.kind is required"),
         ("{kind: soak, sourceEnvironment: acme-stg}", "0.yaml:7:7: spec.rules.0.duration is required"),
         ("{kind: soak, sourceEnvironment: acme-stg, duration: 3d}", "0.yaml:7:59: spec.rules.0.duration is '3d'"),
-        ("{kind: soak, sourceEnvironment: acme-stg, duration: 0h}", "longer than nothing"),
+        ("{kind: soak, sourceEnvironment: acme-stg, duration: 0h}", "longer than zero"),
         ("{kind: soak, sourceEnvironment: acme-stg, duration: 72}", "must be a string, not 72; quote it"),
         ("{kind: pr-required, approvers: []}", "must have at least 1 item"),
         ("{kind: pr-required, approvers: [a], minApprovals: 0}", "must be at least 1"),

@@ -54,7 +54,7 @@ def test_a_trusted_root_that_is_no_text_is_named(tmp_path: Path, content: bytes)
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("'https://ci.example/*'", "'*'", "a subject of * alone is anybody"),
+        ("'https://ci.example/*'", "'*'", "a subject of * alone matches every identity"),
         ("root.json", "../root.json", "trustedRoot"),
         ("    keyless:", "    key: |\n      -----BEGIN PUBLIC KEY-----\n    keyless:", "either a key or keyless"),
         ("artifacts:", "attestations: [{predicateType: x}]\n  artifacts:", "predicateType"),
