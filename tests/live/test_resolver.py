@@ -94,7 +94,7 @@ def test_a_conflict_is_told_with_a_change_that_helps(stage: LiveEnvironment, ser
     (problem,) = told["problems"]
     assert (code, problem["code"], problem["file"]) == (1, "Conflict", "applications/cart.yaml")
     assert "cart needs bp-db ^2 (bp-cart@2.0.0); web needs bp-db ^1 (bp-web@1.0.0)" in problem["message"]
-    assert problem["hint"].startswith("bp-cart 1.0.0 for cart would do, instead of ^2 at applications/cart.yaml:")
+    assert problem["hint"].startswith("request bp-cart 1.0.0 for cart instead of ^2 at applications/cart.yaml:")
     stage.push({"applications/cart.yaml": stage.application("cart", "bp-cart", "1.0.0")})
     assert stage.once()[0] == 0
     assert packages(stage)["db"]["version"] == "1.0.0"

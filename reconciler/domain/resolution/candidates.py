@@ -1,11 +1,12 @@
-"""Which versions can be chosen for an Application, in which order, and why the others cannot.
+"""Finds the versions that can be chosen for an Application, in order of preference, and why the others are excluded.
 
-Rules (documents.md, "Dependencies"; trust.md, law 5): the locked version first, so that nothing moves that nobody asked to move;
-then the newest. No candidate is what may not be used (no signature holds), what `upgrades.blocks` keeps from being reached, and
-what is older than the locked version, unless a person asks for that. A locked version that lost its trust blocks; nothing moves.
+Rules (documents.md, "Dependencies"; trust.md, law 5): the locked version comes first, so that no Application moves without a
+request; then the newest. Excluded are versions without a valid signature, versions whose `upgrades.blocks` covers the locked one,
+and versions older than the locked one, unless a document requests the downgrade. A locked version that lost its trust blocks the
+resolution; nothing moves.
 
-A catalog can list thousands of versions that nobody signed, and each is asked for over the network: after `MOST_REFUSED` of
-them the older ones are not looked at.
+A catalog can list thousands of unsigned versions, and each is fetched over the network: after `MAX_REFUSED` of them the older
+ones are not fetched.
 """
 
 from __future__ import annotations
@@ -26,20 +27,21 @@ if TYPE_CHECKING:
     from reconciler.model.lock import Package
 
 
-MOST_REFUSED: Final = 32
+MAX_REFUSED: Final = 32
+"""Versions of one Blueprint that the catalog may refuse before older ones are ignored."""
 
-_REFUSED = {"Untrusted", "InvalidBlueprint"}  # by the catalog, after it looked
+_REFUSED = {"Untrusted", "InvalidBlueprint"}  # the codes of versions that the catalog had to fetch before it refused them
 
 
 @dataclass(frozen=True)
 class SearchConstraints:
-    """What one search may choose of, besides what every search may: to see whether a better answer exists.
+    """Additional constraints of one search, to test whether a better solution exists.
 
     Attributes:
-        exactly: the version that some Applications must have.
-        at_least: the version that some must not be older than.
-        above: the version that some must be newer than.
-        without: versions that are left out, by Application.
+        exactly: the only version allowed, by Application.
+        at_least: the oldest version allowed, by Application.
+        above: the version that the chosen one must be newer than, by Application.
+        without: excluded versions, each with its Application.
     """
 
     exactly: Mapping[str, str] = field(default_factory=dict)
@@ -48,11 +50,11 @@ class SearchConstraints:
     without: frozenset[tuple[str, str]] = frozenset()
 
     def allows(self, application: str, version: str) -> bool:
-        """Whether it may choose a version."""
-        exactly, least, above = (m.get(application) for m in (self.exactly, self.at_least, self.above))
+        """Returns whether the search may choose a version."""
+        exactly, at_least, above = (versions.get(application) for versions in (self.exactly, self.at_least, self.above))
         return (
             (exactly is None or version == exactly)
-            and (least is None or not is_older(version, least))
+            and (at_least is None or not is_older(version, at_least))
             and (above is None or is_older(above, version))
             and (application, version) not in self.without
         )
@@ -62,221 +64,253 @@ UNCONSTRAINED: Final = SearchConstraints()
 
 
 class CandidateFinder:
-    """The candidates of a wish.
+    """Finds the candidates for the Applications of a validated input.
 
     Args:
-        wish: what people want.
-        prior: the packages that are to stay, by Application: the last lock's, or what people reviewed to take their place.
-        catalog: what can be installed.
-        needs: what choices need.
-        free: Applications whose locked version is not preferred, since somebody asked to move them.
-        installed: the last lock's packages, by which going back and `upgrades.blocks` are judged; None for the prior ones.
+        validated: the validated documents of the Environment.
+        preferred: the preferred packages by Application: those of the last lock, or the reviewed ones that replace them.
+        catalog: the catalog of Blueprints.
+        dependencies: reads the requirements of candidates.
+        upgrade: Applications whose preferred version has no precedence, because an upgrade of them was requested.
+        installed: the last lock's packages by Application, against which downgrades and `upgrades.blocks` are checked; None if
+            these are the preferred ones.
+
+    Attributes:
+        needs: reads the requirements of candidates.
+        prior: the well-formed ones of the preferred packages.
+        installed: the well-formed ones of the installed packages.
     """
 
     def __init__(
         self,
-        wish: ValidatedInput,
-        prior: Mapping[str, Package],
+        validated: ValidatedInput,
+        preferred: Mapping[str, Package],
         catalog: Catalog,
-        needs: DependencyReader,
-        free: Collection[str] = (),
+        dependencies: DependencyReader,
+        upgrade: Collection[str] = (),
         installed: Mapping[str, Package] | None = None,
     ) -> None:
-        self.needs = needs
-        self.prior = _sound(prior)
-        self.installed = self.prior if installed is None else _sound(installed)
-        self._wish = wish
+        self.needs = dependencies
+        self.prior = _well_formed(preferred)
+        self.installed = self.prior if installed is None else _well_formed(installed)
+        self._validated = validated
         self._catalog = catalog
-        self._free = free
-        self._fitting: dict[tuple[str, str | None, str | None, frozenset[str]], tuple[tuple[str, str], ...]] = {}
+        self._upgrade = upgrade
+        self._in_range_cache: dict[tuple[str, str | None, str | None, frozenset[str]], tuple[tuple[str, str], ...]] = {}
 
-    def of(self, needs: Sequence[Requirement], search: SearchConstraints = UNCONSTRAINED) -> Iterator[Candidate]:
-        """The choices that meet all of some Application's needs, the best first; each is looked at only when it is asked for."""
-        return (one for one in self.evaluate(needs, search) if isinstance(one, Candidate))
+    def of(self, requirements: Sequence[Requirement], within: SearchConstraints = UNCONSTRAINED) -> Iterator[Candidate]:
+        """Returns the candidates that meet all requirements on an Application, best first. Each is fetched when consumed."""
+        return (version for version in self.evaluate(requirements, within) if isinstance(version, Candidate))
 
     def evaluate(
-        self, needs: Sequence[Requirement], search: SearchConstraints = UNCONSTRAINED
+        self, requirements: Sequence[Requirement], within: SearchConstraints = UNCONSTRAINED
     ) -> Iterator[Candidate | ExcludedVersion]:
-        """As `of`, and what was passed over on the way."""
-        first = closest_requirement(needs)
-        catalogs = {n.catalog for n in needs if n.catalog is not None}
-        if any(n.blueprint != first.blueprint or n.is_recursive for n in needs) or len(catalogs) > 1:
+        """Yields the candidates as `of` does, and between them the versions that are excluded."""
+        closest = closest_requirement(requirements)
+        catalogs = {requirement.catalog for requirement in requirements if requirement.catalog is not None}
+        if any(r.blueprint != closest.blueprint or r.is_recursive for r in requirements) or len(catalogs) > 1:
             return
-        wanted = next(iter(catalogs), None)
-        locked = self._locked(first, needs)
-        stays = first.application not in self._free
-        if locked is not None and stays:
-            here = self._of_lock(first, locked)
-            if search.allows(first.application, locked.version):
-                yield here
-            if here.exclusion:
+        required_catalog = next(iter(catalogs), None)
+        locked = self._locked(closest, requirements)
+        has_precedence = closest.application not in self._upgrade
+        if locked is not None and has_precedence:
+            candidate = self._locked_candidate(closest, locked)
+            if within.allows(closest.application, locked.version):
+                yield candidate
+            if candidate.exclusion:
                 return
         refused = 0
-        for home, version in self._in_range(first.blueprint, wanted, locked, frozenset(n.range for n in needs)):
-            if not search.allows(first.application, version):
+        ranges = frozenset(requirement.range for requirement in requirements)
+        for catalog, version in self._in_range(closest.blueprint, required_catalog, locked, ranges):
+            if not within.allows(closest.application, version):
                 continue
-            if locked is None or (home, version) != (catalog_of(locked), locked.version):
-                one = self._tried(first, home, version)
-                yield one
-                refused += isinstance(one, ExcludedVersion) and one.code in _REFUSED
-                if refused == MOST_REFUSED:
+            if locked is None or (catalog, version) != (catalog_of(locked), locked.version):
+                evaluated = self._evaluated(closest, catalog, version)
+                yield evaluated
+                refused += isinstance(evaluated, ExcludedVersion) and evaluated.code in _REFUSED
+                if refused == MAX_REFUSED:
                     return
-            elif not stays:
-                here = self._of_lock(first, locked)
-                yield here.exclusion or here
+            elif not has_precedence:
+                candidate = self._locked_candidate(closest, locked)
+                yield candidate.exclusion or candidate
 
-    def listed(self, need: Requirement) -> Mapping[str, Sequence[str]]:
-        """The catalogs that have what is needed, and its versions there, newest first."""
-        found = self._catalog.find(need.blueprint)
-        return {home: newest_first(found[home]) for home in found if need.catalog in {None, home}}
+    def listed(self, requirement: Requirement) -> Mapping[str, Sequence[str]]:
+        """Returns the catalogs that have the required Blueprint, each with its versions, newest first."""
+        catalogs = self._catalog.find(requirement.blueprint)
+        return {catalog: newest_first(catalogs[catalog]) for catalog in catalogs if requirement.catalog in {None, catalog}}
 
     def versions(self, blueprint: str) -> Sequence[str]:
-        """All versions of a Blueprint in any catalog, newest first."""
-        return newest_first({version for found in self._catalog.find(blueprint).values() for version in found})
+        """Returns all versions of a Blueprint in any catalog, newest first."""
+        return newest_first({version for versions in self._catalog.find(blueprint).values() for version in versions})
 
-    def known(self, blueprint: str) -> bool:
-        """Whether any catalog has a Blueprint."""
+    def exists(self, blueprint: str) -> bool:
+        """Returns whether any catalog has a Blueprint."""
         return bool(self._catalog.find(blueprint))
 
-    def upgrade_path(self, need: Requirement, blocked: Collection[str]) -> Iterator[str]:
-        """The versions on the way to those that cannot be reached from the locked one, the newest first; no pre-releases."""
-        past = self._locked_before(need)
-        if past is None:
+    def upgrade_path(self, requirement: Requirement, blocked: Collection[str]) -> Iterator[str]:
+        """Yields the intermediate versions through which the locked version can be upgraded to a blocked one.
+
+        Args:
+            requirement: the requirement on the Application.
+            blocked: the versions whose `upgrades.blocks` covers the locked one.
+
+        Yields:
+            The versions, newest first; no pre-releases.
+        """
+        locked = self._installed_package(requirement)
+        if locked is None:
             return
         refused = 0
-        for home, version in self._listed(need.blueprint, need.catalog, None):
-            if refused == MOST_REFUSED or not is_older(past.version, version):
+        for catalog, version in self._listed(requirement.blueprint, requirement.catalog, None):
+            if refused == MAX_REFUSED or not is_older(locked.version, version):
                 return
             if version in blocked or not satisfies(version, "*"):
                 continue
-            here = self._catalog.get(home, need.blueprint, version, None)
-            if isinstance(here, ExcludedVersion):
+            intermediate = self._catalog.get(catalog, requirement.blueprint, version, None)
+            if isinstance(intermediate, ExcludedVersion):
                 refused += 1
-            elif _blocking(here, past.version) is None and self._leads(home, need, version, blocked):
+            elif _blocking_range(intermediate, locked.version) is None and self._leads_to(blocked, catalog, requirement, version):
                 yield version
 
-    def _leads(self, home: str, need: Requirement, version: str, blocked: Collection[str]) -> bool:
-        """Whether one can come from a version to one of those that cannot be reached from the locked one."""
-        beyond = (self._catalog.get(home, need.blueprint, one, None) for one in blocked if is_older(version, one))
-        return any(isinstance(one, VerifiedBlueprint) and _blocking(one, version) is None for one in beyond)
+    def _leads_to(self, blocked: Collection[str], catalog: str, requirement: Requirement, version: str) -> bool:
+        """Returns whether a version can be upgraded to one of the blocked versions."""
+        targets = (self._catalog.get(catalog, requirement.blueprint, b, None) for b in blocked if is_older(version, b))
+        return any(isinstance(target, VerifiedBlueprint) and _blocking_range(target, version) is None for target in targets)
 
-    def _locked(self, first: Requirement, needs: Sequence[Requirement]) -> Package | None:
-        """What is to stay of an Application, if it still meets all needs: what was reviewed, or else what is installed."""
-        wanted = {n.catalog for n in needs} - {None}
-        for one in (self.prior.get(first.application), self.installed.get(first.application)):
-            if one is None or one.blueprint != first.blueprint or not wanted <= {catalog_of(one)}:
+    def _locked(self, closest: Requirement, requirements: Sequence[Requirement]) -> Package | None:
+        """Returns the preferred package of an Application, or else the installed one, if it meets all requirements."""
+        required_catalogs = {requirement.catalog for requirement in requirements} - {None}
+        for package in (self.prior.get(closest.application), self.installed.get(closest.application)):
+            if package is None or package.blueprint != closest.blueprint or not required_catalogs <= {catalog_of(package)}:
                 continue
-            if all(satisfies(one.version, n.range) for n in needs) and self._is_reached(first, one):
-                return one
+            if all(satisfies(package.version, r.range) for r in requirements) and self._is_reachable(closest, package):
+                return package
         return None
 
-    def _is_reached(self, first: Requirement, one: Package) -> bool:
-        """Whether one can come to a package from what is installed, as far as the catalog tells."""
-        past = self._locked_before(first)
-        if past is None or past.version == one.version:
+    def _is_reachable(self, closest: Requirement, package: Package) -> bool:
+        """Returns whether the installed version can move to a package; also true if the catalog excludes the package."""
+        installed = self._installed_package(closest)
+        if installed is None or installed.version == package.version:
             return True
-        if is_older(one.version, past.version) and not self._asked_to_go_back(first, past):
+        if is_older(package.version, installed.version) and not self._is_downgrade_requested(closest, installed):
             return False
-        found = self._catalog.get(*_where(one), one.digest)
-        return isinstance(found, ExcludedVersion) or _blocking(found, past.version) is None
+        entry = self._catalog.get(*_coordinates(package), package.digest)
+        return isinstance(entry, ExcludedVersion) or _blocking_range(entry, installed.version) is None
 
-    def _of_lock(self, first: Requirement, locked: Package) -> Candidate:
-        """The locked version, or the same one published anew when it is gone.
+    def _locked_candidate(self, closest: Requirement, locked: Package) -> Candidate:
+        """Returns the locked version as a candidate; republished content of the same version if the locked digest is gone.
 
-        One that may not be used any more is chosen to be refused by name: a loss must not move what runs (trust.md, law 5).
+        An excluded version is a candidate too, so that it is refused by name: a loss of trust must not move what runs (trust.md,
+        law 5).
         """
-        found = self._catalog.get(*_where(locked), locked.digest)
-        if isinstance(found, ExcludedVersion) and found.code == "Gone":
-            again = self._catalog.get(*_where(locked), None)
-            found = found if isinstance(again, ExcludedVersion) else again
-        checked = self._checked(first, found, None)
-        return checked if isinstance(checked, Candidate) else _choice(first, locked.artifact, checked, locked.version)
+        entry = self._catalog.get(*_coordinates(locked), locked.digest)
+        if isinstance(entry, ExcludedVersion) and entry.code == "Gone":
+            republished = self._catalog.get(*_coordinates(locked), None)
+            entry = entry if isinstance(republished, ExcludedVersion) else republished
+        checked = self._checked(closest, entry, None)
+        return checked if isinstance(checked, Candidate) else _candidate(closest, locked.artifact, checked, locked.version)
 
-    def _locked_before(self, first: Requirement) -> Package | None:
-        """The last lock's package of an Application, if it was of the same Blueprint."""
-        past = self.installed.get(first.application)
-        return past if past is not None and past.blueprint == first.blueprint else None
+    def _installed_package(self, closest: Requirement) -> Package | None:
+        """Returns the last lock's package of an Application, if it is of the same Blueprint."""
+        package = self.installed.get(closest.application)
+        return package if package is not None and package.blueprint == closest.blueprint else None
 
     def _in_range(
-        self, blueprint: str, wanted: str | None, locked: Package | None, ranges: frozenset[str]
+        self, blueprint: str, required_catalog: str | None, locked: Package | None, ranges: frozenset[str]
     ) -> tuple[tuple[str, str], ...]:
-        """Those of `_listed` that fit all ranges, looked for once: a search asks again and again."""
-        key = (blueprint, wanted, locked.artifact if locked else None, ranges)
-        if key not in self._fitting:
-            listed = self._listed(blueprint, wanted, locked)
-            self._fitting[key] = tuple(one for one in listed if all(satisfies(one[1], range_) for range_ in ranges))
-        return self._fitting[key]
+        """Returns the versions of `_listed` that are in all ranges. Cached, because a search repeats the query often."""
+        key = (blueprint, required_catalog, locked.artifact if locked else None, ranges)
+        if key not in self._in_range_cache:
+            listed = self._listed(blueprint, required_catalog, locked)
+            self._in_range_cache[key] = tuple(
+                (catalog, version) for catalog, version in listed if all(satisfies(version, range_) for range_ in ranges)
+            )
+        return self._in_range_cache[key]
 
-    def _listed(self, blueprint: str, wanted: str | None, locked: Package | None) -> Iterator[tuple[str, str]]:
-        """Each version with its catalog, the newest first; what is locked is among them even where it is listed no more."""
-        found = self._catalog.find(blueprint)
-        homes = [home for home in found if wanted in {None, home}]
-        # A name found in two catalogs is nobody's until the Application says which.
-        listed = dict.fromkeys(found[homes[0]], homes[0]) if len(homes) == 1 else {}
+    def _listed(self, blueprint: str, required_catalog: str | None, locked: Package | None) -> Iterator[tuple[str, str]]:
+        """Yields each version with its catalog, newest first, including the locked one even if no catalog lists it any more."""
+        catalogs = self._catalog.find(blueprint)
+        selected = [catalog for catalog in catalogs if required_catalog in {None, catalog}]
+        # A Blueprint in two catalogs is ambiguous until the Application selects one.
+        listed = dict.fromkeys(catalogs[selected[0]], selected[0]) if len(selected) == 1 else {}
         if locked is not None:
             listed[locked.version] = catalog_of(locked)
         for version in newest_first(listed):
             yield listed[version], version
 
-    def _tried(self, first: Requirement, home: str, version: str) -> Candidate | ExcludedVersion:
-        past = self._locked_before(first)
-        if past is not None and is_older(version, past.version) and not self._asked_to_go_back(first, past):
-            return ExcludedVersion(
-                version, "Downgrade", f"it is older than the locked {past.version}, and nobody asked to go back"
-            )
-        return self._checked(first, self._catalog.get(home, first.blueprint, version, None), past)
+    def _evaluated(self, closest: Requirement, catalog: str, version: str) -> Candidate | ExcludedVersion:
+        """Returns a version as a candidate, or why it is excluded. A downgrade is excluded before it is fetched."""
+        installed = self._installed_package(closest)
+        if (
+            installed is not None
+            and is_older(version, installed.version)
+            and not self._is_downgrade_requested(closest, installed)
+        ):
+            reason = f"it is older than the locked {installed.version}, and no document requests a downgrade"
+            return ExcludedVersion(version, "Downgrade", reason)
+        return self._checked(closest, self._catalog.get(catalog, closest.blueprint, version, None), installed)
 
-    def _asked_to_go_back(self, first: Requirement, past: Package) -> bool:
-        """Only a person's own range can ask for that: what a Blueprint needs may come with an upgrade of it."""
-        declared = self._wish.declared.get(first.application)
-        return declared is not None and not satisfies(past.version, declared.application.spec.blueprint.version)
+    def _is_downgrade_requested(self, closest: Requirement, installed: Package) -> bool:
+        """Returns whether the range of the declared Application itself excludes the installed version.
+
+        The range of a Blueprint's dependency is not a request: it may change with an upgrade of that Blueprint.
+        """
+        declared = self._validated.declared.get(closest.application)
+        return declared is not None and not satisfies(installed.version, declared.application.spec.blueprint.version)
 
     def _checked(
-        self, first: Requirement, found: VerifiedBlueprint | ExcludedVersion, past: Package | None
+        self, closest: Requirement, entry: VerifiedBlueprint | ExcludedVersion, installed: Package | None
     ) -> Candidate | ExcludedVersion:
-        if isinstance(found, ExcludedVersion):
-            return found
-        blueprint = found.blueprint
-        if past is not None and past.version != blueprint.version:
-            blocking = _blocking(found, past.version)
+        """Returns a catalog entry as a candidate, or why it is excluded: by the catalog, `upgrades.blocks` or an expression."""
+        if isinstance(entry, ExcludedVersion):
+            return entry
+        blueprint = entry.blueprint
+        if installed is not None and installed.version != blueprint.version:
+            blocking = _blocking_range(entry, installed.version)
             if blocking is not None:
-                reason = f"its upgrades.blocks forbids to come from {blocking}, and {past.version} is locked"
+                reason = f"its upgrades.blocks forbids upgrades from {blocking}, and {installed.version} is locked"
                 return ExcludedVersion(blueprint.version, "UpgradeBlocked", reason)
-        choice = _choice(first, found.artifact, found, blueprint.version)
+        candidate = _candidate(closest, entry.artifact, entry, blueprint.version)
         try:
-            self.needs.of(choice)
+            self.needs.of(candidate)
         except ExpressionError as error:
             return ExcludedVersion(blueprint.version, "InvalidExpression", str(error))
-        return choice
+        return candidate
 
 
-def _sound(packages: Mapping[str, Package]) -> Mapping[str, Package]:
-    """Those of a lock that can be looked for: a damaged lock costs only its preference."""
-    return {name: p for name, p in packages.items() if catalog_of(p) and p.digest.startswith("sha256:") and is_version(p.version)}
+def _well_formed(packages: Mapping[str, Package]) -> Mapping[str, Package]:
+    """Returns the packages of a lock that a catalog can find. A damaged lock only loses its precedence."""
+    return {
+        name: package
+        for name, package in packages.items()
+        if catalog_of(package) and package.digest.startswith("sha256:") and is_version(package.version)
+    }
 
 
-def closest_requirement(needs: Sequence[Requirement]) -> Requirement:
-    """The need that is nearest to a declared Application: by it the Application is told of."""
-    return needs[0] if len(needs) == 1 else min(needs, key=lambda n: (len(n.chain), n.chain))
+def closest_requirement(requirements: Sequence[Requirement]) -> Requirement:
+    """Returns the requirement closest to a declared Application; problems of the required one are reported there."""
+    return requirements[0] if len(requirements) == 1 else min(requirements, key=lambda r: (len(r.chain), r.chain))
 
 
-def _choice(first: Requirement, artifact: str, found: VerifiedBlueprint | ExcludedVersion, version: str) -> Candidate:
+def _candidate(closest: Requirement, artifact: str, entry: VerifiedBlueprint | ExcludedVersion, version: str) -> Candidate:
+    """Returns the candidate for the Application that a requirement is on."""
     return Candidate(
-        application=first.application,
+        application=closest.application,
         artifact=artifact,
-        found=found,
+        catalog_entry=entry,
         version=version,
-        blueprint=first.blueprint,
-        chain=first.chain if first.declared else (*first.chain, first.application),
-        lineage=first.lineage,
-        given=first.values,
+        blueprint=closest.blueprint,
+        chain=closest.chain if closest.declared else (*closest.chain, closest.application),
+        lineage=closest.lineage,
+        dependency_values=closest.values,
     )
 
 
-def _blocking(found: VerifiedBlueprint, version: str) -> str | None:
-    """The range by which a Blueprint's `upgrades.blocks` forbids to come to it from a version."""
-    return next((r for r in found.blueprint.spec.upgrades.blocks if satisfies(version, r)), None)
+def _blocking_range(blueprint: VerifiedBlueprint, version: str) -> str | None:
+    """Returns the range of a Blueprint's `upgrades.blocks` that forbids an upgrade from a version; None if it is allowed."""
+    return next((range_ for range_ in blueprint.blueprint.spec.upgrades.blocks if satisfies(version, range_)), None)
 
 
-def _where(package: Package) -> tuple[str, str, str]:
+def _coordinates(package: Package) -> tuple[str, str, str]:
+    """Returns the catalog, Blueprint and version by which a catalog finds a package."""
     return catalog_of(package), package.blueprint, package.version

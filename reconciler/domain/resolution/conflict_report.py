@@ -1,4 +1,4 @@
-"""Why there is no consistent choice, so that its readers can mend it: who needs what through whom, and what would help."""
+"""Explains why no consistent choice exists: who requires what through which Applications, and which change would resolve it."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ _VERSION = ("spec", "blueprint", "version")
 
 
 class ConflictReporter:
-    """What to say of a wish that cannot be met.
+    """Builds the problems of a validated input that has no resolution.
 
     Args:
-        wish: what people want.
-        candidates: what can be chosen for it.
-        catalog: what can be installed.
+        validated: the validated documents of the Environment.
+        candidates: the candidates for it.
+        catalog: the catalog of Blueprints.
     """
 
-    def __init__(self, wish: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
-        self._wish = wish
+    def __init__(self, validated: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
+        self._validated = validated
         self._candidates = candidates
-        self._repairs = FixFinder(wish, candidates, catalog)
+        self._fixes = FixFinder(validated, candidates, catalog)
 
-    def unsatisfiable(self, need: Requirement) -> Problem | None:
-        """The problem of a demand that no version at all can meet."""
-        if next(self._candidates.of([need]), None) is not None:
+    def unsatisfiable(self, requirement: Requirement) -> Problem | None:
+        """Returns the problem of a requirement that no version meets; None if a version does."""
+        if next(self._candidates.of([requirement]), None) is not None:
             return None
-        return self._no_candidate([need])
+        return self._no_candidate([requirement])
 
     def report(self, roots: Sequence[Requirement], outcome: Unsolvable) -> tuple[Problem, ...]:
         """Returns the problem of requirements that cannot be met together."""
@@ -58,181 +58,200 @@ class ConflictReporter:
             case NoSolution(causes) if causes:
                 return (self._conflict(roots, causes),)
             case NoSolution() | SearchLimitExceeded():
-                source = min(self._wish.declared.items())[1].source
+                source = min(self._validated.declared.items())[1].source
                 hint = "narrow the ranges, or split the Environment"
-                return (source.problem("TooDeep", "no consistent choice was found in the steps that are allowed", hint=hint),)
+                return (source.problem("TooDeep", "no consistent choice was found within the step limit", hint=hint),)
             case _:
                 assert_never(outcome)
 
     def _conflict(self, roots: Sequence[Requirement], causes: Sequence[Requirement]) -> Problem:
+        """Returns the problem of conflicting requirements, with a fix and the requests of a minimal conflict set."""
         core = self._minimal_conflict_set(roots, causes)
-        needs = self._contested(core, causes)
-        alone = next((n for n in needs if next(self._candidates.of([n]), None) is None), None)
-        problem = self._no_candidate([alone]) if alone is not None else self._clash(core, needs)
-        repair = self._repairs.first_fix(roots, core, needs)
-        hint = "; ".join(filter(None, (repair, problem.hint))) or "to ask for another version of one of these alone does not help"
-        return Problem.model_validate({**dict(problem), "hint": hint, "related": self._asked(core[:MAX_REPORTED])})
+        contested = self._contested(core, causes)
+        impossible = next((r for r in contested if next(self._candidates.of([r]), None) is None), None)
+        problem = self._no_candidate([impossible]) if impossible is not None else self._clash(core, contested)
+        fix = self._fixes.first_fix(roots, core, contested)
+        hint = "; ".join(filter(None, (fix, problem.hint))) or "another version of only one of these does not resolve this"
+        return Problem.model_validate({**dict(problem), "hint": hint, "related": self._requests(core[:MAX_REPORTED])})
 
-    def excluded_pin(self, choice: Candidate) -> Problem:
-        """The problem of a locked version that may not be used any more, and that nothing asks to move away from."""
-        why = choice.exclusion
-        code, reason = (why.code, why.reason) if why else ("Untrusted", "")
-        via = f" (through {' -> '.join(choice.chain[:-1])})" if len(choice.chain) > 1 else ""
-        where = f"{choice.application}{via} is locked to {choice.blueprint} {choice.version}"
-        way = ("spec", "blueprint", "name") if via else _VERSION
-        source = self._wish.declared[choice.chain[0]].source
-        listed = self._candidates.versions(choice.blueprint)
-        asking = self._repairs.version_request(choice, (v for v in listed if v != choice.version))
-        hint = f"what runs is left running; {f'to move away, {asking}' if asking else 'no other version of it alone would do'}"
-        return source.problem(code, f"{where}, which may no longer be used: {reason}", way, at_value=True, hint=hint)
+    def excluded_lock(self, candidate: Candidate) -> Problem:
+        """Returns the problem of a locked version that is excluded, and that no document requests to leave."""
+        exclusion = candidate.exclusion
+        code, reason = (exclusion.code, exclusion.reason) if exclusion else ("Untrusted", "")
+        via = f" (through {' -> '.join(candidate.chain[:-1])})" if len(candidate.chain) > 1 else ""
+        subject = f"{candidate.application}{via} is locked to {candidate.blueprint} {candidate.version}"
+        path = ("spec", "blueprint", "name") if via else _VERSION
+        source = self._validated.declared[candidate.chain[0]].source
+        versions = self._candidates.versions(candidate.blueprint)
+        request = self._fixes.version_request(candidate, (v for v in versions if v != candidate.version))
+        fix = f"to replace it, {request}" if request else "no other version of it alone resolves this"
+        hint = f"what runs is left running; {fix}"
+        return source.problem(code, f"{subject}, which may no longer be used: {reason}", path, at_value=True, hint=hint)
 
-    def _cycle(self, circular: CyclicSolution) -> Problem:
-        """A circle, named whole: Flux would wait for ever on it."""
-        links, found = [], circular.solution
-        for requirer, name in pairwise(circular.cycle):
-            need = next(n for n in self._candidates.needs.of(found[requirer]) if n.application == name)
-            links.append(f"{requirer} needs {name} ({need.written})")
-        source = self._wish.declared[found[circular.cycle[0]].chain[0]].source
-        message = f"these Applications need each other in a circle: {' -> '.join(circular.cycle)}; {', '.join(links)}"
+    def _cycle(self, cyclic: CyclicSolution) -> Problem:
+        """Returns the problem of a dependency cycle, with all its links: Flux would wait for it without end."""
+        links, solution = [], cyclic.solution
+        for requirer, name in pairwise(cyclic.cycle):
+            requirement = next(r for r in self._candidates.needs.of(solution[requirer]) if r.application == name)
+            links.append(f"{requirer} needs {name} ({requirement.written})")
+        source = self._validated.declared[solution[cyclic.cycle[0]].chain[0]].source
+        message = f"these Applications depend on each other in a cycle: {' -> '.join(cyclic.cycle)}; {', '.join(links)}"
         return source.problem(
             "Cycle", message, ("spec", "blueprint"), hint="bind one of these dependencies to an Application of its own"
         )
 
     def _minimal_conflict_set(self, roots: Sequence[Requirement], causes: Iterable[Requirement]) -> list[Requirement]:
-        """A least set of the declared Applications that cannot be had together."""
-        near = {cause.chain[0] for cause in causes}
-        core = [root for root in roots if root.application in near]
-        if self._possible(core):
+        """Returns a minimal set of roots that conflict, found by removing ever smaller parts (delta debugging)."""
+        suspects = {cause.chain[0] for cause in causes}
+        core = [root for root in roots if root.application in suspects]
+        if self._is_possible(core):
             core = list(roots)
         size = max(1, len(core) // 2)
         while size:
-            smaller = (core[:at] + core[at + size :] for at in range(0, len(core), size))
-            less = next((rest for rest in smaller if rest and not self._possible(rest)), None)
-            if less is None:
+            subsets = (core[:start] + core[start + size :] for start in range(0, len(core), size))
+            smaller = next((subset for subset in subsets if subset and not self._is_possible(subset)), None)
+            if smaller is None:
                 size //= 2
             else:
-                core, size = less, min(size, max(1, len(less) // 2))
+                core, size = smaller, min(size, max(1, len(smaller) // 2))
         return core
 
-    def _possible(self, roots: Sequence[Requirement]) -> bool:
+    def _is_possible(self, roots: Sequence[Requirement]) -> bool:
+        """Returns whether the roots have a solution that is found within MAX_CONFLICT_STEPS."""
         return is_solvable(roots, self._candidates, steps=MAX_CONFLICT_STEPS)
 
     def _contested(self, core: Sequence[Requirement], causes: Sequence[Requirement]) -> list[Requirement]:
-        """The needs on the one Application over which the core clashes, sorted."""
+        """Returns the requirements on the one Application over which the core conflicts, sorted."""
         outcome = solve(core, self._candidates, steps=MAX_CONFLICT_STEPS)
         if isinstance(outcome, NoSolution):
             causes = outcome.causes or causes
-        by_name: dict[str, list[Requirement]] = {}
+        by_application: dict[str, list[Requirement]] = {}
         for cause in causes:
-            by_name.setdefault(cause.application, []).append(cause)
-        contested = min(by_name.values(), key=lambda ns: (-len({n.requirer for n in ns}), ns[0].application))
-        return sorted(dict.fromkeys(contested), key=lambda n: (not n.declared, n.chain, n.written, n.range))
+            by_application.setdefault(cause.application, []).append(cause)
+        contested = min(by_application.values(), key=lambda rs: (-len({r.requirer for r in rs}), rs[0].application))
+        return sorted(dict.fromkeys(contested), key=lambda r: (not r.declared, r.chain, r.written, r.range))
 
-    def _clash(self, core: Sequence[Requirement], needs: Sequence[Requirement]) -> Problem:
-        first = closest_requirement(needs)
-        demands = _demands(needs)
-        shown = join_first(demands, MAX_REPORTED, "; ")
-        if all(n.blueprint == first.blueprint for n in needs):
-            message = f"no one version of {first.application} suits all who need it: {shown}; {self._funnel(needs)}"
+    def _clash(self, core: Sequence[Requirement], contested: Sequence[Requirement]) -> Problem:
+        """Returns the problem of requirements on one Application that conflict, at the newest Application of the core."""
+        closest = closest_requirement(contested)
+        listing = join_first(_descriptions(contested), MAX_REPORTED, "; ")
+        if all(requirement.blueprint == closest.blueprint for requirement in contested):
+            message = f"no version of {closest.application} meets all requirements: {listing}; {self._funnel(contested)}"
         else:
-            message = f"{first.application} cannot be of more than one Blueprint: {shown}"
-        newest = next((r for r in core if r.application not in self._candidates.prior), core[0])
-        return self._wish.declared[newest.application].source.problem("Conflict", message, _VERSION, at_value=True)
+            message = f"{closest.application} cannot be of more than one Blueprint: {listing}"
+        newest = next((root for root in core if root.application not in self._candidates.prior), core[0])
+        return self._validated.declared[newest.application].source.problem("Conflict", message, _VERSION, at_value=True)
 
-    def _asked(self, core: Sequence[Requirement]) -> tuple[Related, ...]:
-        """What each of the core asks for, at its line."""
-        found = []
+    def _requests(self, core: Sequence[Requirement]) -> tuple[Related, ...]:
+        """Returns the version that each declared Application of the core requests, with its location."""
+        requests = []
         for root in core:
-            at = self._wish.declared[root.application].source.problem("", "", _VERSION, at_value=True)
-            message = f"{root.application} asks for {root.blueprint} {root.range}"
-            found.append(Related(message=message, file=at.file, line=at.line, column=at.column))
-        return tuple(found)
+            location = self._validated.declared[root.application].source.problem("", "", _VERSION, at_value=True)
+            message = f"{root.application} requests {root.blueprint} {root.range}"
+            requests.append(Related(message=message, file=location.file, line=location.line, column=location.column))
+        return tuple(requests)
 
-    def _funnel(self, needs: Sequence[Requirement]) -> str:
-        """How many versions there are, how many of them are in range, and how many of these can be used."""
-        versions = {v for n in needs for listed in self._candidates.listed(n).values() for v in listed}
-        in_range = [v for v in versions if all(satisfies(v, n.range) for n in needs)]
+    def _funnel(self, requirements: Sequence[Requirement]) -> str:
+        """Returns the number of versions: all, those in range, and those that are usable."""
+        versions = {
+            version
+            for requirement in requirements
+            for listed in self._candidates.listed(requirement).values()
+            for version in listed
+        }
+        in_range = [version for version in versions if all(satisfies(version, r.range) for r in requirements)]
         if not in_range:
             return f"found {len(versions)}, in all these ranges 0"
-        looked_at = {one.version: one for one in self._candidates.evaluate(needs)}
-        over = [one for one in looked_at.values() if isinstance(one, ExcludedVersion)]
-        word = "signed" if over and all(one.code == "Untrusted" for one in over) else "usable"
-        of = f" of the {len(looked_at)} newest" if len(looked_at) < len(in_range) else ""
-        return f"found {len(versions)}, in range {len(in_range)}, {word} {len(looked_at) - len(over)}{of}"
+        evaluated = {version.version: version for version in self._candidates.evaluate(requirements)}
+        excluded = [version for version in evaluated.values() if isinstance(version, ExcludedVersion)]
+        adjective = "signed" if excluded and all(version.code == "Untrusted" for version in excluded) else "usable"
+        sample = f" of the {len(evaluated)} newest" if len(evaluated) < len(in_range) else ""
+        return f"found {len(versions)}, in range {len(in_range)}, {adjective} {len(evaluated) - len(excluded)}{sample}"
 
-    def _no_candidate(self, needs: Sequence[Requirement]) -> Problem:
-        """Why no version of one Application will do, whatever else is chosen."""
-        need = closest_requirement(needs)
-        if need.is_recursive:
-            circle = " -> ".join((*need.lineage[need.lineage.index(need.blueprint) :], need.blueprint))
-            return self._at(need, "Cycle", f"these Blueprints each bring along the next, without end: {circle}")
-        listed = self._candidates.listed(need)
+    def _no_candidate(self, requirements: Sequence[Requirement]) -> Problem:
+        """Returns the problem of an Application for which no version is possible, whichever the other choices are."""
+        requirement = closest_requirement(requirements)
+        if requirement.is_recursive:
+            lineage = requirement.lineage[requirement.lineage.index(requirement.blueprint) :]
+            cycle = " -> ".join((*lineage, requirement.blueprint))
+            message = f"each of these Blueprints requires a dedicated instance of the next, without end: {cycle}"
+            return self._problem(requirement, "Cycle", message)
+        listed = self._candidates.listed(requirement)
         if len(listed) > 1:
-            message = f"{need.blueprint} is in more than one catalog: {', '.join(sorted(listed))}"
-            return self._at(need, "AmbiguousBlueprint", message, hint="say which with spec.blueprint.catalog")
-        versions = newest_first(v for found in listed.values() for v in found)
+            message = f"{requirement.blueprint} is in more than one catalog: {', '.join(sorted(listed))}"
+            return self._problem(requirement, "AmbiguousBlueprint", message, hint="select one with spec.blueprint.catalog")
+        versions = newest_first(version for versions in listed.values() for version in versions)
         if not versions:
-            where = f"the catalog {need.catalog}" if need.catalog else "any catalog"
-            return self._at(
-                need, "UnknownBlueprint", f"{_says(need)}, which is not in {where}", hint=self._alike(need), at_name=True
-            )
-        over = [one for one in self._candidates.evaluate(needs) if isinstance(one, ExcludedVersion)]
-        if not over:
-            message = f"{_says(need)}; found {len(versions)} versions, in range 0"
-            return self._at(need, "NoVersion", message, hint=_newest(versions, need.range))
-        reasons = "; ".join(f"{one.version}: {one.reason}" for one in over[:3])
-        return self._at(need, over[0].code, f"{_says(need)}; {self._funnel(needs)}: {reasons}", hint=self._way_out(need, over))
+            catalogs = f"the catalog {requirement.catalog}" if requirement.catalog else "any catalog"
+            message = f"{_description(requirement)}, which is not in {catalogs}"
+            return self._problem(requirement, "UnknownBlueprint", message, hint=self._similar_name(requirement), at_name=True)
+        excluded = [version for version in self._candidates.evaluate(requirements) if isinstance(version, ExcludedVersion)]
+        if not excluded:
+            message = f"{_description(requirement)}; found {len(versions)} versions, in range 0"
+            return self._problem(requirement, "NoVersion", message, hint=_range_hint(versions, requirement.range))
+        reasons = "; ".join(f"{version.version}: {version.reason}" for version in excluded[:3])
+        message = f"{_description(requirement)}; {self._funnel(requirements)}: {reasons}"
+        return self._problem(requirement, excluded[0].code, message, hint=self._exclusion_hint(requirement, excluded))
 
-    def _alike(self, need: Requirement) -> str:
-        """A Blueprint of nearly that name which this Environment knows to exist."""
-        if not need.declared:
+    def _similar_name(self, requirement: Requirement) -> str:
+        """Returns a hint with a Blueprint of a similar name that this Environment uses; empty without one.
+
+        The Catalog cannot list Blueprints, so only the names of the lock and of the documents are compared.
+        """
+        if not requirement.declared:
             return ""
-        named = {blueprint_name(one.application.spec.blueprint.name) for one in self._wish.declared.values()}
-        known = {p.blueprint for p in self._candidates.prior.values()} | {n for n in named if self._candidates.known(n)}
-        hint = did_you_mean(short_name(need.blueprint), {short_name(name) for name in known})
+        declared = {blueprint_name(d.application.spec.blueprint.name) for d in self._validated.declared.values()}
+        locked = {package.blueprint for package in self._candidates.prior.values()}
+        known = locked | {name for name in declared if self._candidates.exists(name)}
+        hint = did_you_mean(short_name(requirement.blueprint), {short_name(name) for name in known})
         return hint if hint.startswith("did you mean") else ""
 
-    def _way_out(self, need: Requirement, over: Sequence[ExcludedVersion]) -> str:
-        """What a person can do who wants one of the versions that were passed over."""
-        match over[0].code:
+    def _exclusion_hint(self, requirement: Requirement, excluded: Sequence[ExcludedVersion]) -> str:
+        """Returns how to get one of the excluded versions; empty when there is no way."""
+        match excluded[0].code:
             case "Downgrade":
-                asking = self._repairs.version_request(need, (one.version for one in over if one.code == "Downgrade"))
-                return f"to go back on purpose, {asking}" if asking else ""
+                older = (version.version for version in excluded if version.code == "Downgrade")
+                request = self._fixes.version_request(requirement, older)
+                return f"to downgrade, {request}" if request else ""
             case "UpgradeBlocked":
-                steps = self._candidates.upgrade_path(need, [one.version for one in over if one.code == "UpgradeBlocked"])
-                step = next((v for v in steps if not need.declared or self._possible([replace(need, range=v)])), None)
-                return f"go to {step} first" if step else "see the Blueprint's notes on how to get there"
+                blocked = [version.version for version in excluded if version.code == "UpgradeBlocked"]
+                steps = self._candidates.upgrade_path(requirement, blocked)
+                possible = (v for v in steps if not requirement.declared or self._is_possible([replace(requirement, range=v)]))
+                step = next(possible, None)
+                return f"upgrade to {step} first" if step else "see the upgrade notes of the Blueprint"
             case _:
                 return ""
 
-    def _at(self, need: Requirement, code: str, message: str, *, hint: str = "", at_name: bool = False) -> Problem:
-        """A problem at the place in a person's file where the chain begins."""
-        source = self._wish.declared[need.chain[0]].source
-        way = ("spec", "blueprint", "version" if need.declared and not at_name else "name")
-        return source.problem(code, message, way, at_value=True, hint=hint)
+    def _problem(self, requirement: Requirement, code: str, message: str, *, hint: str = "", at_name: bool = False) -> Problem:
+        """Returns a problem located in the document of the declared Application at which the requirement's chain begins."""
+        source = self._validated.declared[requirement.chain[0]].source
+        path = ("spec", "blueprint", "version" if requirement.declared and not at_name else "name")
+        return source.problem(code, message, path, at_value=True, hint=hint)
 
 
-def _demands(needs: Iterable[Requirement]) -> list[str]:
-    """Who needs which range through whom; versions of a Blueprint that say the same are told in one."""
-    alike: dict[tuple[tuple[str, ...], str], list[Requirement]] = {}
-    for need in needs:
-        alike.setdefault((need.chain, need.range), []).append(need)
-    found = []
-    for (chain, range_), ones in alike.items():
-        written = sorted({n.written for n in ones})
+def _descriptions(requirements: Iterable[Requirement]) -> list[str]:
+    """Returns who requires which range through which Applications; equal requirements of several versions are one entry."""
+    groups: dict[tuple[tuple[str, ...], str], list[Requirement]] = {}
+    for requirement in requirements:
+        groups.setdefault((requirement.chain, requirement.range), []).append(requirement)
+    descriptions = []
+    for (chain, range_), group in groups.items():
+        written = sorted({requirement.written for requirement in group})
         more = len(written) - 1
         others = f" and {'another version' if more == 1 else f'{more} other versions'} of it" if more else ""
-        found.append(f"{' -> '.join(chain)} needs {ones[0].blueprint} {range_} ({written[-1]}{others})")
-    return found
+        descriptions.append(f"{' -> '.join(chain)} needs {group[0].blueprint} {range_} ({written[-1]}{others})")
+    return descriptions
 
 
-def _newest(versions: Sequence[str], range_: str) -> str:
-    early = next((v for v in versions if not satisfies(v, "*") and satisfies(v.partition("-")[0], range_)), None)
-    if early is not None:
-        return f"{early} is a pre-release, which only a range that names one takes, such as ^{early}"
+def _range_hint(versions: Sequence[str], range_: str) -> str:
+    """Returns a pre-release that a range does not match only because it names none; or else the newest versions."""
+    pre_release = next((v for v in versions if not satisfies(v, "*") and satisfies(v.partition("-")[0], range_)), None)
+    if pre_release is not None:
+        return f"{pre_release} is a pre-release, which only a range that names a pre-release includes, such as ^{pre_release}"
     return f"the newest are {', '.join(versions[:3])}"
 
 
-def _says(need: Requirement) -> str:
-    via = "" if need.declared else f" (through {' -> '.join(need.chain)}, in {need.written})"
-    return f"{need.requirer} needs {need.blueprint} {need.range}{via}"
+def _description(requirement: Requirement) -> str:
+    """Returns who requires which Blueprint in which range, and through which Applications."""
+    via = "" if requirement.declared else f" (through {' -> '.join(requirement.chain)}, in {requirement.written})"
+    return f"{requirement.requirer} needs {requirement.blueprint} {requirement.range}{via}"

@@ -1,4 +1,7 @@
-"""The smallest change that would help, tried before it is told: which version would do, or which dependency to give its own."""
+"""Finds the smallest change that would resolve a conflict: another version, or a dedicated dependency.
+
+Every fix is tested by a search before it is reported.
+"""
 
 from __future__ import annotations
 
@@ -27,101 +30,101 @@ MAX_FIX_STEPS: Final = 200_000
 
 
 class FixFinder:
-    """Changes that would make a wish possible.
+    """Finds changes of the documents that would make a resolution possible.
 
     Args:
-        wish: what people want.
-        candidates: what can be chosen for it.
-        catalog: what can be installed.
+        validated: the validated documents of the Environment.
+        candidates: the candidates for it.
+        catalog: the catalog of Blueprints.
     """
 
-    def __init__(self, wish: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
-        self._wish = wish
+    def __init__(self, validated: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
+        self._validated = validated
         self._candidates = candidates
         self._catalog = catalog
 
     def first_fix(self, roots: Sequence[Requirement], core: Sequence[Requirement], contested: Sequence[Requirement]) -> str:
-        """The first change that helps, in a sentence; empty when no single one of those that were tried does.
+        """Returns the first single change that resolves the conflict, as a sentence; empty when no tested change does.
 
         Args:
-            roots: all that people declared.
-            core: those of them that cannot be had together.
-            contested: the needs on the Application over which they clash.
+            roots: the requirements of all declared Applications.
+            core: those of them that conflict.
+            contested: the requirements on the Application over which they conflict.
         """
-        # Who came last gives way first: what runs already was possible before.
+        # Applications that are not installed yet change first: the installed ones were possible without them.
         order = sorted(core, key=lambda r: (r.application in self._candidates.prior, r.application))[:MAX_FIX_TRIES]
-        sentences = (*self._other_versions(roots, order), *self._own_dependencies(roots, contested))
-        return next((one for one in sentences if one), "")
+        fixes = (*self._other_versions(roots, order), *self._dedicated_dependencies(roots, contested))
+        return next((fix for fix in fixes if fix), "")
 
-    def version_request(self, one: Requirement | Candidate, versions: Iterable[str]) -> str:
-        """The first of some versions that would do if a person asked for it alone, in a few words; empty when none does.
+    def version_request(self, subject: Requirement | Candidate, versions: Iterable[str]) -> str:
+        """Returns the first version that is possible if a document requests exactly it, in a few words; empty when none is.
 
         Args:
-            one: whose; what is dedicated to somebody cannot be declared.
-            versions: which, the best first.
+            subject: identifies the Application; a dedicated dependency cannot be declared, and has no such version.
+            versions: the versions to test, the best first.
         """
-        if one.lineage or is_reserved(one.application):
+        if subject.lineage or is_reserved(subject.application):
             return ""
         for version in islice(versions, MAX_FIX_TRIES):
-            wish = self._asked(one, version)
-            prior, installed = self._candidates.prior, self._candidates.installed
-            roots = [root_requirement(d) for _, d in sorted(wish.declared.items())]
-            if (
-                self._solution(
-                    roots, CandidateFinder(wish, prior, self._catalog, DependencyReader(wish, prior), installed=installed)
-                )
-                is not None
-            ):
-                file = application_file(one.application)
-                if one.application in self._wish.declared:
-                    return f"ask for {one.blueprint} {version} in {file}"
-                return f"declare it: {file} with {one.blueprint} {version}"
+            changed = self._with_version(subject, version)
+            preferred, installed = self._candidates.prior, self._candidates.installed
+            roots = [root_requirement(declared) for _, declared in sorted(changed.declared.items())]
+            dependencies = DependencyReader(changed, preferred)
+            candidates = CandidateFinder(changed, preferred, self._catalog, dependencies, installed=installed)
+            if self._solution(roots, candidates) is not None:
+                file = application_file(subject.application)
+                if subject.application in self._validated.declared:
+                    return f"request {subject.blueprint} {version} in {file}"
+                return f"declare it: {file} with {subject.blueprint} {version}"
         return ""
 
-    def _asked(self, one: Requirement | Candidate, version: str) -> ValidatedInput:
-        """The wish, with one Application declared in exactly one version."""
-        declared = self._wish.declared.get(one.application, self._wish.declared[one.chain[0]])
+    def _with_version(self, subject: Requirement | Candidate, version: str) -> ValidatedInput:
+        """Returns the validated input with one Application declared in exactly one version."""
+        declared = self._validated.declared.get(subject.application, self._validated.declared[subject.chain[0]])
         application = declared.application
-        if one.application in self._wish.declared:
-            wanted = application.spec.blueprint.model_copy(update={"version": version})
-            changed = application.model_copy(update={"spec": application.spec.model_copy(update={"blueprint": wanted})})
+        if subject.application in self._validated.declared:
+            blueprint = application.spec.blueprint.model_copy(update={"version": version})
+            changed = application.model_copy(update={"spec": application.spec.model_copy(update={"blueprint": blueprint})})
         else:
-            spec = ApplicationSpec(blueprint=BlueprintRef(name=one.blueprint, version=version))
-            changed = application.model_copy(update={"metadata": ApplicationMetadata(name=one.application), "spec": spec})
-        return replace(
-            self._wish, declared={**self._wish.declared, one.application: DeclaredApplication(changed, declared.source)}
-        )
+            spec = ApplicationSpec(blueprint=BlueprintRef(name=subject.blueprint, version=version))
+            metadata = ApplicationMetadata(name=subject.application)
+            changed = application.model_copy(update={"metadata": metadata, "spec": spec})
+        changed_application = DeclaredApplication(changed, declared.source)
+        return replace(self._validated, declared={**self._validated.declared, subject.application: changed_application})
 
     def _other_versions(self, roots: Sequence[Requirement], order: Iterable[Requirement]) -> Iterator[str]:
+        """Yields a fix for each declared Application whose conflict another version would resolve."""
         for root in order:
-            widened = root_requirement(self._wish.declared[root.application], range_="*")
-            found = self._solution([widened if one is root else one for one in roots], self._candidates)
-            if found is None:
+            widened = root_requirement(self._validated.declared[root.application], range_="*")
+            solution = self._solution([widened if other is root else other for other in roots], self._candidates)
+            if solution is None:
                 continue
-            source = self._wish.declared[root.application].source
+            source = self._validated.declared[root.application].source
             place = source.problem("", "", ("spec", "blueprint", "version"), at_value=True).place
-            version = found[root.application].version
-            yield f"{root.blueprint} {version} for {root.application} would do, instead of {root.range} at {place}"
+            version = solution[root.application].version
+            yield f"request {root.blueprint} {version} for {root.application} instead of {root.range} at {place}"
 
-    def _own_dependencies(self, roots: Sequence[Requirement], contested: Sequence[Requirement]) -> Iterator[str]:
-        for need in contested[:MAX_FIX_TRIES]:
-            declared = self._wish.declared.get(need.requirer)
-            if need.declared or declared is None:
+    def _dedicated_dependencies(self, roots: Sequence[Requirement], contested: Sequence[Requirement]) -> Iterator[str]:
+        """Yields a fix for each declared Application whose conflict a dependency of its own would resolve."""
+        for requirement in contested[:MAX_FIX_TRIES]:
+            declared = self._validated.declared.get(requirement.requirer)
+            if requirement.declared or declared is None:
                 continue
-            key, name = self._key(need), f"{need.requirer}-{short_name(need.blueprint)}"
-            if key is None or name in self._wish.declared or need.application == name:
+            key, name = self._bind_key(requirement), f"{requirement.requirer}-{short_name(requirement.blueprint)}"
+            if key is None or name in self._validated.declared or requirement.application == name:
                 continue
             if len(name) > MAX_NAME or is_reserved(name):
                 continue
-            prior, installed = self._candidates.prior, self._candidates.installed
-            needs = DependencyReader(self._wish, prior, {need.requirer: {key: name}})
-            candidates = CandidateFinder(self._wish, prior, self._catalog, needs, installed=installed)
-            own = Requirement(name, need.blueprint, need.range, requirer=name, written=application_file(name), chain=(name,))
-            found = self._solution([*roots, own], candidates)
-            if found is None or all(d.bind_key != key for d in found[need.requirer].verified.blueprint.spec.depends):
+            preferred, installed = self._candidates.prior, self._candidates.installed
+            dependencies = DependencyReader(self._validated, preferred, {requirement.requirer: {key: name}})
+            candidates = CandidateFinder(self._validated, preferred, self._catalog, dependencies, installed=installed)
+            file = application_file(name)
+            dedicated = Requirement(name, requirement.blueprint, requirement.range, requirer=name, written=file, chain=(name,))
+            solution = self._solution([*roots, dedicated], candidates)
+            if solution is None or all(d.bind_key != key for d in solution[requirement.requirer].verified.blueprint.spec.depends):
                 continue
             yield (
-                f"give {need.requirer} its own: declare {name} of {need.blueprint} {need.range}, "
+                f"give {requirement.requirer} its own: declare {name} of {requirement.blueprint} {requirement.range}, "
                 f"and set spec.bind.{key} to {name} in {declared.source.file}"
             )
 
@@ -132,11 +135,11 @@ class FixFinder:
                 return None
             case solution:
                 excluded = any(candidate.exclusion for candidate in solution.values())
-                return None if excluded or any(unknown_binds(self._wish, solution)) else solution
+                return None if excluded or any(unknown_binds(self._validated, solution)) else solution
 
-    def _key(self, need: Requirement) -> str | None:
-        """The word by which the requirer's `bind` speaks of a dependency."""
-        declared = self._wish.declared[need.requirer]
+    def _bind_key(self, requirement: Requirement) -> str | None:
+        """Returns the key of a dependency in the `bind` of its requirer; None when its first candidate has no such dependency."""
+        declared = self._validated.declared[requirement.requirer]
         first = next(self._candidates.of([root_requirement(declared)]), None)
         depends = first.verified.blueprint.spec.depends if first is not None and not first.exclusion else []
-        return next((d.bind_key for d in depends if d.name == need.blueprint), None)
+        return next((dependency.bind_key for dependency in depends if dependency.name == requirement.blueprint), None)

@@ -1,7 +1,7 @@
-"""Who needs what: the demands that people and Blueprints make, and the choices that make further ones.
+"""The requirements that documents and Blueprints state on Applications, and the candidates that meet them.
 
 Rules (documents.md, "Dependencies"): a dependency without values is shared, one Application per Environment; with values it is
-dedicated; `bind` overrides both. Its `when` and the `{{ }}` in its values are expressions over who needs it.
+dedicated; `bind` overrides both. Its `when` and the `{{ }}` in its values are expressions over the Application that requires it.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """Someone's demand on an Application.
+    """A requirement on the version of an Application.
 
     Attributes:
-        application: whose version is demanded.
-        blueprint: the full name of the Blueprint it must be of.
-        range: the versions that will do.
-        requirer: the Application that demands it: itself when a person declared it.
-        written: the file, or `bp-name@version` when a Blueprint says so.
+        application: the required Application.
+        blueprint: the full name of the Blueprint that it must be of.
+        range: the range that its version must be in.
+        requirer: the Application that requires it: itself if a document declares it.
+        written: the source of the requirement: the file of the declaration, or `bp-name@version` of the requirer's Blueprint.
         chain: the Applications from a declared one down to the requirer.
-        catalog: the catalog it must come from, if that was said.
-        values: the values that a dedicated dependency is to have.
-        lineage: the Blueprints, from the first on, each of which has the next for itself alone, and the last this one.
+        catalog: the catalog that it must come from; None for any.
+        values: the values for a dedicated dependency.
+        lineage: the chain of dedicated dependencies, as Blueprints: each has the next as its own, and the last has this one.
     """
 
     application: str
@@ -50,146 +50,159 @@ class Requirement:
 
     @property
     def declared(self) -> bool:
-        """Whether a person made it."""
+        """Whether a document states the requirement, rather than a Blueprint."""
         return self.requirer == self.application
 
     @property
     def is_recursive(self) -> bool:
-        """Whether it would go on for ever: a Blueprint brings along its own, which brings along its own, and so on."""
+        """Whether a Blueprint has itself as a dedicated dependency, directly or through others, which would never end."""
         return self.blueprint in self.lineage
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One version of a Blueprint for one Application.
+    """A version of a Blueprint for an Application.
 
     Attributes:
-        application: whose.
-        artifact: which.
-        found: the Blueprint; or why the locked one may not be used any more, which is chosen to be refused, not to be installed.
-        version: its version.
-        blueprint: its full name.
-        chain: the Applications from a declared one down to this.
-        lineage: the Blueprints for which it is dedicated.
-        given: the values that the first who needs it gives it.
+        application: the Application's name.
+        artifact: the reference of the artifact, with its digest.
+        catalog_entry: the verified Blueprint; or why the locked version is excluded. An excluded candidate is chosen only to
+            report it, and never installed.
+        version: the version.
+        blueprint: the full name of the Blueprint.
+        chain: the Applications from a declared one down to this one.
+        lineage: the chain of dedicated dependencies that leads to this one, as Blueprints.
+        dependency_values: the values from the requirement that is closest to a declared Application.
     """
 
     application: str
     artifact: str
-    found: VerifiedBlueprint | ExcludedVersion = field(compare=False)
+    catalog_entry: VerifiedBlueprint | ExcludedVersion = field(compare=False)
     version: str = field(compare=False)
     blueprint: str = field(compare=False)
     chain: tuple[str, ...] = field(compare=False)
     lineage: tuple[str, ...] = ()
-    given: Mapping[str, Any] | None = field(default=None, hash=False)
+    dependency_values: Mapping[str, Any] | None = field(default=None, hash=False)
 
     @property
     def exclusion(self) -> ExcludedVersion | None:
-        """Why it may not be used any more; None when it may."""
-        return self.found if isinstance(self.found, ExcludedVersion) else None
+        """Why the version is excluded; None if it is usable."""
+        return self.catalog_entry if isinstance(self.catalog_entry, ExcludedVersion) else None
 
     @property
     def verified(self) -> VerifiedBlueprint:
-        """The Blueprint. Raises ValueError when it is lost."""
-        if isinstance(self.found, ExcludedVersion):
-            raise ValueError(f"{self.blueprint} {self.version} may not be used")  # noqa: TRY004 - no type is at fault
-        return self.found
+        """The verified Blueprint. Raises ValueError if the version is excluded."""
+        if isinstance(self.catalog_entry, ExcludedVersion):
+            raise ValueError(f"{self.blueprint} {self.version} is excluded")  # noqa: TRY004 - no type is at fault
+        return self.catalog_entry
 
 
-def root_requirement(one: DeclaredApplication, *, range_: str | None = None) -> Requirement:
-    """A person's demand; with another range than they wrote, to try whether that would help."""
-    wanted = one.application.spec.blueprint
+def root_requirement(declared: DeclaredApplication, *, range_: str | None = None) -> Requirement:
+    """Returns the requirement of a declared Application; with another range than its document's, to test a possible fix."""
+    blueprint = declared.application.spec.blueprint
     return Requirement(
-        application=one.name,
-        blueprint=blueprint_name(wanted.name),
-        range=range_ or wanted.version,
-        requirer=one.name,
-        written=one.source.file,
-        chain=(one.name,),
-        catalog=wanted.catalog,
+        application=declared.name,
+        blueprint=blueprint_name(blueprint.name),
+        range=range_ or blueprint.version,
+        requirer=declared.name,
+        written=declared.source.file,
+        chain=(declared.name,),
+        catalog=blueprint.catalog,
     )
 
 
 class DependencyReader:
-    """The needs of choices, each computed once. Expressions see the wish's Environment.
+    """Reads the requirements of candidates, and caches them. Expressions see the Environment of the validated input.
 
     Args:
-        wish: what people want.
-        prior: the last lock's packages by Application: what a lost one needs is known from there alone.
-        binds: further `bind`s by Application, laid over people's own, to try whether they would help.
+        validated: the validated documents of the Environment.
+        locked: locked packages by Application: the only source of an excluded candidate's dependencies.
+        binds: additional `bind`s by Application, which override those of the documents, to test a possible fix.
     """
 
     def __init__(
-        self, wish: ValidatedInput, prior: Mapping[str, Package], binds: Mapping[str, Mapping[str, str]] | None = None
+        self, validated: ValidatedInput, locked: Mapping[str, Package], binds: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
-        self._wish = wish
-        self._prior = prior
+        self._validated = validated
+        self._locked = locked
         self._binds = binds or {}
-        self._known: dict[tuple[Candidate, tuple[str, ...]], tuple[Requirement, ...]] = {}
+        self._cache: dict[tuple[Candidate, tuple[str, ...]], tuple[Requirement, ...]] = {}
 
-    def of(self, choice: Candidate) -> tuple[Requirement, ...]:
-        """What a choice needs in turn. Raises ExpressionError when one of its expressions has no answer."""
-        key = (choice, choice.chain)
-        if key not in self._known and choice.exclusion:
-            self._known[key] = tuple(self._as_locked(choice))
-        if key not in self._known:
-            scope = self._scope(choice) if _has_expressions(choice) else {}
-            depends = choice.verified.blueprint.spec.depends
-            wanted = [d for d in depends if d.when is None or expressions.evaluate_condition(d.when, scope)]
-            self._known[key] = tuple(self._need(choice, d, scope) for d in wanted)
-        return self._known[key]
+    def of(self, candidate: Candidate) -> tuple[Requirement, ...]:
+        """Returns the requirements of a candidate. Raises ExpressionError when one of its expressions cannot be evaluated."""
+        key = (candidate, candidate.chain)
+        if key not in self._cache and candidate.exclusion:
+            self._cache[key] = tuple(self._locked_requirements(candidate))
+        if key not in self._cache:
+            scope = self._scope(candidate) if _has_expressions(candidate) else {}
+            depends = candidate.verified.blueprint.spec.depends
+            active = [d for d in depends if d.when is None or expressions.evaluate_condition(d.when, scope)]
+            self._cache[key] = tuple(self._requirement(candidate, dependency, scope) for dependency in active)
+        return self._cache[key]
 
-    def _as_locked(self, choice: Candidate) -> Iterator[Requirement]:
-        for name in self._prior[choice.application].depends_on:
-            if name in self._prior:
-                blueprint = self._prior[name].blueprint
-                yield Requirement(name, blueprint, "*", choice.application, f"{choice.blueprint}@{choice.version}", choice.chain)
+    def _locked_requirements(self, candidate: Candidate) -> Iterator[Requirement]:
+        """Yields the requirements of an excluded candidate from the lock: in any version, since the lock has no ranges."""
+        for name in self._locked[candidate.application].depends_on:
+            if name in self._locked:
+                blueprint = self._locked[name].blueprint
+                written = f"{candidate.blueprint}@{candidate.version}"
+                yield Requirement(name, blueprint, "*", candidate.application, written, candidate.chain)
 
-    def _scope(self, choice: Candidate) -> Mapping[str, Any]:
-        declared = self._wish.declared.get(choice.application)
-        values = merge_values(choice.verified.blueprint, declared, [choice.given] if choice.given else [])
+    def _scope(self, candidate: Candidate) -> Mapping[str, Any]:
+        """Returns the variables that the expressions of a candidate's Blueprint see."""
+        declared = self._validated.declared.get(candidate.application)
+        dependency_values = [candidate.dependency_values] if candidate.dependency_values else []
+        values = merge_values(candidate.verified.blueprint, declared, dependency_values)
         return expressions.scope(
             values,
-            application=choice.application,
-            blueprint=choice.blueprint,
-            version=choice.version,
-            environment=self._wish.environment,
+            application=candidate.application,
+            blueprint=candidate.blueprint,
+            version=candidate.version,
+            environment=self._validated.environment,
         )
 
-    def _need(self, choice: Candidate, dependency: Dependency, scope: Mapping[str, Any]) -> Requirement:
-        target = self._target(choice.application, dependency)
-        dedicated = target not in self._wish.declared and dependency.values is not None
+    def _requirement(self, candidate: Candidate, dependency: Dependency, scope: Mapping[str, Any]) -> Requirement:
+        """Returns the requirement of a candidate that one of its Blueprint's dependencies states."""
+        target = self._target(candidate.application, dependency)
+        dedicated = target not in self._validated.declared and dependency.values is not None
         values = dependency.values
         return Requirement(
             application=target,
             blueprint=dependency.name,
             range=dependency.version,
-            requirer=choice.application,
-            written=f"{choice.blueprint}@{choice.version}",
-            chain=choice.chain,
+            requirer=candidate.application,
+            written=f"{candidate.blueprint}@{candidate.version}",
+            chain=candidate.chain,
             values=interpolate(values, scope) if values is not None and scope else values,
-            lineage=(*choice.lineage, choice.blueprint) if dedicated else (),
+            lineage=(*candidate.lineage, candidate.blueprint) if dedicated else (),
         )
 
     def _target(self, application: str, dependency: Dependency) -> str:
-        declared = self._wish.declared.get(application)
-        bound = dict(declared.application.spec.bind) if declared else {}
-        bound |= self._binds.get(application, {})
-        if dependency.bind_key in bound:
-            return bound[dependency.bind_key]
+        """Returns the Application that meets a dependency: the bound one, or else the shared or dedicated one."""
+        declared = self._validated.declared.get(application)
+        binds = dict(declared.application.spec.bind) if declared else {}
+        binds |= self._binds.get(application, {})
+        if dependency.bind_key in binds:
+            return binds[dependency.bind_key]
         short = short_name(dependency.name)
         return short if dependency.values is None else f"{application}-{short}"
 
 
 def unknown_binds(
-    wish: ValidatedInput, found: Mapping[str, Candidate]
+    validated: ValidatedInput, candidates: Mapping[str, Candidate]
 ) -> Iterator[tuple[DeclaredApplication, str, VerifiedBlueprint]]:
-    """Each key of people's `bind`s that the version chosen for their Application has no dependency of, with that version."""
-    for name, one in sorted(wish.declared.items()):
-        verified = found[name].verified
+    """Yields each key of a declared Application's `bind` that is not a dependency of its chosen version, with that version.
+
+    Args:
+        validated: the validated documents of the Environment.
+        candidates: the chosen candidate of every Application.
+    """
+    for name, declared in sorted(validated.declared.items()):
+        verified = candidates[name].verified
         keys = {dependency.bind_key for dependency in verified.blueprint.spec.depends}
-        yield from ((one, key, verified) for key in one.application.spec.bind if key not in keys)
+        yield from ((declared, key, verified) for key in declared.application.spec.bind if key not in keys)
 
 
-def _has_expressions(choice: Candidate) -> bool:
-    return any(d.when is not None or "{{" in str(d.values) for d in choice.verified.blueprint.spec.depends)
+def _has_expressions(candidate: Candidate) -> bool:
+    """Returns whether any dependency of a candidate has expressions; the scope is expensive, and made only for these."""
+    return any(d.when is not None or "{{" in str(d.values) for d in candidate.verified.blueprint.spec.depends)

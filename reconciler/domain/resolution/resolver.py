@@ -1,6 +1,7 @@
-"""From a wish to one version of every Blueprint that it needs.
+"""Resolves the declared Applications to one version of every required Blueprint.
 
-Rules: documents.md, "Dependencies"; see `needs` for who needs what, and `candidates` for what can be chosen and in which order.
+Rules: documents.md, "Dependencies". The requirements come from `requirements`, the possible versions and their order from
+`candidates`.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Resolution:
-    """A consistent choice for every Application.
+    """A consistent choice of one candidate for every Application.
 
     Attributes:
-        choices: what each Application is to be.
-        needs: every demand on each Application, sorted.
-        edges: each Application's direct dependencies by name, sorted.
-        warnings: what is to be known of it, such as newer versions that were passed over.
+        choices: the chosen candidate of each Application.
+        needs: all requirements on each Application, sorted.
+        edges: the names of each Application's direct dependencies, sorted.
+        warnings: warnings about the choices, such as newer versions that are excluded.
     """
 
     choices: Mapping[str, Candidate]
@@ -44,97 +45,113 @@ class Resolution:
 
 
 def resolve(
-    wish: ValidatedInput,
-    prior: Mapping[str, Package],
+    validated: ValidatedInput,
+    locked: Mapping[str, Package],
     catalog: Catalog,
     upgrade: Collection[str] = (),
     preferences: Mapping[str, Package] | None = None,
 ) -> tuple[Resolution | None, tuple[Problem, ...]]:
-    """Choose a version of everything.
+    """Chooses a version of every Application.
 
     Args:
-        wish: what people want.
-        prior: the last lock's packages by Application; empty at first.
-        catalog: what can be installed. Its ReconcilerErrors pass through.
-        upgrade: Applications that may leave their locked version, since somebody asked to move them within their ranges.
-        preferences: the packages that stay where they can, since people reviewed them, by Application; None for the last lock's.
+        validated: the validated documents of the Environment.
+        locked: the last lock's packages by Application; empty before the first lock.
+        catalog: the catalog of Blueprints. Its ReconcilerErrors are not caught.
+        upgrade: Applications that may leave their locked version, because an upgrade within their ranges was requested.
+        preferences: the packages that take precedence because they were reviewed, by Application; None for the locked ones.
 
     Returns:
-        The resolution, or None with the problems.
+        The resolution; or None, with the problems.
     """
-    installed = CandidateFinder(wish, prior, catalog, DependencyReader(wish, prior), upgrade)
+    installed = CandidateFinder(validated, locked, catalog, DependencyReader(validated, locked), upgrade)
     candidates = (
         installed
         if preferences is None
-        else CandidateFinder(wish, preferences, catalog, DependencyReader(wish, {**prior, **preferences}), upgrade, prior)
+        else CandidateFinder(
+            validated, preferences, catalog, DependencyReader(validated, {**locked, **preferences}), upgrade, locked
+        )
     )
-    roots = [root_requirement(one) for _, one in sorted(wish.declared.items())]
-    conflict = ConflictReporter(wish, candidates, catalog)
-    hopeless = [problem for need in roots if (problem := conflict.unsatisfiable(need)) is not None]
-    if hopeless:
-        return None, tuple(hopeless)
+    roots = [root_requirement(declared) for _, declared in sorted(validated.declared.items())]
+    reporter = ConflictReporter(validated, candidates, catalog)
+    unsatisfiable = [problem for root in roots if (problem := reporter.unsatisfiable(root)) is not None]
+    if unsatisfiable:
+        return None, tuple(unsatisfiable)
     match outcome := solve(roots, candidates):
         case NoSolution() | SearchLimitExceeded() | CyclicSolution():
-            return None, conflict.report(roots, outcome)
-        case found:
+            return None, reporter.report(roots, outcome)
+        case solution:
             pass
-    if lost := [choice for choice in found.values() if choice.exclusion]:
-        return None, tuple(conflict.excluded_pin(choice) for choice in lost)
-    found = minimize_changes(found, roots, candidates, upgrade)
-    if has_backtracked(found, candidates, _requirements_by_application(found, roots, candidates)):
-        found = maximize_versions(found, roots, candidates, upgrade)
-    needs = _requirements_by_application(found, roots, candidates)
-    edges = {name: tuple(sorted({n.application for n in candidates.needs.of(one)})) for name, one in found.items()}
-    resolution = Resolution(found, needs, edges, tuple(_warnings(wish, found, needs, installed)))
-    problems = tuple(_unknown_binds(wish, found))
+    if excluded := [candidate for candidate in solution.values() if candidate.exclusion]:
+        return None, tuple(reporter.excluded_lock(candidate) for candidate in excluded)
+    solution = minimize_changes(solution, roots, candidates, upgrade)
+    if has_backtracked(solution, candidates, _requirements_by_application(solution, roots, candidates)):
+        solution = maximize_versions(solution, roots, candidates, upgrade)
+    requirements = _requirements_by_application(solution, roots, candidates)
+    edges = {
+        name: tuple(sorted({requirement.application for requirement in candidates.needs.of(candidate)}))
+        for name, candidate in solution.items()
+    }
+    warnings = tuple(_warnings(validated, solution, requirements, installed))
+    resolution = Resolution(solution, requirements, edges, warnings)
+    problems = tuple(_unknown_binds(validated, solution))
     return (None, problems) if problems else (resolution, ())
 
 
 def _requirements_by_application(
-    found: Mapping[str, Candidate], roots: list[Requirement], candidates: CandidateFinder
+    solution: Mapping[str, Candidate], roots: list[Requirement], candidates: CandidateFinder
 ) -> dict[str, tuple[Requirement, ...]]:
-    needs: dict[str, list[Requirement]] = {name: [] for name in found}
-    for need in (*roots, *(n for choice in found.values() for n in candidates.needs.of(choice))):
-        needs[need.application].append(need)
-    return {name: tuple(sorted(ns, key=lambda n: (n.requirer, n.written, n.range))) for name, ns in needs.items()}
+    """Returns the requirements that the roots and the chosen candidates state on each Application, sorted."""
+    by_application: dict[str, list[Requirement]] = {name: [] for name in solution}
+    for requirement in (*roots, *(r for candidate in solution.values() for r in candidates.needs.of(candidate))):
+        by_application[requirement.application].append(requirement)
+    return {
+        name: tuple(sorted(requirements, key=lambda r: (r.requirer, r.written, r.range)))
+        for name, requirements in by_application.items()
+    }
 
 
 def _warnings(
-    wish: ValidatedInput,
-    found: Mapping[str, Candidate],
-    needs: Mapping[str, tuple[Requirement, ...]],
+    validated: ValidatedInput,
+    solution: Mapping[str, Candidate],
+    requirements: Mapping[str, tuple[Requirement, ...]],
     candidates: CandidateFinder,
 ) -> Iterator[Problem]:
-    """Newer versions in range that were passed over, and upgrades that leave the way their Blueprint names."""
-    for name, choice in found.items():
-        past = candidates.prior.get(name)
-        moved = past is not None and past.blueprint == choice.blueprint and past.version != choice.version
-        source = wish.declared[choice.chain[0]].source
-        way = ("spec", "blueprint")
-        if past is None or moved:
-            over = [o for o in _newer(choice, needs[name], candidates) if o.code != "Downgrade"]
-            for words in choice.verified.warnings:
-                message = f"{choice.blueprint} {choice.version}: {words}"
-                yield source.problem("OddBlueprint", message, way).model_copy(update={"severity": "warning"})
-            for one in over:
-                message = f"{choice.blueprint} {one.version} is passed over for {choice.version}: {one.reason}"
-                yield source.problem("PassedOver", message, way).model_copy(update={"severity": "warning"})
-        usual = choice.verified.blueprint.spec.upgrades.from_
-        if past is not None and moved and usual and not any(satisfies(past.version, r) for r in usual):
-            message = f"{name} goes from {past.version} to {choice.version}, which is made for upgrades from {', '.join(usual)}"
-            yield source.problem("UnusualUpgrade", message, way).model_copy(update={"severity": "warning"})
+    """Yields warnings of Blueprints, of newer versions that are excluded, and of upgrades that `upgrades.from` does not list."""
+    for name, candidate in solution.items():
+        locked = candidates.prior.get(name)
+        moved = locked is not None and locked.blueprint == candidate.blueprint and locked.version != candidate.version
+        source = validated.declared[candidate.chain[0]].source
+        path = ("spec", "blueprint")
+        if locked is None or moved:
+            newer = _newer_excluded(candidate, requirements[name], candidates)
+            excluded = [version for version in newer if version.code != "Downgrade"]
+            for warning in candidate.verified.warnings:
+                message = f"{candidate.blueprint} {candidate.version}: {warning}"
+                yield source.problem("OddBlueprint", message, path).model_copy(update={"severity": "warning"})
+            for version in excluded:
+                message = f"{candidate.blueprint} {version.version} is passed over for {candidate.version}: {version.reason}"
+                yield source.problem("PassedOver", message, path).model_copy(update={"severity": "warning"})
+        supported = candidate.verified.blueprint.spec.upgrades.from_
+        if locked is not None and moved and supported and not any(satisfies(locked.version, r) for r in supported):
+            ranges = ", ".join(supported)
+            message = f"{name} moves from {locked.version} to {candidate.version}, which supports upgrades from {ranges}"
+            yield source.problem("UnusualUpgrade", message, path).model_copy(update={"severity": "warning"})
 
 
-def _newer(choice: Candidate, needs: tuple[Requirement, ...], candidates: CandidateFinder) -> Iterator[ExcludedVersion]:
-    for one in candidates.evaluate(needs):
-        if isinstance(one, ExcludedVersion) and is_older(choice.version, one.version):
-            yield one
-        elif isinstance(one, Candidate) and one.version == choice.version:
+def _newer_excluded(
+    candidate: Candidate, requirements: tuple[Requirement, ...], candidates: CandidateFinder
+) -> Iterator[ExcludedVersion]:
+    """Yields the excluded versions that are newer than a chosen candidate and in all ranges."""
+    for version in candidates.evaluate(requirements):
+        if isinstance(version, ExcludedVersion) and is_older(candidate.version, version.version):
+            yield version
+        elif isinstance(version, Candidate) and version.version == candidate.version:
             return
 
 
-def _unknown_binds(wish: ValidatedInput, found: Mapping[str, Candidate]) -> Iterator[Problem]:
-    for one, key, verified in unknown_binds(wish, found):
+def _unknown_binds(validated: ValidatedInput, solution: Mapping[str, Candidate]) -> Iterator[Problem]:
+    """Yields the problem of each `bind` whose key is not a dependency of the chosen version."""
+    for declared, key, verified in unknown_binds(validated, solution):
         keys = sorted({dependency.bind_key for dependency in verified.blueprint.spec.depends})
         message = f"{verified.blueprint.name} has no dependency {key}; it has {', '.join(keys) or 'none'}"
-        yield one.source.problem("UnknownDependency", message, ("spec", "bind", key))
+        yield declared.source.problem("UnknownDependency", message, ("spec", "bind", key))

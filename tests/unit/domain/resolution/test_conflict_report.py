@@ -42,13 +42,13 @@ MESSAGES = [
         {},
         [
             (
-                "applications/blog.yaml:10:15: error[Conflict]: no one version of db suits all who need it: blog "
+                "applications/blog.yaml:10:15: error[Conflict]: no version of db meets all requirements: blog "
                 "needs bp-db ^15 (bp-blog@2.0.0); shop needs bp-db ^14 (bp-shop@3.1.0 and another version of it); "
                 "found 3, in all these ranges 0"
             ),
-            ("  hint: bp-blog 1.4.0 for blog would do, instead of ^2 at applications/blog.yaml:10:15"),
-            ("  applications/blog.yaml:10:15: blog asks for bp-blog ^2"),
-            ("  applications/shop.yaml:10:15: shop asks for bp-shop *"),
+            ("  hint: request bp-blog 1.4.0 for blog instead of ^2 at applications/blog.yaml:10:15"),
+            ("  applications/blog.yaml:10:15: blog requests bp-blog ^2"),
+            ("  applications/shop.yaml:10:15: shop requests bp-shop *"),
         ],
         id="two ranges on one shared",
     ),
@@ -64,13 +64,13 @@ MESSAGES = [
         {},
         [
             (
-                "applications/shop.yaml:10:15: error[Conflict]: no one version of db suits all who need it: shop -> "
+                "applications/shop.yaml:10:15: error[Conflict]: no version of db meets all requirements: shop -> "
                 "cart needs bp-db ^2 (bp-cart@1.0.0); web -> api needs bp-db ^1 (bp-api@1.0.0); found 2, in all these "
                 "ranges 0"
             ),
-            ("  hint: to ask for another version of one of these alone does not help"),
-            ("  applications/shop.yaml:10:15: shop asks for bp-shop *"),
-            ("  applications/web.yaml:10:15: web asks for bp-web *"),
+            ("  hint: another version of only one of these does not resolve this"),
+            ("  applications/shop.yaml:10:15: shop requests bp-shop *"),
+            ("  applications/web.yaml:10:15: web requests bp-web *"),
         ],
         id="deep chains",
     ),
@@ -84,12 +84,12 @@ MESSAGES = [
         {},
         [
             (
-                "applications/shop.yaml:10:15: error[Conflict]: no one version of db suits all who need it: shop "
+                "applications/shop.yaml:10:15: error[Conflict]: no version of db meets all requirements: shop "
                 "needs bp-db ^2 (bp-shop@1.0.0); web needs bp-db ^1 (bp-web@1.0.0); found 2, in all these ranges 0"
             ),
             ("  hint: give shop its own: declare shop-db of bp-db ^2, and set spec.bind.db to shop-db in applications/shop.yaml"),
-            ("  applications/shop.yaml:10:15: shop asks for bp-shop *"),
-            ("  applications/web.yaml:10:15: web asks for bp-web *"),
+            ("  applications/shop.yaml:10:15: shop requests bp-shop *"),
+            ("  applications/web.yaml:10:15: web requests bp-web *"),
         ],
         id="own dependency helps",
     ),
@@ -99,13 +99,13 @@ MESSAGES = [
         {},
         [
             (
-                "applications/db.yaml:10:15: error[Conflict]: no one version of db suits all who need it: db needs "
+                "applications/db.yaml:10:15: error[Conflict]: no version of db meets all requirements: db needs "
                 "bp-db ~1.2 (applications/db.yaml); shop needs bp-db ^2 (bp-shop@1.0.0); found 3, in all these ranges "
                 "0"
             ),
-            ("  hint: bp-db 2.0.0 for db would do, instead of ~1.2 at applications/db.yaml:10:15"),
-            ("  applications/db.yaml:10:15: db asks for bp-db ~1.2"),
-            ("  applications/shop.yaml:10:15: shop asks for bp-shop *"),
+            ("  hint: request bp-db 2.0.0 for db instead of ~1.2 at applications/db.yaml:10:15"),
+            ("  applications/db.yaml:10:15: db requests bp-db ~1.2"),
+            ("  applications/shop.yaml:10:15: shop requests bp-shop *"),
         ],
         id="declared db clashes",
     ),
@@ -120,12 +120,12 @@ MESSAGES = [
         prior(package("web"), package("db")),
         [
             (
-                "applications/shop.yaml:10:15: error[Conflict]: no one version of db suits all who need it: shop "
+                "applications/shop.yaml:10:15: error[Conflict]: no version of db meets all requirements: shop "
                 "needs bp-db ^2 (bp-shop@2.0.0); web needs bp-db ^1 (bp-web@1.0.0); found 2, in all these ranges 0"
             ),
-            ("  hint: bp-shop 1.0.0 for shop would do, instead of ^2 at applications/shop.yaml:10:15"),
-            ("  applications/shop.yaml:10:15: shop asks for bp-shop ^2"),
-            ("  applications/web.yaml:10:15: web asks for bp-web *"),
+            ("  hint: request bp-shop 1.0.0 for shop instead of ^2 at applications/shop.yaml:10:15"),
+            ("  applications/shop.yaml:10:15: shop requests bp-shop ^2"),
+            ("  applications/web.yaml:10:15: web requests bp-web *"),
         ],
         id="newcomer asks too new",
     ),
@@ -155,8 +155,8 @@ MESSAGES = [
                 "applications/web.yaml:9:12: error[Untrusted]: web needs bp-db ^2 (through web, in bp-web@2.0.0); "
                 "found 3, in range 2, signed 0: 2.1.0: no signature holds; 2.0.0: no signature holds"
             ),
-            ("  hint: bp-web 1.0.0 for web would do, instead of ^2 at applications/web.yaml:10:15"),
-            ("  applications/web.yaml:10:15: web asks for bp-web ^2"),
+            ("  hint: request bp-web 1.0.0 for web instead of ^2 at applications/web.yaml:10:15"),
+            ("  applications/web.yaml:10:15: web requests bp-web ^2"),
         ],
         id="unsigned dependency",
     ),
@@ -198,8 +198,8 @@ MESSAGES = [
                 "applications/web.yaml:9:12: error[UnknownBlueprint]: web needs bp-db * (through web, in "
                 "bp-web@1.0.0), which is not in any catalog"
             ),
-            ("  hint: to ask for another version of one of these alone does not help"),
-            ("  applications/web.yaml:10:15: web asks for bp-web *"),
+            ("  hint: another version of only one of these does not resolve this"),
+            ("  applications/web.yaml:10:15: web requests bp-web *"),
         ],
         id="unknown dep",
     ),
@@ -210,14 +210,14 @@ MESSAGES = [
         [
             (
                 "applications/shop.yaml:9:12: error[Downgrade]: shop needs bp-db ~1.2 (through shop, in "
-                "bp-shop@1.0.0); found 2, in range 1, usable 0: 1.2.0: it is older than the locked 1.5.0, and nobody "
-                "asked to go back"
+                "bp-shop@1.0.0); found 2, in range 1, usable 0: 1.2.0: it is older than the locked 1.5.0, and no document "
+                "requests a downgrade"
             ),
             (
                 "  hint: give shop its own: declare shop-db of bp-db ~1.2, and set spec.bind.db to shop-db in "
-                "applications/shop.yaml; to go back on purpose, declare it: applications/db.yaml with bp-db 1.2.0"
+                "applications/shop.yaml; to downgrade, declare it: applications/db.yaml with bp-db 1.2.0"
             ),
-            ("  applications/shop.yaml:10:15: shop asks for bp-shop *"),
+            ("  applications/shop.yaml:10:15: shop requests bp-shop *"),
         ],
         id="downgrade of a dependency",
     ),
@@ -230,9 +230,9 @@ MESSAGES = [
         [
             (
                 "applications/db.yaml:10:15: error[UpgradeBlocked]: db needs bp-db ^3; found 3, in range 1, usable 0: "
-                "3.0.0: its upgrades.blocks forbids to come from <2, and 1.0.0 is locked"
+                "3.0.0: its upgrades.blocks forbids upgrades from <2, and 1.0.0 is locked"
             ),
-            ("  hint: go to 2.0.0 first"),
+            ("  hint: upgrade to 2.0.0 first"),
         ],
         id="upgrade blocked",
     ),
@@ -241,10 +241,7 @@ MESSAGES = [
         BlueprintCatalog(blueprint("db", "1.0.0"), blueprint("db", "3.0.0", upgrades={"from": ["^2"]})),
         prior(package("db", "1.0.0")),
         [
-            (
-                "applications/db.yaml:8:3: warning[UnusualUpgrade]: db goes from 1.0.0 to 3.0.0, which is made for "
-                "upgrades from ^2"
-            ),
+            ("applications/db.yaml:8:3: warning[UnusualUpgrade]: db moves from 1.0.0 to 3.0.0, which supports upgrades from ^2"),
         ],
         id="upgrade unusual",
     ),
@@ -257,7 +254,7 @@ MESSAGES = [
                 "applications/web.yaml:9:12: error[Untrusted]: db (through web) is locked to bp-db 1.0.0, which may "
                 "no longer be used: no signature holds"
             ),
-            ("  hint: what runs is left running; to move away, declare it: applications/db.yaml with bp-db 1.1.0"),
+            ("  hint: what runs is left running; to replace it, declare it: applications/db.yaml with bp-db 1.1.0"),
         ],
         id="lost trust",
     ),
@@ -270,7 +267,7 @@ MESSAGES = [
                 "applications/web.yaml:10:15: error[AmbiguousBlueprint]: bp-web is in more than one catalog: "
                 "registry.example/acme, registry.example/openova"
             ),
-            ("  hint: say which with spec.blueprint.catalog"),
+            ("  hint: select one with spec.blueprint.catalog"),
         ],
         id="two catalogs",
     ),
@@ -280,7 +277,7 @@ MESSAGES = [
         {},
         [
             (
-                "applications/web.yaml:8:3: error[Cycle]: these Applications need each other in a circle: api -> db "
+                "applications/web.yaml:8:3: error[Cycle]: these Applications depend on each other in a cycle: api -> db "
                 "-> api; api needs db (bp-api@1.0.0), db needs api (bp-db@1.0.0)"
             ),
             ("  hint: bind one of these dependencies to an Application of its own"),
@@ -309,11 +306,11 @@ MESSAGES = [
         {},
         [
             (
-                "applications/web.yaml:10:15: error[Conflict]: no one version of web-db suits all who need it: web "
+                "applications/web.yaml:10:15: error[Conflict]: no version of web-db meets all requirements: web "
                 "needs bp-db ^1 (bp-web@1.0.0); web needs bp-db ^2 (bp-web@1.0.0); found 2, in all these ranges 0"
             ),
-            ("  hint: to ask for another version of one of these alone does not help"),
-            ("  applications/web.yaml:10:15: web asks for bp-web *"),
+            ("  hint: another version of only one of these does not resolve this"),
+            ("  applications/web.yaml:10:15: web requests bp-web *"),
         ],
         id="two dedicated",
     ),
@@ -323,13 +320,13 @@ MESSAGES = [
         {},
         [
             (
-                "applications/web.yaml:10:15: error[Conflict]: no one version of web-db suits all who need it: web-db "
+                "applications/web.yaml:10:15: error[Conflict]: no version of web-db meets all requirements: web-db "
                 "needs bp-db ^2 (applications/web-db.yaml); web needs bp-db ^1 (bp-web@1.0.0); found 2, in all these "
                 "ranges 0"
             ),
-            ("  hint: bp-db 1.0.0 for web-db would do, instead of ^2 at applications/web-db.yaml:10:15"),
-            ("  applications/web.yaml:10:15: web asks for bp-web *"),
-            ("  applications/web-db.yaml:10:15: web-db asks for bp-db ^2"),
+            ("  hint: request bp-db 1.0.0 for web-db instead of ^2 at applications/web-db.yaml:10:15"),
+            ("  applications/web.yaml:10:15: web requests bp-web *"),
+            ("  applications/web-db.yaml:10:15: web-db requests bp-db ^2"),
         ],
         id="dedicated onto declared",
     ),
@@ -339,7 +336,7 @@ MESSAGES = [
         {},
         [
             ("applications/web.yaml:10:15: error[NoVersion]: web needs bp-web ^2; found 3 versions, in range 0"),
-            ("  hint: 2.0.0-rc.2 is a pre-release, which only a range that names one takes, such as ^2.0.0-rc.2"),
+            ("  hint: 2.0.0-rc.2 is a pre-release, which only a range that names a pre-release includes, such as ^2.0.0-rc.2"),
         ],
         id="prerelease only",
     ),
@@ -354,14 +351,14 @@ MESSAGES = [
         {},
         [
             (
-                "applications/a.yaml:10:15: error[Conflict]: no one version of x suits all who need it: a needs bp-x "
+                "applications/a.yaml:10:15: error[Conflict]: no version of x meets all requirements: a needs bp-x "
                 "1.0.0 || 1.1.0 (bp-a@1.0.0); b needs bp-x 1.1.0 || 1.2.0 (bp-b@1.0.0); c needs bp-x 1.0.0 || 1.2.0 "
                 "(bp-c@1.0.0); found 3, in all these ranges 0"
             ),
             ("  hint: give a its own: declare a-x of bp-x 1.0.0 || 1.1.0, and set spec.bind.x to a-x in applications/a.yaml"),
-            ("  applications/a.yaml:10:15: a asks for bp-a *"),
-            ("  applications/b.yaml:10:15: b asks for bp-b *"),
-            ("  applications/c.yaml:10:15: c asks for bp-c *"),
+            ("  applications/a.yaml:10:15: a requests bp-a *"),
+            ("  applications/b.yaml:10:15: b requests bp-b *"),
+            ("  applications/c.yaml:10:15: c requests bp-c *"),
         ],
         id="three way",
     ),

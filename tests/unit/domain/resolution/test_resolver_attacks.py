@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from reconciler.domain.resolution.candidates import MOST_REFUSED
+from reconciler.domain.resolution.candidates import MAX_REFUSED
 from reconciler.domain.resolution.greedy import MAX_APPLICATIONS
 from reconciler.domain.resolution.resolver import resolve
 from reconciler.model.problem import MAX_TEXT
@@ -69,7 +69,7 @@ def test_no_repair_leads_to_a_version_that_lost_its_trust() -> None:
     shelf = BlueprintCatalog(*web, shop, *many("db", "1.0.0", "2.0.0"), untrusted=[("web", "1.0.0")])
     wanted = wish(application("web", version="^1.1"), application("shop"))
     (problem,) = refused(wanted, shelf, lock(web=web[0], shop=shop))
-    assert "1.0.0 for web would do" not in problem.hint
+    assert "1.0.0 for web instead" not in problem.hint
 
 
 def test_the_way_from_a_version_that_lost_its_trust_is_told_and_leads_away() -> None:
@@ -81,7 +81,7 @@ def test_the_way_from_a_version_that_lost_its_trust_is_told_and_leads_away() -> 
     assert by_another.hint.endswith("declare it: applications/db.yaml with bp-db 1.1.0")
     assert versions(resolved(wish(application("web"), application("db", version="1.1.0")), shelf, before))["db"] == "1.1.0"
     (by_a_person,) = refused(wish(application("web"), application("db")), shelf, before)
-    assert by_a_person.hint.endswith("to move away, ask for bp-db 1.1.0 in applications/db.yaml")
+    assert by_a_person.hint.endswith("to replace it, request bp-db 1.1.0 in applications/db.yaml")
 
 
 def test_no_way_is_told_from_a_version_that_lost_its_trust_where_there_is_none() -> None:
@@ -90,7 +90,7 @@ def test_no_way_is_told_from_a_version_that_lost_its_trust_where_there_is_none()
     (problem,) = refused(
         wish(application("web")), BlueprintCatalog(web, *db, untrusted=[("db", "1.0.0")]), lock(web=web, db=db[0])
     )
-    assert problem.hint == "what runs is left running; no other version of it alone would do"
+    assert problem.hint == "what runs is left running; no other version of it alone resolves this"
 
 
 def test_the_way_back_is_told_where_it_leads_back() -> None:
@@ -99,7 +99,7 @@ def test_the_way_back_is_told_where_it_leads_back() -> None:
     web, strict = blueprint("web", depends=["db"]), blueprint("web", depends=[need("db", "^1.5")])
     wanted = (application("web"), application("shop"))
     (problem,) = refused(wish(*wanted), BlueprintCatalog(web, shop, *db), lock(web=web, db=db[1]))
-    assert problem.hint.endswith("to go back on purpose, declare it: applications/db.yaml with bp-db 1.2.0")
+    assert problem.hint.endswith("to downgrade, declare it: applications/db.yaml with bp-db 1.2.0")
     back = resolved(wish(*wanted, application("db", version="1.2.0")), BlueprintCatalog(web, shop, *db), lock(web=web, db=db[1]))
     assert versions(back)["db"] == "1.2.0"
     (problem,) = refused(wish(*wanted), BlueprintCatalog(strict, shop, *db), lock(web=strict, db=db[1]))
@@ -110,7 +110,7 @@ def test_no_repair_leads_to_a_version_without_a_dependency_that_is_bound() -> No
     web = [blueprint("web", "1.0.0"), blueprint("web", "2.0.0", depends=[need("db", "^2")])]
     wanted = wish(application("web", version="^2", bind={"db": "x"}), application("x", "bp-db", "^1"))
     (problem,) = refused(wanted, BlueprintCatalog(*web, *many("db", "1.0.0", "2.0.0")))
-    assert problem.hint.startswith("bp-db 2.0.0 for x would do")
+    assert problem.hint.startswith("request bp-db 2.0.0 for x instead of ")
 
 
 def test_no_repair_makes_a_name_that_is_too_long() -> None:
@@ -194,12 +194,12 @@ def test_a_step_on_the_way_is_no_pre_release_goes_up_and_can_be_taken() -> None:
     ]
     wanted = wish(application("web", version="^3"))
     (problem,) = refused(wanted, BlueprintCatalog(*far, *steps), lock(web=far[0]))
-    assert problem.hint == "go to 2.0.0 first"
+    assert problem.hint == "upgrade to 2.0.0 first"
     (problem,) = refused(wanted, BlueprintCatalog(*far, *steps[:-1]), lock(web=far[0]))
-    assert problem.hint == "see the Blueprint's notes on how to get there"
+    assert problem.hint == "see the upgrade notes of the Blueprint"
     back = [blueprint("web", "1.0.0", upgrades={"blocks": ["^2"]}), *many("web", "2.0.0", "3.0.0")]
     (problem,) = refused(wish(application("web", version="^1")), BlueprintCatalog(*back), lock(web=back[1]))
-    assert problem.hint == "see the Blueprint's notes on how to get there"
+    assert problem.hint == "see the upgrade notes of the Blueprint"
 
 
 def test_what_cannot_be_improved_soon_is_left_as_it_is() -> None:
@@ -254,7 +254,7 @@ def test_of_thousands_of_versions_that_nobody_signed_some_are_looked_at(runs: st
     assert problem.code == "Untrusted"
     if not runs:
         assert "found 10000, in range 10000, signed 0 of the 32 newest: 1.9999.0: no signature holds" in problem.message
-    assert shelf.asked < 10 * MOST_REFUSED
+    assert shelf.asked < 10 * MAX_REFUSED
 
 
 def test_a_blocked_upgrade_among_thousands_that_nobody_signed_is_told_soon() -> None:
@@ -262,7 +262,7 @@ def test_a_blocked_upgrade_among_thousands_that_nobody_signed_is_told_soon() -> 
     shelf = Counted(past, *many("web", *UNSIGNED[1:]), newest, untrusted=[("web", version) for version in UNSIGNED[1:]])
     (problem,) = refused(wish(application("web", version=">1.0.0")), shelf, lock(web=past))
     assert problem.code == "UpgradeBlocked"
-    assert shelf.asked < 10 * MOST_REFUSED
+    assert shelf.asked < 10 * MAX_REFUSED
 
 
 def test_what_is_signed_behind_some_that_nobody_signed_is_found() -> None:

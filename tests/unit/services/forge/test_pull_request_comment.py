@@ -88,7 +88,7 @@ def test_an_unusual_upgrade_is_told_however_often_it_is_planned(scene: Environme
     running = scene.start()
     running.run()
     text = scene.text(3)
-    assert "shop goes from 1.0.0 to 2.0.0, which is made for upgrades from ^1.5" in html.unescape(text)
+    assert "shop moves from 1.0.0 to 2.0.0, which supports upgrades from ^1.5" in html.unescape(text)
     scene.stage.push(files("shop") | {"README.md": "words"})
     (scene.start() if restart else running).run()
     assert scene.text(3) == text
