@@ -21,8 +21,8 @@ class GraphRow:
     Attributes:
         depth: the distance from the root, whose depth is 0.
         package: the package that the row shows.
-        requirer: the requirement that links the row to the row above it in `tree`, and the row above it to this one in `why`;
-            None for a root.
+        requirer: in `tree`, the requirement of the row above on this one; in `why`, that of this row on the one above; None for
+            a root.
         again: whether the rows below it are left out because an earlier row of the same package has them.
     """
 

@@ -179,6 +179,6 @@ def _declared_clusters(
     if not (least <= len(regions) <= (most or len(regions))):
         allowed = f"exactly {least}" if least == most else f"at least {least}" + (f" and at most {most}" if most else "")
         message = f"{len(regions)} regions are requested; {blueprint}{f' as {mode}' if mode else ''} supports {allowed}"
-        hint = "" if placement.regions else f"list the selected ones in spec.placement.regions, of {', '.join(sorted(regions))}"
+        hint = "" if placement.regions else f"set spec.placement.regions to some of {', '.join(sorted(regions))}"
         problems.append(declared.source.problem("InvalidPlacement", message, ("spec", "placement", "regions"), hint=hint))
     return sorted(p.cluster for p in selected)

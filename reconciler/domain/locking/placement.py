@@ -3,4 +3,4 @@
 from __future__ import annotations
 
 MODES = ("single-region", "active-active", "active-hotstandby")
-"""The modes of a Blueprint that lists none. Only single-region limits the clusters; the others differ in the Blueprint alone."""
+"""The modes of a Blueprint that lists none. Only single-region limits the clusters; the others are treated alike."""

@@ -1,8 +1,8 @@
 """Finds the versions that can be chosen for an Application, in order of preference, and why the others are excluded.
 
 Rules (documents.md, "Dependencies"; trust.md, law 5): the locked version comes first, so that no Application moves without a
-request; then the newest. Excluded are versions without a valid signature, versions whose `upgrades.blocks` covers the locked one,
-and versions older than the locked one, unless a document requests the downgrade. A locked version that lost its trust blocks the
+request; then the newest. A version is excluded if it has no valid signature, if its `upgrades.blocks` covers the locked one, or
+if it is older than the locked one and no document requests the downgrade. A locked version that lost its trust blocks the
 resolution; nothing moves.
 
 A catalog can list thousands of unsigned versions, and each is fetched over the network: after `MAX_REFUSED` of them the older

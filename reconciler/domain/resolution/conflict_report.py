@@ -132,7 +132,7 @@ class ConflictReporter:
         return sorted(dict.fromkeys(contested), key=lambda r: (not r.declared, r.chain, r.written, r.range))
 
     def _clash(self, core: Sequence[Requirement], contested: Sequence[Requirement]) -> Problem:
-        """Returns the problem of requirements on one Application that conflict, at the newest Application of the core."""
+        """Returns the problem of requirements on one Application that conflict, at the core's first Application not yet locked."""
         closest = closest_requirement(contested)
         listing = join_first(_descriptions(contested), MAX_REPORTED, "; ")
         if all(requirement.blueprint == closest.blueprint for requirement in contested):
@@ -207,7 +207,7 @@ class ConflictReporter:
         return hint if hint.startswith("did you mean") else ""
 
     def _exclusion_hint(self, requirement: Requirement, excluded: Sequence[ExcludedVersion]) -> str:
-        """Returns how to get one of the excluded versions; empty when there is no way."""
+        """Returns how to get one of the excluded versions; empty when no step is known."""
         match excluded[0].code:
             case "Downgrade":
                 older = (version.version for version in excluded if version.code == "Downgrade")
