@@ -132,7 +132,7 @@ class ConflictReporter:
         return sorted(dict.fromkeys(contested), key=lambda r: (not r.declared, r.chain, r.written, r.range))
 
     def _clash(self, core: Sequence[Requirement], contested: Sequence[Requirement]) -> Problem:
-        """Returns the problem of requirements on one Application that conflict, at the core's first Application not yet locked."""
+        """Returns the problem of requirements on one Application that conflict, at the core's first unlocked Application."""
         closest = closest_requirement(contested)
         listing = join_first(_descriptions(contested), MAX_REPORTED, "; ")
         if all(requirement.blueprint == closest.blueprint for requirement in contested):
