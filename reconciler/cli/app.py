@@ -14,7 +14,7 @@ from reconciler.cli import console
 
 
 class Shell(StrEnum):
-    """A shell that completions can be made for."""
+    """A shell with support for completion."""
 
     bash = "bash"
     zsh = "zsh"
@@ -32,47 +32,51 @@ class LazyCommand(NamedTuple):
 COMMANDS: Final = {
     "validate": LazyCommand(
         "validate",
-        "Check documents before they are pushed or published: every problem at once, each with file:line:column.",
+        "Validate documents before they are pushed or published: every problem at once, each with file:line:column.",
     ),
     "plan": LazyCommand(
         "plan",
-        "Show what a change would do, and what policies say of it, before anybody merges or even pushes it; nothing is written.",
+        "Show the effect of a change and the results of the policy rules before it is merged or even pushed; nothing is written.",
     ),
     "once": LazyCommand(
         "once",
-        "Make one pass over each Environment: resolve what was pushed, look at what runs, commit both.",
+        "Reconcile each Environment once: resolve `main`, observe the clusters, commit the lock and the status.",
     ),
-    "run": LazyCommand("run", "Keep all Environments reconciled, until SIGTERM or Ctrl-C."),
+    "run": LazyCommand("run", "Reconcile all Environments continuously, until SIGTERM or Ctrl-C."),
     "init": LazyCommand(
         "init",
-        "Prepare a repository on Gitea for an Environment: a first commit, who may push which branch, the webhook, the topic.",
+        "Prepare a repository on Gitea for an Environment: first commit, branch protection, webhook, topic.",
     ),
-    "status": LazyCommand("status", "Show what the `status` branches say, and whether somebody still watches."),
+    "status": LazyCommand(
+        "status", "Show the status of each Environment from its `status` branch, and whether a reconciler still confirms it."
+    ),
     "explain": LazyCommand(
         "explain",
-        "Show all that an Application's verdict rests on, looked at now: rule, conditions, digests, commits, dependencies, Flux.",
+        "Explain an Application's verdict from a new observation: rule, conditions, digests, commits, dependencies, Flux.",
     ),
     "audit": LazyCommand(
         "audit",
-        "Check what is resolved again, trusting nobody: every file is what the lock makes, every signature named there holds.",
+        "Verify `resolved` independently of the reconciler: each file follows from the lock, each signature is valid.",
     ),
-    "why": LazyCommand("graph", "Show who needs an Application, in which range, up to the files in which people declared that."),
-    "tree": LazyCommand("graph", "Show the Applications that are resolved, each with what it needs."),
+    "why": LazyCommand(
+        "graph", "Show which Applications require an Application, in which range, up to the files that declare them."
+    ),
+    "tree": LazyCommand("graph", "Show the resolved Applications, each with its dependencies."),
     "outdated": LazyCommand(
         "update",
-        "Show what is not in its newest version: what `update` would do, and what only another range or a signature would.",
+        "Show newer versions of Applications: those `update` would lock, and those that need another range or a signature.",
     ),
     "update": LazyCommand(
         "update",
-        "Move locked versions to the newest ones in their ranges, and commit that to `resolved`; all others stay where they are.",
+        "Move locked versions to the newest in their ranges, and commit the lock to `resolved`; all other versions stay.",
     ),
     "promote": LazyCommand(
         "promote",
-        "Open a pull request, or update the one that is open, that pins in TO what runs in FROM and is ready there.",
+        "Open or update a pull request that pins in TO the versions that run in FROM and are ready there.",
     ),
-    "publish": LazyCommand("publish", "Check, package, push and sign Blueprints."),
+    "publish": LazyCommand("publish", "Validate, package, push and sign Blueprints."),
     "schemas": LazyCommand("schemas", "Write the JSON Schema of every document, for editors and CI."),
-    "import": LazyCommand("import_", "Make an Environment's documents of what runs today."),
+    "import": LazyCommand("import_", "Generate an Environment's documents from the releases that run today."),
 }
 
 
@@ -116,13 +120,13 @@ app = typer.Typer(
     name="reconciler",
     cls=_LazyGroup,
     no_args_is_help=True,
-    add_completion=False,  # typer's own options take no shell's name, and complete only the shell that they run in
+    add_completion=False,  # typer's own options accept no shell's name, and support only the current shell
     pretty_exceptions_enable=False,
     rich_markup_mode=console.MARKUP,
     help=(
-        "Turns what people push into what runs, and tells the truth about it.\n\n"
+        "Resolves the documents of Environments to verified packages, and reports the observed state of the clusters.\n\n"
         "An Environment is a git repository: people write `environment.yaml` and `applications/*.yaml` on `main`; the reconciler "
-        "pins and checks every Blueprint, commits the result to `resolved` for Flux, and what it observed to `status`.\n\n"
+        "pins and verifies every Blueprint, commits the result to `resolved` for Flux, and the observed state to `status`.\n\n"
         + console.EXIT_CODES
     ),
 )
@@ -155,7 +159,12 @@ def _group(
     *,
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the versions of what it runs on, and exit."),
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the versions of the reconciler and its platform, and exit.",
+        ),
     ] = False,
     install_completion: Annotated[
         Shell | None,
@@ -163,14 +172,17 @@ def _group(
             "--install-completion",
             callback=_install_completion,
             is_eager=True,
-            help="Install the completion of a shell, and exit.",
+            help="Install completion for a shell, and exit.",
         ),
     ] = None,
     show_completion: Annotated[
         Shell | None,
         typer.Option(
-            "--show-completion", callback=_show_completion, is_eager=True, help="Print the completion of a shell, and exit."
+            "--show-completion",
+            callback=_show_completion,
+            is_eager=True,
+            help="Print the completion script of a shell, and exit.",
         ),
     ] = None,
 ) -> None:
-    """Options that stand before a command; each acts and exits."""
+    """Options of the program itself, given before a command; each acts and exits."""

@@ -34,7 +34,7 @@ _SHORT = len("sha256:") + 12  # of a digest, in a table
 
 @dataclass(frozen=True)
 class _AuditContext:
-    """The inputs of every audit. `settings` is where Environments are looked up; None when only folders can be named."""
+    """The inputs of every audit. `settings` locates Environments; None when only folders can be audited."""
 
     settings: Settings | None
     policies: TrustPolicies
@@ -51,21 +51,24 @@ def audit(
     ],
     config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The configuration file.")] = None,
     trust: Annotated[Path | None, typer.Option(metavar="DIR", help="TrustPolicy documents, without -c.")] = None,
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the evidence that was fetched there.")] = None,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Save the fetched evidence in this folder.")] = None,
     bundles: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Take evidence from where --save put it; ask no registry.", exists=True)
+        Path | None,
+        typer.Option(metavar="DIR", help="Read evidence saved by --save; send no request to a registry.", exists=True),
     ] = None,
-    plain_http: Annotated[list[str] | None, typer.Option(metavar="HOST", help="Without -c: a registry without TLS.")] = None,
+    plain_http: Annotated[
+        list[str] | None, typer.Option(metavar="HOST", help="Without -c: a registry to use without TLS.")
+    ] = None,
     credentials: Annotated[Path | None, typer.Option(metavar="FILE", help="Without -c: a docker config.json.")] = None,
     cosign: Annotated[Path | None, typer.Option(metavar="PROGRAM", help="Without -c: the cosign program.")] = None,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Check what is resolved again, trusting nobody: every file is what the lock makes, every signature named there holds.
+    """Verify `resolved` independently of the reconciler: each file follows from the lock, each signature is valid.
 
-    Reads `resolved` and the trust policies, and nothing that the reconciler remembers. The registry is asked only for what the
-    lock names by digest: each artifact's manifest, its signature's manifest, and the signature.
+    Reads `resolved` and the trust policies, and no stored state of the reconciler. From the registry it fetches only objects that
+    the lock names by digest: each artifact's manifest, its signature's manifest, and the signature.
 
-    With cosign alone, on a file that --save kept (named by its digest, which JSON has in `bundles`) and an artifact's HEX digits:
+    To verify with cosign alone, use a file of --save (named by its digest, see `bundles` in JSON) and an artifact's HEX digits:
     cosign verify-blob-attestation --key KEY --bundle FILE --type https://sigstore.dev/cosign/sign/v1 --digest HEX
     --digestAlg sha256 --insecure-ignore-tlog
 

@@ -21,9 +21,9 @@ def explain(
     config: ConfigOption,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Show all that an Application's verdict rests on, looked at now: rule, conditions, digests, commits, dependencies, Flux.
+    """Explain an Application's verdict from a new observation: rule, conditions, digests, commits, dependencies, Flux.
 
-    What the Flux sources say explains a verdict, and never grants one. Writes nothing.
+    The conditions of the Flux sources explain a verdict, but never make it Ready. Writes nothing.
 
     Exit codes: 0 it is ready on all its placements; 1 it is not; 3 something outside failed, or there is no such Application.
     """

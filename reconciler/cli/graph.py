@@ -40,7 +40,7 @@ def tree(
         Drawing, typer.Option("--format", help="text for people, json for programs, mermaid for Markdown, svg for a picture.")
     ] = Drawing.text,
 ) -> None:
-    """Show the Applications that are resolved, each with what it needs.
+    """Show the resolved Applications, each with its dependencies.
 
     Exit codes: 0 shown; 3 something outside failed, or nothing is resolved yet.
     """
@@ -64,7 +64,7 @@ def why(
     config: ConfigOption,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Show who needs an Application, in which range, up to the files in which people declared that.
+    """Show which Applications require an Application, in which range, up to the files that declare them.
 
     Exit codes: 0 shown; 3 something outside failed, or there is no such Application.
     """

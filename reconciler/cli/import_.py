@@ -1,4 +1,4 @@
-"""`reconciler import`: the way in, for people who run something else today."""
+"""`reconciler import`: onboarding of releases that another tool runs today."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from reconciler.commands.import_flux import read_manifests, write_documents
 from reconciler.domain.flux_import.importer import Imported, import_flux
 from reconciler.model.problem import Problem, has_errors
 
-# The group's own help tells exit codes too, as every command's does.
+# The help of the group lists exit codes too, as that of every command does.
 app = typer.Typer(
     name="import",
     rich_markup_mode=console.MARKUP,
     no_args_is_help=True,
-    help="Make an Environment's documents of what runs today.\n\n" + console.EXIT_CODES,
+    help="Generate an Environment's documents from the releases that run today.\n\n" + console.EXIT_CODES,
 )
 _PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 
 
 @app.callback()
 def _group() -> None:
-    """Keep `flux` a command of its own, though it is the only one."""
+    """Makes `flux` a subcommand although it is the only one."""
 
 
 @app.command()
@@ -38,24 +38,25 @@ def flux(
         list[str] | None,
         typer.Option(
             metavar="CLUSTER",
-            help="Where the Environment runs, such as hz-fsn-rtz-prod-acme; its name tells region, type and Organization. "
-            "Repeat it for more. Without it no environment.yaml is made.",
+            help="Where the Environment runs, such as hz-fsn-rtz-prod-acme; its name has the region, type and Organization. "
+            "Repeat it for more. Without it no environment.yaml is generated.",
         ),
     ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="What Flux fills in for ${NAME}. Repeat it for more.")
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="The value that Flux substitutes for ${NAME}. Repeat it for more."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write the documents here. Without it nothing is written.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that say something else.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files with other content.")] = False,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Turn HelmReleases into `applications/*.yaml` and an `environment.yaml`, and name all that could not be carried over.
+    """Convert HelmReleases to `applications/*.yaml` and `environment.yaml`, and report parts that cannot be converted.
 
-    Reads every *.yaml and *.yml below DIR, several documents in a file. Comments are not carried over. Errors are what must be
-    mended before the documents are pushed. A release that keeps its name and Namespace is taken over by the new HelmRelease: for
-    that, suspend the old one before it is deleted, else Flux uninstalls it.
+    Reads every *.yaml and *.yml below DIR; a file may have several documents. Comments are dropped. Fix errors before the
+    documents are pushed. A release that keeps its name and Namespace is adopted by the new HelmRelease: suspend the old one
+    before it is deleted, or Flux uninstalls the release.
 
     Exit codes: 0 there are warnings at most; 1 there is an error, or a file is in the way; 2 the command was used wrongly;
     3 the documents could not be written.

@@ -25,22 +25,25 @@ from reconciler.model.problem import Problem
 
 def init(
     environment: Annotated[
-        str, typer.Argument(metavar="ORG/ENV", help="Its repository on Gitea, such as acme/acme-prod.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="ORG/ENV", help="The Environment's repository on Gitea, such as acme/acme-prod.", show_default=False
+        ),
     ],
     config: ConfigOption,
     placement: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="CLUSTER", help="Where it runs, such as hz-fsn-rtz-prod-acme, for a new environment.yaml. Repeat it for more."
+            metavar="CLUSTER", help="A cluster for a new environment.yaml, such as hz-fsn-rtz-prod-acme. Repeat it for more."
         ),
     ] = None,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Prepare a repository on Gitea for an Environment: a first commit, who may push which branch, the webhook, the topic.
+    """Prepare a repository on Gitea for an Environment: first commit, branch protection, webhook, topic.
 
-    `resolved`, `status` and `plan/**` are then pushed by the reconciler alone, and `main` is changed by pull requests whose
-    checks are green. What people wrote or demanded stays; a second time nothing changes. Of Gitea it needs the token of an
-    administrator of the repository: put it into CATALYST_GITEA__TOKEN, if that is not the reconciler's own.
+    Afterwards only the reconciler can push `resolved`, `status` and `plan/**`, and `main` changes only by pull requests whose
+    checks succeed. Existing documents and stricter settings are preserved; a second run changes nothing. It needs the token of
+    an administrator of the repository: set CATALYST_GITEA__TOKEN if the reconciler's own token is not one.
 
     Exit codes: 0 it is prepared; 1 something is left for people to do, or it cannot be an Environment; 2 the command was used
     wrongly; 3 something outside failed.

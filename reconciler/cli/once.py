@@ -36,7 +36,7 @@ def once(
     format_: ProblemFormatOption = ProblemFormat.text,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
 ) -> None:
-    """Make one pass over each Environment: resolve what was pushed, look at what runs, commit both. Then stop.
+    """Reconcile each Environment once: resolve `main`, observe the clusters, commit the lock and the status. Then stop.
 
     Exit codes: 0 every commit of main is resolved; 1 one is refused; 3 something outside failed, or one is held by a policy.
     """

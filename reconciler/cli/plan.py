@@ -49,11 +49,13 @@ def plan(
     ] = "",
     path: Annotated[
         Path | None,
-        typer.Option("--path", metavar="DIR", help="A folder as it is, committed or not. Without either: this one."),
+        typer.Option(
+            "--path", metavar="DIR", help="A folder, including uncommitted changes. Default without --ref: the current one."
+        ),
     ] = None,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Show what a change would do, and what policies say of it, before anybody merges or even pushes it; nothing is written.
+    """Show the effect of a change and the results of the policy rules before it is merged or even pushed; nothing is written.
 
     Exit codes: 0 nothing changes; 1 it is refused; 3 something outside failed; 4 something changes.
     """

@@ -19,25 +19,25 @@ from reconciler.services.admission.soak_history import SoakHistory
 
 
 def promote(
-    source: Annotated[str, typer.Argument(metavar="FROM", help="The Environment that is promoted from.", show_default=False)],
-    target: Annotated[str, typer.Argument(metavar="TO", help="The Environment that is promoted to.", show_default=False)],
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The source Environment.", show_default=False)],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The target Environment.", show_default=False)],
     config: ConfigOption,
     applications: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[APP...]", help="Only these Applications; by default all that both have.", show_default=False),
+        typer.Argument(
+            metavar="[APP...]", help="Only these Applications; by default all that exist in both.", show_default=False
+        ),
     ] = None,
-    merge_: Annotated[
-        bool, typer.Option("--merge", help="Merge it once its checks are green: the very commit that they are of.")
-    ] = False,
+    merge_: Annotated[bool, typer.Option("--merge", help="Merge exactly the commit whose checks have succeeded.")] = False,
     wait: Annotated[
-        float, typer.Option("--wait", metavar="SECONDS", min=0, help="For how long --merge waits for checks that are pending.")
+        float, typer.Option("--wait", metavar="SECONDS", min=0, help="How long --merge waits for pending checks.")
     ] = 60,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Open a pull request, or update the one that is open, that pins in TO what runs in FROM and is ready there.
+    """Open or update a pull request that pins in TO the versions that run in FROM and are ready there.
 
-    Only versions in the files of TO move; comments and order stay. The pull request holds exactly what was asked for last. An
-    Application that is not ready in FROM is not promoted: with APP nothing is then, without it all others are.
+    Changes only versions in the files of TO; comments and order are preserved. The pull request contains exactly the
+    last request. An Application that is not ready in FROM is not promoted: with APP then nothing is, without it the others are.
 
     Exit codes: 0 done, or nothing to do; 1 something is not promoted, or not merged; 3 something outside failed.
     """

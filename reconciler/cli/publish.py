@@ -25,17 +25,19 @@ PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the variable's name, cosign's own
 
 def publish(
     directories: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Catalog folders: blueprint.yaml and chart/.")],
-    registry: Annotated[str, typer.Option(metavar="HOST/PREFIX", help="Where to, such as registry.example/openova.")],
+    registry: Annotated[
+        str, typer.Option(metavar="HOST/PREFIX", help="The target registry and prefix, such as registry.example/openova.")
+    ],
     key: Annotated[
         Path | None, typer.Option(metavar="FILE", help="cosign's private key; its password is in COSIGN_PASSWORD.")
     ] = None,
     unsigned: Annotated[bool, typer.Option("--unsigned", help="Do not sign. No Environment will accept the result.")] = False,
-    plain_http: Annotated[bool, typer.Option("--plain-http", help="Speak to the registry without TLS.")] = False,
+    plain_http: Annotated[bool, typer.Option("--plain-http", help="Connect to the registry without TLS.")] = False,
     credentials: Annotated[Path | None, typer.Option(metavar="FILE", help="A docker config.json.")] = None,
     cosign: Annotated[Path, typer.Option(metavar="PROGRAM", help="The cosign program.")] = Path("cosign"),
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Check, package, push and sign Blueprints. Running it again changes nothing; a published version never changes.
+    """Validate, package, push and sign Blueprints. A second run changes nothing; a published version never changes.
 
     Exit codes: 0 all are published; 1 one is not valid, and nothing was pushed; 3 the registry or cosign failed.
 

@@ -27,14 +27,15 @@ log = structlog.get_logger()
 
 
 def run(
-    config: ConfigOption, verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log quiet passes too.")] = False
+    config: ConfigOption,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also log passes without changes.")] = False,
 ) -> None:
-    """Keep all Environments reconciled, until SIGTERM or Ctrl-C.
+    """Reconcile all Environments continuously, until SIGTERM or Ctrl-C.
 
-    Logs are JSON, a line each, on standard error (words on a terminal). On SIGTERM passes under way are finished; one that takes
-    longer than 20 s is abandoned, which is safe: the next start finishes its job.
+    Logs to standard error: one JSON object per line, columns on a terminal. On SIGTERM it finishes the running passes; a
+    pass that takes longer than 20 s is abandoned, which is safe: the next start completes it.
 
-    With `http.listen` in the configuration there are `/healthz`, `/readyz`, `/metrics`, and Gitea's deliveries at `/webhook`.
+    With `http.listen` in the configuration it serves `/healthz`, `/readyz` and `/metrics`, and Gitea's webhook at `/webhook`.
 
     Exit codes: 0 it was stopped; 3 the configuration cannot work, or another reconciler uses its state directory.
     """

@@ -12,13 +12,13 @@ from reconciler.commands import json_schemas as made
 
 
 def schemas(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write them.")] = Path("schemas"),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write to.")] = Path("schemas"),
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 when a file differs.")] = False,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
     """Write the JSON Schema of every document, for editors and CI.
 
-    In a file of yours, the comment "# yaml-language-server: $schema=.../Application.json" makes an editor complete and check it.
+    With the comment "# yaml-language-server: $schema=.../Application.json" in a document, editors complete and validate it.
     """
     texts = made.schemas()
     differ = [file for file, text in texts.items() if _read(directory / file) != text]

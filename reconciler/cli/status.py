@@ -46,10 +46,10 @@ class StatusReport:
 def status(
     config: ConfigOption, environments: EnvironmentsArgument = None, format_: console.FormatOption = console.Format.text
 ) -> None:
-    """Show what the `status` branches say, and whether somebody still watches. Reads git alone.
+    """Show the status of each Environment from its `status` branch, and whether a reconciler still confirms it. Reads only git.
 
-    A status that stands is confirmed every `intervals.confirm` seconds, in the ref refs/catalyst/confirmed; one that was not is
-    stale: the reconciler may be down, and what it last said may be true no more.
+    A current status is confirmed every `intervals.confirm` seconds, in the ref refs/catalyst/confirmed. A status without a recent
+    confirmation is stale: the reconciler may be down, and the status may be outdated.
 
     Exit codes: 0 every Environment is Ready, of the commit that main is at, and confirmed; 1 one is not; 3 one could not be read.
     """

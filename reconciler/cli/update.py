@@ -25,12 +25,12 @@ def update(
     applications: Annotated[
         list[str] | None, typer.Argument(metavar="[APP...]", help="Only these Applications; all by default.", show_default=False)
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the changes.")] = False,
     format_: console.FormatOption = console.Format.text,
 ) -> None:
-    """Move locked versions to the newest ones in their ranges, and commit that to `resolved`; all others stay where they are.
+    """Move locked versions to the newest in their ranges, and commit the lock to `resolved`; all other versions stay.
 
-    A pass never moves a version that nobody asked to move: this is how to ask. To leave a range, change it in the file.
+    A pass never moves a locked version without a request; this command is the request. To leave a range, change it in the file.
 
     Exit codes: 0 done, or nothing to do; 1 it is refused, be it by an EnvironmentPolicy; 3 something outside failed.
     """
@@ -63,12 +63,12 @@ def update(
             console.print_line(
                 outcome if result.lines else f"nothing can be moved; `reconciler outdated {environment}` shows what is held back"
             )
-    # versions that a policy does not admit are refused: a person asked for them, and nothing is tried again
+    # An update that a policy holds counts as refused: a person requested it, and it is not retried.
     raise typer.Exit(console.REFUSED if isinstance(result.blocker, Held) else blockers.exit_code(result.blocker))
 
 
 def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: console.FormatOption = console.Format.text) -> None:
-    """Show what is not in its newest version: what `update` would do, and what only another range or a signature would.
+    """Show newer versions of Applications: those `update` would lock, and those that need another range or a signature.
 
     Exit codes: 0 shown; 1 not everything can be updated together; 3 something outside failed.
     """

@@ -29,9 +29,9 @@ def validate(
     ],
     format_: ProblemFormatOption = ProblemFormat.text,
 ) -> None:
-    """Check documents before they are pushed or published: every problem at once, each with file:line:column.
+    """Validate documents before they are pushed or published: every problem at once, each with file:line:column.
 
-    Needs no network: whether Blueprints exist and are signed is seen when the commit is resolved.
+    Needs no network: the existence and the signatures of Blueprints are verified when the commit is resolved.
 
     Exit codes: 0 all valid, maybe with warnings; 1 there is an error.
 

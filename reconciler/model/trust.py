@@ -29,7 +29,7 @@ class Keyless(Model):
 
     @field_validator("subject")
     @classmethod
-    def _names_somebody(cls, value: str) -> str:
+    def _subject_is_specific(cls, value: str) -> str:
         if not value.strip("*"):
             raise ValueError("a subject of * alone matches every identity: write a part of the identity too")
         return value
@@ -52,7 +52,7 @@ class Authority(Model):
         return value
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Self:
+    def _has_key_or_keyless(self) -> Self:
         if (self.key is None) == (self.keyless is None):
             raise ValueError("an authority must have either a key or keyless: give exactly one of them")
         return self
