@@ -176,4 +176,4 @@ def test_the_metrics_table_has_every_metric_and_its_type() -> None:
 def test_the_webhook_table_has_every_response_and_its_status() -> None:
     answers = [value for value in vars(webhook_handler).values() if isinstance(value, WebhookResponse)]
     listed = {_QUOTED.findall(row[0])[0]: int(row[1]) for row in rows(section(REFERENCE, "Webhooks"))}
-    assert listed == {answer.words.partition(":")[0]: answer.status for answer in answers}
+    assert listed == {answer.message.partition(":")[0]: answer.status for answer in answers}

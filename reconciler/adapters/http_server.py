@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
-MAX_BODY: Final = 1024 * 1024  # bytes; Gitea lists at most five commits of a push, with the names of their files
+MAX_DELIVERY: Final = 1024 * 1024  # bytes; Gitea lists at most five commits of a push, with the names of their files
 MAX_HEADERS: Final = 16 * 1024  # bytes
 MAX_CONNECTIONS: Final = 128
 REQUEST_SECONDS: Final = 10.0  # for a whole request, from the connection or the last response on
@@ -41,7 +41,7 @@ class WebhookResponse:
     """A response: its HTTP status, and a short text for the sender's log of deliveries."""
 
     status: int
-    words: str
+    message: str
 
 
 class DeliveryHandler(Protocol):
@@ -51,7 +51,7 @@ class DeliveryHandler(Protocol):
         """Returns a response when the headers alone decide it; the body is then not read."""
 
     def handle(self, headers: Mapping[str, str], body: bytes | None) -> WebhookResponse:
-        """Returns the response to a whole body, which is None when it is larger than `MAX_BODY`."""
+        """Returns the response to a whole body, which is None when it is larger than `MAX_DELIVERY`."""
 
 
 @dataclass(frozen=True)
@@ -188,20 +188,20 @@ def _app(probes: Probes, webhook: DeliveryHandler | None) -> Starlette:
                     response = webhook.handle(request.headers, await _body(request))
                 except ClientDisconnect:
                     return Response(status_code=400)
-            return _json({"result": response.words}, response.status)
+            return _json({"result": response.message}, response.status)
 
         routes.append(Route("/webhook", deliver, methods=["POST"]))
     return Starlette(routes=routes, exception_handlers={Exception: _internal_error})
 
 
 async def _body(request: Request) -> bytes | None:
-    """Returns the body; None when its declared or actual size exceeds `MAX_BODY`."""
-    if int(request.headers.get("Content-Length", "0")) > MAX_BODY:  # h11 accepts digits only
+    """Returns the body; None when its declared or actual size exceeds `MAX_DELIVERY`."""
+    if int(request.headers.get("Content-Length", "0")) > MAX_DELIVERY:  # h11 accepts digits only
         return None
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > MAX_BODY:
+        if len(body) > MAX_DELIVERY:
             return None
     return bytes(body)
 

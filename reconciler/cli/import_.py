@@ -96,7 +96,7 @@ def _as_json(imported: Imported, written: tuple[str, ...], problems: tuple[Probl
             }
             for application in imported.applications
         ],
-        "skipped": list(imported.left),
+        "skipped": list(imported.skipped),
         "graph": {name: list(needs) for name, needs in imported.graph.items()},
         "catalogs": list(imported.catalogs),
         "documents": dict(imported.documents),
@@ -123,8 +123,8 @@ def _show(imported: Imported, problems: tuple[Problem, ...]) -> None:
 def _show_end(imported: Imported, output: Path | None, written: tuple[str, ...], refused: tuple[Problem, ...]) -> None:
     if imported.catalogs:
         console.print_line(f"catalogs to configure: {', '.join(imported.catalogs)}")
-    if imported.left:
-        console.print_line(f"no Application was made of: {', '.join(imported.left)}")
+    if imported.skipped:
+        console.print_line(f"no Application was made of: {', '.join(imported.skipped)}")
     made = f"{len(imported.applications)} Applications of {len(imported.graph)} HelmReleases"
     if output is None:
         console.print_line(f"{made}; nothing is written without --output DIR")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from reconciler.model.git import Snapshot
     from reconciler.services.planning.planner import Plan
 
-CHANGES = 4
+EXIT_CHANGES = 4
 
 
 def plan(
@@ -187,4 +187,4 @@ def _as_json(change: Plan) -> dict[str, Any]:
 def _code(change: Plan) -> int:
     if change.blocker is not None:
         return blockers.exit_code(change.blocker)
-    return CHANGES if change.steps else console.OK
+    return EXIT_CHANGES if change.steps else console.OK

@@ -62,7 +62,7 @@ def promote(
     else:
         show_problems(promotion.problems, by_lines(files.get))
         _show(promotion, where, why_not)
-    good = not promotion.problems and not any(skipped.refused for skipped in promotion.left) and not why_not
+    good = not promotion.problems and not any(skipped.refused for skipped in promotion.skipped) and not why_not
     raise typer.Exit(console.OK if good else console.REFUSED)
 
 
@@ -81,7 +81,7 @@ def _destination(session: EnvironmentSession) -> tuple[PromotionTarget, str]:
 def _show(promotion: Promotion, where: str | None, why_not: str | None) -> None:
     for pin in promotion.pins:
         console.print_line(f"{pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}")
-    for skipped in promotion.left:
+    for skipped in promotion.skipped:
         console.print_line(f"{skipped.application}: not promoted: {skipped.why}")
     console.print_line(f"pull request {promotion.what}: {where}" if where else promotion.what)
     if why_not is not None:
@@ -107,7 +107,7 @@ def _as_json(promotion: Promotion, where: str | None, why_not: str | None) -> di
             for pin in promotion.pins
         ],
         "skipped": [
-            {"application": skipped.application, "why": skipped.why, "refused": skipped.refused} for skipped in promotion.left
+            {"application": skipped.application, "why": skipped.why, "refused": skipped.refused} for skipped in promotion.skipped
         ],
         "problems": [p.model_dump() for p in promotion.problems],
         "merged": None if why_not is None else not why_not,

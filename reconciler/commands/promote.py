@@ -84,7 +84,7 @@ class Promotion:
     Attributes:
         what: what was done with the pull request.
         pins: the versions that it pins.
-        left: the Applications that are not promoted.
+        skipped: the Applications that are not promoted.
         problems: why the target's documents cannot be changed.
         number: the pull request's number; 0 when there is none.
         commit: the head of the pull request.
@@ -93,7 +93,7 @@ class Promotion:
 
     what: PromotionResult
     pins: tuple[PromotedPin, ...] = ()
-    left: tuple[SkippedApplication, ...] = ()
+    skipped: tuple[SkippedApplication, ...] = ()
     problems: tuple[Problem, ...] = ()
     number: int = 0
     commit: str = ""
@@ -151,9 +151,9 @@ def open_promotion(
     changed, files, unwritable = _edits([pin for pin in pins if not pin.stands], snapshot, validated)
     skipped = (*skipped, *unwritable)
     if names and any(item.refused for item in skipped):
-        return Promotion("refused", left=skipped)
+        return Promotion("refused", skipped=skipped)
     if not changed:
-        return Promotion("nothing to promote", left=skipped)
+        return Promotion("nothing to promote", skipped=skipped)
     merged = Snapshot(main, {**snapshot.files, **files}, ())
     plan = plan_change(merged, target.identity, locked, context, sole_claim(target.identity))
     digests = [pin.package.digest for pin in changed]

@@ -96,5 +96,5 @@ class WebhookHandler:
 
     def _counted(self, response: WebhookResponse) -> WebhookResponse:
         """Record a response's result, and return the response."""
-        self._count(response.words.partition(":")[0])
+        self._count(response.message.partition(":")[0])
         return response

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import nodesemver
 
-MAX_LENGTH: Final = 256  # characters of a version or a range, as in npm; the port's patterns are polynomial in it
+MAX_VERSION_LENGTH: Final = 256  # characters of a version or a range, as in npm; the port's patterns are polynomial in it
 _MAX_NUMBER: Final = 2**53 - 1  # of a major, minor or patch version, as in npm
 
 # Most ranges that people write. The port compiles a hundred patterns when it is imported: `validate` does without it.
@@ -76,7 +76,13 @@ def _parsed_version(text: str) -> nodesemver.SemVer | None:
     import nodesemver  # noqa: PLC0415 - see _SIMPLE
 
     # The port accepts `v1.2.3`, blanks around it, digits of any script and a line break at its end.
-    if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable() or not text[:1].isdigit() or text[-1] == " ":
+    if (
+        len(text) > MAX_VERSION_LENGTH
+        or not text.isascii()
+        or not text.isprintable()
+        or not text[:1].isdigit()
+        or text[-1] == " "
+    ):
         return None
     try:
         parsed = nodesemver.make_semver(text, loose=False)
@@ -87,7 +93,7 @@ def _parsed_version(text: str) -> nodesemver.SemVer | None:
 
 @lru_cache(maxsize=4096)
 def _parsed_range(text: str) -> nodesemver.Range | None:
-    if len(text) > MAX_LENGTH or not text.isascii() or not text.isprintable():
+    if len(text) > MAX_VERSION_LENGTH or not text.isascii() or not text.isprintable():
         return None
     import nodesemver  # noqa: PLC0415 - see _SIMPLE
 

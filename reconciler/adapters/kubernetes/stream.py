@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from urllib3.response import BaseHTTPResponse
 
 PIECE: Final = 1 << 16
-MAX_BODY: Final = 64 << 20
+MAX_RESPONSE: Final = 64 << 20
 """Bytes of one page of a list. etcd stores no object above 1.5 MB, and few are above 10 kB."""
 MAX_LINE: Final = 8 << 20
 """Bytes of one event of a watch."""
@@ -27,7 +27,7 @@ MAX_LINE: Final = 8 << 20
 _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def read_body(response: BaseHTTPResponse, context: str, limit: int = MAX_BODY) -> Any:
+def read_body(response: BaseHTTPResponse, context: str, limit: int = MAX_RESPONSE) -> Any:
     """Returns the decoded JSON of a response, which is read to its end and closed. Raises a ReconcilerError."""
     try:
         with closing(response):

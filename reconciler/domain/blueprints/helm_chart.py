@@ -81,16 +81,16 @@ def values_violations(chart: HelmChart, given: Mapping[str, Any]) -> Iterator[Sc
 def _violations(chart: HelmChart, values: Mapping[str, Any], given: Any, path: KeyPath) -> Iterator[SchemaViolation]:
     subject = f"the chart {chart.name}"
     for violation in violations(chart.schema, values, default="7", who=subject) if chart.schema is not None else ():
-        value = value_at(values, violation.way)
-        is_own = value is not None and value_at(given, violation.way) is None
+        value = value_at(values, violation.path)
+        is_own = value is not None and value_at(given, violation.path) is None
         if is_own and isinstance(value, str) and value.lower() in _YAML11_BOOLEANS:
             continue
         message = (
-            violation.words
+            violation.message
             if violation.at_key
-            else f"{violation.words}, according to {subject}{' about its own value' if is_own else ''}"
+            else f"{violation.message}, according to {subject}{' about its own value' if is_own else ''}"
         )
-        yield replace(violation, way=(*path, *violation.way), words=message)
+        yield replace(violation, path=(*path, *violation.path), message=message)
     for subchart in chart.subcharts:
         subchart_values = values.get(subchart.name)
         if isinstance(subchart_values, dict):

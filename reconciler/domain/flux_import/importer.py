@@ -58,7 +58,7 @@ class Imported:
     Attributes:
         documents: valid documents by their path in an Environment's repository.
         applications: in the order of the kit's files; each has its document.
-        left: the HelmReleases without a valid Application, by their names in the graph.
+        skipped: the HelmReleases without a valid Application, by their names in the graph.
         graph: each HelmRelease and its dependencies, sorted; as read, also those without an Application.
         catalogs: the OCI prefixes of the charts, to be configured as catalogs.
         problems: lost or doubtful parts (warnings), and defects to fix before the documents are pushed (errors).
@@ -66,7 +66,7 @@ class Imported:
 
     documents: Mapping[str, Mapping[str, Any]]
     applications: tuple[ImportedApplication, ...]
-    left: tuple[str, ...]
+    skipped: tuple[str, ...]
     graph: Mapping[str, tuple[str, ...]]
     catalogs: tuple[str, ...]
     problems: tuple[Problem, ...]
@@ -104,7 +104,7 @@ def import_flux(sources: Iterable[Source], clusters: Sequence[str] = ()) -> Impo
     return Imported(
         documents=dict(sorted(documents.items())),
         applications=tuple(imported.values()),
-        left=tuple(application.key for application in manifests.releases if application.key not in imported),
+        skipped=tuple(application.key for application in manifests.releases if application.key not in imported),
         graph=manifests.graph,
         catalogs=tuple(sorted(catalogs - {""})),
         problems=sort_problems(problems),

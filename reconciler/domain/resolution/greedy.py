@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reconciler.domain.resolution.candidates import CandidateFinder, SearchConstraints
     from reconciler.domain.resolution.requirements import Candidate, Requirement
 
-MAX_APPLICATIONS: Final = 5_000
+MAX_RESOLVED_APPLICATIONS: Final = 5_000
 """Upper bound on Applications: dedicated dependencies can recurse without end."""
 MAX_REVISIONS: Final = 50
 """Revisions of one Application before the greedy pass gives up and leaves the work to the backtracking search."""
@@ -26,7 +26,7 @@ def solve_greedily(
     """Chooses every Application's first candidate under all its requirements, until no choice changes any more.
 
     Returns:
-        The solution, which meets all requirements; SearchLimitExceeded past MAX_APPLICATIONS; None when the input needs
+        The solution, which meets all requirements; SearchLimitExceeded past MAX_RESOLVED_APPLICATIONS; None when the input needs
         backtracking.
     """
     greedy = _GreedyPass(candidates, search)
@@ -69,7 +69,7 @@ class _GreedyPass:
                 del self._chosen[name]
             else:
                 self._chosen[name] = new
-                if len(self._chosen) > MAX_APPLICATIONS:
+                if len(self._chosen) > MAX_RESOLVED_APPLICATIONS:
                     return SearchLimitExceeded()
                 self._require(self._candidates.needs.of(new))
         if len(self._reached()) < len(self._chosen):  # a cycle of Applications that no declared one requires

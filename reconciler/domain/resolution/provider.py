@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from resolvelib import AbstractProvider, ResolutionTooDeep
 
-from reconciler.domain.resolution.greedy import MAX_APPLICATIONS
+from reconciler.domain.resolution.greedy import MAX_RESOLVED_APPLICATIONS
 from reconciler.domain.resolution.requirements import Candidate, Requirement
 from reconciler.domain.versions import satisfies
 
@@ -62,7 +62,7 @@ class Provider(AbstractProvider[Requirement, Candidate, str]):
         needs = list(requirements[identifier])
         if needs:
             self._any[identifier] = replace(needs[0], range="*", catalog=None)
-            if len(self._any) > MAX_APPLICATIONS:
+            if len(self._any) > MAX_RESOLVED_APPLICATIONS:
                 raise ResolutionTooDeep(0)
         else:  # not required any more, but resolvelib still chooses it; the result leaves it out
             needs = [self._any[identifier]]

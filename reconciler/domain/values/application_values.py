@@ -82,10 +82,12 @@ def merge_values(
 
 def as_problem(violation: SchemaViolation, source: Source | None) -> Problem:
     """Converts a violation into a problem at its line of the config; without a place when no file declares the Application."""
-    message = f"{'.'.join(str(step) for step in ('config', *violation.way))}: {violation.words}"
+    message = f"{'.'.join(str(step) for step in ('config', *violation.path))}: {violation.message}"
     if source is None:
         return Problem(code="InvalidConfig", message=message, hint=violation.hint)
-    return source.problem("InvalidConfig", message, (*CONFIG, *violation.way), hint=violation.hint, at_value=not violation.at_key)
+    return source.problem(
+        "InvalidConfig", message, (*CONFIG, *violation.path), hint=violation.hint, at_value=not violation.at_key
+    )
 
 
 def _size_problem(blueprint: Blueprint, declared: DeclaredApplication) -> Problem | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.environment import Environment
 
-MAX_LENGTH: Final = 256  # characters: longer ones are not understood by a reader
+MAX_EXPRESSION_LENGTH: Final = 256  # characters: longer ones are not understood by a reader
 MAX_WEIGHT: Final = 256 * 1024  # of the values that an expression reads, and of its result: see `weight`
 PART_WEIGHT: Final = 64  # characters that cost the library about as much as one item
 
@@ -169,7 +169,7 @@ def _compile(text: str) -> cel.Program:
 
 def _program(text: str) -> cel.Program | str:
     """The program, or why there is none."""
-    return _compiled(text) if len(text) <= MAX_LENGTH else f"it is longer than {MAX_LENGTH} characters"
+    return _compiled(text) if len(text) <= MAX_EXPRESSION_LENGTH else f"it is longer than {MAX_EXPRESSION_LENGTH} characters"
 
 
 @lru_cache(maxsize=4096)

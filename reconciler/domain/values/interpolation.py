@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.values.expressions import (
-    MAX_LENGTH,
+    MAX_EXPRESSION_LENGTH,
     MAX_WEIGHT,
     ExpressionError,
     evaluate,
@@ -128,9 +128,9 @@ def _closing(text: str, start: int) -> int:
 
     CEL has `}}` in texts and mappings, too.
     """
-    ends = [start + match.start() for match in _CLOSING.finditer(text[start : start + MAX_LENGTH + 2])]
+    ends = [start + match.start() for match in _CLOSING.finditer(text[start : start + MAX_EXPRESSION_LENGTH + 2])]
     if not ends:
-        raise ExpressionError(f"its {{{{ is not closed by }}}} within {MAX_LENGTH} characters")
+        raise ExpressionError(f"its {{{{ is not closed by }}}} within {MAX_EXPRESSION_LENGTH} characters")
     return next((end for end in ends if is_expression(text[start:end])), ends[0])
 
 

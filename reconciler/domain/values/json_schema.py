@@ -63,18 +63,18 @@ class SchemaViolation:
     """One violation of a schema.
 
     Attributes:
-        way: the path in the values; it may lead to a key that is missing.
-        words: the message, to follow the key's name: `must be at most 9`.
+        path: the path in the values; it may lead to a key that is missing.
+        message: the message, to follow the key's name: `must be at most 9`.
         hint: the fix; may be empty.
         at_key: whether the key itself is wrong rather than its value.
-        meant: the known key of which this one is a misspelling; may be empty.
+        intended_key: the known key of which this one is a misspelling; may be empty.
     """
 
-    way: KeyPath
-    words: str
+    path: KeyPath
+    message: str
     hint: str = ""
     at_key: bool = False
-    meant: str = ""
+    intended_key: str = ""
 
 
 def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
@@ -108,9 +108,9 @@ def violations(
     reported = list(
         islice((violation for error in errors for violation in _describe(error, schema, values, who)), MAX_VIOLATIONS)
     )
-    meant = {(*violation.way[:-1], violation.meant) for violation in reported if violation.meant}
+    meant = {(*violation.path[:-1], violation.intended_key) for violation in reported if violation.intended_key}
     # A required key that is only misspelt is not reported as missing too.
-    yield from (violation for violation in reported if violation.words != _REQUIRED or violation.way not in meant)
+    yield from (violation for violation in reported if violation.message != _REQUIRED or violation.path not in meant)
 
 
 def is_valid(schema: Mapping[str, Any], values: Any) -> bool:
@@ -151,7 +151,7 @@ def _describe(error: ValidationError, schema: Mapping[str, Any], values: Any, wh
         case Kind.PropertyNames():
             key_violation = next(_describe(kind.error, schema, values, who), None)
             yield SchemaViolation(
-                path, f"has a key that is not allowed: it {key_violation.words if key_violation else 'is invalid'}"
+                path, f"has a key that is not allowed: it {key_violation.message if key_violation else 'is invalid'}"
             )
         case _:
             yield SchemaViolation(path, _message(kind))
@@ -162,7 +162,7 @@ def _unknown(path: KeyPath, keys: Iterable[str], known: Iterable[str], who: str)
     for key in keys:
         nearest_key = nearest(key, names)
         yield SchemaViolation(
-            (*path, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, meant=nearest_key
+            (*path, key), f"is not a key that {who} knows", did_you_mean(key, names), at_key=True, intended_key=nearest_key
         )
 
 

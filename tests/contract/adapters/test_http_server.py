@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog.testing
 
-from reconciler.adapters.http_server import MAX_BODY, MAX_CONNECTIONS, HttpServer, Probes
+from reconciler.adapters.http_server import MAX_CONNECTIONS, MAX_DELIVERY, HttpServer, Probes
 from reconciler.adapters.metrics import CONTENT_TYPE, Metrics
 from reconciler.controller.webhook_handler import WebhookHandler
 from reconciler.model.errors import ConfigurationError
@@ -129,7 +129,7 @@ def test_one_that_sends_all_of_it_gets_an_answer_too(house: RunningServer) -> No
     assert house.deliver() == 202
 
 
-@pytest.mark.parametrize("length", ["9" * 20, str(MAX_BODY + 1)])
+@pytest.mark.parametrize("length", ["9" * 20, str(MAX_DELIVERY + 1)])
 def test_a_length_that_is_too_large_is_refused(house: RunningServer, length: str) -> None:
     assert house.raw(head(f"Content-Length: {length}")).startswith(b"HTTP/1.1 413 ")
 
@@ -140,7 +140,7 @@ def test_a_length_that_is_none_is_refused(house: RunningServer, length: str) -> 
 
 
 def test_the_largest_body_is_taken(house: RunningServer) -> None:
-    body = PUSH + b" " * (MAX_BODY - len(PUSH))
+    body = PUSH + b" " * (MAX_DELIVERY - len(PUSH))
     assert house.deliver(body) == 202
     assert house.deliver(body + b" ") == 413
 

@@ -119,7 +119,7 @@ def scene(tmp_path: Path) -> PromotionScene:
 
 
 def left(found: Promotion) -> Sequence[str]:
-    return [f"{one.application}: {one.why}" for one in found.left]
+    return [f"{one.application}: {one.why}" for one in found.skipped]
 
 
 def test_one_pull_request_that_a_second_run_leaves_as_it_is(scene: PromotionScene) -> None:
@@ -160,7 +160,7 @@ def test_it_follows_main_and_what_is_asked_for(scene: PromotionScene) -> None:
 def test_nothing_to_promote_opens_nothing(scene: PromotionScene) -> None:
     scene.goal.push(scene.content(application("shop", version="1.1.0")))
     _, found = scene.promote()
-    assert (found.what, found.left, scene.forge.writes) == ("nothing to promote", (), 0)
+    assert (found.what, found.skipped, scene.forge.writes) == ("nothing to promote", (), 0)
     assert scene.goal.head("promote/acme-prod") is None
 
 

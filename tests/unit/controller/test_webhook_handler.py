@@ -144,4 +144,4 @@ def test_what_was_seen_is_forgotten_in_time_and_within_a_bound(bell: Bell) -> No
 def test_what_is_no_push_to_main(bell: Bell, event: str, said: dict[str, Any], answer: WebhookResponse) -> None:
     body = json.dumps({"repository": {"full_name": "Acme/Prod"}, **said}).encode()
     assert bell.send(body, event=event) == answer
-    assert bell.counted == [answer.words], "and no name of anybody's is a label"
+    assert bell.counted == [answer.message], "and no name of anybody's is a label"

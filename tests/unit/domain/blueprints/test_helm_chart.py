@@ -10,7 +10,7 @@ from reconciler.domain.blueprints.helm_chart import HelmChart, chart_defects, va
 
 
 def said(chart: HelmChart, **given: Any) -> list[tuple[str, str]]:
-    return [(".".join(map(str, one.way)), one.words) for one in values_violations(chart, given)]
+    return [(".".join(map(str, one.path)), one.message) for one in values_violations(chart, given)]
 
 
 def closed(**properties: Any) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_all_that_is_lost_of_a_file_is_told_with_its_place() -> None:
 def test_a_placeholder_that_nobody_fills_in_keeps_an_application_from_being_made() -> None:
     result = kit()
     assert sorted(result.documents) == ["applications/certs.yaml", "applications/mesh.yaml", "environment.yaml"]
-    assert result.left == ("bp-dns",)
+    assert result.skipped == ("bp-dns",)
     (problem,) = (p for p in result.problems if p.severity == "error")
     assert (problem.place, problem.code, problem.hint) == (
         "kit/02-dns.yaml:50:9",
@@ -114,7 +114,7 @@ def test_the_default_of_a_placeholder_is_offered() -> None:
 def test_a_placeholder_in_a_key_a_name_or_a_version_is_told_too() -> None:
     chart = {"chart": "bp-a", "version": "${VERSION}", "sourceRef": {"kind": "HelmRepository", "name": "openova"}}
     result = imported(release("bp-k", values={"${KEY}": 1}), release("bp-${NAME}"), release("bp-v", chart={"spec": chart}))
-    assert result.left == ("bp-k", "bp-${NAME}", "bp-v")
+    assert result.skipped == ("bp-k", "bp-${NAME}", "bp-v")
     hints = {p.hint for p in result.problems if p.code == "UnresolvedPlaceholder"}
     assert hints == {f"give --set {name}=VALUE" for name in ("KEY", "NAME", "VERSION")}
 
@@ -128,7 +128,7 @@ def test_a_word_that_flux_took_for_a_boolean_is_told(word: str) -> None:
 
 def test_a_secret_in_values_is_told_where_it_stands_in_the_kit_and_never_repeated() -> None:
     result = imported(release("bp-dns", values={"auth": {"adminPassword": "hunter2hunter2"}}))
-    assert result.left == ("bp-dns",)
+    assert result.skipped == ("bp-dns",)
     problem = one_problem(result)
     assert (problem.file, problem.code) == ("kit.yaml", "PlaintextSecret")
     assert problem.line > 1
@@ -151,7 +151,7 @@ def test_a_version_that_is_not_pinned_is_carried_over_with_a_warning(version: st
 @pytest.mark.parametrize(("version", "words"), [(1.1, "quote it"), ("newest!", "not a version range")])
 def test_what_is_no_version_gives_no_application(version: Any, words: str) -> None:
     result = imported(release("bp-dns", chart=chart("bp-dns", version)))
-    assert result.left == ("bp-dns",)
+    assert result.skipped == ("bp-dns",)
     assert words in str(one_problem(result))
 
 
@@ -214,7 +214,7 @@ def test_or_to_a_helmchart() -> None:
 )
 def test_without_a_chart_there_is_no_application(spec: dict[str, Any], words: str) -> None:
     result = imported(release("bp-dns", **spec))
-    assert result.left == ("bp-dns",)
+    assert result.skipped == ("bp-dns",)
     assert words in one_problem(result).message
 
 
@@ -245,14 +245,14 @@ def test_a_reserved_name_gives_way_to_the_full_one(name: str, becomes: str) -> N
 def test_of_two_with_one_name_the_second_gives_way() -> None:
     result = imported(release("bp-web"), release("web"), release("web", namespace="team"), release("bp-web", namespace="team"))
     assert [one.name for one in result.applications] == ["web", "bp-web", "team-web"]
-    assert result.left == ("team/bp-web",)
+    assert result.skipped == ("team/bp-web",)
     assert sorted(result.graph) == ["flux-system/bp-web", "flux-system/web", "team/bp-web", "team/web"]
 
 
 @pytest.mark.parametrize("name", ["web.shop", "w" * 60])
 def test_a_name_that_cannot_be_an_applications_is_an_error(name: str) -> None:
     result = imported(release(name, namespace=None, chart=chart("bp-web")))
-    assert result.left == (name,)
+    assert result.skipped == (name,)
     assert any(line.startswith(f"error InvalidName: no Application is made of {name}") for line in told(result))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reconciler.domain.resolution.candidates import MAX_REFUSED
-from reconciler.domain.resolution.greedy import MAX_APPLICATIONS
+from reconciler.domain.resolution.greedy import MAX_RESOLVED_APPLICATIONS
 from reconciler.domain.resolution.resolver import resolve
 from reconciler.model.problem import MAX_TEXT
 from tests.support.builders import BlueprintCatalog, application, blueprint, need, refused, resolved, versions, wish
@@ -170,7 +170,7 @@ def test_blueprints_that_bring_along_more_than_anyone_can_run_come_to_an_end() -
     ]
     (problem,) = refused(wish(*(application(f"l0x{n}") for n in range(width))), BlueprintCatalog(*held))
     assert problem.code == "TooDeep"
-    assert width ** (layers - 1) > MAX_APPLICATIONS
+    assert width ** (layers - 1) > MAX_RESOLVED_APPLICATIONS
 
 
 def test_what_is_told_of_a_clash_of_many_is_bounded() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 
 from reconciler.domain.values.expressions import (
-    MAX_LENGTH,
+    MAX_EXPRESSION_LENGTH,
     MAX_WEIGHT,
     ExpressionError,
     evaluate,
@@ -86,8 +86,8 @@ def test_the_scope_is_plain_data_with_each_place_once() -> None:
         ("config.users . map  // why\n ( config , 1) == [1]", "with map"),
         ("config.users.existsOne((u), u == 'ann')", "with existsOne"),
         ("['ab']" + ".map(x,x+x)" * 20, "with map"),
-        ("'" + "a" * MAX_LENGTH + "'", "longer than 256 characters"),
-        ("(" * MAX_LENGTH, "not an expression in CEL"),
+        ("'" + "a" * MAX_EXPRESSION_LENGTH + "'", "longer than 256 characters"),
+        ("(" * MAX_EXPRESSION_LENGTH, "not an expression in CEL"),
         ("'\ud800' == ''", "not an expression in CEL"),
     ],
 )

@@ -19,7 +19,7 @@ FORMS = {
 
 def said(rule: Any, value: Any) -> list[str]:
     found = violations({"properties": {"a": rule}}, {"a": value})
-    return [f"{'.'.join(map(str, c.way))} {c.words}" + (f"; {c.hint}" if c.hint else "") for c in found]
+    return [f"{'.'.join(map(str, c.path))} {c.message}" + (f"; {c.hint}" if c.hint else "") for c in found]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_key_behind_a_reference_is_compared_with_those_that_stand_there() -> N
         "$defs": {"tls": {"additionalProperties": False, "properties": {"secretName": {}}}},
     }
     (found,) = violations(schema, {"a": {"secretNam": "x"}})
-    assert (found.way, found.hint, found.at_key) == (("a", "secretNam"), "did you mean secretName?", True)
+    assert (found.path, found.hint, found.at_key) == (("a", "secretNam"), "did you mean secretName?", True)
 
 
 def test_words_of_the_schemas_own_are_cut_to_a_line() -> None:

@@ -56,7 +56,7 @@ def test_a_circle_that_doubles_with_each_level_is_refused_for_deep_values_only()
     assert schema_problem(CIRCLE) is None
     assert list(violations(CIRCLE, nested(8))) == []
     (complaint,) = violations(CIRCLE, nested(50))
-    assert complaint.words == TOO_MUCH
+    assert complaint.message == TOO_MUCH
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,7 @@ def test_a_schema_comes_with_the_charts_own_values(depot: FakeRegistry, shelf: C
     found, chart = checks(depot, shelf(), {"values.schema.json": schema, "values.yaml": "port: 80\nhost: x\n"})
     assert (chart.name, chart.values, found.warnings) == ("bp-shop", {"port": 80, "host": "x"}, ())
     assert list(values_violations(chart, {"port": 81})) == []
-    assert [(one.way, one.words) for one in values_violations(chart, {"port": "81", "host": None})] == [
+    assert [(one.path, one.message) for one in values_violations(chart, {"port": "81", "host": None})] == [
         (("host",), "is required, according to the chart bp-shop"),
         (("port",), "must be a whole number, according to the chart bp-shop"),
     ]
@@ -342,7 +342,7 @@ def test_charts_inside_are_known_by_alias_with_their_switches(depot: FakeRegistr
         ("lone", (), ()),
     ]
     given = {"main": {"size": "a", "on": False}, "spare": {"size": "b"}, "db": {"size": "c"}}
-    assert [one.way for one in values_violations(chart, given)] == [("spare", "size")]
+    assert [one.path for one in values_violations(chart, given)] == [("spare", "size")]
 
 
 @pytest.mark.parametrize(
