@@ -13,7 +13,8 @@ import subprocess
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import pytest
@@ -33,7 +34,6 @@ from tests.support.git_server import bare, commit, git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.live.support.environment import Servers
 
@@ -128,15 +128,17 @@ def _signs(command: bytes) -> bool:
     return program.endswith(b"/cosign") and what in {b"sign", b"public-key"}
 
 
-def test_addresses_and_the_servers_logs_show_nothing(world: GuardedWorld, told: dict[str, Future[CommandScene]]) -> None:
+def test_addresses_and_the_servers_logs_show_nothing(
+    world: GuardedWorld, told: dict[str, Future[CommandScene]], registry_part: dict[str, Any]
+) -> None:
     del told
     paths = [one.path for server in (world.reader, world.sealed) for one in server.asked]
     assert len(paths) > 50
     assert world.canaries.found("\n".join(paths).encode()) == {}
-    for name in ("gitea", "registry"):
-        log = world.servers.gitea.log.with_name(f"{name}.log").read_bytes()
+    for file in (world.servers.gitea.log, Path(registry_part["logs"]) / "registry.log"):
+        log = file.read_bytes()
         assert log.count(b"\n") > 50
-        assert world.canaries.found(log) == {}, name
+        assert world.canaries.found(log) == {}, file.name
 
 
 # --- that it would be found ---

@@ -102,7 +102,7 @@ WIRE: dict[str, tuple[Callable[[AttackedArtifact], Lie], Ending]] = {
     "signatures-1-000-000": (lambda s: at(s.at_referrers, chunked(_referrers(10**6))), invalid(_MANIFEST_TOO_LONG)),
     "signatures-without-end": (
         lambda s: paged(s.at_referrers, lambda _: hostile_artifacts.index(s.signature)),
-        invalid("the list does not fit one page"),
+        invalid("the list does not fit on one page"),
     ),
     # withheld
     "signatures-withheld": (
@@ -188,7 +188,7 @@ SIGNED: dict[str, tuple[Callable[[ArtifactForge, str], bytes], Ending]] = {
     "two-charts": (lambda f, n: f.doubled(n), invalid("there must be one")),
     "no-chart": (
         lambda f, n: f.push(n, manifest(hostile_artifacts.EMPTY), hostile_artifacts.EMPTY, tag="1.0.0"),
-        invalid("holds no Helm chart"),
+        invalid("contains no Helm chart"),
     ),
     "index": (lambda f, n: f.indexed(n), invalid("not an image manifest")),
 }

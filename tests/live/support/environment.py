@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from reconciler.commands.publish import SigningKey
 
+COMMAND_TIMEOUT = 300.0  # seconds: a whole catalog is published and signed while other processes start their servers
 PATIENCE = 120.0  # seconds a real rollout may take on a busy machine of two cores
 
 
@@ -127,7 +128,7 @@ def reconciler(*arguments: str, **environment: str) -> subprocess.CompletedProce
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=COMMAND_TIMEOUT,
         check=False,
     )
 

@@ -32,7 +32,7 @@ def gitea_refuses(scene: CommandScene) -> None:
         assert scene.run(*words.split(), *CONFIG, *FORMATS[number % 2]).code == 3
     scene.settings(gitea={**at, "discover": True}, environments=named)
     with scene.running() as log:
-        until(lambda: b"cannot be searched" in log.read_bytes(), "the service complains")
+        until(lambda: b"cannot be discovered" in log.read_bytes(), "the service complains")
     scene.leave()
 
 
