@@ -60,7 +60,7 @@ class Runtime:
         policies = policy_source(settings, self._closing)
         self._policies = environment_policy_source(settings, self._closing)
         self._sources = (policies, self._policies)
-        self._announcements = PolicyStatusPublisher(self.gitea, settings.trust.repository, self._policies)
+        self._policy_status = PolicyStatusPublisher(self.gitea, settings.trust.repository, self._policies)
         self._gates = AdmissionGateFactory(settings, self.gitea, self._policies, partial(repository, history=True))
         blobs = CachedBlobs(self._registry.blob, BlobCache(settings.state / "cache", settings.cache.size))
         catalog = VerifiedCatalog(
@@ -72,7 +72,7 @@ class Runtime:
             tag_ttl=settings.intervals.retry,
             reverify_interval=settings.trust.reverify_interval,
         )
-        self.world = ReconcileContext(
+        self.context = ReconcileContext(
             catalog=catalog,
             clusters=self.clusters,
             policies=policies,
@@ -99,7 +99,7 @@ class Runtime:
         discover(self.settings, None)
         self._cosign.version()
         with contextlib.suppress(UnavailableError):  # a source that is unavailable is fetched again by each pass
-            self.world.policies()
+            self.context.policies()
             self._policies()
 
     def targets(self) -> dict[str, EnvironmentTarget]:
@@ -116,20 +116,20 @@ class Runtime:
         branches = EnvironmentBranches(self.clone(target))
         if gitea is None or location is None or self.settings.gitea is None:
             gate = self._gates.build(target, None, histories)
-            reconciler = EnvironmentReconciler(target.identity, branches, self.world, claim, gate, None, frozenset)
+            reconciler = EnvironmentReconciler(target.identity, branches, self.context, claim, gate, None, frozenset)
             return EnvironmentPass(reconciler, branches, None)
         clone = repository(target, self.settings.state / "plans", history=True)
         gate = self._gates.build(target, clone, histories)
         reviewer = PullRequestReviewer(
-            gitea, self.settings.gitea.username, location, clone, target.identity, self.world, claim, gate
+            gitea, self.settings.gitea.username, location, clone, target.identity, self.context, claim, gate
         )
         publisher = CommitStatusPublisher(gitea, location)
-        reconciler = EnvironmentReconciler(target.identity, branches, self.world, claim, gate, publisher, reviewer.open_numbers)
+        reconciler = EnvironmentReconciler(target.identity, branches, self.context, claim, gate, publisher, reviewer.open_numbers)
         return EnvironmentPass(reconciler, branches, reviewer)
 
     def publish_policies(self) -> None:
         """Posts on the system repository whether its EnvironmentPolicies are valid."""
-        self._announcements.publish()
+        self._policy_status.publish()
 
     def gate(self, target: EnvironmentTarget) -> AdmissionGate:
         """Builds the gate of an Environment for a command, with clones that are removed when this is closed."""

@@ -84,7 +84,7 @@ def _planned(session: EnvironmentSession, snapshot: Snapshot, number: int | None
     """Plans the documents of `main`, or those with a pull request merged, as the comment on that pull request does."""
     identity, branches = session.target.identity, session.branches
     kept = reviewed_packages(branches, snapshot, lambda: _proposed(session) - {number})
-    return plan_change(snapshot, identity, branches.lock(), session.runtime.world, sole_claim(identity), reviewed=kept)
+    return plan_change(snapshot, identity, branches.lock(), session.runtime.context, sole_claim(identity), reviewed=kept)
 
 
 def _proposed(session: EnvironmentSession) -> frozenset[int]:

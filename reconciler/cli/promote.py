@@ -49,7 +49,7 @@ def promote(
         intervals = upstream.runtime.settings.intervals
         ready = promotion_source(upstream.target.identity.name, upstream.branches, intervals.patience)
         history = SoakHistory(repository(upstream.target, Path(folder), history=True), intervals.confirm)
-        promotion = open_promotion(ready, history, destination, downstream.runtime.world, applications or [])
+        promotion = open_promotion(ready, history, destination, downstream.runtime.context, applications or [])
         files = downstream.branches.input_snapshot().files
         why_not = (
             (merge_promotion(destination, promotion, wait) if promotion.number else "there is no pull request")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli import console
-from reconciler.commands import json_schemas as made
+from reconciler.commands import json_schemas
 
 
 def schemas(
@@ -20,7 +20,7 @@ def schemas(
 
     With the comment "# yaml-language-server: $schema=.../Application.json" in a document, editors complete and validate it.
     """
-    texts = made.schemas()
+    texts = json_schemas.schemas()
     differ = [file for file, text in texts.items() if _read(directory / file) != text]
     if not check:
         directory.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ def update(
         result = updating.update(
             session.target.identity,
             session.branches,
-            session.runtime.world,
+            session.runtime.context,
             applications or [],
             session.runtime.gate(session.target),
             push=not dry_run,
@@ -73,7 +73,7 @@ def outdated(environment: EnvironmentArgument, config: ConfigOption, format_: co
     Exit codes: 0 shown; 1 not everything can be updated together; 3 something outside failed.
     """
     with open_environment(config, environment) as session:
-        rows, blocker = updating.outdated(session.target.identity, session.branches, session.runtime.world)
+        rows, blocker = updating.outdated(session.target.identity, session.branches, session.runtime.context)
     if format_ is console.Format.json:
         console.print_json({"outdated": [_as_json(row) for row in rows], **_blocker_as_json(blocker)})
     else:

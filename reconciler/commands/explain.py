@@ -32,7 +32,7 @@ class PlacementExplanation:
     Attributes:
         cluster: the cluster.
         verdict: the verdict of this moment.
-        rule: the row of readiness.md that decided, as text.
+        rule: the readiness rule that decided, as text.
         conditions: the HelmRelease's conditions, as `Type=Status Reason: message`.
         installed: the newest Helm release, field by field.
         flux: a summary of each Flux source, by name.

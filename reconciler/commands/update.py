@@ -139,7 +139,7 @@ def _resolve_moved(
         context.catalog,
         render_context,
         sole_claim(identity).acquire,
-        free=set(names or locked_names),
+        upgrade=set(names or locked_names),
     )
 
 

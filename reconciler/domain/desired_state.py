@@ -61,8 +61,8 @@ def compute_desired_state(
     context: RenderContext,
     acquire_namespaces: Callable[[EnvironmentLock], Mapping[ClusterNamespace, str]],
     *,
-    free: Collection[str] = (),
-    kept: Mapping[str, Package] | None = None,
+    upgrade: Collection[str] = (),
+    preferences: Mapping[str, Package] | None = None,
 ) -> DesiredState | Refused | Unavailable:
     """Computes the desired state of a commit of `main`: validate, resolve, lock, render, claim Namespaces.
 
@@ -76,8 +76,8 @@ def compute_desired_state(
         context: the settings for rendering.
         acquire_namespaces: claims the Namespaces that a lock needs, and returns those claimed by another Environment, with its
             name (`services.planning.namespace_claims`).
-        free: the Applications that were requested to move within their ranges.
-        kept: reviewed packages to prefer, by Application; None to prefer those of the last good lock.
+        upgrade: the Applications that were requested to move within their ranges.
+        preferences: reviewed packages to prefer, by Application; None to prefer those of the last good lock.
     """
     sources = {file: documents.load_cached(text, file) for file, text in snapshot.files.items()}
     validated, problems = validate(sources)
@@ -85,7 +85,7 @@ def compute_desired_state(
     if validated is None or has_errors(problems):
         return refused("Valid", problems)
     try:
-        resolution, conflicts = resolve(validated, packages_of(prior), catalog, free, kept)
+        resolution, conflicts = resolve(validated, packages_of(prior), catalog, upgrade, preferences)
     except ReconcilerError as error:
         return unavailable("Resolved", error)
     if resolution is None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-# The reasons why a cluster cannot be observed: rows 1 to 4 of readiness.md.
+# The reasons why a cluster cannot be observed: rows 1 to 4 of the readiness rules.
 FailureReason = Literal["KubeconfigMissing", "WatchFailed", "AccessDenied", "FluxMissing"]
 
 

@@ -125,7 +125,7 @@ class SignedArtifacts:
         """Have all artifacts, verified."""
 
         def one(artifact: Artifact) -> None:
-            found = runtime.world.catalog.get(self._prefix, artifact.name, VERSION, None if by_tag else artifact.digest)
+            found = runtime.context.catalog.get(self._prefix, artifact.name, VERSION, None if by_tag else artifact.digest)
             assert isinstance(found, VerifiedBlueprint), found
 
         with ThreadPoolExecutor(threads) as pool:

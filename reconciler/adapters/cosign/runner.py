@@ -119,7 +119,7 @@ class Cosign:
         return bundle is not None and self.verify_bundle(bundle, digest, signer, predicate_type)
 
     def sign(self, reference: str, key: Path, *, password: str, plain_http: bool) -> None:
-        """Signs `host/repository@sha256:...` with a private key file and push the signature next to it.
+        """Signs `host/repository@sha256:...` with a private key file and pushes the signature next to it.
 
         Signing again adds a signature. Two signers of one digest at the same time may lose one signature, because registries
         without the referrers API store them in one tag that is rewritten: the caller serialises them.

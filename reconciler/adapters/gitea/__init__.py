@@ -18,7 +18,8 @@ Rules kept:
 - another forge is a package beside this one under `adapters/`: it implements the Protocols that its callers define (in
   `services`: `CommitStatusForge`, `CommentForge`, `MergeForge`, `ReviewForge`, `PullForge`; in `commands`: `InitForge`,
   `ProposalForge`; in `controller`: `HookForge`), returns the values of `model.forge`, has a counterpart of `webhook_events` for
-  its deliveries, and is constructed in `bootstrap`.
+  its deliveries (called by `controller.webhook_handler`, with the forge's header names) and of `GiteaSection` in
+  `config.sections`, and is constructed in `bootstrap`.
 
 May not: decide what an answer means (an approval counts in `domain.admission`), or import another adapter.
 """

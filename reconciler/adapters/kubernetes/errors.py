@@ -48,5 +48,5 @@ def malformed_response(error: Exception, context: str) -> UnavailableError:
 
 
 def failure_of(error: ReconcilerError) -> Failure:
-    """Returns the Failure (a row of readiness.md) of a cluster's error."""
+    """Returns the Failure (a row of the readiness rules) of a cluster's error."""
     return Failure(_FAILURES.get(type(error), "WatchFailed"), error.message)

@@ -49,7 +49,7 @@ class SoakTime:
     seen: bool
 
 
-def seen(status: EnvironmentStatus | None, at: int, unwatched_since: int | None = None) -> ObservedStatus:
+def observed_status(status: EnvironmentStatus | None, at: int, unwatched_since: int | None = None) -> ObservedStatus:
     """Returns the readiness of artifacts in a status; an unreadable status (None) has no artifact that is Ready."""
     ready: dict[str, bool] = {}
     for application in status.applications if status else ():

@@ -22,7 +22,7 @@ def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[
 def resolved_commit_message(
     name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str, input_: str
 ) -> str:
-    """Returns the message of a commit on `resolved`, with the trailers that documents.md requires.
+    """Returns the message of a commit on `resolved`, with its trailers.
 
     Args:
         name: the Environment's.

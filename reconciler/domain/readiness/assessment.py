@@ -1,6 +1,6 @@
 """Assesses whether a package is ready on a cluster: the only place where anything becomes ready.
 
-`assess` implements the table of readiness.md, row by row: the first row that applies decides, and only the last gives True. Ready
+`assess` implements the 27 readiness rules, row by row: the first row that applies decides, and only the last gives True. Ready
 is concluded from an observed HelmRelease; never from a default, a time-out, a count, an empty list or an outdated observation.
 """
 
@@ -36,7 +36,7 @@ _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackF
 _NOT_YET: Final = frozenset({"SourceNotReady", "ArtifactNotReady"})
 # Row 22: conditions and the status in which each contradicts Ready=True.
 _AGAINST: Final = (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True"))
-# The rows of readiness.md: what was observed.
+# The rows of the readiness rules: what was observed.
 ASSESSMENT_RULES: Final = {
     1: "no kubeconfig for the placement",
     2: "the kubeconfig cannot be used, or the watch could not start",
@@ -125,7 +125,7 @@ class Verdict:
         state: the state shown to people.
         reason: a stable identifier for programs.
         message: the cause, and the fix.
-        row: the row of readiness.md that decided.
+        row: the row that decided.
         evidence: the observed release; None when nothing was observed.
         waiting_for: the Applications that this one waits for, as Flux reports them.
     """
@@ -148,7 +148,7 @@ def assess(entry: ExpectedRelease, observation: Observation, now: float) -> Verd
         now: seconds since the epoch, for the progress deadline alone.
 
     Returns:
-        The verdict of the first row of readiness.md that applies.
+        The verdict of the first row that applies.
     """
     verdict, evidence = _first_matching_row(entry, observation)
     state, reason, message = verdict.state, verdict.reason, verdict.message

@@ -1,6 +1,6 @@
 """Finds the versions that can be chosen for an Application, in order of preference, and why the others are excluded.
 
-Rules (documents.md, "Dependencies"; trust.md, law 5): the locked version comes first, so that no Application moves without a
+Rules: the locked version comes first, so that no Application moves without a
 request; then the newest. A version is excluded if it has no valid signature, if its `upgrades.blocks` covers the locked one, or
 if it is older than the locked one and no document requests the downgrade. A locked version that lost its trust blocks the
 resolution; nothing moves.
@@ -200,8 +200,7 @@ class CandidateFinder:
     def _locked_candidate(self, closest: Requirement, locked: Package) -> Candidate:
         """Returns the locked version as a candidate; republished content of the same version if the locked digest is gone.
 
-        An excluded version is a candidate too, so that it is refused by name: a loss of trust must not move what runs (trust.md,
-        law 5).
+        An excluded version is a candidate too, so that it is refused by name: a loss of trust must not move what runs.
         """
         entry = self._catalog.get(*_coordinates(locked), locked.digest)
         if isinstance(entry, ExcludedVersion) and entry.code == "Gone":

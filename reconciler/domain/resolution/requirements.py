@@ -1,6 +1,6 @@
 """The requirements that documents and Blueprints state on Applications, and the candidates that meet them.
 
-Rules (documents.md, "Dependencies"): a dependency without values is shared, one Application per Environment; with values it is
+Rules: a dependency without values is shared, one Application per Environment; with values it is
 dedicated; `bind` overrides both. Its `when` and the `{{ }}` in its values are expressions over the Application that requires it.
 """
 

@@ -1,6 +1,6 @@
 """Resolves the declared Applications to one version of every required Blueprint.
 
-Rules: documents.md, "Dependencies". The requirements come from `requirements`, the possible versions and their order from
+The requirements come from `requirements`, the possible versions and their order from
 `candidates`.
 """
 

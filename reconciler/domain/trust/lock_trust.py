@@ -1,6 +1,6 @@
 """Reports which locked packages are no longer trusted.
 
-Trust is verified continually (trust.md, law 5), and losing it never touches what runs.
+Trust is verified continually, and losing it never touches what runs.
 """
 
 from __future__ import annotations

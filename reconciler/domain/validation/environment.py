@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 MAX_APPLICATIONS: Final = 1_000  # time and memory of a resolution grow with its square
 MAX_PROBLEMS: Final = 200  # of a commit; finding the nearest known word costs time
 
-# Names that documents.md reserves for the platform; kube-* as well.
+# Names that are reserved for the platform; kube-* as well.
 RESERVED_ORGANIZATIONS: Final = frozenset({"system", "flux", "crossplane", "catalyst", "gitea", *ENV_TYPES})
 
 # An Application's name becomes a Namespace that Flux prunes: these have other owners. `kustomization` would collide with the

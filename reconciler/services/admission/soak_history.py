@@ -6,7 +6,7 @@ import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from reconciler.domain.admission.soak import ObservedStatus, SoakTime, seen, soaked
+from reconciler.domain.admission.soak import ObservedStatus, SoakTime, observed_status, soaked
 from reconciler.domain.status.confirmation import confirmed_at, is_overdue
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.yaml import documents
@@ -14,7 +14,7 @@ from reconciler.model.errors import NotFoundError
 from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, STATUS, STATUS_FILE
 from reconciler.model.status import EnvironmentStatus
-from reconciler.model.trailers import UNOBSERVED_SINCE, trailer_values
+from reconciler.model.trailers import UNWATCHED_SINCE, trailer_values
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,13 +82,13 @@ class SoakHistory:
             content = self._repository.read(commit.id, (STATUS_FILE,), limits=OWN_LIMITS).files.get(STATUS_FILE, b"")
             source = documents.load(content, STATUS_FILE, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS)
             status, _ = parse_document(source, EnvironmentStatus)
-            observed = self._observed[commit.id] = seen(status, commit.time, _unobserved_since(commit))
+            observed = self._observed[commit.id] = observed_status(status, commit.time, _unwatched_since(commit))
         return observed
 
 
-def _unobserved_since(commit: Commit) -> int | None:
-    """The start of the unobserved time before a status in seconds since the epoch, as its trailer states; None without one."""
-    values = trailer_values(commit, UNOBSERVED_SINCE)
+def _unwatched_since(commit: Commit) -> int | None:
+    """The start of the unwatched time before a status in seconds since the epoch, as its trailer states; None without one."""
+    values = trailer_values(commit, UNWATCHED_SINCE)
     if not values:
         return None
     try:

@@ -97,7 +97,7 @@ def plan_change(
         context.catalog,
         render_context,
         claim.conflicts_with,
-        kept=version_preferences(prior, reviewed),
+        preferences=version_preferences(prior, reviewed),
     )
     if not isinstance(desired, DesiredState):
         return Plan(snapshot, prior, blocker=desired)

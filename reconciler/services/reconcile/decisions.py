@@ -124,7 +124,7 @@ class DecisionCache:
                 self._context.catalog,
                 self._context.render_context(policies),
                 self._claim.acquire,
-                kept=self._preferences(snapshot, locked),
+                preferences=self._preferences(snapshot, locked),
             )
             decision = self._last_decision = self._new_decision(key, trust, result, input_digest(snapshot))
         elif trust.fault is None:

@@ -22,7 +22,7 @@ from reconciler.formats.git_objects import tree_id
 from reconciler.formats.yaml import documents
 from reconciler.model.errors import RejectedError
 from reconciler.model.layout import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE
-from reconciler.model.trailers import INPUT_COMMIT, RESOLVED_COMMIT, UNOBSERVED_SINCE, trailer_lines
+from reconciler.model.trailers import INPUT_COMMIT, RESOLVED_COMMIT, UNWATCHED_SINCE, trailer_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,8 +140,8 @@ class StatusPublisher:
         data = status.model_dump(mode="json", by_alias=True, exclude_none=True)
         repository = self._commit_statuses.repository if self._commit_statuses is not None else None
         files = {STATUS_FILE: documents.dump(data), PAGE_FILE: status_page(status, repository).encode()}
-        unobserved_since = self._unobserved_since()
-        if self._branches.tree(STATUS) == tree_id(files) and not unobserved_since:
+        unwatched_since = self._unwatched_since()
+        if self._branches.tree(STATUS) == tree_id(files) and not unwatched_since:
             if fetched and time.time() - self._branches.last_confirmed() > self._context.confirm:
                 self._confirm(files)
             self._last_confirmed = time.time()
@@ -149,14 +149,14 @@ class StatusPublisher:
         trailers = [(INPUT_COMMIT, str(status.input))]
         if status.resolved:
             trailers.append((RESOLVED_COMMIT, status.resolved))
-        if unobserved_since:
-            trailers.append((UNOBSERVED_SINCE, datetime.fromtimestamp(unobserved_since, UTC).isoformat()))
+        if unwatched_since:
+            trailers.append((UNWATCHED_SINCE, datetime.fromtimestamp(unwatched_since, UTC).isoformat()))
         self._throttle.pushed(time.monotonic())
         self._branches.push_status(files, f"{status_subject(status)}\n\n{trailer_lines(*trailers)}", status)
         self._last_confirmed = time.time()
         return (STATUS,)
 
-    def _unobserved_since(self) -> int:
+    def _unwatched_since(self) -> int:
         """The end of the last observed period in seconds since the epoch, if that is long ago; otherwise 0.
 
         Soak time counts only observed time.

@@ -1,6 +1,6 @@
 """Verifies an artifact against the trust policies: returns by whom it is trusted, or raises why it is refused.
 
-Rules (trust.md): an artifact that no policy covers is refused; of several policies, each must be met. In each, any one authority
+Rules: an artifact that no policy covers is refused; of several policies, each must be met. In each, any one authority
 suffices for the signature, and each required attestation must exist, by one of its authorities.
 """
 
@@ -63,7 +63,7 @@ def verify_artifact(
     policies: TrustPolicies,
     before: Sequence[TrustEvidence] = (),
 ) -> VerifiedArtifact:
-    """Verify an artifact against the policies that cover it, with the signatures in its registry and the mirrors of that.
+    """Verify an artifact against the policies that cover it, with the signatures in its registry and in its mirrors.
 
     Args:
         registry: the registries and their mirrors.

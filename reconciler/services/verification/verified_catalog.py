@@ -1,4 +1,4 @@
-"""The Catalog on real registries: nothing of an artifact is read before its signature is verified (trust.md, laws 1 to 4)."""
+"""The Catalog on real registries: nothing of an artifact is read before its signature is verified."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""npm-style ranges, as documents.md allows them."""
+"""npm-style ranges, as documents use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""readiness.md, row by row: the row is quoted above the test that shows it."""
+"""The readiness rules, row by row: the row is quoted above the test that shows it."""
 
 from __future__ import annotations
 

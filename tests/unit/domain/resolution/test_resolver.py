@@ -163,7 +163,7 @@ def test_an_untrusted_version_is_passed_over_and_the_next_one_is_chosen() -> Non
 
 
 def test_trust_that_is_lost_blocks_and_moves_nobody() -> None:
-    # trust.md, law 5: it "blocks new commits that contain it, and never touches what runs".
+    # Lost trust "blocks new commits that contain it, and never touches what runs".
     shelf = BlueprintCatalog(*many("web", "1.0.0", "1.1.0"), untrusted=[("web", "1.0.0")])
     (problem,) = refused(wish(application("web")), shelf, prior(package("web", version="1.0.0")))
     assert problem.code == "Untrusted"

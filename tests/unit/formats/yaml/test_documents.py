@@ -1,4 +1,4 @@
-"""YAML as documents.md wants it: 1.2, with places, within limits; written so that YAML 1.1 reads the same."""
+"""YAML as documents are written: 1.2, with places, within limits; written so that YAML 1.1 reads the same."""
 
 from __future__ import annotations
 
