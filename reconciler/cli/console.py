@@ -78,6 +78,7 @@ def print_line(text: str) -> None:
         terminal().print(_markup(text), soft_wrap=True)
     else:
         sys.stdout.write(strip_control(text) + "\n")
+        sys.stdout.flush()  # a log shows each step when it is done, and in order with the errors
 
 
 def print_error(text: str) -> None:

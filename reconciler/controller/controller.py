@@ -156,11 +156,11 @@ class Controller:
         """Run what follows a fetch: post the policies' status, and maintain the repository."""
         if not item.fetch:
             return
-        self._publish_policies()
         with self._lock:
             repository = self._repositories.get(item.key)
         if repository is not None:
             self._after_pass(repository)
+        self._publish_policies()
 
     def _search(self) -> None:
         """Search for Environments: forget those that are gone, and reconcile the new ones."""

@@ -191,6 +191,10 @@ class DecisionCache:
         self._drop_files(decision, blocker)
         return blocker
 
+    def interrupted(self, decision: Decision) -> None:
+        """Record that the push failed, perhaps after the server took it. The next pass compares the trees and decides again."""
+        self._drop_files(decision, None)
+
     def _drop_files(self, decision: Decision, blocker: Unavailable | None) -> None:
         if self._last_decision is decision:
             self._last_decision = replace(decision, files=None, blocker=blocker)

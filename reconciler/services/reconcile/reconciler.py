@@ -128,6 +128,9 @@ class EnvironmentReconciler:
             applied = self._push_resolved(main, decision)
         except RejectedError as error:
             return (), self._decisions.rejected(decision, error)
+        except ReconcilerError:
+            self._decisions.interrupted(decision)
+            raise
         self._decisions.applied(decision)
         return applied, None
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.adapters.git import Repository
 from reconciler.domain.blocker import Refused, problems_of
 from reconciler.domain.trust.trust_policies import TrustPolicies
 from reconciler.model.environment import EnvironmentIdentity
 from reconciler.model.errors import AccessDeniedError, ConcurrentUpdateError, ConfigurationError, UnavailableError
 from reconciler.model.trust import TrustPolicy
-from tests.support.environment_files import application, environment, files
+from reconciler.services.repository.branches import EnvironmentBranches
+from tests.support.environment_files import application, environment, files, passes
 from tests.support.environments import EnvironmentOnDisk, condition_of
 from tests.support.fakes import DOWN, verified
 from tests.support.git_server import commit_tree, git
@@ -248,3 +250,31 @@ def test_any_fault_of_the_catalog_refuses_nothing(stage: EnvironmentOnDisk, faul
     outcome = stage.start().run(wait=1)
     assert outcome.blocker is not None
     assert (isinstance(outcome.blocker, Refused), outcome.blocker.reason) == (False, fault.reason)
+
+
+class FailingPush(Repository):
+    """A repository whose server fails a number of pushes to `resolved`, without an answer."""
+
+    failures = 1
+
+    def push(self, commit: str, branch: str, *, expect: str | None) -> None:
+        if branch == "resolved" and self.failures:
+            self.failures -= 1
+            raise UnavailableError("the server did not answer")
+        super().push(commit, branch, expect=expect)
+
+
+def test_after_a_push_that_failed_the_next_pass_decides_anew(stage: EnvironmentOnDisk) -> None:
+    stage.push(files("shop"))
+    repository = FailingPush(stage.folder / "failing", stage.origin.as_uri())
+    repository.failures = 0
+    reconciliation = passes(stage.identity, EnvironmentBranches(repository), stage.world(retry=3600))
+    reconciliation.run(wait=1)
+    stage.shelf.put(verified("bp-shop", "1.1.0"))
+    stage.push(files("shop") | {"applications/shop.yaml": application("shop", version="^1.1")})
+    repository.failures = 1
+    with pytest.raises(UnavailableError):
+        reconciliation.run(wait=1)
+    stage.shelf.put(verified("bp-shop", "1.2.0"))
+    assert "resolved" in reconciliation.run(wait=1).pushed
+    assert [package.version for package in stage.lock().packages] == ["1.2.0"]
