@@ -135,7 +135,7 @@ def test_explain_shows_all_that_a_verdict_rests_on(stage: LiveEnvironment, serve
     assert (found["input"], found["main"], found["resolved"]) == (commit, commit, stage.head("resolved"))
     assert [(n["depth"], n["application"], n["ready"]) for n in found["needs"]] == [(1, base, "True")]
     text = reconciler("explain", "-c", str(stage.config), f"{stage.name}/{top}")
-    assert "row 27: none of the others" in text.stdout
+    assert "row 27: no other row applies" in text.stdout
     wrong = reconciler("explain", "-c", str(stage.config), f"{stage.name}/{top}x")
     assert (wrong.returncode, f"did you mean {top}?" in wrong.stderr) == (3, True)
     assert stage.git("ls-remote", "origin") == heads, "it writes nothing"
