@@ -7,7 +7,7 @@ tries again by itself, and in which condition reports them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 from reconciler.domain.text.listing import join_first
 
@@ -78,8 +78,6 @@ class Unavailable:
 
 Blocker: TypeAlias = Refused | Held | Unavailable
 
-NO_PROBLEMS: Final[tuple[Problem, ...]] = ()
-
 
 def refused(stage: Literal["Valid", "Resolved", "Trusted"], problems: Sequence[Problem]) -> Refused:
     """Returns the blocker of a commit with these problems, of which at least one is an error; warnings do not refuse it."""
@@ -93,7 +91,7 @@ def unavailable(stage: Stage, error: ReconcilerError) -> Unavailable:
 
 def problems_of(blocker: Blocker | None) -> tuple[Problem, ...]:
     """Returns the problems of a refused commit; empty for any other blocker."""
-    return blocker.problems if isinstance(blocker, Refused) else NO_PROBLEMS
+    return blocker.problems if isinstance(blocker, Refused) else ()
 
 
 def is_final(blocker: Blocker | None) -> bool:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from reconciler.domain.resolution.candidates import CandidateFinder, SearchConstraints
     from reconciler.domain.resolution.requirements import Candidate, Requirement
 
-MAX_REVISIONS: Final = 20_000
+MAX_PROPAGATIONS: Final = 20_000
 """Revisions of an Application's candidates; a conflict that needs more is not found."""
 
 
@@ -59,7 +59,7 @@ class _Propagation:
 
     def propagate(self) -> tuple[Requirement, ...]:
         """Revises Applications until nothing changes; returns the first conflict."""
-        for _ in range(MAX_REVISIONS):
+        for _ in range(MAX_PROPAGATIONS):
             if not self._queue:
                 break
             name = next(iter(self._queue))

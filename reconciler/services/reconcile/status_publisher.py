@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class StatusReport:
+class PublishResult:
     """What the publication of a status did.
 
     Attributes:
@@ -82,7 +82,7 @@ class StatusPublisher:
 
     def publish(
         self, main: str, blocker: Blocker | None, admitted: Condition, *, fetched: bool, news: bool, wait: float
-    ) -> StatusReport:
+    ) -> PublishResult:
         """Observe what runs, and publish the resulting status.
 
         Args:
@@ -94,17 +94,17 @@ class StatusPublisher:
             wait: seconds to wait for the first response of a cluster.
         """
         if not news and not wait and (early := self._throttle.wait_before_observing(time.monotonic())) is not None:
-            return StatusReport(observe_after=early)
+            return PublishResult(observe_after=early)
         status = self._status(main, blocker, admitted, wait)
         if status is None:
-            return StatusReport()
+            return PublishResult()
         held_back = None if wait else self._throttle.hold_back(status, self._branches.status(), time.monotonic(), news=news)
         if held_back is not None:
-            return StatusReport(status, observe_after=held_back)
+            return PublishResult(status, observe_after=held_back)
         pushed = self._push(status, fetched=fetched)
         if self._commit_statuses is not None:
             self._commit_statuses.publish(main, main_statuses(status))
-        return StatusReport(status, pushed)
+        return PublishResult(status, pushed)
 
     def _status(self, main: str, blocker: Blocker | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
         """Build the status of this moment; None while a cluster has not responded and no wait was requested."""
