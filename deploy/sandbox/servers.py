@@ -24,6 +24,8 @@ HOST = "127.0.0.1"
 _TRIES = 3
 _TAIL = 15
 _TAKEN = "address already in use"
+_SPARE_PROCESSOR = {"GOGC": "400", "GOMEMLIMIT": "768MiB"}
+"""Of Go programs: collect garbage a quarter as often as is their way, until one has grown to this."""
 
 Ports = dict[str, int]
 """Port numbers by what they are for; the first is the one that the server is known by."""
@@ -104,7 +106,7 @@ class Servers:
             process = processes.start(
                 server.command(ports),
                 # No setting of the person's (a kubeconfig, a proxy, a git identity) may reach a server.
-                env={**essentials, "HOME": str(self.data), **server.env},
+                env={**essentials, **_SPARE_PROCESSOR, "HOME": str(self.data), **server.env},
                 folder=self.data,
                 log=log,
             )

@@ -8,7 +8,7 @@ from reconciler.adapters.cosign.runner import Cosign
 from reconciler.adapters.git.repository import library_version
 from reconciler.config.sections import CosignSection
 
-TIMEOUT = 10.0  # seconds that cosign may take; it answers within one
+_TIMEOUT = 10.0  # seconds; cosign answers within one
 
 
 def libgit2_version() -> str:
@@ -16,14 +16,17 @@ def libgit2_version() -> str:
     return library_version()
 
 
-def cosign_version() -> str | None:
+def cosign_version(timeout: float = _TIMEOUT) -> str | None:
     """The version of the program that the configuration uses by default; None when PATH has none.
+
+    Args:
+        timeout: seconds that it may take.
 
     Raises:
         ConfigurationError: it cannot be executed, or is older than the oldest that works.
-        UnavailableError: it did not answer within its time-out.
+        UnavailableError: it did not answer in time.
     """
     program = CosignSection().program
     if shutil.which(program) is None:
         return None
-    return ".".join(map(str, Cosign(program, timeout=TIMEOUT).version()))
+    return ".".join(map(str, Cosign(program, timeout=timeout).version()))

@@ -33,6 +33,11 @@ def application_file(name: str) -> str:
     return f"{APPLICATIONS_FOLDER}/{name}.yaml"
 
 
+def release_file(cluster: str, application: str) -> str:
+    """Returns the file of `resolved` with an Application's objects on a cluster."""
+    return f"{CLUSTERS_FOLDER}/{cluster}/{application}.yaml"
+
+
 def number_of(name: str) -> int | None:
     """Returns the number of a pull request that is named as `pull/<n>`; None for a branch."""
     match = re.fullmatch(r"pull/(\d+)", name)

@@ -10,7 +10,7 @@ from reconciler.domain.rendering.flux_objects import RenderContext, Tree, render
 from reconciler.model.artifact import registry_of
 from reconciler.model.base import API_VERSION, Metadata
 from reconciler.model.environment import Environment, EnvironmentSpec, Placement
-from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE
+from reconciler.model.layout import LOCK_FILE, release_file
 from reconciler.model.plain_data import mapping, value_at
 from reconciler.model.problem import Problem
 
@@ -79,7 +79,11 @@ def audit_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], re
         read: parses a file of the commit.
         write: serialises documents as the reconciler does.
     """
-    owners = {_file(cluster, package): package.application for package in lock.packages for cluster in package.placements}
+    owners = {
+        release_file(cluster, package.application): package.application
+        for package in lock.packages
+        for cluster in package.placements
+    }
     for path in sorted({*tree, *files} - {LOCK_FILE}):
         if path not in files:
             problem = Problem(code="TreeDiffers", message="is missing, and the lock makes it", file=path)
@@ -95,13 +99,12 @@ def audit_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], re
 def _objects(package: Package, read: Read) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
     """Yields a package's OCIRepository and HelmRelease on each cluster that has both."""
     for cluster in package.placements:
-        documents = {text_field(mapping(source.data), "kind"): mapping(source.data) for source in read(_file(cluster, package))}
+        documents = {
+            text_field(mapping(source.data), "kind"): mapping(source.data)
+            for source in read(release_file(cluster, package.application))
+        }
         if {"OCIRepository", "HelmRelease"} <= documents.keys():
             yield documents["OCIRepository"], documents["HelmRelease"]
-
-
-def _file(cluster: str, package: Package) -> str:
-    return f"{CLUSTERS_FOLDER}/{cluster}/{package.application}.yaml"
 
 
 def _usual(values: Iterable[str]) -> str:

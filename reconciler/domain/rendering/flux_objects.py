@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.artifact import CHART_TYPE, registry_of, repository_url
 from reconciler.model.flux import HELM_GROUP, HELM_VERSION, KUSTOMIZE_CONFIG_GROUP, SOURCE_GROUP, SOURCE_VERSION
 from reconciler.model.labels import APPLICATION_LABEL, ENTRY_ANNOTATION, MANAGED_BY
-from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE
+from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE, release_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -77,20 +77,20 @@ def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
 
 
 def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, context: RenderContext) -> Tree:
-    folder = f"{CLUSTERS_FOLDER}/{cluster}"
+    folder = f"{CLUSTERS_FOLDER}/{cluster}/"
     namespace = environment.spec.flux_namespace
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for package in packages:
-        files[f"{package.application}.yaml"] = _objects(package, environment, context)
+        files[release_file(cluster, package.application)] = _objects(package, environment, context)
         authority = _flux_authority(package, context)
         if authority is not None:
-            files[f"trust/{authority}.yaml"] = (_trust_secret(authority, context.keys[authority], namespace),)
+            files[f"{folder}trust/{authority}.yaml"] = (_trust_secret(authority, context.keys[authority], namespace),)
     kustomization = {
         "apiVersion": f"{KUSTOMIZE_CONFIG_GROUP}/v1beta1",
         "kind": "Kustomization",
-        "resources": sorted(files),
+        "resources": sorted(path.removeprefix(folder) for path in files),
     }
-    return {f"{folder}/{name}": documents for name, documents in {**files, "kustomization.yaml": (kustomization,)}.items()}
+    return {**files, f"{folder}kustomization.yaml": (kustomization,)}
 
 
 def _flux_authority(package: Package, context: RenderContext) -> str | None:
