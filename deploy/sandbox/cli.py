@@ -173,7 +173,7 @@ def _require_machine() -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     cosign = own_cosign.on_path()
-    needed = tools.BY_NAME if options.live else tools.EMBEDDED
+    needed = [name for name in tools.BY_NAME if name not in PARTS["oracles"]] if options.live else tools.EMBEDDED
     build.build(tools.named([name for name in needed if name != "cosign" or not cosign]), tell_cached=False)
     story: list[str | Path] = [places.SANDBOX / "story.py"]
     story += ["--live"] if options.live else []

@@ -32,8 +32,9 @@ PARTS: dict[str, tuple[str, ...]] = {
     "registry": ("registry", "cosign"),
     "gitea": ("gitea",),
     "kubernetes": ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", *flux.CONTROLLERS),
+    "oracles": ("helm", "kustomize"),
 }
-"""What can be started alone, with the tools it needs."""
+"""What can be started alone, with the tools it needs. Oracles are programs that nothing starts: tests ask them."""
 
 CONTEXT = "catalyst-sandbox"
 """The cluster's name when it is given none."""
@@ -127,6 +128,8 @@ class Sandbox:
             description["registry"] = {"host": f"{HOST}:{ports['http']}"}
         if "kubernetes" in parts:
             description["kubernetes"] = self._start_cluster(contexts or [CONTEXT], built)
+        if "oracles" in parts:
+            description["oracles"] = {name: str(built[name].binary) for name in PARTS["oracles"]}
         if "gitea" in parts:
             ports = servers.ready(gitea.server, gitea_started).ports
             gitea.admit_admin()

@@ -68,7 +68,8 @@ class Story:
             "every server: registry, Gitea, Kubernetes, Flux" if self.live else "a registry; repositories on disk, no cluster"
         )
         chapter(f"The stage: {everything}")
-        parts = ["--context", CONTEXT] if self.live else ["--only", "registry"]
+        parts = [f"--only={part}" for part in (("registry", "gitea", "kubernetes") if self.live else ("registry",))]
+        parts += ["--context", CONTEXT] if self.live else []
         own = ["--cosign", self.cosign] if self.cosign else []
         self.servers = json.loads(self._sandbox("up", "--json", *parts, *own))
         say(

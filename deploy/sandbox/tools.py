@@ -105,6 +105,13 @@ TOOLS = (
         stamps=("main.Version={number}",),
         share=("options", "templates", "public"),
     ),
+    Tool(
+        "helm",
+        package="helm.sh/helm/v4/cmd/helm",
+        source="helm.sh/helm/v4",
+        stamps=("helm.sh/helm/v4/internal/version.version={version}",),
+    ),
+    Tool("kustomize", package="sigs.k8s.io/kustomize/kustomize/v5", source="sigs.k8s.io/kustomize/kustomize/v5"),
 )
 BY_NAME = {tool.name: tool for tool in TOOLS}
 EMBEDDED = ("registry", "cosign")

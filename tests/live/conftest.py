@@ -12,6 +12,7 @@ import pytest
 from reconciler.adapters.cosign.runner import Cosign
 from reconciler.commands.publish import SigningKey
 from tests.live.support.environment import Cluster, Gitea, Servers
+from tests.live.support.oracles import Oracles
 from tests.live.support.sandbox import run_sandbox
 from tests.live.support.signing_keys import SigningKeys
 from tests.support.paths import FIXTURES
@@ -64,6 +65,13 @@ def registry_host(registry_part: dict[str, Any]) -> str:
 def cosign_program(registry_part: dict[str, Any]) -> Path:
     """The cosign program."""
     return Path(registry_part["cosign"])
+
+
+@pytest.fixture(scope="session")
+def oracles(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracles]:
+    """Helm and kustomize, to ask what they make of a chart or of YAML."""
+    with running(tmp_path_factory, "oracles") as up:
+        yield Oracles(Path(up["oracles"]["helm"]), Path(up["oracles"]["kustomize"]))
 
 
 @pytest.fixture(scope="session")
