@@ -20,6 +20,7 @@ from kubernetes import client, config
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.yaml.documents import dump, load
 from reconciler.model.status import EnvironmentStatus
+from tests.live.support.command_server import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,15 +123,7 @@ class Servers:
 
 def reconciler(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run our own command to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_TIMEOUT,
-        check=False,
-    )
+    return run_command(arguments, {**os.environ, **environment}, COMMAND_TIMEOUT)
 
 
 def blueprint(
