@@ -11,16 +11,19 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass
 class Reply:
-    """What to answer. `length` overrides Content-Length; `pause` seconds pass before each piece of the body."""
+    """What to answer. `length` overrides Content-Length; `pause` seconds pass before each piece of the body.
+
+    A header with a list is sent once for each entry.
+    """
 
     status: int = 200
     body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | list[str]] = field(default_factory=dict)
     length: int | None = None
     pause: float = 0.0
     pieces: int = 1
@@ -63,7 +66,8 @@ class HostileRegistry:
             def _send(self, reply: Reply) -> None:
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
-                    self.send_header(name, value)
+                    for line in [value] if isinstance(value, str) else value:
+                        self.send_header(name, line)
                 self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
                 self.end_headers()
                 step = max(1, len(reply.body) // reply.pieces)

@@ -6,7 +6,8 @@
 | `bounded_http` | bounds the time and the bytes of every response where they are received |
 | `circuit_breaker` | skips hosts that recently did not respond, where a mirror can answer instead |
 | `client` | the registry client: tags, manifests, blobs, referrers, pushes |
-| `hosts` | the configuration of single hosts: plain HTTP, certificate authority, token hosts |
+| `header_fields` | parses `WWW-Authenticate` and `Link` |
+| `hosts` | the configuration of single hosts: plain HTTP, certificate authority, token hosts, other names |
 | `mirrors` | asks the mirrors of a registry and the registry itself in order |
 | `responses` | maps a response to success or a ReconcilerError, and decides whether a retry may help |
 | `transport` | sends requests: credentials, redirects, retries, deadlines |

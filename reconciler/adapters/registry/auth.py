@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
-from urllib.request import parse_http_list
 
+from reconciler.adapters.registry.hosts import credential_names
 from reconciler.adapters.registry.responses import json_object
 from reconciler.adapters.registry.urls import host_of, join, origin
 from reconciler.model.errors import AccessDeniedError, ConfigurationError
@@ -22,6 +22,8 @@ from reconciler.model.errors import AccessDeniedError, ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
+
+    from reconciler.adapters.registry.header_fields import Challenge
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,26 @@ class RegistryCredentials:
 
     file: Path | None
 
-    def basic(self, host: str) -> str | None:
-        """Returns `Basic ...` for this `host` or `host:port`, or None when the file has no entry for it.
+    def basic(self, host: str, repository: str = "") -> str | None:
+        """Returns `Basic ...` for a repository at this `host` or `host:port`, or None when the file has no entry for it.
+
+        An entry may be of a host, of a folder of repositories or of one (containers-auth.json): the longest that covers the
+        repository counts, and no other; so credentials of one team are never sent for another's repositories.
 
         Raises:
             ConfigurationError: the file cannot be read or is not a docker config.json.
         """
-        for name, entry in self._auths().items():
-            if re.sub(r"^https?://|/.*$", "", name) == host and isinstance(entry, dict):
-                return _basic(entry)
-        return None
+        path, best, longest = f"{repository}/", None, -1
+        for key, entry in self._auths().items():
+            key_host, folder = _parsed_key(key)
+            if (
+                isinstance(entry, dict)
+                and key_host in credential_names(host)
+                and path.startswith(folder)
+                and len(folder) > longest
+            ):
+                best, longest = entry, len(folder)
+        return _basic(best) if best is not None else None
 
     def _auths(self) -> dict[str, Any]:
         if self.file is None:
@@ -59,6 +71,16 @@ class RegistryCredentials:
         return auths
 
 
+def _parsed_key(key: str) -> tuple[str, str]:
+    """Returns the host of an entry's key, and the folder of repositories with its final slash; empty for all of the host.
+
+    `https://HOST/v1/` and `/v2/` are what `docker login` writes for a host.
+    """
+    host, _, path = re.sub(r"^https?://", "", key, flags=re.IGNORECASE).partition("/")
+    folder = re.sub(r"^v[12](/|$)", "", path).strip("/")
+    return host.lower().removesuffix(":443"), f"{folder}/" if folder else ""
+
+
 def _basic(entry: Mapping[str, Any]) -> str | None:
     """Returns `Basic ...` of one entry, from `auth` or from `username` and `password`; None when it has neither."""
     auth, username, password = entry.get("auth"), entry.get("username"), entry.get("password")
@@ -71,11 +93,11 @@ def _basic(entry: Mapping[str, Any]) -> str | None:
     return None
 
 
-def token_url(challenge: str, requested: str, what: str, token_origins: Collection[str]) -> str:
-    """Returns the URL at which a registry's token must be fetched (RFC 7235, distribution's token protocol).
+def token_url(challenge: Challenge, requested: str, what: str, token_origins: Collection[str]) -> str:
+    """Returns the URL at which a registry's token must be fetched (RFC 9110, distribution's token protocol).
 
     Args:
-        challenge: the value of `WWW-Authenticate` after `Bearer`.
+        challenge: the Bearer challenge.
         requested: the URL of the registry that was requested.
         what: the requested thing, for messages.
         token_origins: origins other than the registry's own from which a token may be fetched.
@@ -84,8 +106,7 @@ def token_url(challenge: str, requested: str, what: str, token_origins: Collecti
         AccessDeniedError: the realm is at another origin, which would receive the credentials.
         IntegrityError: the realm is not a valid address.
     """
-    pairs = (part.partition("=") for part in parse_http_list(challenge))
-    parameters = {name.strip().lower(): value.strip().strip('"') for name, _, value in pairs}
+    parameters = challenge.parameters
     realm = join(requested, parameters.get("realm", ""), what)
     if origin(realm) not in {origin(requested), *token_origins}:
         host, token_host = host_of(requested), host_of(realm)

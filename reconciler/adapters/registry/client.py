@@ -12,15 +12,17 @@ from __future__ import annotations
 import re
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from oras.container import Container
 
 from reconciler.adapters.registry.circuit_breaker import HostCircuitBreaker
-from reconciler.adapters.registry.hosts import Hosts
-from reconciler.adapters.registry.transport import Transport
-from reconciler.adapters.registry.urls import join, origin
+from reconciler.adapters.registry.header_fields import next_link
+from reconciler.adapters.registry.hosts import Hosts, address_of, repository_address
+from reconciler.adapters.registry.responses import json_object
+from reconciler.adapters.registry.transport import REDIRECTIONS, Transport
+from reconciler.adapters.registry.urls import own_address
 from reconciler.formats.oci_manifest import (
     DIGEST,
     DOCKER_MANIFEST_TYPE,
@@ -47,6 +49,9 @@ if TYPE_CHECKING:
 _ACCEPT = f"{MANIFEST_TYPE}, {INDEX_TYPE}, {DOCKER_MANIFEST_TYPE}"
 
 REFERRER_LIMIT = 64
+# What registries without the referrers API respond (404 by the specification, the others seen on real ones), and what those do
+# that do not take a HEAD of a blob. A denial or a failure is neither: it would hide what is there.
+_NOT_SUPPORTED: Final = frozenset({400, 405, 406, 410, 415, 501})
 _TAG_PAGES = 50
 _TAG_LIMIT = 10_000
 _TAG_BYTES = 4 << 20  # per page
@@ -89,7 +94,7 @@ class Registry:
         self._hosts = Hosts(frozenset(plain_http), authorities or {}, token_hosts or {})
         self._transport = Transport(
             hosts=self._hosts,
-            circuit_breaker=HostCircuitBreaker(has_mirror, clock),
+            circuit_breaker=HostCircuitBreaker({address_of(host) for host in has_mirror}, clock),
             credentials=credentials,
             timeout=timeout,
             attempts=attempts,
@@ -156,7 +161,8 @@ class Registry:
         """Returns the referrers of a manifest (signatures, attestations), at most 64; empty when it has none.
 
         Requests the referrers API, and where there is none the fallback tag `sha256-<hex>` (specification: "Referrers Tag
-        Schema"). More than 64 is `IntegrityError`: with an endless list a registry could stall the reconciler.
+        Schema"): as cosign and Flux do, also where the API's path is answered otherwise than with an index. More than
+        64 is `IntegrityError`: with an endless list a registry could stall the reconciler.
         """
         what = f"the referrers of {repository}@{digest}"
         referrers: dict[str, Descriptor] = {}
@@ -171,12 +177,18 @@ class Registry:
         return tuple(referrers.values())
 
     def push_blob(self, repository: str, data: bytes, media_type: str) -> Descriptor:
-        """Uploads a blob unless the registry has it; returns its descriptor."""
+        """Uploads a blob unless the registry has it; returns its descriptor.
+
+        A redirect to another host says that it has it there: in an object storage. Where the registry cannot say, it is uploaded.
+        """
         container, blob = _container(repository), describe(data, media_type)
-        what = f"the blob {repository}@{blob.digest}"
-        try:
-            self._transport.request("HEAD", self._url(container.get_blob_url(blob.digest)), what, limit=0)
-        except NotFoundError:
+        what, url = f"the blob {repository}@{blob.digest}", self._url(container.get_blob_url(blob.digest))
+        accepted = {HTTPStatus.NOT_FOUND, *_NOT_SUPPORTED, *REDIRECTIONS}
+        response = self._transport.request("HEAD", url, what, limit=0, accepted=accepted)
+        is_stored = response.status < HTTPStatus.BAD_REQUEST and (
+            response.status not in REDIRECTIONS or "Location" in response.headers
+        )
+        if not is_stored:
             self._upload(self._url(container.upload_blob_url()), data, blob.digest, what)
         return blob
 
@@ -204,23 +216,23 @@ class Registry:
         """Fetches the entries of the referrers index: from the API in one page, else from the fallback tag."""
         container = _container(repository)
         url = self._url(f"{container.registry}/v2/{container.api_prefix}/referrers/{digest}")
-        try:
-            response = self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers={"Accept": INDEX_TYPE})
+        accepted, headers = {HTTPStatus.NOT_FOUND, *_NOT_SUPPORTED}, {"Accept": INDEX_TYPE}
+        response = self._transport.request("GET", url, what, limit=MANIFEST_LIMIT, headers=headers, accepted=accepted)
+        if _is_index(response):
             if _next(response, url, what) is not None:
                 raise IntegrityError(f"{what}: the list does not fit on one page, and the limit is {REFERRER_LIMIT}")
-            raw = response.body
+            return list_field(document(response.body, what), "manifests", what)
+        try:
+            raw = self._manifest(repository, digest.replace(":", "-")).body
         except NotFoundError:
-            try:
-                raw = self._manifest(repository, digest.replace(":", "-")).body
-            except NotFoundError:
-                return []
+            return []
         return list_field(document(raw, what), "manifests", what)
 
     def _upload(self, url: str, data: bytes, digest: str, what: str) -> None:
         """Uploads in one piece: POST for an upload location, PUT to it. The location must be on the registry's own host."""
         response = self._transport.request("POST", url, what, limit=65536, data=b"")
-        location = join(url, response.headers.get("Location", ""), what)
-        if response.status != HTTPStatus.ACCEPTED or origin(location) != origin(url):
+        location = own_address(url, response.headers.get("Location", ""), what)
+        if response.status != HTTPStatus.ACCEPTED or location is None:
             raise RejectedError(f"{what}: the registry offers no upload location on its own host")
         location += ("&" if urlsplit(location).query else "?") + urlencode({"digest": digest})
         headers = {"Content-Type": "application/octet-stream"}
@@ -231,7 +243,20 @@ def _container(repository: str) -> Container:
     """Parses `host[:port]/path`. Stricter than oras, which would fill in docker.io and `latest`."""
     if not _REPOSITORY.fullmatch(repository):
         raise ConfigurationError(f"`{repository}` is not a valid repository", "write host/path or host:port/path, in lower case")
-    return Container(repository)
+    host, _, path = repository.partition("/")
+    return Container(f"{host}/{repository_address(host, path)}")
+
+
+def _is_index(response: RegistryResponse) -> bool:
+    """Whether a response of the referrers API is an index, by its media type or, with entries, by its content.
+
+    A registry or a proxy without the API may answer 200 with a page or with an object of its own.
+    """
+    if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+        return False
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    entries = json_object(response.body).get("manifests")
+    return media_type == INDEX_TYPE or (isinstance(entries, list) and bool(entries))
 
 
 def _checked_digest(digest: str) -> str:
@@ -256,10 +281,10 @@ def _verify(response: RegistryResponse, digest: str, what: str) -> None:
 
 def _next(response: RegistryResponse, url: str, what: str) -> str | None:
     """Returns the URL of the next page in a `Link` header (RFC 8288), or None; it must be on the registry's own host."""
-    match = re.search(r'<([^<>]*)>\s*;\s*rel="?next"?', response.headers.get("Link", ""))
-    if match is None:
+    target = next_link(response.headers.get("Link", ""))
+    if target is None:
         return None
-    next_page = join(url, match[1], what)
-    if origin(next_page) != origin(url):
+    next_page = own_address(url, target, what)
+    if next_page is None:
         raise IntegrityError(f"{what}: the next page is on another host")
     return next_page

@@ -1,10 +1,14 @@
-"""The configuration of single hosts: plain HTTP, a certificate authority of their own, token servers on other hosts."""
+"""The configuration of single hosts: plain HTTP, a certificate authority of their own, token servers on other hosts.
+
+One registry has a name of its own and an address under another: Docker Hub. Its names, its token server and the keys of its
+credentials are well known, and every client of it has them built in.
+"""
 
 from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from reconciler.adapters.registry.urls import host_of
@@ -16,6 +20,25 @@ if TYPE_CHECKING:
 
 _EXPIRED = {9, 10}  # OpenSSL's X509_V_ERR_CERT_NOT_YET_VALID and _CERT_HAS_EXPIRED
 _OTHER_NAME = {62, 64}  # _HOSTNAME_MISMATCH and _IP_ADDRESS_MISMATCH
+
+_DOCKER_HUB: Final = "registry-1.docker.io"
+_DOCKER_HUB_NAMES: Final = frozenset({"docker.io", "index.docker.io", _DOCKER_HUB})
+_DOCKER_HUB_TOKENS: Final = "auth.docker.io"
+
+
+def address_of(host: str) -> str:
+    """Returns the `host` or `host:port` at which a registry is reached: its name, but for Docker Hub."""
+    return _DOCKER_HUB if host in _DOCKER_HUB_NAMES else host
+
+
+def repository_address(host: str, path: str) -> str:
+    """Returns the path of a repository on its host; on Docker Hub one without a folder is in `library`."""
+    return f"library/{path}" if host in _DOCKER_HUB_NAMES and "/" not in path else path
+
+
+def credential_names(address: str) -> frozenset[str]:
+    """Returns the names under which credentials for the registry at an address may be stored."""
+    return _DOCKER_HUB_NAMES if address in _DOCKER_HUB_NAMES else frozenset({address.lower().removesuffix(":443")})
 
 
 @dataclass(frozen=True)
@@ -34,12 +57,14 @@ class Hosts:
 
     def base(self, host: str) -> str:
         """Returns the base URL of a host, such as `https://ghcr.io`."""
-        return f"{'http' if host in self.plain_http else 'https'}://{host}"
+        return f"{'http' if host in self.plain_http else 'https'}://{address_of(host)}"
 
     def token_origins(self, host: str) -> set[str]:
         """Returns the origins besides a registry itself to which its credentials may be sent for a token."""
+        token_hosts = [token_host for name in _names(host) for token_host in self.token_hosts.get(name, ())]
+        well_known = [_DOCKER_HUB_TOKENS] if host in _DOCKER_HUB_NAMES else []
         return {
-            origin for token_host in self.token_hosts.get(host, ()) for origin in (f"https://{token_host}", self.base(token_host))
+            origin for token_host in (*token_hosts, *well_known) for origin in (f"https://{token_host}", self.base(token_host))
         }
 
     def verification(self, url: str) -> dict[str, str]:
@@ -82,7 +107,13 @@ class Hosts:
     def _authority(self, url: str) -> Path | None:
         """Returns a host's own authority; over https `host:443` is the same host as `host`."""
         host = urlsplit(url).netloc.lower()
-        return self.authorities.get(host) or self.authorities.get(host.removesuffix(":443"))
+        names = (*_names(host), host.removesuffix(":443"))
+        return next((self.authorities[name] for name in names if name in self.authorities), None)
+
+
+def _names(host: str) -> tuple[str, ...]:
+    """Returns the names under which a registry may be configured, by the address at which it is reached."""
+    return tuple(sorted(_DOCKER_HUB_NAMES)) if host in _DOCKER_HUB_NAMES else (host,)
 
 
 def _certificate_error(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

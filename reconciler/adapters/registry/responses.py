@@ -14,7 +14,7 @@ from reconciler.adapters.registry.urls import host_of
 from reconciler.model.errors import AccessDeniedError, NotFoundError, RejectedError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _MAX_WAIT = 10.0  # seconds: the longest Retry-After that is honoured
 _RETRYABLE = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
@@ -49,10 +49,12 @@ class NoResponseError(RetryableError):
     """No response, or not all of it in time: here the request itself costs the time."""
 
 
-def raise_for_status(method: str, what: str, url: str, response: RegistryResponse) -> RegistryResponse:
-    """Returns a successful response; raises the ReconcilerError of any other."""
+def raise_for_status(
+    method: str, what: str, url: str, response: RegistryResponse, accepted: Collection[int] = ()
+) -> RegistryResponse:
+    """Returns a response that is successful or has an accepted status; raises the ReconcilerError of any other."""
     status, host = response.status, host_of(url)
-    if status < HTTPStatus.MULTIPLE_CHOICES:
+    if status < HTTPStatus.MULTIPLE_CHOICES or status in accepted:
         return response
     summary = f"{host} responds {status}{_codes(response.body)}"
     if status == HTTPStatus.NOT_FOUND:

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import stamina
@@ -32,13 +32,14 @@ from urllib3.exceptions import NewConnectionError
 
 from reconciler.adapters.registry.auth import RegistryCredentials, parse_token, token_url
 from reconciler.adapters.registry.bounded_http import READ_TIMEOUT_FACTOR, bounded_pools
+from reconciler.adapters.registry.header_fields import Challenge, challenges
 from reconciler.adapters.registry.responses import NoResponseError, RegistryResponse, RetryableError, backoff, raise_for_status
 from reconciler.adapters.registry.urls import host_of, join, origin
 from reconciler.formats.lru_cache import LruCache
 from reconciler.model.errors import AccessDeniedError, IntegrityError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from reconciler.adapters.registry.circuit_breaker import HostCircuitBreaker
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 _REDIRECTS = 5
-_REDIRECTIONS = {301, 302, 303, 307, 308}
+REDIRECTIONS: Final = frozenset({301, 302, 303, 307, 308})
 _TOKEN_LIMIT = 65536
 _MAX_TOKENS = 1000  # in the cache: people choose the names of repositories
 _ERROR_LIMIT = 65536
@@ -99,10 +100,12 @@ class Transport:
         limit: int,
         headers: Mapping[str, str] | None = None,
         data: bytes | None = None,
+        accepted: Collection[int] = (),
     ) -> RegistryResponse:
         """Sends one request and reads its whole response, at most `limit` bytes.
 
-        `url` belongs to the registry that the credentials are for; `what` names the requested thing in messages.
+        `url` belongs to the registry that the credentials are for; `what` names the requested thing in messages; a response with
+        an `accepted` status is returned, too.
 
         Raises:
             NotFoundError: 404.
@@ -113,7 +116,7 @@ class Transport:
             ConfigurationError: the credentials or the host's certificate authority cannot be read.
         """
         deadline = min(time.monotonic() + self._patience, self._shared_deadline.get())
-        call = _Call(method, url, what, limit, dict(headers or {}), data, deadline)
+        call = _Call(method, url, what, limit, dict(headers or {}), data, deadline, frozenset(accepted))
         with self._circuit_breaker.guard(urlsplit(url).netloc, what) as is_probe:
             retries = stamina.retry_context(
                 on=lambda error: backoff(error, call.deadline - time.monotonic()),
@@ -133,13 +136,16 @@ class Transport:
         key = (origin(call.url), call.scope)
         response = self._follow_redirects(call, self._tokens.get(key))
         if response.status == HTTPStatus.UNAUTHORIZED:
-            authorization = self._answer_challenge(call, response.headers.get("WWW-Authenticate", ""))
+            authorization = self._answer_challenges(call, challenges(response.headers.get("WWW-Authenticate", "")))
             self._tokens.put(key, authorization, 1)
             response = self._follow_redirects(call, authorization)
-        return raise_for_status(call.method, call.what, call.url, response)
+        return raise_for_status(call.method, call.what, call.url, response, call.accepted)
 
     def _follow_redirects(self, call: _Call, authorization: str | None) -> RegistryResponse:
-        """Sends, and follows redirects of reads; the authorization stays with the registry's own host."""
+        """Sends, and follows redirects of reads; the authorization stays with the registry's own host.
+
+        A HEAD is followed on the own host alone: where it leads elsewhere is the caller's answer.
+        """
         url = call.url
         for _ in range(_REDIRECTS):
             is_own_host = origin(url) == origin(call.url)
@@ -149,7 +155,9 @@ class Transport:
                     f"{call.what}: the registry redirects to {host_of(url)}, which requires credentials of its own"
                 )
             location = response.headers.get("Location", "")
-            if call.method != "GET" or response.status not in _REDIRECTIONS or not location:
+            if call.method not in {"GET", "HEAD"} or response.status not in REDIRECTIONS or not location:
+                return response
+            if call.method == "HEAD" and origin(join(url, location, call.what)) != origin(call.url):
                 return response
             url = self._redirect(call, url, location)
         raise UnavailableError(f"{call.what}: the registry redirects more than {_REDIRECTS} times")
@@ -199,22 +207,34 @@ class Transport:
                 f"{call.what}: the connection to {host} failed", "check that the registry runs and is reachable"
             ) from error
 
-    def _answer_challenge(self, call: _Call, challenge: str) -> str:
-        """Returns the `Authorization` that a `WWW-Authenticate` requires (RFC 7235)."""
-        scheme, _, rest = challenge.partition(" ")
+    def _answer_challenges(self, call: _Call, offered: Sequence[Challenge]) -> str:
+        """Returns the `Authorization` for the first usable of the challenges (RFC 9110, 11.6.1): a token, else a password."""
         host = urlsplit(call.url).netloc
-        basic = self._credentials.basic(host)
-        if scheme.lower() == "basic" and basic:
+        basic = self._credentials.basic(host, call.repository)
+        foreign_realm: AccessDeniedError | None = None
+        for challenge in offered:
+            if challenge.scheme == "bearer":
+                try:
+                    url = token_url(challenge, call.url, call.what, self._hosts.token_origins(host))
+                except AccessDeniedError as error:
+                    foreign_realm = foreign_realm or error
+                    continue
+                return self._token(call, url, basic)
+        if basic and any(challenge.scheme == "basic" for challenge in offered):
             return basic
-        if scheme.lower() != "bearer":
-            raise AccessDeniedError(
-                f"{call.what}: {host} requires credentials, and none are configured for it",
-                f"add {host} to the docker config.json that the configuration names",
-            )
-        return self._token(call, token_url(rest, call.url, call.what, self._hosts.token_origins(host)), basic)
+        if foreign_realm is not None:
+            raise foreign_realm
+        schemes = sorted({challenge.scheme for challenge in offered} - {"basic"})
+        if schemes:
+            message = f"{call.what}: {host} requires credentials by {', '.join(schemes)[:60]}, which is not supported"
+            raise AccessDeniedError(message, "have it accept Basic or Bearer (a token) too")
+        raise AccessDeniedError(
+            f"{call.what}: {host} requires credentials, and none are configured for it",
+            f"add {host} to the docker config.json that the configuration names",
+        )
 
     def _token(self, call: _Call, url: str, basic: str | None) -> str:
-        fetch = _Call("GET", url, f"a token for {call.what}", _TOKEN_LIMIT, {}, None, call.deadline)
+        fetch = _Call("GET", url, f"a token for {call.what}", _TOKEN_LIMIT, {}, None, call.deadline, frozenset())
         response = self._send(fetch, url, {"Authorization": basic} if basic else {})
         if response.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not NotFoundError: the artifact may well exist
             raise AccessDeniedError(f"{call.what}: {host_of(url)} issues no token for these credentials ({response.status})")
@@ -252,9 +272,14 @@ class _Call:
     headers: dict[str, str]
     data: bytes | None
     deadline: float  # by the monotonic clock: after it nothing more is sent for the request
+    accepted: frozenset[int]  # statuses beyond success that are the caller's to interpret
+
+    @property
+    def repository(self) -> str:
+        """The repository's path on its host."""
+        return re.sub(r"^/v2/|/(tags|manifests|blobs|referrers)/.*", "", urlsplit(self.url).path)
 
     @property
     def scope(self) -> str:
         """The scope of a token: one repository, read or write."""
-        repository = re.sub(r"/(tags|manifests|blobs|referrers)/.*", "", urlsplit(self.url).path)
-        return f"{repository} {'read' if self.method == 'GET' else 'write'}"
+        return f"{self.repository} {'read' if self.method == 'GET' else 'write'}"

@@ -18,6 +18,24 @@ def origin(url: str) -> str:
     return f"{urlsplit(url).scheme}://{urlsplit(url).netloc}"
 
 
+def own_address(url: str, location: str, what: str) -> str | None:
+    """Resolves an address that must be on the host of `url`; returns None when it is on another.
+
+    A registry behind a proxy that ends TLS often writes its own address with `http`, or with the port 443: the request then goes
+    to the origin of `url` all the same.
+
+    Raises:
+        IntegrityError: as `join`.
+    """
+    target = join(url, location, what)
+    host, own_host = (re.sub(":443$", "", urlsplit(address).netloc.lower()) for address in (target, url))
+    if origin(target) == origin(url):
+        return target
+    if host != own_host or urlsplit(url).scheme != "https":
+        return None
+    return urlsplit(target)._replace(scheme="https", netloc=urlsplit(url).netloc).geturl()
+
+
 def join(url: str, location: str, what: str) -> str:
     """Resolves a `Location`, `Link` or realm against the URL it came from.
 
