@@ -3,6 +3,7 @@
 | module | what it does |
 |---|---|
 | `validate` | validates files and folders on disk |
+| `folder_tree` | shows a folder on disk as the tree that git would make of it |
 | `explain` | explains one Application's verdict |
 | `update` | moves locked versions within their ranges, and lists newer ones |
 | `promote` | opens a pull request that pins the versions of another Environment |

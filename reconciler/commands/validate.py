@@ -7,14 +7,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.commands.folder_tree import ROOT, FolderTree
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.validation.document_parser import kind_of, parse_document
-from reconciler.domain.validation.environment import validate
-from reconciler.domain.validation.placeholders import find_placeholders
-from reconciler.domain.validation.plaintext_secrets import find_plaintext_secrets
+from reconciler.domain.validation.environment import application_problems, environment_problems, validate
+from reconciler.formats.git_snapshot import read_snapshot
 from reconciler.formats.yaml.documents import MAX_BYTES, load, load_all
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.layout import APPLICATIONS_FOLDER, ENVIRONMENT_FILE
+from reconciler.model.git import SnapshotLimits
+from reconciler.model.layout import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, WANTED
 from reconciler.model.problem import Problem, sort_problems
 from reconciler.model.source import Source
 
@@ -84,26 +85,27 @@ def _load(path: Path) -> Source:
 
 
 def _folder(path: Path) -> Iterable[Problem]:
-    if (path / BLUEPRINT_FILE).exists():
-        return load_blueprint_folder(path)[1]
-    if (path / ENVIRONMENT_FILE).exists() or (path / APPLICATIONS_FOLDER).is_dir():
-        return _environment(path)
+    is_blueprint = (path / BLUEPRINT_FILE).exists()
+    is_environment = any(os.path.lexists(path / name) for name in (ENVIRONMENT_FILE, APPLICATIONS_FOLDER))
+    if is_blueprint or is_environment:
+        return (*(load_blueprint_folder(path)[1] if is_blueprint else ()), *(_environment(path) if is_environment else ()))
     message = f"contains neither {BLUEPRINT_FILE} nor {ENVIRONMENT_FILE}, nor does a folder in it"
     hint = "name the files to check"
     return (Problem(code="NothingToValidate", message=message, file=str(path), hint=hint),)
 
 
 def _environment(path: Path) -> Iterable[Problem]:
-    folder = path / APPLICATIONS_FOLDER
-    files = [path / ENVIRONMENT_FILE, *sorted(folder.glob("*.yaml"))]
-    sources = {file.relative_to(path).as_posix(): _load(file) for file in files if file.exists()}
+    """The problems of an Environment's folder: those that the service has with a commit of it, by the same code."""
+    tree = FolderTree(path)
+    snapshot = read_snapshot(tree, "", ROOT, WANTED, SnapshotLimits())
+    sources = {
+        file: load(content, str(path / file)) for file, content in snapshot.files.items() if file not in tree.unreadable
+    } | {file: Source(problem.file, problems=(problem,)) for file, problem in tree.unreadable.items() if file in snapshot.files}
     for problem in validate(sources)[1]:
         missing = problem.file == ENVIRONMENT_FILE and ENVIRONMENT_FILE not in sources
         yield problem.model_copy(update={"file": str(path / ENVIRONMENT_FILE)}) if missing else problem
-    for ignored in sorted(folder.glob("*")):
-        if ignored.suffix != ".yaml" and ignored.suffix.lower() in {".yaml", ".yml"}:
-            message, hint = "is ignored: only *.yaml is read", "rename it"
-            yield Problem(code="IgnoredFile", message=message, file=str(ignored), hint=hint, severity="warning")
+    yield from (problem.model_copy(update={"file": str(path / problem.file)}) for problem in snapshot.problems)
+    yield from (problem for file, problem in tree.unreadable.items() if file not in snapshot.files)
 
 
 def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, ...], Source]:
@@ -154,14 +156,16 @@ def _documents(text: bytes, file: str) -> Iterable[Problem]:
 def _document(source: Source, kind: str) -> Iterable[Problem]:
     if kind not in _MODELS:
         return (_unknown_kind(source),)
+    if kind == "Environment":
+        return environment_problems(source)
+    if kind == "Application":
+        return application_problems(source, in_folder=Path(source.file).parent.name == APPLICATIONS_FOLDER)
     if kind == "EnvironmentPolicy":
         from reconciler.domain.admission.environment_policies import environment_policy
 
         return environment_policy(source)[1]
     model: type[BaseModel] = getattr(import_module(f"reconciler.model.{_MODELS[kind]}"), kind)
     document, problems = parse_document(source, model)
-    if kind == "Application":
-        return (*problems, *find_plaintext_secrets(source), *find_placeholders(source))
     if kind == "Blueprint":
         from reconciler.domain.blueprints.blueprint_rules import blueprint_faults
         from reconciler.model.blueprint import Blueprint

@@ -4,6 +4,7 @@
 |---|---|
 | `git_names` | checks which file names are safe and which collide, and makes any of them printable |
 | `git_objects` | builds and parses git's own formats: ids and trees |
+| `git_snapshot` | reads the files of a tree, checked before they are loaded |
 | `helm_archive` | reads Helm chart archives in memory |
 | `in_toto` | reads the predicate of a verified attestation |
 | `legacy_signatures` | converts cosign's old signatures and attestations to Sigstore bundles |

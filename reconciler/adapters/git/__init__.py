@@ -9,7 +9,7 @@
 | `repository` | offers everything that a caller does with a repository |
 | `tree_edits` | changes the content of some files of a tree |
 | `tree_limits` | checks whether a tree can be merged at all |
-| `tree_reader` | reads a commit's files, checked by name, kind and size before they are loaded |
+| `tree_reader` | reads a commit's files from git objects |
 
 Rules kept:
 - a clone is a cache: a damaged one is made anew once, by itself, and never reported as a problem of the author;

@@ -70,12 +70,29 @@ def validate(sources: Mapping[str, Source]) -> tuple[ValidatedInput | None, tupl
         _extend(problems, (p for application in declared.values() for p in _in_environment(application, environment, declared)))
     _extend(
         problems,
-        (p for _, source in sorted(sources.items()) for p in (*find_plaintext_secrets(source), *find_placeholders(source))),
+        (problem for _, source in sorted(sources.items()) for problem in _text_problems(source)),
     )
     ordered = sort_problems(problems)
     if environment is None or has_errors(ordered):
         return None, ordered
     return ValidatedInput(environment, declared), ordered
+
+
+def environment_problems(source: Source) -> tuple[Problem, ...]:
+    """Returns the problems of an environment.yaml by itself."""
+    environment, problems = parse_document(source, Environment)
+    return (*problems, *(_environment_rules(environment, source) if environment else ()), *_text_problems(source))
+
+
+def application_problems(source: Source, *, in_folder: bool) -> tuple[Problem, ...]:
+    """Returns the problems of an Application by itself; `in_folder`: its file is in the folder of an Environment."""
+    application, problems = parse_document(source, Application)
+    rules = _application_rules(application, source, in_folder=in_folder) if application else ()
+    return (*problems, *rules, *_text_problems(source))
+
+
+def _text_problems(source: Source) -> Iterable[Problem]:
+    return (*find_plaintext_secrets(source), *find_placeholders(source))
 
 
 def _extend(problems: list[Problem], more: Iterable[Problem]) -> None:
@@ -166,10 +183,10 @@ def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[st
     return declared
 
 
-def _application_rules(application: Application, source: Source) -> Iterable[Problem]:
+def _application_rules(application: Application, source: Source, *, in_folder: bool = True) -> Iterable[Problem]:
     name = application.metadata.name
     stem = source.file.rpartition("/")[2].rpartition(".")[0]
-    if stem != name:
+    if in_folder and stem != name:
         yield source.problem(
             "NameMismatch",
             f"metadata.name is {name} but the file is called {stem}; they must be equal",

@@ -177,10 +177,11 @@ def test_standard_input_is_a_file_of_any_kind() -> None:
 
 def test_one_file_that_cannot_be_read_hides_no_other_problem(tmp_path: Path) -> None:
     (tmp_path / "applications" / "folder.yaml").mkdir(parents=True)
+    (tmp_path / "applications" / "folder.yaml" / "x").touch()
     (tmp_path / "environment.yaml").write_text("kind: [")
     done = call("validate", tmp_path)
     assert done.exit_code == 1
-    assert f"{tmp_path}/applications/folder.yaml: error: cannot be read: Is a directory" in done.output
+    assert f"{tmp_path}/applications/folder.yaml: error: is a folder where only files are read" in done.output
     assert f"{tmp_path}/environment.yaml:1:8: error: not YAML" in done.output
 
 
@@ -228,13 +229,13 @@ def test_a_missing_environment_yaml_is_named_as_seen_from_here(tmp_path: Path) -
     assert f"{tmp_path}/environment.yaml: error: the repository has no environment.yaml" in done.output
 
 
-def test_a_file_that_passes_would_ignore_is_a_warning(tmp_path: Path) -> None:
+def test_a_file_that_passes_would_ignore_is_an_error_as_it_is_when_pushed(tmp_path: Path) -> None:
     (tmp_path / "applications").mkdir()
     (tmp_path / "environment.yaml").write_text(environment())
     (tmp_path / "applications" / "shop.yml").write_text(application("shop"))
     done = call("validate", tmp_path)
-    assert done.exit_code == 0
-    assert "shop.yml: warning: is ignored: only *.yaml is read" in done.output
+    assert done.exit_code == 1
+    assert "shop.yml: error: would be ignored: only *.yaml is read" in done.output
     assert "all valid" not in done.output
 
 
