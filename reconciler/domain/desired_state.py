@@ -90,10 +90,10 @@ def compute_desired_state(
         return unavailable("Resolved", error)
     if resolution is None:
         return refused("Resolved", sort_problems(conflicts))
-    lock, conflicts = build_lock(validated, resolution)
+    lock, conflicts = build_lock(validated, resolution, context.locked)
     if lock is None:
         return refused("Resolved", sort_problems(conflicts))
-    tree = render(lock, validated.environment, context)
+    tree = render(lock, context)
     duplicates = tuple(
         _problem(sources, validated, resolution, "Duplicate", application, message)
         for application, message in duplicate_objects(tree)

@@ -20,6 +20,7 @@
 | `plain_data` | mappings, lists and strings as YAML and JSON have them: lookups and walks |
 | `policy` | EnvironmentPolicy |
 | `problem` | a problem in a document, with its location |
+| `release` | how Helm installs an Application |
 | `source` | a parsed file with the locations of its parts |
 | `status` | `status.yaml` |
 | `trailers` | git trailers of the reconciler's commits |

@@ -26,7 +26,7 @@ from reconciler.model.blueprint import Blueprint
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.policy import WindowRule
 from tests.fuzz.mutations import FUZZ, mutated, pieces, seeds
-from tests.support.builders import BlueprintCatalog, environment, lock_of, package, source
+from tests.support.builders import SOVEREIGN, BlueprintCatalog, environment, lock_of, package, source
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -100,9 +100,9 @@ def test_an_accepted_blueprint_survives_all_later_stages(text: bytes, config: by
         return
     application_values(blueprint, wish.declared["shop"], [{"a": {"b": None}}])
     resolution, _ = resolve(wish, {}, BlueprintCatalog(blueprint))
-    lock = build_lock(wish, resolution)[0] if resolution is not None else None
+    lock = build_lock(wish, resolution, SOVEREIGN)[0] if resolution is not None else None
     if lock is not None:
-        tree = {path: dump(*files) for path, files in render(lock, wish.environment, AROUND).items()}
+        tree = {path: dump(*files) for path, files in render(lock, AROUND).items()}
         again, problems = parse_document(load(tree["environment.lock.yaml"], "environment.lock.yaml"), EnvironmentLock)
         assert again == lock, problems
 

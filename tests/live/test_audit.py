@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.yaml.documents import dump, load
-from reconciler.model.lock import EnvironmentLock, Package, TrustEvidence, entry_digest
+from reconciler.model.lock import EnvironmentLock, Package, TrustEvidence, sealed
 from reconciler.model.trust import PREDICATE
 from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
 
@@ -59,8 +59,8 @@ class Outsider:
         """Change the first package in the clone's lock, and make its entry fit when `seal`."""
         lock = self.lock()
         one = lock.packages[0].model_copy(update=change(lock.packages[0]))
-        one = one.model_copy(update={"entry": entry_digest(one.model_dump())}) if seal else one
         changed = lock.model_copy(update={"packages": [one, *lock.packages[1:]]})
+        changed = sealed(changed) if seal else changed
         (self.clone / LOCK).write_bytes(dump(changed.model_dump(mode="json", by_alias=True)))
 
     def file(self, application: str) -> Path:

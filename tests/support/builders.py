@@ -15,7 +15,7 @@ from reconciler.domain.validation.environment import ValidatedInput, validate
 from reconciler.formats.yaml.documents import load
 from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
-from reconciler.model.lock import ChartPin, EnvironmentLock, LockMetadata, Package, TrustEvidence
+from reconciler.model.lock import ChartPin, EnvironmentLock, LockedSovereign, LockMetadata, Package, TrustEvidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 API = "catalyst.openova.io/v1alpha1"
 
 SHOP = "registry.example/openova"
+
+SOVEREIGN = LockedSovereign(name="example", interval="10m", timeout="5m")
 
 FSN, NBG = "hz-fsn-rtz-prod-acme", "hz-nbg-rtz-prod-acme"
 
@@ -151,7 +153,14 @@ def package(name: str, version: str = "1.0.0", **fields: Any) -> Package:
 
 def lock_of(*packages: Package) -> EnvironmentLock:
     """A lock of acme-prod."""
-    return EnvironmentLock(metadata=LockMetadata(name="acme-prod"), packages=list(packages))
+    clusters = sorted({cluster for package in packages for cluster in package.placements} or {FSN})
+    return EnvironmentLock(
+        metadata=LockMetadata(name="acme-prod"),
+        sovereign=SOVEREIGN,
+        organization="acme",
+        placements=clusters,
+        packages=list(packages),
+    )
 
 
 def prior(*packages: Package) -> dict[str, Package]:
@@ -181,7 +190,7 @@ def versions(resolution: Resolution) -> dict[str, str]:
 
 def pinned(wanted: ValidatedInput, shelf: BlueprintCatalog) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
     """The lock of a wish that can be resolved."""
-    return build_lock(wanted, resolved(wanted, shelf))
+    return build_lock(wanted, resolved(wanted, shelf), SOVEREIGN)
 
 
 def locked(wanted: ValidatedInput, shelf: BlueprintCatalog) -> dict[str, Package]:

@@ -2,8 +2,8 @@
 
 An auditor does not trust the reconciler. Everything that Flux reads is therefore rendered again from the lock, and must be
 identical byte by byte: a file with only the same meaning could mean something else to Flux's older YAML. Values that the lock
-does not contain (names for labels, Flux's intervals, how registries are reached) are read from the tree itself; they do not
-decide what runs. No digest covers `requiredBy`: it explains why a package is installed, and does not decide what runs.
+does not contain (how registries are reached) are read from the tree itself; they do not decide what runs. No digest covers
+`requiredBy`: it explains why a package is installed, and does not decide what runs.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def audit_lock(source: Source, lock: EnvironmentLock, policies: TrustPolicies) -
             path: KeyPath = ("packages", index, "application")
             yield package.application, source.problem("Duplicate", f"{package.application} is locked twice", path)
         seen.add(package.application)
-        for finding in (*_package_findings(package), *_policy_findings(package, policies)):
+        for finding in (*_package_findings(lock, package), *_policy_findings(package, policies)):
             yield package.application, finding_problem(finding, source, index)
 
 
@@ -103,7 +103,7 @@ def finding_problem(finding: AuditFinding, source: Source, index: int) -> Proble
     return source.problem(finding.code, finding.message, ("packages", index, *finding.way), at_value=True)
 
 
-def _package_findings(package: Package) -> Iterator[AuditFinding]:
+def _package_findings(lock: EnvironmentLock, package: Package) -> Iterator[AuditFinding]:
     reference = parse_artifact(package)
     if reference is None:
         yield AuditFinding(
@@ -111,11 +111,9 @@ def _package_findings(package: Package) -> Iterator[AuditFinding]:
         )
     elif reference[0].rpartition("/")[2] != package.blueprint:
         yield AuditFinding("ArtifactDiffers", f"this is not an artifact of {package.blueprint}", ("artifact",))
-    digest = entry_digest(package.model_dump())
+    digest = entry_digest(lock, package)
     if digest != package.entry:
-        yield AuditFinding(
-            "EntryDiffers", f"the digest of artifact, values, dependsOn, placements and suspend is {digest}", ("entry",)
-        )
+        yield AuditFinding("EntryDiffers", f"the digest of what decides what happens to it is {digest}", ("entry",))
 
 
 def _policy_findings(package: Package, policies: TrustPolicies) -> Iterator[AuditFinding]:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.rendering.flux_objects import RenderContext, Tree, render
 from reconciler.model.artifact import registry_of
-from reconciler.model.base import API_VERSION, Metadata
-from reconciler.model.environment import Environment, EnvironmentSpec, Placement
 from reconciler.model.layout import LOCK_FILE, release_file
+from reconciler.model.lock import LockedSovereign
 from reconciler.model.plain_data import mapping, value_at
 from reconciler.model.problem import Problem
 
@@ -29,7 +28,7 @@ def expected_tree(lock: EnvironmentLock, clusters: Iterable[str], read: Read, ke
 
     Args:
         lock: the lock.
-        clusters: the clusters with a folder; nothing else shows a cluster without Applications.
+        clusters: the clusters with a folder; in the older format nothing else shows a cluster without Applications.
         read: reads a file of the tree, for values that the lock does not contain.
         keys: public keys (PEM) by authority, of the policies at hand.
     """
@@ -41,7 +40,7 @@ def expected_tree(lock: EnvironmentLock, clusters: Iterable[str], read: Read, ke
     for package, repository, _ in objects:
         by_host.setdefault(registry_of(package), []).append(mapping(repository.get("spec")))
     context = RenderContext(
-        sovereign=_usual(text_field(label, "openova.io/sovereign") for label in labels),
+        sovereign="",  # not used: the lock has it
         keys=keys,
         plain_http=frozenset(
             host for host, of_host in by_host.items() if _usual("y" if spec.get("insecure") is True else "" for spec in of_host)
@@ -51,22 +50,20 @@ def expected_tree(lock: EnvironmentLock, clusters: Iterable[str], read: Read, ke
             for host, of_host in by_host.items()
             if (name := _usual(text_field(mapping(spec.get("secretRef")), "name") for spec in of_host))
         },
-        interval=_usual(text_field(spec, "interval") for spec in specs),
-        timeout=_usual(text_field(spec, "timeout") for spec in specs),
     )
-    names = sorted({*clusters, *(cluster for package in lock.packages for cluster in package.placements)})
-    # The substitutes for unknown fields are not validated: they appear only in the tree for comparison.
-    environment_spec = EnvironmentSpec.model_construct(
-        organization=_usual(text_field(label, "openova.io/organization") for label in labels),
-        env_type="prod",
-        placements=[Placement.model_construct(cluster=name, region="") for name in names],
-        flux_namespace=lock.flux_namespace,
-    )
-    metadata = Metadata(name=lock.metadata.name)
-    environment = Environment.model_construct(
-        api_version=API_VERSION, kind="Environment", metadata=metadata, spec=environment_spec
-    )
-    return {path: documents for path, documents in render(lock, environment, context).items() if path != LOCK_FILE}
+    if lock.sovereign is None:  # of the older format
+        lock = lock.model_copy(
+            update={
+                "sovereign": LockedSovereign(
+                    name=_usual(text_field(label, "openova.io/sovereign") for label in labels),
+                    interval=_usual(text_field(spec, "interval") for spec in specs),
+                    timeout=_usual(text_field(spec, "timeout") for spec in specs),
+                ),
+                "organization": _usual(text_field(label, "openova.io/organization") for label in labels),
+                "placements": sorted({*clusters, *(cluster for package in lock.packages for cluster in package.placements)}),
+            }
+        )
+    return {path: documents for path, documents in render(lock, context).items() if path != LOCK_FILE}
 
 
 def audit_tree(lock: EnvironmentLock, tree: Tree, files: Mapping[str, bytes], read: Read, write: Write) -> Iterator[Finding]:

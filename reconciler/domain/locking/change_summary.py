@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.domain.locking.lock_diff import diff_locks
 from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, trailer_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.domain.locking.lock_diff import ApplicationChange
+    from reconciler.model.lock import EnvironmentLock
 
 
 def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, ...]:
     """Returns one line for each Application that is added, changed or removed, sorted by name."""
-    before = {p.application: p for p in prior.packages} if prior else {}
-    after = {p.application: p for p in lock.packages}
-    return tuple(line for name in sorted(before | after) for line in _change(name, before.get(name), after.get(name)))
+    changes = sorted(diff_locks(prior, lock), key=lambda change: change.package.application)
+    return tuple(_line(change) for change in changes)
 
 
 def resolved_commit_message(
@@ -53,11 +52,11 @@ def _reason_without_changes(prior: EnvironmentLock | None, lock: EnvironmentLock
     return "rendered again"
 
 
-def _change(name: str, old: Package | None, new: Package | None) -> Iterable[str]:
-    if new is None and old is not None:
-        yield f"- {name}: {old.blueprint} {old.version} is removed"
-    elif old is None and new is not None:
-        yield f"+ {name}: {new.blueprint} {new.version}"
-    elif old is not None and new is not None and old.entry != new.entry:
-        moved = f"{old.version} -> {new.version}" if old.version != new.version else f"{new.version}, other values or placement"
-        yield f"~ {name}: {new.blueprint} {moved}"
+def _line(change: ApplicationChange) -> str:
+    package = change.package
+    if change.after is None:
+        return f"- {package.application}: {package.blueprint} {package.version} is removed"
+    if change.before is None:
+        return f"+ {package.application}: {package.blueprint} {package.version}"
+    moved = change.summary if change.before.version != package.version else f"{package.version}, {change.summary}"
+    return f"~ {package.application}: {package.blueprint} {moved}"

@@ -12,7 +12,7 @@ from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.validation.environment import is_reserved
 from reconciler.domain.values.application_values import application_values, as_problem
 from reconciler.model.base import MAX_NAME
-from reconciler.model.lock import EnvironmentLock, LockMetadata, Package, Requirer, entry_digest
+from reconciler.model.lock import UNSEALED, EnvironmentLock, LockMetadata, Package, Requirer, sealed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from reconciler.domain.resolution.requirements import Candidate
     from reconciler.domain.resolution.resolver import Resolution
     from reconciler.domain.validation.environment import DeclaredApplication, ValidatedInput
+    from reconciler.model.lock import LockedSovereign
     from reconciler.model.problem import Problem
 
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
-def build_lock(validated: ValidatedInput, resolution: Resolution) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
+def build_lock(
+    validated: ValidatedInput, resolution: Resolution, sovereign: LockedSovereign
+) -> tuple[EnvironmentLock | None, tuple[Problem, ...]]:
     """Returns the lock of a resolution; or None, with the problems of all its Applications."""
     problems: list[Problem] = []
     placements = _placements(validated, resolution, problems)
@@ -46,11 +49,15 @@ def build_lock(validated: ValidatedInput, resolution: Resolution) -> tuple[Envir
     if problems:
         return None, tuple(problems)
     environment = validated.environment
-    return EnvironmentLock(
+    lock = EnvironmentLock(
         metadata=LockMetadata(name=environment.metadata.name),
+        sovereign=sovereign,
+        organization=environment.spec.organization,
+        placements=sorted(placement.cluster for placement in environment.spec.placements),
         flux_namespace=environment.spec.flux_namespace,
         packages=packages,
-    ), ()
+    )
+    return sealed(lock), ()
 
 
 def _chart_violations(
@@ -96,27 +103,24 @@ def _package(
     placements: list[str],
     declared: DeclaredApplication | None,
 ) -> Package:
-    """Returns an Application's package. Its `entry` is the digest of the content that decides what runs."""
+    """Returns an Application's package; its `entry` follows when the lock is complete."""
     verified = candidate.verified
-    content: dict[str, Any] = {
-        "artifact": verified.artifact,
-        "values": values,
-        "depends_on": list(resolution.edges[name]),
-        "placements": placements,
-        "suspend": declared.application.spec.suspend if declared else False,
-    }
     return Package(
         application=name,
         blueprint=verified.blueprint.name,
         version=verified.blueprint.version,
+        artifact=verified.artifact,
         chart=verified.chart,
+        placements=placements,
+        depends_on=list(resolution.edges[name]),
         required_by=[
             Requirer(application=requirement.requirer, range=requirement.range, in_=requirement.written)
             for requirement in resolution.needs[name]
         ],
         evidence=verified.evidence,
-        entry=entry_digest(content),
-        **content,
+        values=values,
+        suspend=declared.application.spec.suspend if declared else False,
+        entry=UNSEALED,
     )
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pydantic.alias_generators import to_camel
+
+from reconciler.model.lock import entry_content
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -21,12 +25,14 @@ class ApplicationChange:
         after: its package in the new lock; None if it is removed.
         affected_dependents: the Applications of the old lock that depend on it, directly or through others, sorted. Flux
             reconciles them again, and they wait while it is not ready.
+        of_environment: the differences that it shares with every Application, in a few words each.
     """
 
     package: Package
     before: Package | None
     after: Package | None
     affected_dependents: tuple[str, ...] = ()
+    of_environment: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -37,25 +43,32 @@ class ApplicationChange:
             return "removed"
         if self.before.version != self.after.version:
             return f"{self.before.version} -> {self.after.version}"
-        return ", ".join(_differences(self.before, self.after))
+        return ", ".join((*_differences(self.before, self.after), *self.of_environment))
 
 
 def diff_locks(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[ApplicationChange, ...]:
     """Returns the changes from one lock to the next: those of the old lock's Applications, then the added ones, sorted by name.
 
-    Packages with the same spec digest (`Package.entry`) are equal: new trust evidence for the same content is not a change.
+    New trust evidence for the same content is not a change, nor is the same content in a newer format (`is_same`).
     """
     before = {package.application: package for package in prior.packages} if prior else {}
     after = {package.application: package for package in lock.packages}
     dependents = _direct_dependents(lock.packages)
+    shared = tuple(_environment_differences(prior, lock)) if prior else ()
     changes = []
     for name in sorted(before | after):
         old, new = before.get(name), after.get(name)
         package = new or old
-        if package is not None and (old is None or new is None or old.entry != new.entry):
+        if package is not None and (old is None or new is None or prior is None or not is_same(prior, old, lock, new)):
             affected = tuple(sorted(_all_dependents(name, dependents) & before.keys()))
-            changes.append(ApplicationChange(package, old, new, affected))
+            changes.append(ApplicationChange(package, old, new, affected, shared))
     return tuple(sorted(changes, key=lambda change: (change.before is None, change.package.application)))
+
+
+def is_same(prior: EnvironmentLock, old: Package, lock: EnvironmentLock, new: Package) -> bool:
+    """Returns whether the same happens to two packages on the clusters, as far as the formats of both locks know."""
+    before, after = entry_content(prior, old), entry_content(lock, new)
+    return all(before[key] == after[key] for key in before.keys() & after.keys())
 
 
 def _differences(old: Package, new: Package) -> Iterable[str]:
@@ -70,8 +83,31 @@ def _differences(old: Package, new: Package) -> Iterable[str]:
         yield f"no longer on {cluster}"
     if old.suspend != new.suspend:
         yield "suspended" if new.suspend else "resumed"
-    if old.depends_on != new.depends_on:
+    if (old.depends_on, old.ordered_after) != (new.depends_on, new.ordered_after):
         yield "other dependencies"
+    if old.values_from != new.values_from:
+        yield "values from other objects on the cluster"
+    if old.chart.name != new.chart.name and old.chart.name is not None:
+        yield f"chart {old.chart.name} -> {new.chart.name}"
+    names = sorted({*old.release.model_fields_set, *new.release.model_fields_set})
+    changed = [to_camel(name) for name in names if getattr(old.release, name) != getattr(new.release, name)]
+    if changed:
+        yield f"other release settings ({', '.join(changed)})"
+
+
+def _environment_differences(prior: EnvironmentLock, lock: EnvironmentLock) -> Iterable[str]:
+    """Yields the differences between two locks that every Application has, as far as both formats know them."""
+    if prior.flux_namespace != lock.flux_namespace:
+        yield f"fluxNamespace {prior.flux_namespace} -> {lock.flux_namespace}"
+    if prior.metadata.name != lock.metadata.name:
+        yield f"Environment {prior.metadata.name} -> {lock.metadata.name}"
+    if None not in (prior.organization, lock.organization) and prior.organization != lock.organization:
+        yield f"Organization {prior.organization} -> {lock.organization}"
+    if prior.sovereign is not None and lock.sovereign is not None:
+        for field, value in lock.sovereign.model_dump().items():
+            before = getattr(prior.sovereign, field)
+            if before != value:
+                yield f"{'sovereign' if field == 'name' else field} {before} -> {value}"
 
 
 def _direct_dependents(packages: Sequence[Package]) -> Mapping[str, set[str]]:

@@ -11,11 +11,11 @@ from reconciler.model.artifact import CHART_TYPE, registry_of, repository_url
 from reconciler.model.flux import HELM_GROUP, HELM_VERSION, KUSTOMIZE_CONFIG_GROUP, SOURCE_GROUP, SOURCE_VERSION
 from reconciler.model.labels import APPLICATION_LABEL, ENTRY_ANNOTATION, MANAGED_BY
 from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE, release_file
+from reconciler.model.lock import LockedSovereign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from reconciler.model.environment import Environment
     from reconciler.model.lock import EnvironmentLock, Package
 
 REMEDIATION_RETRIES = 3
@@ -46,13 +46,17 @@ class RenderContext:
     interval: str = "10m"
     timeout: str = "5m"
 
+    @property
+    def locked(self) -> LockedSovereign:
+        """The settings that a lock records, from which it is rendered."""
+        return LockedSovereign(name=self.sovereign, interval=self.interval, timeout=self.timeout)
 
-def render(lock: EnvironmentLock, environment: Environment, context: RenderContext) -> Tree:
-    """Renders all files of the `resolved` branch, by path."""
+
+def render(lock: EnvironmentLock, context: RenderContext) -> Tree:
+    """Renders all files of the `resolved` branch, by path. The lock has all fields of the current format."""
     files: dict[str, tuple[Mapping[str, Any], ...]] = {LOCK_FILE: (lock.model_dump(mode="json", by_alias=True),)}
-    for placement in environment.spec.placements:
-        packages = [p for p in lock.packages if placement.cluster in p.placements]
-        files.update(_cluster(placement.cluster, packages, environment, context))
+    for cluster in lock.placements or ():
+        files.update(_cluster(cluster, lock, context))
     return files
 
 
@@ -76,15 +80,15 @@ def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
             owners[key] = owner
 
 
-def _cluster(cluster: str, packages: Iterable[Package], environment: Environment, context: RenderContext) -> Tree:
+def _cluster(cluster: str, lock: EnvironmentLock, context: RenderContext) -> Tree:
     folder = f"{CLUSTERS_FOLDER}/{cluster}/"
-    namespace = environment.spec.flux_namespace
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
-    for package in packages:
-        files[release_file(cluster, package.application)] = _objects(package, environment, context)
+    for package in (package for package in lock.packages if cluster in package.placements):
+        files[release_file(cluster, package.application)] = _objects(package, lock, context)
         authority = _flux_authority(package, context)
         if authority is not None:
-            files[f"{folder}trust/{authority}.yaml"] = (_trust_secret(authority, context.keys[authority], namespace),)
+            secret = _trust_secret(authority, context.keys[authority], lock.flux_namespace)
+            files[f"{folder}trust/{authority}.yaml"] = (secret,)
     kustomization = {
         "apiVersion": f"{KUSTOMIZE_CONFIG_GROUP}/v1beta1",
         "kind": "Kustomization",
@@ -111,35 +115,32 @@ def _trust_secret_name(authority: str) -> str:
     return f"catalyst-trust-{authority}"
 
 
-def _objects(package: Package, environment: Environment, context: RenderContext) -> tuple[Mapping[str, Any], ...]:
-    metadata = {
-        "labels": _labels(package, environment, context.sovereign),
-        "annotations": {ENTRY_ANNOTATION: package.entry},
-    }
-    name, namespace = package.application, environment.spec.flux_namespace
+def _objects(package: Package, lock: EnvironmentLock, context: RenderContext) -> tuple[Mapping[str, Any], ...]:
+    metadata = {"labels": _labels(package, lock), "annotations": {ENTRY_ANNOTATION: package.entry}}
+    name, namespace = package.object_name, lock.flux_namespace
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, **metadata}},
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": package.namespace, **metadata}},
         {
             "apiVersion": f"{SOURCE_GROUP}/{SOURCE_VERSION}",
             "kind": "OCIRepository",
             "metadata": {"name": name, "namespace": namespace, **metadata},
-            "spec": _source(package, context),
+            "spec": _source(package, lock, context),
         },
         {
             "apiVersion": f"{HELM_GROUP}/{HELM_VERSION}",
             "kind": "HelmRelease",
             "metadata": {"name": name, "namespace": namespace, **metadata},
-            "spec": _release(package, context),
+            "spec": _release(package, lock),
         },
     )
 
 
-def _labels(package: Package, environment: Environment, sovereign: str) -> dict[str, str]:
+def _labels(package: Package, lock: EnvironmentLock) -> dict[str, str]:
     labels = {
         **MANAGED_BY,
-        "openova.io/sovereign": sovereign,
-        "openova.io/organization": environment.spec.organization,
-        "openova.io/environment": environment.metadata.name,
+        "openova.io/sovereign": _sovereign(lock).name,
+        "openova.io/organization": lock.organization or "",
+        "openova.io/environment": lock.metadata.name,
         APPLICATION_LABEL: package.application,
         "openova.io/blueprint": package.blueprint,
         "openova.io/blueprint-version": package.version,
@@ -152,10 +153,14 @@ def label_value(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", text)[:MAX_LABEL].strip("._-")
 
 
-def _source(package: Package, context: RenderContext) -> dict[str, Any]:
+def _sovereign(lock: EnvironmentLock) -> LockedSovereign:
+    return lock.sovereign or LockedSovereign(name="", interval="", timeout="")
+
+
+def _source(package: Package, lock: EnvironmentLock, context: RenderContext) -> dict[str, Any]:
     host = registry_of(package)
     spec: dict[str, Any] = {
-        "interval": context.interval,
+        "interval": _sovereign(lock).interval,
         "url": repository_url(package),
         "ref": {"digest": package.digest},
         "layerSelector": {"mediaType": CHART_TYPE, "operation": "copy"},
@@ -170,12 +175,13 @@ def _source(package: Package, context: RenderContext) -> dict[str, Any]:
     return spec
 
 
-def _release(package: Package, context: RenderContext) -> dict[str, Any]:
+def _release(package: Package, lock: EnvironmentLock) -> dict[str, Any]:
+    sovereign, settings = _sovereign(lock), package.release
     release = package.release_spec
     values = release.pop("values")  # written last, for readability
     spec: dict[str, Any] = {
-        "interval": context.interval,
-        "timeout": context.timeout,
+        "interval": settings.interval or sovereign.interval,
+        "timeout": settings.timeout or sovereign.timeout,
         **release,
         "install": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "upgrade": {"remediation": {"retries": REMEDIATION_RETRIES}},

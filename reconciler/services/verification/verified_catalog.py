@@ -221,7 +221,7 @@ class VerifiedCatalog:
         return VerifiedBlueprint(
             blueprint=blueprint,
             artifact=f"oci://{reference}",
-            chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type),
+            chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type, name=chart.name),
             evidence=verified.evidence,
             warnings=(*warnings, *chart_warnings),
             values_chart=chart if chart.has_schema else None,

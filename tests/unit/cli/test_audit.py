@@ -17,13 +17,12 @@ from reconciler.domain.rendering.flux_objects import RenderContext, render
 from reconciler.formats.oci_manifest import MANIFEST_TYPE
 from reconciler.formats.yaml.documents import dump
 from reconciler.model.artifact import CHART_TYPE
-from reconciler.model.environment import Environment
 from reconciler.model.errors import ConfigurationError, ReconcilerError, UnavailableError
-from reconciler.model.lock import ChartPin, TrustEvidence, entry_digest
+from reconciler.model.lock import ChartPin, TrustEvidence, sealed
 from reconciler.model.trust import PREDICATE
 from reconciler.services.policies.trust_policy_loader import read_policies
 from reconciler.services.verification.evidence_store import EvidenceFolder, RecordingStore
-from tests.support.builders import API, FSN, SHOP, environment, lock_of, package, sha
+from tests.support.builders import API, FSN, SHOP, lock_of, package, sha
 from tests.support.config_files import SovereignFolder
 from tests.support.git_server import bare, commit, git
 
@@ -92,8 +91,8 @@ class AuditedEnvironment:
         policies = read_policies(self.trust)
         digest = policies.digest_of(policies.policies[0])
         packages = [self._package(name, digest, layer) for name in ("db", "web")]
-        lock, whose = lock_of(*packages), Environment.model_validate(environment())
-        for path, documents in render(lock, whose, RenderContext(sovereign="o", keys=policies.keys)).items():
+        lock = sealed(lock_of(*packages))
+        for path, documents in render(lock, RenderContext(sovereign="o", keys=policies.keys)).items():
             (self.tree / path).parent.mkdir(parents=True, exist_ok=True)
             (self.tree / path).write_bytes(dump(*documents))
         return self
@@ -106,13 +105,12 @@ class AuditedEnvironment:
         signature = manifest(bundle, "application/vnd.dev.sigstore.bundle.v0.3+json", **layer)
         for content in (artifact, signature, bundle):
             EvidenceFolder(self.bundles).save(content)
-        made = package(
+        return package(
             name,
             artifact=f"oci://{SHOP}/bp-{name}@{digest}",
             chart=ChartPin(digest=digest_of(chart), media_type=CHART_TYPE),
             evidence=[TrustEvidence(policy="shop", policy_digest=policy, authority="openova", signature=digest_of(signature))],
         )
-        return made.model_copy(update={"entry": entry_digest(made.model_dump())})
 
     def files(self) -> dict[str, str]:
         """What is checked out."""

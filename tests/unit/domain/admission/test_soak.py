@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.domain.admission.soak import ObservedStatus, SoakTime, new_packages, soaked
-from reconciler.model.lock import EnvironmentLock
-from tests.support.builders import package
+from tests.support.builders import lock_of, package
+
+if TYPE_CHECKING:
+    from reconciler.model.lock import EnvironmentLock
 
 A, B, C = "sha256:a", "sha256:b", "sha256:c"
 
@@ -86,7 +90,7 @@ def test_what_is_left_out_only_takes_time_away(history: list[ObservedStatus], un
 
 def test_what_must_have_soaked() -> None:
     old, new, moved = package("db"), package("shop"), package("db", artifact="oci://registry.example/bp-db@sha256:" + "f" * 64)
-    before = EnvironmentLock.model_validate({"metadata": {"name": "e"}, "packages": [old]})
+    before = lock_of(old)
 
     def after(*packages: object) -> EnvironmentLock:
         return before.model_copy(update={"packages": list(packages)})

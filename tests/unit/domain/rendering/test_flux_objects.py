@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.rendering.flux_objects import RenderContext, Tree, duplicate_objects, label_value, render
-from reconciler.model.environment import Environment
-from tests.support.builders import FSN, NBG, environment, lock_of, package, sha
+from tests.support.builders import FSN, NBG, lock_of, package, sha
 
 if TYPE_CHECKING:
     from reconciler.model.lock import Package
@@ -21,8 +20,8 @@ AROUND = RenderContext(sovereign="omantel", keys={"openova": KEY, "unused": KEY}
 LABEL = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 
 
-def tree(*packages: Package, around: RenderContext = AROUND, env: dict[str, Any] | None = None) -> Tree:
-    return render(lock_of(*packages), Environment.model_validate(env or environment()), around)
+def tree(*packages: Package, around: RenderContext = AROUND) -> Tree:
+    return render(lock_of(*packages), around)
 
 
 def objects(one: Package, around: RenderContext = AROUND) -> dict[str, dict[str, Any]]:
@@ -31,7 +30,7 @@ def objects(one: Package, around: RenderContext = AROUND) -> dict[str, dict[str,
 
 
 def test_the_tree_holds_the_lock_and_one_folder_for_each_cluster() -> None:
-    files = tree(package("web", placements=[FSN, NBG]), package("db", placements=[NBG]), env=environment(FSN, NBG))
+    files = tree(package("web", placements=[FSN, NBG]), package("db", placements=[NBG]))
     assert sorted(files) == [
         f"clusters/{FSN}/kustomization.yaml",
         f"clusters/{FSN}/trust/openova.yaml",
@@ -57,7 +56,7 @@ def test_the_objects_of_an_application() -> None:
     metadata = {
         "labels": {
             "app.kubernetes.io/managed-by": "catalyst-reconciler",
-            "openova.io/sovereign": "omantel",
+            "openova.io/sovereign": "example",
             "openova.io/organization": "acme",
             "openova.io/environment": "acme-prod",
             "openova.io/application": "web",
@@ -131,8 +130,7 @@ def test_a_suspended_application_is_suspended_and_no_other() -> None:
 
 
 def test_all_that_flux_reads_lies_in_its_namespace() -> None:
-    lock = lock_of(package("web"))
-    files = render(lock, Environment.model_validate(environment(fluxNamespace="gitops")), AROUND)
+    files = render(lock_of(package("web")).model_copy(update={"flux_namespace": "gitops"}), AROUND)
     namespaces = {
         d["metadata"].get("namespace") for p, ds in files.items() if p.startswith("clusters/") for d in ds if "metadata" in d
     }
@@ -153,17 +151,18 @@ VERSION = st.from_regex(r"[0-9]\.[0-9]\.[0-9](-[0-9A-Za-z-]{1,80})?(\+[0-9A-Za-z
 @given(VERSION, st.from_regex(r"[a-z][a-z0-9-]{0,66}", fullmatch=True), st.text(max_size=90))
 def test_every_label_is_one_that_kubernetes_takes(version: str, blueprint: str, sovereign: str) -> None:
     one = package("web", version=version, blueprint=blueprint, artifact=f"oci://a/b@{sha('x')}")
-    for kind in objects(one, RenderContext(sovereign=sovereign, keys={})).values():
+    lock = lock_of(one).model_copy(update={"sovereign": RenderContext(sovereign=sovereign, keys={}).locked})
+    for kind in render(lock, AROUND)[f"clusters/{FSN}/web.yaml"]:
         assert all(LABEL.fullmatch(value) for value in kind["metadata"]["labels"].values())
 
 
 def test_nothing_that_is_rendered_stands_twice() -> None:
-    files = tree(package("web", placements=[FSN, NBG]), package("db", placements=[NBG]), env=environment(FSN, NBG))
+    files = tree(package("web", placements=[FSN, NBG]), package("db", placements=[NBG]))
     assert list(duplicate_objects(files)) == []
 
 
 def test_an_object_that_stands_twice_is_told_with_both_applications() -> None:
-    files = dict(tree(package("web", placements=[FSN, NBG]), package("db"), env=environment(FSN, NBG)))
+    files = dict(tree(package("web", placements=[FSN, NBG]), package("db")))
     files[f"clusters/{NBG}/db.yaml"] = files[f"clusters/{FSN}/db.yaml"]  # the same on another cluster is no double
     assert list(duplicate_objects(files)) == []
     (namespace, source, release) = (dict(one) for one in files[f"clusters/{FSN}/db.yaml"])

@@ -9,8 +9,9 @@ import pytest
 from reconciler.domain.readiness.assessment import ObservedRelease, Verdict
 from reconciler.domain.status.environment_status import build_status
 from reconciler.domain.status.throttle import is_routine_recheck
-from reconciler.model.lock import ChartPin, EnvironmentLock, LockMetadata, Package
+from reconciler.model.lock import ChartPin, Package
 from reconciler.model.lock import TrustEvidence as Trust
+from tests.support.builders import lock_of
 
 if TYPE_CHECKING:
     from reconciler.model.status import EnvironmentStatus
@@ -36,7 +37,7 @@ def package(name: str) -> Package:
 
 
 def status(main: str = "m", **verdicts: Verdict) -> EnvironmentStatus:
-    lock = EnvironmentLock(metadata=LockMetadata(name="acme-prod"), packages=[package(name) for name in verdicts])
+    lock = lock_of(*(package(name) for name in verdicts))
     return build_status("acme-prod", main, "r", lock, {(n, "hz-fsn-rtz-prod-acme"): v for n, v in verdicts.items()}, None)
 
 
