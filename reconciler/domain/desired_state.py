@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.domain.blocker import refused, unavailable
 from reconciler.domain.locking.lock_builder import build_lock
+from reconciler.domain.locking.reinstallation import unconfirmed_reinstalls
 from reconciler.domain.rendering.flux_objects import RenderContext, duplicate_objects, render
 from reconciler.domain.resolution.resolver import resolve
 from reconciler.domain.validation.environment import validate
@@ -93,6 +94,9 @@ def compute_desired_state(
     lock, conflicts = build_lock(validated, resolution, context.locked)
     if lock is None:
         return refused("Resolved", sort_problems(conflicts))
+    reinstalls = tuple(_reinstall_problems(sources, validated, resolution, prior, lock))
+    if reinstalls:
+        return refused("Resolved", sort_problems(reinstalls))
     tree = render(lock, context)
     duplicates = tuple(
         _problem(sources, validated, resolution, "Duplicate", application, message)
@@ -133,6 +137,22 @@ def _problem(
     source = validated.declared[choice.chain[0]].source
     path = ("metadata", "name") if application in validated.declared else ("spec", "blueprint")
     return source.problem(code, message, path, at_value=application in validated.declared, hint=_CONFLICT_HINT)
+
+
+def _reinstall_problems(
+    sources: Mapping[str, Source],
+    validated: ValidatedInput,
+    resolution: Resolution,
+    prior: EnvironmentLock | None,
+    lock: EnvironmentLock,
+) -> Iterable[Problem]:
+    for application, message, hint in unconfirmed_reinstalls(prior, lock, validated.environment.spec.reinstall):
+        if prior is not None and prior.flux_namespace != lock.flux_namespace:
+            path = ("spec", "fluxNamespace")
+            yield sources[ENVIRONMENT_FILE].problem("Reinstall", message, path, at_value=True, hint=hint)
+        else:
+            source = validated.declared[resolution.choices[application].chain[0]].source
+            yield source.problem("Reinstall", message, ("spec", "blueprint"), hint=hint)
 
 
 def _identity_problems(validated: ValidatedInput, identity: EnvironmentIdentity) -> Iterable[Problem]:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from reconciler.model.base import ClusterName, DnsLabel, Document, Model
+from reconciler.model.base import ApplicationName, ClusterName, Digest, DnsLabel, Document, Model
 
 
 class Placement(Model):
@@ -18,12 +18,17 @@ class Placement(Model):
 
 
 class EnvironmentSpec(Model):
-    """`spec` of an Environment."""
+    """`spec` of an Environment.
+
+    `reinstall` confirms that Applications are uninstalled and installed anew: each with its `entry` in the lock until then, so
+    that it is good for one transition.
+    """
 
     organization: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{2,31}$")]
     env_type: Literal["prod", "stg", "uat", "dev", "poc"]
     placements: Annotated[list[Placement], Field(min_length=1)]
     flux_namespace: DnsLabel = "flux-system"
+    reinstall: dict[ApplicationName, Digest] = {}
 
 
 class Environment(Document):

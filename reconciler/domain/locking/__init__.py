@@ -8,6 +8,7 @@
 | `lock_builder` | from a resolution to a lock: values, placements and the digest of every package |
 | `lock_diff` | what a commit would change of a lock, changes of running Applications first |
 | `placement` | how an Application is placed on clusters |
+| `reinstallation` | changes by which Flux uninstalls an Application and installs it anew |
 
 May not: choose a version: `domain.resolution` does.
 """

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic.alias_generators import to_camel
 
+from reconciler.domain.locking.reinstallation import reinstall_causes
 from reconciler.model.lock import entry_content
+from reconciler.model.release import ReleaseSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.model.lock import EnvironmentLock, Package
+
+# Settings that only `reinstall_causes` reports: whatever changes one of them is installed anew.
+_OF_IDENTITY: Final = frozenset({"object", "name", "namespace", "storage_namespace"})
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,7 @@ class ApplicationChange:
         affected_dependents: the Applications of the old lock that depend on it, directly or through others, sorted. Flux
             reconciles them again, and they wait while it is not ready.
         of_environment: the differences that it shares with every Application, in a few words each.
+        reinstall_causes: why it is uninstalled and installed anew, in a few words each; empty if it is not.
     """
 
     package: Package
@@ -33,6 +39,7 @@ class ApplicationChange:
     after: Package | None
     affected_dependents: tuple[str, ...] = ()
     of_environment: tuple[str, ...] = ()
+    reinstall_causes: tuple[str, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -41,9 +48,11 @@ class ApplicationChange:
             return "added"
         if self.after is None:
             return "removed"
+        anew = [f"uninstalled and installed anew ({', '.join(self.reinstall_causes)})"] if self.reinstall_causes else []
         if self.before.version != self.after.version:
-            return f"{self.before.version} -> {self.after.version}"
-        return ", ".join((*_differences(self.before, self.after), *self.of_environment))
+            return ", ".join((f"{self.before.version} -> {self.after.version}", *anew))
+        differences = (*_differences(self.before, self.after), *self.of_environment)
+        return ", ".join((*anew, *(text for text in differences if text not in self.reinstall_causes)))
 
 
 def diff_locks(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[ApplicationChange, ...]:
@@ -61,7 +70,8 @@ def diff_locks(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[Ap
         package = new or old
         if package is not None and (old is None or new is None or prior is None or not is_same(prior, old, lock, new)):
             affected = tuple(sorted(_all_dependents(name, dependents) & before.keys()))
-            changes.append(ApplicationChange(package, old, new, affected, shared))
+            causes = reinstall_causes(prior, old, lock, new) if prior and old and new else ()
+            changes.append(ApplicationChange(package, old, new, affected, shared, causes))
     return tuple(sorted(changes, key=lambda change: (change.before is None, change.package.application)))
 
 
@@ -87,9 +97,7 @@ def _differences(old: Package, new: Package) -> Iterable[str]:
         yield "other dependencies"
     if old.values_from != new.values_from:
         yield "values from other objects on the cluster"
-    if old.chart.name != new.chart.name and old.chart.name is not None:
-        yield f"chart {old.chart.name} -> {new.chart.name}"
-    names = sorted({*old.release.model_fields_set, *new.release.model_fields_set})
+    names = sorted(set(ReleaseSettings.model_fields) - _OF_IDENTITY)
     changed = [to_camel(name) for name in names if getattr(old.release, name) != getattr(new.release, name)]
     if changed:
         yield f"other release settings ({', '.join(changed)})"

@@ -23,7 +23,7 @@ def cluster_namespaces(lock: EnvironmentLock | None) -> frozenset[ClusterNamespa
     """The Namespaces that a lock needs exclusively."""
     packages = lock.packages if lock is not None else []
     flux = lock.flux_namespace if lock is not None else ""
-    return frozenset(namespace for p in packages for c in p.placements for namespace in ((c, p.application), (c, flux)))
+    return frozenset(namespace for p in packages for c in p.placements for namespace in ((c, p.namespace), (c, flux)))
 
 
 class NamespaceRegistry:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from reconciler.domain.blocker import Refused
 from reconciler.model.errors import NotFoundError
-from tests.support.environment_files import CLUSTER, files
-from tests.support.environments import EnvironmentOnDisk
+from tests.support.environment_files import CLUSTER, environment, files
+from tests.support.environments import EnvironmentOnDisk, condition_of
 from tests.support.fakes import PREFIX, FakeCatalog, verified
 
 if TYPE_CHECKING:
@@ -109,3 +110,33 @@ def test_two_environments_on_one_catalog_do_not_mix(tmp_path: Path) -> None:
     assert [p.application for p in one.lock().packages] == ["db", "shop"]
     assert [p.application for p in two.lock().packages] == ["db", "other"]
     assert two.lock().packages[0].artifact.startswith(f"oci://{PREFIX}/bp-db@")
+
+
+def test_another_flux_namespace_uninstalls_everything_and_is_refused_until_environment_yaml_says_so(
+    stage: EnvironmentOnDisk,
+) -> None:
+    reconciliation = stage.settle(files("blog", "shop"))
+    before, resolved = stage.lock(), stage.head("resolved")
+    moved = files("blog", "shop") | {"environment.yaml": environment() + "  fluxNamespace: flux-acme\n"}
+    stage.push(moved)
+    refusal = reconciliation.run(wait=1).blocker
+    assert isinstance(refusal, Refused)
+    assert [(problem.code, problem.file, problem.line) for problem in refusal.problems] == 2 * [
+        ("Reinstall", "environment.yaml", 9)
+    ]
+    assert stage.head("resolved") == resolved
+
+    confirmed = "".join(f"    {package.application}: {package.entry}\n" for package in before.packages)
+    moved["environment.yaml"] += f"  reinstall:\n{confirmed}"
+    stage.push(moved)
+    assert reconciliation.run(wait=1).blocker is None
+    assert "~ shop: bp-shop 1.0.0, uninstalled and installed anew (fluxNamespace flux-system -> flux-acme)" in stage.message(
+        "resolved"
+    )
+    assert condition_of(stage, "Ready")[0] == "False", "what ran was of the other Namespace"
+    stage.fleet.run_all(stage.lock())
+    assert reconciliation.run(wait=1).pushed == ("status",)
+    assert condition_of(stage, "Ready") == ("True", "AllReady")
+
+    stage.push({**moved, "environment.yaml": moved["environment.yaml"].replace("flux-acme", "flux-system")})
+    assert isinstance(reconciliation.run(wait=1).blocker, Refused), "the confirmation was used up"
