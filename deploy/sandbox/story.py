@@ -96,6 +96,7 @@ class Story:
     def _configure(self) -> None:
         authority = {"name": "openova-release-key", "key": (self.folder / "cosign.pub").read_text()}
         policy = {"artifacts": [f"{self._prefix}/*"], "authorities": [authority]}
+        write(self.folder / "trust" / ".catalyst-policies", b"")
         write(self.folder / "trust" / "openova.yaml", document("TrustPolicy", "openova", policy))
         settings: dict[str, Any] = {
             "sovereign": "demo",

@@ -52,7 +52,7 @@ def _in_repository(
     settings: Settings,
     system: EnvironmentTarget,
     folder: str,
-    read: Callable[[Snapshot], T | ConfigurationError],
+    read: Callable[[Snapshot, T | None], T | ConfigurationError],
     closing: contextlib.ExitStack,
 ) -> GitPolicySource[T]:
     # not below `state`, which a command that only reads shares with the service

@@ -131,7 +131,9 @@ def _resolve_moved(
     for name in names:
         if name not in locked_names:
             raise NotFoundError(f"{identity.name} has no Application {name}", did_you_mean(name, locked_names))
-    render_context = context.render_context(context.policies())
+    policies, status = context.policies(), branches.status()
+    policies.require(status.in_force("TrustPolicy") if status is not None else ())
+    render_context = context.render_context(policies)
     return lock, compute_desired_state(
         branches.input_snapshot(),
         identity,

@@ -19,6 +19,7 @@
 | `observation` | an observed HelmRelease, or why it was not observed |
 | `plain_data` | mappings, lists and strings as YAML and JSON have them: lookups and walks |
 | `policy` | EnvironmentPolicy |
+| `policy_removal` | whether a policy that is not there was removed, or is missing |
 | `problem` | a problem in a document, with its location |
 | `release` | how Helm installs an Application |
 | `source` | a parsed file with the locations of its parts |

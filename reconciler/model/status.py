@@ -5,14 +5,18 @@ It changes only when the observed state changes in meaning: it has no resourceVe
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from reconciler.model.base import Model
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 Truth = Literal["True", "False", "Unknown"]
 State = Literal["Running", "Installing", "Updating", "Degraded", "Failed", "Paused", "PendingApproval", "Unknown"]
+PolicyKind = Literal["EnvironmentPolicy", "TrustPolicy"]
 
 
 class Condition(Model):
@@ -78,6 +82,19 @@ class StatusMetadata(Model):
     name: str
 
 
+class PolicyInForce(Model):
+    """Policy that was in force when the status was made. One that is missing later holds, until its removal is stated."""
+
+    kind: PolicyKind
+    name: str
+    digest: str
+
+
+def policies_in_force(kind: PolicyKind, digests: Mapping[str, str]) -> tuple[PolicyInForce, ...]:
+    """Returns the policies of a kind as a status names them, given their digests by name."""
+    return tuple(PolicyInForce(kind=kind, name=name, digest=digest) for name, digest in sorted(digests.items()))
+
+
 class ProblemLine(Model):
     """Problem of the refused commit: its location and its message, one line each."""
 
@@ -92,6 +109,7 @@ class EnvironmentStatus(Model):
         input: the commit of `main` that was evaluated.
         resolved: the commit of `resolved` to which the statuses of the Applications refer.
         refused: the head of `main`, only while it is refused.
+        policies: the TrustPolicies, and the EnvironmentPolicies that apply to it; also one that is missing or cannot be read now.
     """
 
     api_version: Literal["catalyst.openova.io/v1alpha1"] = "catalyst.openova.io/v1alpha1"
@@ -101,8 +119,13 @@ class EnvironmentStatus(Model):
     resolved: str | None = None
     refused: str | None = None
     problems: list[ProblemLine] = []
+    policies: list[PolicyInForce] = []
     conditions: list[Condition]
     applications: Annotated[list[ApplicationStatus], Field(default_factory=list)]
+
+    def in_force(self, kind: PolicyKind) -> Mapping[str, str]:
+        """Returns the digests of the policies of a kind that were in force, by name."""
+        return {policy.name: policy.digest for policy in self.policies if policy.kind == kind}
 
     def condition(self, kind: str) -> Condition:
         """Returns the condition of a type; every status has each type exactly once."""

@@ -37,6 +37,7 @@ from reconciler.domain.catalog import VerifiedBlueprint
 from reconciler.formats.oci_manifest import MANIFEST_TYPE, digest_of_bytes
 from reconciler.formats.yaml.documents import dump, load
 from reconciler.model.artifact import BLUEPRINT_TYPE, CHART_TYPE
+from reconciler.model.policy_removal import MARKER_FILE
 from reconciler.model.trust import PREDICATE
 from tests.live.support.environment import blueprint
 from tests.support.paths import ROOT
@@ -190,6 +191,7 @@ class SignedArtifacts:
 
     def _write_trust(self) -> None:
         (self.folder / "trust").mkdir()
+        (self.folder / "trust" / MARKER_FILE).touch()
         spec = {
             "artifacts": [f"{self._prefix}/*"],
             "authorities": [{"name": "release", "key": self._signer.public_key}],

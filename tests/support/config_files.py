@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.model.policy_removal import MARKER_FILE
 from tests.support.git_server import bare, commit, git
 from tests.support.paths import ROOT
 
@@ -50,6 +51,7 @@ class SovereignFolder:
         self.cosign.write_text(COSIGN)
         self.cosign.chmod(0o755)
         (folder / "trust").mkdir()
+        (folder / "trust" / MARKER_FILE).touch()
 
     def environment(self, name: str, files: dict[str, str] | None) -> Path:
         """Make an Environment's repository, with a first push unless there is nothing to push."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reconciler.domain.admission.environment_policies import EnvironmentPolicies, environment_policies
 from reconciler.formats.yaml.documents import load_all
+from reconciler.model.policy_removal import COMMITTED
 
 REQUIRED = "{kind: pr-required, approvers: [platform, security], minApprovals: 1}"
 
@@ -12,6 +13,10 @@ WINDOW = '{kind: change-window, cron: "0 14 * * 2,4", duration: 2h}'
 SOAK = "{kind: soak, sourceEnvironment: acme-stg, duration: 72h}"
 
 SCORE = "{kind: re-score-gate, minScore: 80}"
+
+
+NO_POLICIES = EnvironmentPolicies(removals=COMMITTED)
+"""What a system repository without any policy holds: whatever was in force is removed."""
 
 
 def environment_policy(*rules: str, environments: str = "acme-prod") -> str:

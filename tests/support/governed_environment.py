@@ -28,7 +28,7 @@ from tests.support.fakes import verified
 from tests.support.git_server import git
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from reconciler.domain.admission.plan_binding import PlanFingerprint
     from reconciler.domain.catalog import VerifiedBlueprint
@@ -115,7 +115,9 @@ class GovernedEnvironment:
     forge: FakeReviewForge = field(
         default_factory=lambda: FakeReviewForge(teams={"acme/platform": frozenset({"ada", "bob"}), "acme/security": frozenset()})
     )
-    policies: EnvironmentPolicies | ReconcilerError = field(default_factory=EnvironmentPolicies)
+    policies: EnvironmentPolicies | ReconcilerError | Callable[[], EnvironmentPolicies] = field(
+        default_factory=EnvironmentPolicies
+    )
     now: float = timestamp("2026-12-01T09:00")
     history: SoakHistory | str = "there is none"
     looks: int = 0
@@ -133,7 +135,7 @@ class GovernedEnvironment:
         def policies() -> EnvironmentPolicies:
             if isinstance(self.policies, ReconcilerError):
                 raise self.policies
-            return self.policies
+            return self.policies() if callable(self.policies) else self.policies
 
         clone = Repository(self.stage.folder / f"history-{self.stage.starts}", self.stage.origin.as_uri(), history=True)
         approvals = ApprovalReader(self.forge, US, WHERE, clone)

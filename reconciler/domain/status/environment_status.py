@@ -22,13 +22,13 @@ from reconciler.model.status import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reconciler.domain.blocker import Blocker
     from reconciler.domain.readiness.assessment import ObservedRelease, Verdict
     from reconciler.domain.trust.lock_trust import LockTrust
     from reconciler.model.lock import EnvironmentLock, Package
-    from reconciler.model.status import State, Truth
+    from reconciler.model.status import PolicyInForce, State, Truth
 
 MAX_STATUS_PROBLEMS: Final = 50
 MAX_EVIDENCE: Final = 128
@@ -50,6 +50,7 @@ def build_status(
     blocker: Blocker | None,
     trust: LockTrust = TRUSTED,
     admitted: Condition = NO_POLICY,
+    policies: Sequence[PolicyInForce] = (),
 ) -> EnvironmentStatus:
     """Builds the status.
 
@@ -62,6 +63,7 @@ def build_status(
         blocker: why the head of `main` is not what is resolved.
         trust: whether the locked packages are still trusted.
         admitted: the result of the EnvironmentPolicies for that commit.
+        policies: the policies in force.
     """
     settled = resolve_root_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
@@ -72,6 +74,7 @@ def build_status(
         resolved=resolved,
         refused=main if isinstance(blocker, Refused) and blocker.stage != "Trusted" else None,
         problems=[ProblemLine(place=p.place, message=f"{p.message}; {p.hint}" if p.hint else p.message) for p in problems],
+        policies=list(policies),
         conditions=[*conditions(lock, blocker, trust, admitted), _ready(applications, settled)],
         applications=applications,
     )

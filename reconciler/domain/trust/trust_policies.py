@@ -8,10 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from reconciler.model.canonical import digest_of
+from reconciler.model.errors import ConfigurationError
+from reconciler.model.policy_removal import StatedRemovals, how_to_remove
 from reconciler.model.trust import Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reconciler.model.trust import Authority, TrustPolicy
 
@@ -23,10 +25,27 @@ class TrustPolicies:
     Attributes:
         policies: the documents; their names are unique, and an authority's name denotes one signer in all of them.
         roots: the content of the trusted roots that they name, by file name.
+        removals: the removals that their source states.
     """
 
     policies: tuple[TrustPolicy, ...]
     roots: Mapping[str, str] = field(default_factory=dict)
+    removals: StatedRemovals = field(default_factory=StatedRemovals)
+
+    def require(self, in_force: Iterable[str]) -> None:
+        """Checks that each policy that was in force is still here, or was removed: an artifact must not lose the stricter of two.
+
+        Raises:
+            ConfigurationError: one is missing.
+        """
+        missing = self.removals.missing(in_force, (policy.metadata.name for policy in self.policies))
+        if missing:
+            names = ", ".join(missing)
+            raise ConfigurationError(f"TrustPolicies that were in force are missing: {names}", how_to_remove(missing[0]))
+
+    def in_force(self) -> dict[str, str]:
+        """Returns the digest of each policy, by name."""
+        return {policy.metadata.name: self.digest_of(policy) for policy in self.policies}
 
     def matching(self, repository: str) -> tuple[TrustPolicy, ...]:
         """Returns the policies whose patterns match `host/repository`; all of them must be satisfied."""

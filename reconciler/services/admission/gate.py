@@ -29,10 +29,10 @@ from reconciler.domain.locking.input_digests import input_digest
 from reconciler.model.errors import ConcurrentUpdateError, ReconcilerError
 from reconciler.model.layout import MAIN, RESOLVED
 from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule, seconds_of
-from reconciler.model.status import Condition
+from reconciler.model.status import Condition, policies_in_force
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from reconciler.domain.admission.approvals import Change, ReviewedPullRequest
     from reconciler.domain.admission.environment_policies import AppliedRule, EnvironmentPolicies
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from reconciler.domain.admission.soak import SoakTime
     from reconciler.model.forge import PullRequest
     from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.status import PolicyInForce
     from reconciler.services.admission.approvals import ApprovalReader
     from reconciler.services.admission.soak_history import SoakHistory
     from reconciler.services.repository.branches import EnvironmentBranches
@@ -56,11 +57,13 @@ class AdmissionVerdict:
         condition: the condition `Admitted`.
         held: why nothing is committed; None when it may be committed, or when there is nothing to commit.
         admission: the results of the rules, when they were evaluated: those that hold `main` hold every pull request too.
+        policies: the EnvironmentPolicies in force for the Environment, also those that are missing.
     """
 
     condition: Condition
     held: Held | None = None
     admission: Admission = field(default_factory=Admission)
+    policies: tuple[PolicyInForce, ...] = ()
 
 
 class AdmissionGate:
@@ -84,6 +87,7 @@ class AdmissionGate:
     ) -> None:
         self._name, self._policies, self._approvals, self._history, self._clock = name, policies, approvals, history, clock
         self._last: tuple[tuple[str | None, ...], AdmissionVerdict] | None = None
+        self._in_force: Mapping[str, str] = {}  # digests by name, as the last status names them
         self._teams: dict[tuple[str, ...], frozenset[str]] = {}  # as of the last fetch
         self._soaks: dict[tuple[str, ...], tuple[int, tuple[SoakTime, ...]]] = {}
 
@@ -100,12 +104,19 @@ class AdmissionGate:
         """
         if fetch:
             self._forget()
+        self._remember_in_force(branches)
+        verdict = self._evaluate(branches, lock, tree, fetch=fetch)
+        return replace(verdict, policies=self._still_in_force())
+
+    def _evaluate(
+        self, branches: EnvironmentBranches, lock: EnvironmentLock | None, tree: str | None, *, fetch: bool
+    ) -> AdmissionVerdict:
         needs_admission = lock is not None and tree != branches.tree(RESOLVED) and not _already_admitted(branches, lock)
         try:
             policies = self._policies()
         except ReconcilerError as fault:
             return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=needs_admission)
-        problems, rules = policies.problems(self._name), policies.rules_for(self._name)
+        problems, rules = policies.problems(self._name, self._in_force), policies.rules_for(self._name)
         if problems:
             return _verdict("False", "PolicyBroken", broken(problems).message, held=needs_admission)
         if not rules:
@@ -160,8 +171,9 @@ class AdmissionGate:
 
     def evaluate_update(self, branches: EnvironmentBranches, lock: EnvironmentLock) -> Admission:
         """Evaluate the rules for versions that are moved by hand: a rule that requires a pull request cannot be met."""
+        self._remember_in_force(branches)
         policies = self._policies()
-        if problems := policies.problems(self._name):
+        if problems := policies.problems(self._name, self._in_force):
             return Admission((broken(problems),))
         rules = policies.rules_for(self._name)
         for applied in rules:
@@ -207,7 +219,7 @@ class AdmissionGate:
             policies = self._policies()
         except ReconcilerError as fault:
             return Admission((unreadable("", "policy", fault),))
-        if problems := policies.problems(self._name):
+        if problems := policies.problems(self._name, self._in_force):
             return Admission((broken(problems),))
         return self._evaluate_rules(policies.rules_for(self._name), packages, reviews, scores)
 
@@ -235,6 +247,19 @@ class AdmissionGate:
             except ReconcilerError as fault:
                 results.append(unreadable(policy, rule.kind, fault))
         return Admission(tuple(results))
+
+    def _remember_in_force(self, branches: EnvironmentBranches) -> None:
+        status = branches.status()
+        self._in_force = status.in_force("EnvironmentPolicy") if status is not None else {}
+
+    def _still_in_force(self) -> tuple[PolicyInForce, ...]:
+        """The policies in force: the current ones, and those that are missing or cannot be read."""
+        try:
+            policies = self._policies()
+        except ReconcilerError:
+            return policies_in_force("EnvironmentPolicy", self._in_force)
+        missing = {name: self._in_force[name] for name in policies.missing(self._in_force)}
+        return policies_in_force("EnvironmentPolicy", {**missing, **policies.in_force(self._name)})
 
     def _forget(self) -> None:
         self._teams, self._soaks = {}, {}

@@ -2,45 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.admission.environment_policies import EnvironmentPolicies, InvalidPolicy, environment_policies
-from reconciler.formats.yaml.documents import load_all
-from reconciler.model.errors import ConfigurationError
-from reconciler.services.policies.policy_sources import policy_files
+from reconciler.services.policies.policy_folder import folder_of_commit, folder_on_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from reconciler.model.git import Snapshot
+    from reconciler.services.policies.policy_folder import PolicyFolder
 
 ENVIRONMENTS: Final = "policies"  # folder in the system repository
 
 
-def read_environment_policies(directory: Path) -> EnvironmentPolicies:
+def read_environment_policies(directory: Path, last: EnvironmentPolicies | None = None) -> EnvironmentPolicies:
     """The EnvironmentPolicy documents of a directory: every `*.yaml`.
+
+    Args:
+        directory: the directory.
+        last: the policies as last read: one of them that is not there any more, and not removed, holds its Environments.
 
     Raises:
         ConfigurationError: a file cannot be read.
     """
-    try:
-        files = {file.name: file.read_bytes() for file in policy_files(directory)}
-    except OSError as error:
-        raise ConfigurationError(f"the policies in {directory} cannot be read: {error.strerror}") from None
-    return _environment_policies(files)
+    return _environment_policies(folder_on_disk(directory, roots=False), last)
 
 
-def environment_policies_at(snapshot: Snapshot) -> EnvironmentPolicies:
+def environment_policies_at(snapshot: Snapshot, last: EnvironmentPolicies | None = None) -> EnvironmentPolicies:
     """The EnvironmentPolicy documents in the folder `policies` of a commit.
 
-    An entry that is not a plain file is an invalid policy, which holds all Environments.
+    An entry that is not a plain file is an invalid policy, which holds all Environments. While a file is invalid, no policy
+    counts as removed.
+
+    Args:
+        snapshot: the files of the folder.
+        last: the policies as last read.
     """
-    policies = _environment_policies(snapshot.files)
-    invalid = (InvalidPolicy((problem,)) for problem in snapshot.problems)
-    return EnvironmentPolicies(policies.policies, (*policies.broken, *invalid))
+    return _environment_policies(folder_of_commit(snapshot, roots=False), last)
 
 
-def _environment_policies(files: Mapping[str, bytes]) -> EnvironmentPolicies:
-    texts = ((name, text) for name, text in sorted(files.items()) if name.endswith((".yaml", ".yml")))
-    return environment_policies(source for name, text in texts for source in load_all(text, name))
+def _environment_policies(folder: PolicyFolder, last: EnvironmentPolicies | None) -> EnvironmentPolicies:
+    policies = environment_policies(folder.sources())
+    contradictory = folder.listed_as_removed(policy.metadata.name for policy in policies.policies)
+    invalid = (InvalidPolicy((problem,)) for problem in (*folder.problems, *folder.empty(), *contradictory))
+    found = replace(policies, broken=(*policies.broken, *invalid), removals=folder.removals)
+    return found.after(last) if last is not None else found

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
 from reconciler.model.errors import ConfigurationError, ReconcilerError, UnavailableError
 from reconciler.model.layout import MAIN
+from reconciler.model.policy_removal import MARKER_FILE
+from reconciler.services.policies.policy_folder import entries, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +19,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.git import Snapshot
     from reconciler.services.repository.ports import GitRepository
-
-ROOT_SUFFIX: Final = ".json"
-
-POLICY_SUFFIXES: Final = frozenset({".yaml", ".yml", ROOT_SUFFIX})
 
 log = structlog.get_logger()
 
@@ -31,11 +29,11 @@ class DirectoryPolicySource(Generic[T]):
     """The policies of a directory, read again whenever a file in it changed. Safe for use by several threads.
 
     Args:
-        directory: the directory.
-        read: reads the policies in it.
+        directory: the directory. Without its marker file it is not mounted, and nothing in it counts.
+        read: reads the policies in it, given those that were last read; raises a ConfigurationError.
     """
 
-    def __init__(self, directory: Path, read: Callable[[Path], T]) -> None:
+    def __init__(self, directory: Path, read: Callable[[Path, T | None], T]) -> None:
         self._directory, self._read = directory, read
         self._lock = threading.Lock()
         self._cached: tuple[object, T] | None = None
@@ -44,12 +42,13 @@ class DirectoryPolicySource(Generic[T]):
         """The current policies.
 
         Raises:
-            ConfigurationError: they cannot be read or parsed.
+            ConfigurationError: they cannot be read or parsed, one is missing that was there before, or the directory is not
+                mounted.
         """
         with self._lock:
             fingerprint = _fingerprint(self._directory)
             if self._cached is None or self._cached[0] != fingerprint:
-                self._cached = (fingerprint, self._read(self._directory))
+                self._cached = (fingerprint, self._read(self._directory, self._cached[1] if self._cached else None))
             return self._cached[1]
 
 
@@ -61,7 +60,7 @@ class GitPolicySource(Generic[T]):
     Args:
         repository: the Sovereign's system repository.
         folder: the folder, at the top of the repository.
-        read: parses the folder's files, or returns the error that makes them unusable.
+        read: parses the folder's files, given the policies last parsed, or returns the error that makes them unusable.
         every: seconds between refreshes.
         max_staleness: seconds for which the cached policies count while the repository cannot be read.
     """
@@ -70,7 +69,7 @@ class GitPolicySource(Generic[T]):
         self,
         repository: GitRepository,
         folder: str,
-        read: Callable[[Snapshot], T | ConfigurationError],
+        read: Callable[[Snapshot, T | None], T | ConfigurationError],
         *,
         every: float,
         max_staleness: float,
@@ -80,6 +79,7 @@ class GitPolicySource(Generic[T]):
         self._lock = threading.Lock()
         self._head = ""
         self._cached: T | ConfigurationError | None = None
+        self._last: T | None = None
         self._fault: ReconcilerError | None = None
         self._refreshed = self._attempted = self._requested = 0.0
 
@@ -133,17 +133,19 @@ class GitPolicySource(Generic[T]):
         elif head != self._head:
             self._repository.fetch({MAIN: head})
             snapshot = self._repository.read(head, [f"{self._folder}/*"])
-            self._head, self._cached = head, self._parse(snapshot)
-
-
-def policy_files(directory: Path) -> list[Path]:
-    """The files of a directory with policies and trusted roots. Partly written files have other suffixes."""
-    return sorted(p for p in directory.iterdir() if p.suffix in POLICY_SUFFIXES)
+            parsed = self._parse(snapshot, self._last)
+            if not isinstance(parsed, ConfigurationError):
+                self._last = parsed
+            self._head, self._cached = head, parsed
 
 
 def _fingerprint(directory: Path) -> object:
+    """What tells a change of a directory. Raises ConfigurationError when it is not mounted, or cannot be read."""
     try:
-        stats = [(file.name, file.stat()) for file in policy_files(directory)]
-        return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats]
+        stats = {file.name: file.stat() for file in entries(directory)}
     except OSError as error:
-        raise ConfigurationError(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
+        raise unreadable(directory, error) from None
+    if MARKER_FILE not in stats:
+        hint = f"mount it; or, if these are all its policies, create the empty file {MARKER_FILE} in it"
+        raise ConfigurationError(f"the folder {directory} has no {MARKER_FILE}: it is not taken for the folder of policies", hint)
+    return [(name, stat.st_mtime_ns, stat.st_size, stat.st_ino) for name, stat in stats.items()]

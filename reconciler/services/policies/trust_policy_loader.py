@@ -2,81 +2,78 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.trust.trust_policies import TrustPolicies
 from reconciler.domain.validation.document_parser import parse_document
-from reconciler.formats.yaml.documents import load_all
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.trust import TrustPolicy
-from reconciler.services.policies.policy_sources import POLICY_SUFFIXES, ROOT_SUFFIX, policy_files
+from reconciler.services.policies.policy_folder import folder_of_commit, folder_on_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from reconciler.model.git import Snapshot
     from reconciler.model.problem import Problem
     from reconciler.model.trust import Authority
+    from reconciler.services.policies.policy_folder import PolicyFolder
 
 FOLDER: Final = "trust"  # folder in the system repository
 
 MAX_ROOT: Final = 1 << 20  # bytes of a trusted root; Sigstore's own has 7,000
 
 
-def trust_policies_at(snapshot: Snapshot) -> TrustPolicies | ConfigurationError:
-    """The trust policies in the folder `trust` of a commit, or the error that makes them unusable."""
-    if snapshot.problems:
-        return ConfigurationError("\n".join(str(p) for p in snapshot.problems))
+def trust_policies_at(snapshot: Snapshot, last: TrustPolicies | None = None) -> TrustPolicies | ConfigurationError:
+    """The trust policies in the folder `trust` of a commit, or the error that makes them unusable.
+
+    A policy that is not in a valid commit is removed, whatever was read last.
+    """
+    del last
     try:
-        files = {PurePosixPath(path): text for path, text in snapshot.files.items()}
-        return parse_trust_policies({path.name: text for path, text in files.items() if path.suffix in POLICY_SUFFIXES})
+        return _trust_policies(folder_of_commit(snapshot, roots=True))
     except ConfigurationError as fault:
         return fault
 
 
-def read_policies(directory: Path) -> TrustPolicies:
+def read_policies(directory: Path, last: TrustPolicies | None = None) -> TrustPolicies:
     """The policies of a directory: every `*.yaml`, and the trusted roots that they name.
 
-    Raises:
-        ConfigurationError: as `parse_trust_policies`; or a file cannot be read.
-    """
-    try:
-        return parse_trust_policies({file.name: file.read_bytes() for file in policy_files(directory)})
-    except OSError as error:
-        raise ConfigurationError(f"the trust policies in {directory} cannot be read: {error.strerror}") from None
-
-
-def parse_trust_policies(files: Mapping[str, bytes]) -> TrustPolicies:
-    """Parse trust policies.
-
     Args:
-        files: the texts of policies and trusted roots, by file name.
+        directory: the directory.
+        last: the policies as last read: each must still be there, or removed.
 
     Raises:
-        ConfigurationError: a document is not a TrustPolicy, two policies have one name, one authority names two
-            signers, or a trusted root is missing. A broken policy stops new decisions rather than widening them.
+        ConfigurationError: a document is not a TrustPolicy, a file holds none, two policies have one name, one authority names
+            two signers, a trusted root is missing, a policy of `last` is missing, or a file is not known or cannot be read. A
+            broken policy stops new decisions rather than widening them.
     """
+    policies = _trust_policies(folder_on_disk(directory, roots=True))
+    if last is not None:
+        policies.require(policy.metadata.name for policy in last.policies)
+    return policies
+
+
+def _trust_policies(folder: PolicyFolder) -> TrustPolicies:
+    """Parses the trust policies of a folder. Raises ConfigurationError as `read_policies` does."""
     policies: list[TrustPolicy] = []
-    problems: list[Problem] = []
-    for name, text in sorted(files.items()):
-        if name.endswith(ROOT_SUFFIX):
-            continue
-        for source in load_all(text, name):
-            policy, policy_problems = parse_document(source, TrustPolicy)
-            problems.extend(policy_problems)
-            if policy is not None:
-                policies.append(policy)
-                problems.extend(
-                    source.problem("MissingFile", f"there is no {root} beside the policies", ("spec", "authorities"))
-                    for root in _roots(policy)
-                    if root not in files
-                )
+    problems: list[Problem] = [*folder.problems, *folder.empty()]
+    for source in folder.sources():
+        policy, policy_problems = parse_document(source, TrustPolicy)
+        problems.extend(policy_problems)
+        if policy is not None:
+            policies.append(policy)
+            problems.extend(
+                source.problem("MissingFile", f"there is no {root} beside the policies", ("spec", "authorities"))
+                for root in _roots(policy)
+                if not folder.others.get(root, b"").strip()
+            )
+    problems.extend(folder.listed_as_removed(policy.metadata.name for policy in policies))
     if problems:
         raise ConfigurationError("\n".join(str(p) for p in problems))
     _check_names(policies)
-    return TrustPolicies(tuple(policies), {root: _text(root, files[root]) for policy in policies for root in _roots(policy)})
+    roots = {root: _text(root, folder.others[root]) for policy in policies for root in _roots(policy)}
+    return TrustPolicies(tuple(policies), roots, folder.removals)
 
 
 def _check_names(policies: list[TrustPolicy]) -> None:

@@ -13,6 +13,7 @@ from reconciler.domain.resolution.preferences import version_preferences
 from reconciler.formats.git_objects import tree_id
 from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import RESOLVED
+from reconciler.model.status import policies_in_force
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
 from reconciler.services.verification.lock_reverifier import LockReverifier
 
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from reconciler.domain.trust.lock_trust import LockTrust
+    from reconciler.domain.trust.trust_policies import TrustPolicies
     from reconciler.model.environment import EnvironmentIdentity
     from reconciler.model.git import Snapshot
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
+    from reconciler.model.status import PolicyInForce
     from reconciler.services.planning.context import ReconcileContext
     from reconciler.services.planning.namespace_claims import NamespaceClaim
     from reconciler.services.repository.branches import EnvironmentBranches
@@ -71,6 +74,7 @@ class DecisionCache:
 
     Attributes:
         last: the newest lock that this process has read or made; None when there was none.
+        policies: the trust policies in force, as last read.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class DecisionCache:
         self._last_decision: Decision | None = None
         self._applied_heads: tuple[str, str | None] | None = None
         self.last: EnvironmentLock | None = None
+        self.policies: tuple[PolicyInForce, ...] = ()
 
     @property
     def trust(self) -> LockTrust:
@@ -101,7 +106,7 @@ class DecisionCache:
         # Where the lock on `resolved` cannot be read, the versions of the last lock in memory are kept.
         locked = self._branches.lock() or self.last
         try:
-            policies = self._context.policies()
+            policies = self._current_policies()
         except ReconcilerError as fault:
             self._reverifier.mark_unverifiable(fault)
             return Decision((main, ""), self._reverifier.trust, time.monotonic(), blocker=unavailable("Valid", fault))
@@ -130,6 +135,16 @@ class DecisionCache:
         elif trust.fault is None:
             decision = self._last_decision = replace(decision, trust=trust)
         return decision
+
+    def _current_policies(self) -> TrustPolicies:
+        """The trust policies; none of those that the last status names may be missing. Raises a ReconcilerError otherwise."""
+        status = self._branches.status()
+        in_force = status.in_force("TrustPolicy") if status is not None else {}
+        self.policies = policies_in_force("TrustPolicy", in_force)
+        policies = self._context.policies()
+        policies.require(in_force)
+        self.policies = policies_in_force("TrustPolicy", policies.in_force())
+        return policies
 
     def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
         """The packages to keep: those that were reviewed in plans, and those of a decision that is held already."""

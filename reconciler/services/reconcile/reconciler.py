@@ -96,7 +96,7 @@ class EnvironmentReconciler:
         applied: tuple[str, ...] = ()
         if blocker is None:
             applied, blocker = self._apply(main, decision)
-        report = self._status.publish(main, blocker, admission.condition, fetched=fetch, news=fetch or bool(applied), wait=wait)
+        report = self._status.publish(main, blocker, admission, fetched=fetch, news=fetch or bool(applied), wait=wait)
         return ReconcileOutcome(
             name=self.identity.name,
             main=main,

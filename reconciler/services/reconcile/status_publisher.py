@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from reconciler.domain.blocker import Blocker
     from reconciler.model.lock import EnvironmentLock
-    from reconciler.model.status import Condition, EnvironmentStatus
+    from reconciler.model.status import EnvironmentStatus
+    from reconciler.services.admission.gate import AdmissionVerdict
     from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
     from reconciler.services.observation.readiness_observer import ReadinessObserver
     from reconciler.services.planning.context import ReconcileContext
@@ -81,14 +82,14 @@ class StatusPublisher:
         self._last_confirmed = 0.0
 
     def publish(
-        self, main: str, blocker: Blocker | None, admitted: Condition, *, fetched: bool, news: bool, wait: float
+        self, main: str, blocker: Blocker | None, admitted: AdmissionVerdict, *, fetched: bool, news: bool, wait: float
     ) -> PublishResult:
         """Observe what runs, and publish the resulting status.
 
         Args:
             main: the head of `main`.
             blocker: what keeps it from being resolved.
-            admitted: the condition `Admitted`.
+            admitted: the verdict of the EnvironmentPolicies.
             fetched: whether the branches were fetched in this pass.
             news: whether more than a change on a cluster led to this pass: the status is then published at once.
             wait: seconds to wait for the first response of a cluster.
@@ -106,7 +107,7 @@ class StatusPublisher:
             self._commit_statuses.publish(main, main_statuses(status))
         return PublishResult(status, pushed)
 
-    def _status(self, main: str, blocker: Blocker | None, admitted: Condition, wait: float) -> EnvironmentStatus | None:
+    def _status(self, main: str, blocker: Blocker | None, admitted: AdmissionVerdict, wait: float) -> EnvironmentStatus | None:
         """Build the status of this moment; None while a cluster has not responded and no wait was requested."""
         lock = self._branches.lock()
         blocker = self._to_report(main, blocker, lock)
@@ -116,7 +117,9 @@ class StatusPublisher:
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
         trust = self._decisions.trust.of({p.artifact for p in lock.packages} if lock else ())
-        return build_status(self._name, main, self._branches.head(RESOLVED), lock, verdicts, blocker, trust, admitted)
+        policies = (*admitted.policies, *self._decisions.policies)
+        resolved = self._branches.head(RESOLVED)
+        return build_status(self._name, main, resolved, lock, verdicts, blocker, trust, admitted.condition, policies)
 
     def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:
         """The blocker as the status reports it, given that `resolved` may hold this very commit already."""

@@ -19,6 +19,7 @@ from kubernetes import client, config
 
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.policy_removal import MARKER_FILE
 from reconciler.model.status import EnvironmentStatus
 from tests.live.support.command_server import run_command
 
@@ -253,6 +254,7 @@ class LiveEnvironment:
     def config(self) -> Path:
         """The reconciler's configuration."""
         (self.folder / "trust").mkdir()
+        (self.folder / "trust" / MARKER_FILE).touch()
         policy = {
             "artifacts": [f"{self.prefix}/*"],
             "authorities": [{"name": "openova-release-key", "key": self.servers.signer.public_key}],

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.policy_removal import MARKER_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -75,6 +76,7 @@ class MeasuredEnvironments:
         authority = {"name": "release-key", "key": self.key}
         policy = _document("TrustPolicy", "o", {"artifacts": [f"{self.prefix}/*"], "authorities": [authority]})
         (self.folder / "trust" / "o.yaml").write_bytes(policy)
+        (self.folder / "trust" / MARKER_FILE).touch()
         settings = {
             "sovereign": "sandbox",
             "state": "state",

@@ -17,6 +17,7 @@ import httpx
 
 from reconciler.adapters.cosign.runner import Cosign
 from reconciler.formats.yaml.documents import dump
+from reconciler.model.policy_removal import MARKER_FILE
 from tests.live.support.canary.canary_tokens import HEX_PART, history, in_files
 from tests.live.support.canary.credentialed_servers import CredentialedRegistry, basic
 from tests.support.certificates import Authority
@@ -124,6 +125,7 @@ class CommandScene:
         for name in ("trust", "kubeconfigs", "tmp"):
             (self.folder / name).mkdir(parents=True)
         authority = {"name": "release", "key": self.world.public_key}
+        (self.folder / "trust" / MARKER_FILE).touch()
         (self.folder / "trust" / "p.yaml").write_text(document("TrustPolicy", "p", artifacts=["*"], authorities=[authority]))
         self.credentials(self.world.docker_config())
 

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from reconciler.domain.admission.environment_policies import EnvironmentPolicies
 from reconciler.model.forge import MergedPullRequest
 from reconciler.services.admission.change_history import MAX_CHANGES
 from tests.support.environment_files import application, files
-from tests.support.environment_policies import REQUIRED, SCORE, WINDOW, environment_policy, read_policies
+from tests.support.environment_policies import NO_POLICIES, REQUIRED, SCORE, WINDOW, environment_policy, read_policies
 from tests.support.environments import EnvironmentOnDisk
 from tests.support.fakes import verified
 from tests.support.git_server import git
@@ -287,7 +286,7 @@ def test_more_changes_than_are_looked_at_are_held_with_a_way_out(house: Governed
         house.commit({"applications/site.yaml": application("site", version=f"^1.{n}")})
     house.push({"applications/site.yaml": application("site", version="^1")})
     assert "relax the policy to admit some of them" in house.held(house.run(), "PendingApproval")
-    house.policies = EnvironmentPolicies()
+    house.policies = NO_POLICIES
     assert "resolved" in house.run().pushed
 
 

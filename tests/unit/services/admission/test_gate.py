@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +18,12 @@ from reconciler.domain.admission.environment_policies import EnvironmentPolicies
 from reconciler.domain.blocker import Refused
 from reconciler.model.errors import UnavailableError
 from reconciler.model.forge import PullRequest
+from reconciler.model.policy_removal import MARKER_FILE
+from reconciler.services.policies.environment_policy_loader import read_environment_policies
+from reconciler.services.policies.policy_sources import DirectoryPolicySource
 from reconciler.services.repository.branches import EnvironmentBranches
 from tests.support.environment_files import application, gate_of
-from tests.support.environment_policies import REQUIRED, SCORE, SOAK, WINDOW, environment_policy, read_policies
+from tests.support.environment_policies import NO_POLICIES, REQUIRED, SCORE, SOAK, WINDOW, environment_policy, read_policies
 from tests.support.fakes import verified
 from tests.support.git_server import git
 from tests.support.governed_environment import (
@@ -33,6 +37,9 @@ from tests.support.governed_environment import (
     timestamp,
 )
 from tests.support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_what_main_is_held_by_holds_what_is_merged_into_it(house: GovernedEnvironment) -> None:
@@ -62,7 +69,7 @@ def test_what_cannot_be_read_is_no_permission(house: GovernedEnvironment) -> Non
     assert house.stage.status().condition("Admitted").status == "Unknown"
     house.policies = read_policies(environment_policy(REQUIRED.replace("platform", "nobodys")))
     assert "there is no team acme/nobodys" in house.held(house.run(), "Missing")
-    house.policies = EnvironmentPolicies()  # the Sovereign has a say, and may take the policy away
+    house.policies = NO_POLICIES  # the Sovereign has a say, and may take the policy away
     assert "resolved" in house.run().pushed
     assert house.admitted()[0] == "NoPolicy"
 
@@ -81,6 +88,57 @@ def test_a_broken_policy_holds_and_says_where(house: GovernedEnvironment) -> Non
     house.run()
     assert house.admitted()[0] == "PolicyBroken", "also while there is nothing to hold"
     assert house.stage.status().condition("Committed").status == "True"
+
+
+def befall(folder: Path, accident: str) -> None:
+    """Let something happen to a folder with one policy, prod.yaml, that nobody meant as its removal."""
+    file = folder / "prod.yaml"
+    if accident == "emptied":
+        file.write_text("")
+    elif accident == "renamed":
+        file.rename(folder / "prod.YAML")
+    elif accident == "deleted":
+        file.unlink()
+    else:
+        for path in folder.iterdir():
+            path.unlink()
+    if accident == "gone":
+        folder.rmdir()
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("accident", ["emptied", "deleted", "renamed", "unmounted", "gone", "not configured"])
+def test_what_is_held_stays_held_when_its_policy_is_missing(house: GovernedEnvironment, restart: bool, accident: str) -> None:
+    folder = house.stage.folder / "policies"
+    folder.mkdir()
+    (folder / MARKER_FILE).touch()
+    (folder / "prod.yaml").write_text(environment_policy(REQUIRED))
+    house.policies = DirectoryPolicySource(folder, read_environment_policies)
+    house.push(BLOG)
+    running = house.start()
+    house.held(running.run(wait=1), "PendingApproval")
+    in_force = house.stage.status().policies
+    assert [(one.kind, one.name) for one in in_force] == [("EnvironmentPolicy", "p")]
+    befall(folder, accident)
+    if restart:
+        house.policies = DirectoryPolicySource(folder, read_environment_policies)
+        running = house.start()
+    if accident == "not configured":
+        house.policies = EnvironmentPolicies()
+    for _ in range(2):
+        outcome = running.run(wait=1)
+        assert outcome.blocker is not None
+        assert (outcome.blocker.stage, "resolved" in outcome.pushed) == ("Admitted", False)
+        assert applications_of(house) == ["shop"]
+        assert house.stage.status().policies == in_force, "the status still names what was in force"
+
+
+def test_a_policy_that_a_commit_removes_is_believed_to_be_removed(house: GovernedEnvironment) -> None:
+    house.push(BLOG)
+    house.held(house.run(), "PendingApproval")
+    house.policies = NO_POLICIES
+    assert "resolved" in house.run().pushed
+    assert house.stage.status().policies == []
 
 
 def test_to_render_anew_what_was_admitted_needs_nobody(house: GovernedEnvironment) -> None:

@@ -9,6 +9,7 @@ import pytest
 from reconciler.adapters.git import Repository
 from reconciler.domain.admission.environment_policies import EnvironmentPolicies
 from reconciler.model.errors import ConfigurationError, NotFoundError
+from reconciler.model.policy_removal import MARKER_FILE
 from reconciler.services.policies.environment_policy_loader import (
     ENVIRONMENTS,
     environment_policies_at,
@@ -16,7 +17,7 @@ from reconciler.services.policies.environment_policy_loader import (
 )
 from reconciler.services.policies.policy_commit_status import PolicyStatusPublisher
 from reconciler.services.policies.policy_sources import DirectoryPolicySource, GitPolicySource
-from tests.support.environment_policies import WINDOW, environment_policy
+from tests.support.environment_policies import NO_POLICIES, WINDOW, environment_policy
 from tests.support.git_server import bare, commit, git
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ def test_the_folder_policies_is_read_and_nothing_else(origin: Path) -> None:
     assert policies.head == git(origin, "rev-parse", "main")
     commit(origin, "main", {"policies/p.yaml": environment_policy(WINDOW.replace("14", "25"))})
     assert str(policies().problems("acme-prod")[0]).startswith("policies/p.yaml:7:35: ")
+    assert policies().problems("acme-other") == ()
     commit(origin, "main", {"README.md": "no policies any more"})
-    assert policies() == EnvironmentPolicies()
+    assert policies() == NO_POLICIES
 
 
 def test_what_is_no_plain_file_holds_all(origin: Path) -> None:
@@ -75,6 +77,7 @@ def test_without_main_nothing_is_admitted_and_an_outage_is_bridged(origin: Path)
 
 
 def test_a_directory_is_read_as_well(tmp_path: Path) -> None:
+    (tmp_path / MARKER_FILE).touch()
     policies = DirectoryPolicySource(tmp_path, read_environment_policies)
     assert policies() == EnvironmentPolicies()
     (tmp_path / "p.yaml").write_text(environment_policy(WINDOW))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.policy_removal import MARKER_FILE
 from reconciler.services.policies.policy_sources import DirectoryPolicySource
 from reconciler.services.policies.trust_policy_loader import read_policies
 
@@ -33,10 +34,14 @@ def test_a_trusted_root_lies_beside_the_policies(tmp_path: Path) -> None:
     (tmp_path / "ci.yaml").write_text(KEYLESS)
     with pytest.raises(ConfigurationError, match=r"ci\.yaml:\d+:\d+: there is no root\.json beside the policies"):
         read_policies(tmp_path)
+    (tmp_path / "root.json").write_text(" \n")
+    with pytest.raises(ConfigurationError, match=r"there is no root\.json beside the policies"):
+        read_policies(tmp_path)
     (tmp_path / "root.json").write_text("{}")
     (tmp_path / "other.json").write_text("[")
     policies = read_policies(tmp_path)
     assert policies.roots == {"root.json": "{}"}
+    (tmp_path / MARKER_FILE).touch()
     files = DirectoryPolicySource(tmp_path, read_policies)
     before = files().digest
     (tmp_path / "root.json").write_text('{"a": 1}')

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from reconciler.adapters.git import Repository
-from reconciler.domain.blocker import Refused, problems_of
+from reconciler.domain.blocker import Refused, Unavailable, problems_of
 from reconciler.domain.trust.trust_policies import TrustPolicies
 from reconciler.model.environment import EnvironmentIdentity
 from reconciler.model.errors import AccessDeniedError, ConcurrentUpdateError, ConfigurationError, UnavailableError
+from reconciler.model.policy_removal import StatedRemovals
 from reconciler.model.trust import TrustPolicy
 from reconciler.services.repository.branches import EnvironmentBranches
 from tests.support.environment_files import application, environment, files, passes
@@ -208,25 +209,44 @@ def test_trust_policies_that_cannot_be_read_stop_decisions_and_judge_nothing(sta
     assert (stage.shelf.asked, stage.status().refused) == (0, None)
 
 
-def test_changed_trust_policies_are_a_reason_to_decide_again(stage: EnvironmentOnDisk) -> None:
-    policy = TrustPolicy.model_validate(
+def trust_policy(name: str) -> TrustPolicy:
+    authority = {"name": "release", "key": "-----BEGIN PUBLIC KEY-----"}
+    return TrustPolicy.model_validate(
         {
             "apiVersion": "catalyst.openova.io/v1alpha1",
             "kind": "TrustPolicy",
-            "metadata": {"name": "one"},
-            "spec": {
-                "artifacts": ["*"],
-                "authorities": [{"name": "release", "key": "-----BEGIN PUBLIC KEY-----"}],
-            },
+            "metadata": {"name": name},
+            "spec": {"artifacts": ["*"], "authorities": [authority]},
         }
     )
+
+
+def test_changed_trust_policies_are_a_reason_to_decide_again(stage: EnvironmentOnDisk) -> None:
+    policy = trust_policy("one")
     current = [TrustPolicies(())]
     stage.policies = lambda: current[0]
     reconciliation = stage.settle(files("shop"))
     for now, decides in ((TrustPolicies(()), False), (TrustPolicies((policy,)), True), (TrustPolicies((policy,)), False)):
         current[0], before = now, stage.shelf.recalled
-        assert reconciliation.run().pushed == ()
+        assert reconciliation.run().pushed == (("status",) if decides else ()), "it names the policies in force"
         assert (stage.shelf.recalled - before > 1) == decides, "each pass looks once whether what is locked still stands"
+
+
+def test_a_trust_policy_that_is_missing_stops_decisions_also_after_a_restart(stage: EnvironmentOnDisk) -> None:
+    stage.policies = lambda: TrustPolicies((trust_policy("lax"), trust_policy("strict")))
+    stage.settle(files("shop"))
+    in_force = stage.status().policies
+    assert [(one.kind, one.name) for one in in_force] == [("TrustPolicy", "lax"), ("TrustPolicy", "strict")]
+    stage.policies = lambda: TrustPolicies((trust_policy("lax"),))
+    stage.push(files("blog"))
+    outcome = stage.start().run(wait=1)
+    assert isinstance(outcome.blocker, Unavailable)
+    assert "TrustPolicies that were in force are missing: strict" in outcome.blocker.message
+    assert "resolved" not in outcome.pushed
+    assert stage.status().policies == in_force
+    stage.policies = lambda: TrustPolicies((trust_policy("lax"),), removals=StatedRemovals(frozenset({"strict"})))
+    assert "resolved" in stage.start().run(wait=1).pushed
+    assert [one.name for one in stage.status().policies] == ["lax"]
 
 
 # Upgrades
