@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from reconciler.domain.flux_import.substitutions import substitute
-from reconciler.formats.yaml.documents import dump, load_all
+from reconciler.domain.flux_import.kit_files import CHART_FILE, chart_problem, documents_of
+from reconciler.formats.yaml.documents import dump
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.problem import Problem
 from reconciler.model.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
     from typing import Any
 
 
 def read_manifests(folder: Path, given: Mapping[str, str]) -> tuple[Source, ...]:
-    """Every document of the *.yaml and *.yml files below a folder, by path; hidden files and folders are skipped.
+    """Every document of the *.yaml and *.yml files below a folder, by path; hidden files and folders and charts are skipped.
 
     Args:
         folder: the folder.
         given: values of `${NAME}` placeholders.
     """
     sources: list[Source] = []
-    for file in sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml"} and path.is_file()):
-        if any(part.startswith(".") for part in file.relative_to(folder).parts):
+    files = sorted(path for path in folder.rglob("*") if path.suffix in {".yaml", ".yml"} and path.is_file())
+    visible = [file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
+    charts = {file.parent for file in visible if file.name == CHART_FILE}
+    in_charts = Counter(chart for file in visible if (chart := _outermost(file, charts, folder)))
+    for chart, count in sorted(in_charts.items()):
+        sources.append(Source(str(chart), problems=(chart_problem(str(chart / CHART_FILE), count),)))
+    for file in visible:
+        if _outermost(file, charts, folder):
             continue
         try:
-            # Bytes that are not UTF-8 are kept, so that `load_all` refuses them.
+            # Bytes that are not UTF-8 are kept, so that they are refused when the file is read.
             text = file.read_bytes().decode(errors="surrogateescape")
         except OSError as error:
             problem = Problem(code="Unreadable", message=f"cannot be read: {error.strerror}", file=str(file))
             sources.append(Source(str(file), problems=(problem,)))
             continue
-        sources.extend(load_all(substitute(text, given).encode(errors="surrogateescape"), str(file)))
+        sources.extend(documents_of(text, str(file), given))
     return tuple(sources)
+
+
+def _outermost(file: Path, charts: Collection[Path], folder: Path) -> Path | None:
+    """The outermost chart that a file is in; None when it is in none."""
+    within = [parent for parent in file.parents if parent in charts and parent.is_relative_to(folder)]
+    return within[-1] if within else None
 
 
 def write_documents(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from reconciler.model.source import KeyPath
 
@@ -47,3 +47,12 @@ def walk_texts(data: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str, bo
     elif isinstance(data, list):
         for index, value in enumerate(data):
             yield from walk_texts(value, (*path, index))
+
+
+def map_texts(data: Any, change: Callable[[str], str]) -> Any:
+    """Returns the data with every string changed, keys included."""
+    if isinstance(data, str):
+        return change(data)
+    if isinstance(data, dict):
+        return {change(key): map_texts(value, change) for key, value in data.items()}
+    return [map_texts(value, change) for value in data] if isinstance(data, list) else data

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.flux_import.charts import ImportedChart, imported_chart
 from reconciler.domain.flux_import.manifests import FluxManifests, ImportedRelease, collect, warning
-from reconciler.domain.flux_import.substitutions import ambiguous_values, placeholder_problems, unescaped
+from reconciler.domain.flux_import.substitutions import ambiguous_values, as_config, placeholder_problems
 from reconciler.domain.flux_import.unsupported import unsupported_fields
 from reconciler.domain.onboarding.scaffold import CLUSTER_HINT, NO_LOCATION, environment_of, uniform_locations
 from reconciler.domain.validation.environment import is_reserved, validate
@@ -152,7 +152,7 @@ def _name(release: ImportedRelease, used_names: set[str], problems: list[Problem
 def _application(application: ImportedApplication, bind: Mapping[str, str]) -> dict[str, Any]:
     spec: dict[str, Any] = {"blueprint": {"name": application.chart.blueprint, "version": application.chart.version}}
     if values := application.release.spec.get("values"):
-        spec["config"] = unescaped(values)
+        spec["config"] = as_config(application.release.source, values)
     if bind:
         spec["bind"] = dict(bind)
     if application.release.spec.get("suspend") is True:

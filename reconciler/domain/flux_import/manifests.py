@@ -10,16 +10,31 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.validation.document_parser import kind_of
-from reconciler.model.flux import HELM_GROUP, KUSTOMIZE_CONFIG_GROUP, SOURCE_GROUP
+from reconciler.model.flux import HELM_GROUP, KUSTOMIZE_CONFIG_GROUP, KUSTOMIZE_GROUP, SOURCE_GROUP
 from reconciler.model.plain_data import mapping
+from reconciler.model.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from reconciler.model.problem import Problem
-    from reconciler.model.source import Source
+    from reconciler.model.source import KeyPath
 
 _ENVELOPE: Final = frozenset({"apiVersion", "kind", "metadata", "resources"})
+# Of a Kustomization of Flux: what it changes in objects. Values of `postBuild` are given by --set.
+_CHANGES_OBJECTS: Final = frozenset(
+    {
+        "patches",
+        "patchesStrategicMerge",
+        "patchesJson6902",
+        "targetNamespace",
+        "namePrefix",
+        "nameSuffix",
+        "images",
+        "commonMetadata",
+        "components",
+    }
+)
 _REPOSITORY_FIELDS: Final = frozenset({"url", "type", "interval", "timeout", "ref", "secretRef", "layerSelector", "provider"})
 
 
@@ -70,7 +85,7 @@ def collect(sources: Iterable[Source]) -> FluxManifests:
     helm_releases: list[Source] = []
     origins: dict[tuple[str, str, str], Source] = {}
     kustomizations: list[Source] = []
-    for source in sources:
+    for source in _expanded(sources):
         kind, group = kind_of(source), text_field(mapping(source.data), "apiVersion").partition("/")[0]
         if source.problems:
             problems.extend(source.problems)
@@ -81,6 +96,8 @@ def collect(sources: Iterable[Source]) -> FluxManifests:
             problems.extend(_source_losses(source))
         elif (kind, group) == ("Kustomization", KUSTOMIZE_CONFIG_GROUP):
             kustomizations.append(source)
+        elif (kind, group) == ("Kustomization", KUSTOMIZE_GROUP):
+            problems.extend(_flux_kustomization_losses(source))
         elif source.data is not None:  # an empty document is skipped silently
             problems.append(_skipped_document(source, kind))
     releases = _releases(helm_releases, problems)
@@ -92,6 +109,19 @@ def collect(sources: Iterable[Source]) -> FluxManifests:
         graph[release.key], dependencies[release.key] = _dependencies(release, releases, problems)
     problems.extend(_cycle_problems(releases, graph))
     return FluxManifests(releases, origins, dict(sorted(graph.items())), dependencies, tuple(problems))
+
+
+def _expanded(sources: Iterable[Source]) -> Iterator[Source]:
+    """Yields each document, and in place of a list, as `kubectl get` prints it, its items, as Kustomize and Flux do."""
+    for source in sources:
+        items = mapping(source.data).get("items")
+        if not kind_of(source).endswith("List") or not isinstance(items, list):
+            yield source
+            continue
+        for index, item in enumerate(items):
+            prefix: KeyPath = ("items", index)
+            locations = {path[2:]: location for path, location in source.locations.items() if path[:2] == prefix}
+            yield from _expanded([Source(source.file, item, locations)])
 
 
 def warning(problem: Problem) -> Problem:
@@ -107,6 +137,13 @@ def _skipped_document(source: Source, kind: str) -> Problem:
     name = _metadata_field(source, "name")
     if not kind:
         return warning(source.problem("LeftOut", "a document without a kind is left out"))
+    if kind == "HelmRelease":
+        group = text_field(mapping(source.data), "apiVersion")
+        other = "Flux 1" if group.startswith("helm.fluxcd.io/") else "another operator"
+        message = (
+            f"HelmRelease {name} is of {other} ({group or 'no apiVersion'}), which is not read: no Application is made of it"
+        )
+        return warning(source.problem("LeftOut", message, ("apiVersion",), hint=f"migrate it to {HELM_GROUP} first"))
     hint = "each Application gets a Namespace of its own name" if kind == "Namespace" else "put it into a chart if it is needed"
     return warning(source.problem("LeftOut", f"{kind} {name} is left out: only HelmReleases become Applications", hint=hint))
 
@@ -118,6 +155,16 @@ def _source_losses(source: Source) -> Iterable[Problem]:
             message = f"spec.{field} of {kind_of(source)} {_metadata_field(source, 'name')} is left out"
             hint = "the configuration of the reconciler decides how it fetches: registry, trust"
             yield warning(source.problem("LeftOut", message, ("spec", field), hint=hint))
+
+
+def _flux_kustomization_losses(source: Source) -> Iterable[Problem]:
+    """Yields a Kustomization of Flux, and what it would change in the objects that it applies."""
+    yield _skipped_document(source, kind_of(source))
+    for field in sorted(mapping(mapping(source.data).get("spec")).keys() & _CHANGES_OBJECTS):
+        message = f"spec.{field} of Kustomization {_metadata_field(source, 'name')} is not applied to what it applies"
+        yield source.problem(
+            "LeftOut", message, ("spec", field), hint="apply it to the files of the kit before they are imported"
+        )
 
 
 def _kustomization_losses(source: Source, releases: Iterable[ImportedRelease]) -> Iterable[Problem]:

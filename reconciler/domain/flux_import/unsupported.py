@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _KNOWN: Final = frozenset(
     {"chart", "chartRef", "values", "valuesFrom", "dependsOn", "suspend", "releaseName", "targetNamespace", "interval"}
 )
+_OF_DOCUMENT: Final = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 _KNOWN_OF_CHART: Final = frozenset({"chart", "version", "sourceRef", "interval"})
 # Omitting these changes what runs.
 _CHANGES_WHAT_RUNS: Final = {
@@ -52,7 +53,10 @@ def unsupported_fields(release: ImportedRelease, application: str) -> Iterable[P
 
 def _unsupported(release: ImportedRelease) -> Iterable[tuple[str, KeyPath]]:
     """Yields every field that is not translated: those of `install` and `upgrade` one by one, since they differ in severity."""
-    metadata = mapping(mapping(release.source.data).get("metadata"))
+    document = mapping(release.source.data)
+    for field in document.keys() - _OF_DOCUMENT:
+        yield field, (field,)
+    metadata = mapping(document.get("metadata"))
     for field in ("labels", "annotations"):
         if metadata.get(field):
             yield f"metadata.{field}", ("metadata", field)

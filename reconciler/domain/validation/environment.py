@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.validation.document_parser import parse_document
-from reconciler.domain.validation.placeholders import find_placeholders
+from reconciler.domain.validation.placeholders import find_placeholders, unescape_literals
 from reconciler.domain.validation.plaintext_secrets import find_plaintext_secrets
 from reconciler.domain.versions import is_range
 from reconciler.model.application import Application
@@ -176,11 +176,17 @@ def _declared(sources: Mapping[str, Source], problems: list[Problem]) -> dict[st
                 )
             )
             continue
-        declared[name] = DeclaredApplication(application, source)
+        declared[name] = DeclaredApplication(_with_literals(application), source)
     if len(declared) > MAX_APPLICATIONS:
         message = f"{len(declared)} Applications; an Environment holds at most {MAX_APPLICATIONS}"
         problems.append(next(iter(declared.values())).source.problem("TooMany", message))
     return declared
+
+
+def _with_literals(application: Application) -> Application:
+    """Returns the Application with the config that it means: `$${NAME}` is written for a literal `${NAME}`."""
+    spec = application.spec.model_copy(update={"config": unescape_literals(application.spec.config)})
+    return application.model_copy(update={"spec": spec})
 
 
 def _application_rules(application: Application, source: Source, *, in_folder: bool = True) -> Iterable[Problem]:

@@ -115,12 +115,14 @@ def test_json_has_the_graph_that_was_read(kit: Path) -> None:
 
 
 def test_a_file_that_cannot_be_parsed_is_named(kit: Path) -> None:
-    (kit / "broken.yaml").write_text("a: [")
-    (kit / "latin.yaml").write_bytes("a: caf\u00e9".encode("latin-1"))
+    (kit / "broken.yaml").write_text("kind: HelmRelease\na: [")
+    (kit / "latin.yaml").write_bytes("kind: HelmRelease\na: caf\u00e9".encode("latin-1"))
+    (kit / "other.yaml").write_text("a: [")
     done = call("import", "flux", kit, "--set", "DOMAIN=x")
     assert done.exit_code == 1
-    assert f"{kit}/broken.yaml:1:5: error: not YAML" in done.stdout
-    assert f"{kit}/latin.yaml:1: error: byte 6 is not UTF-8" in done.stdout
+    assert f"{kit}/broken.yaml:2:5: error: not YAML" in done.stdout
+    assert f"{kit}/latin.yaml:2: error: byte 24 is not UTF-8" in done.stdout
+    assert f"{kit}/other.yaml:1:5: warning: is left out, as it holds nothing of Flux: not YAML" in done.stdout
     assert "3 Applications of 3 HelmReleases" in done.stdout
 
 
