@@ -130,11 +130,18 @@ class GovernedRepository:
         return int(made["number"]), head
 
 
+@pytest.fixture(scope="module")
+def prefix(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where bp-shop is published, for all tests: what they are about stands in git and on the forge."""
+    prefix = f"{servers.registry}/governed"
+    servers.publish(prefix, blueprint(tmp_path_factory.mktemp("shop"), "bp-shop"))
+    return prefix
+
+
 @pytest.fixture
-def house(servers: Servers, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GovernedRepository]:
+def house(servers: Servers, prefix: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[GovernedRepository]:
     organization = "o" + format(abs(hash(request.node.name)) % 10**8, "08d")
-    stage = LiveEnvironment(servers, tmp_path, organization, f"{servers.registry}/{organization}")
-    servers.publish(stage.prefix, blueprint(tmp_path / "shop", "bp-shop"))
+    stage = LiveEnvironment(servers, tmp_path, organization, prefix)
     stage.push({"environment.yaml": stage.environment(), "applications/shop.yaml": stage.application("shop", "bp-shop")})
     servers.gitea.create_repository("catalyst-config", organization)
     made = GovernedRepository(stage)
