@@ -1,6 +1,6 @@
-"""Git's object formats as pure functions: builds the objects of a set of files, and parses a tree's bytes.
+"""Git's object formats as pure functions: builds the objects of a set of files, and parses the bytes of trees and commits.
 
-Trees are parsed here because a stranger can craft them: git and libgit2 refuse or repair malformed ones, each in its own way,
+They are parsed here because a stranger can craft them: git and libgit2 refuse or repair malformed ones, each in its own way,
 while the author needs a report that gives the name and the reason.
 """
 
@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.formats.git_names import name_problem, printable
+from reconciler.model.git import Commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +22,10 @@ FOLDER_MODE = 0o040000
 
 Kind = Literal["blob", "tree"]
 
+_TREE = re.compile(rb"tree ([0-9a-fA-F]{40})\n")
+_PARENT = re.compile(rb"parent ([0-9a-fA-F]{40})\n")
+_TIME = re.compile(rb" *(-?[0-9]+)")
+_LAST_TIME = 253_402_300_799  # the end of the year 9999 in seconds since the epoch: no calendar has a later date
 _ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]+)\0(.{20})", re.DOTALL)
 
 
@@ -60,6 +65,39 @@ def entries_of(tree: bytes) -> Iterator[TreeEntry]:
             raise ValueError(f"not a tree: no entry at byte {position}")
         yield TreeEntry(int(match[1], 8), match[2], match[3].hex())
         position = match.end()
+
+
+def parse_commit(id_: str, content: bytes) -> Commit:
+    """Returns the commit with this id and content, read as git reads it: only the tree must be there.
+
+    Parents count only where git writes them, right after the tree. Without an author, a committer or a mail address the field is
+    empty; a time that is missing, negative or after the year 9999 is 0. The message ends at its first NUL.
+
+    Raises:
+        ValueError: the content does not begin with a tree.
+    """
+    tree = _TREE.match(content)
+    if tree is None:
+        raise ValueError("it does not begin with a tree")
+    position, parents = tree.end(), []
+    while parent := _PARENT.match(content, position):
+        parents.append(parent[1].decode().lower())
+        position = parent.end()
+    header, _, message = content[position - 1 :].partition(b"\n\n")  # with the line's end, since there may be no other line
+    fields = [line.partition(b" ") for line in header.split(b"\n")]
+    author, committer = (next((value for key, _, value in fields if key == name), b"") for name in (b"author", b"committer"))
+    mail, is_closed, time = committer.rpartition(b"<")[2].partition(b">")
+    seconds = _TIME.match(time)
+    at = int(seconds[1]) if seconds and len(seconds[1]) <= len(str(_LAST_TIME)) else 0
+    return Commit(
+        id=id_,
+        tree=tree[1].decode().lower(),
+        parents=tuple(parents),
+        time=at if 0 <= at <= _LAST_TIME else 0,
+        message=message.lstrip(b"\n").partition(b"\0")[0].decode("utf-8", "replace"),
+        committer=mail.decode("utf-8", "replace") if is_closed else "",
+        author=author.decode("utf-8", "replace"),
+    )
 
 
 def tree_id(files: Mapping[str, bytes]) -> str:

@@ -13,8 +13,10 @@ ReconcilerError                       Fault          a failure outside any docum
 │   ├── SchemaCostError                              domain.values.schema_defaults
 │   └── UnrepresentableNumberError                   formats.yaml.scalars
 ├── UntrustedError                    Untrusted      no valid signature is accepted by the policy
+├── TooLargeError                     TooLarge       what was requested exceeds a limit
 ├── ConcurrentUpdateError             Moved          a branch is not at the commit that was last fetched
 ├── RejectedError                     Rejected       a rule of a server rejected our write
+├── InternalError                     InternalError  a defect in the reconciler itself
 └── ConfigurationError                Misconfigured  the reconciler's own configuration or installation is unusable
 
 Exception
@@ -88,6 +90,12 @@ class UntrustedError(ReconcilerError):
     reason: ClassVar[str] = "Untrusted"
 
 
+class TooLargeError(ReconcilerError):
+    """What was requested exceeds a limit; the message names both."""
+
+    reason: ClassVar[str] = "TooLarge"
+
+
 class ConcurrentUpdateError(ReconcilerError):
     """A branch is not at the commit that was last fetched: fetch again, then decide again."""
 
@@ -98,6 +106,12 @@ class RejectedError(ReconcilerError):
     """A rule of a server (a hook, a protected branch) rejected our write."""
 
     reason: ClassVar[str] = "Rejected"
+
+
+class InternalError(ReconcilerError):
+    """A defect in the reconciler itself: an exception that no code expects (`services.containment`)."""
+
+    reason: ClassVar[str] = "InternalError"
 
 
 class ConfigurationError(ReconcilerError):

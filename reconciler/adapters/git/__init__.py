@@ -4,6 +4,8 @@
 |---|---|
 | `clone` | owns the local clone on disk, and makes a damaged one anew |
 | `fingerprints` | compares what two commits contain without reading a file |
+| `history` | walks history, also over commits that libgit2 cannot read |
+| `isolation` | copies one commit into a clone of its own, to push from |
 | `merge` | computes what merging one commit into another would give |
 | `remote` | holds one session with a server: time-outs, credentials, the lease, the meaning of errors |
 | `repository` | offers everything that a caller does with a repository |

@@ -29,6 +29,19 @@ class CorruptCloneError(IntegrityError):
     """The local clone cannot be read or written. It never leaves this package: the clone is made anew."""
 
 
+def forget_refs(repo: pygit2.Repository) -> None:
+    """Deletes the refs of a clone, from which a fetch tells the server what the clone has; the objects stay.
+
+    Raises:
+        CorruptCloneError: one of them cannot be deleted.
+    """
+    try:
+        for name in list(repo.references):
+            repo.references.delete(name)
+    except OSError as error:
+        raise CorruptCloneError(printable(str(error))) from error
+
+
 class Clone:
     """A bare clone, empty when it is created.
 
@@ -84,6 +97,14 @@ class Clone:
             pass
         except OSError as error:
             raise ConfigurationError(f"cannot remove the damaged clone at {self._path}: {error}") from error
+
+    def has(self, id_: str) -> bool:
+        """Whether an object is in the clone; a clone that cannot be read has none."""
+        try:
+            with self.opened() as repo:
+                return id_ in repo.odb
+        except CorruptCloneError:
+            return False
 
     def needs_gc(self) -> bool:
         """Whether the clone has so many packs or loose objects that creating it again is cheaper than using it."""

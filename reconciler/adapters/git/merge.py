@@ -5,37 +5,42 @@ Conflicting files are reported as problems of the author, each with its path mad
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-import pygit2
-
+from reconciler.adapters.git.history import merge_base
 from reconciler.adapters.git.tree_limits import tree_problem
 from reconciler.adapters.git.tree_reader import read_tree
 from reconciler.formats.git_names import printable
+from reconciler.formats.git_objects import parse_commit
 from reconciler.model.git import Snapshot, SnapshotLimits
 from reconciler.model.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import pygit2
+
+    from reconciler.model.git import Commit
+
 _MAX_REPORTED = 20
 _HINT = "merge main into the branch or rebase the branch onto main, and resolve the conflict there"
 
 
-def merge(repo: pygit2.Repository, ours: str, theirs: str, wanted: Sequence[str]) -> Snapshot:
+def merge(repo: pygit2.Repository, ours: Commit, theirs: Commit, wanted: Sequence[str]) -> Snapshot:
     """Merges the commit `theirs` into `ours`, both with their history in `repo`; see `Repository.merge`."""
-    base = repo.merge_base(ours, theirs)
+    base = merge_base(repo, ours.id, theirs.id)
     if base is None:
-        problem = Problem(code="MergeConflict", message="the branch has no commit in common with main", hint=_HINT)
-        return Snapshot(theirs, {}, (problem,))
-    base_tree, our_tree, their_tree = (repo[commit].peel(pygit2.Tree) for commit in (base, ours, theirs))
-    for tree in (base_tree, our_tree, their_tree):
-        if (problem := tree_problem(repo, str(tree.id))) is not None:
-            return Snapshot(theirs, {}, (problem,))
+        unrelated = Problem(code="MergeConflict", message="the branch has no commit in common with main", hint=_HINT)
+        return Snapshot(theirs.id, {}, (unrelated,))
+    trees = [parse_commit(base, repo.odb.read(base)[1]).tree, ours.tree, theirs.tree]
+    for tree in trees:
+        if (problem := tree_problem(repo, tree)) is not None:
+            return Snapshot(theirs.id, {}, (problem,))
+    base_tree, our_tree, their_tree = (cast("pygit2.Tree", repo[tree]) for tree in trees)
     index = repo.merge_trees(base_tree, our_tree, their_tree)
     if index.conflicts is not None:
-        return Snapshot(theirs, {}, tuple(_conflicts(index.conflicts)))
-    return read_tree(repo, theirs, str(index.write_tree(repo)), wanted, SnapshotLimits())
+        return Snapshot(theirs.id, {}, tuple(_conflicts(index.conflicts)))
+    return read_tree(repo, theirs.id, str(index.write_tree(repo)), wanted, SnapshotLimits())
 
 
 def _conflicts(conflicts: Iterable[tuple[pygit2.IndexEntry | None, ...]]) -> Iterable[Problem]:

@@ -20,10 +20,10 @@ from reconciler.model.errors import (
     AccessDeniedError,
     ConcurrentUpdateError,
     ConfigurationError,
-    IntegrityError,
     NotFoundError,
     ReconcilerError,
     RejectedError,
+    TooLargeError,
     UnavailableError,
 )
 
@@ -46,7 +46,9 @@ pygit2.settings.enable_http_expect_continue(value=True)
 
 _MAX_SECONDS = 120.0  # for one fetch or push
 
-_MAX_BYTES = 256 * 1024 * 1024  # received by one fetch
+MAX_FETCH = 256 * 1024 * 1024  # bytes received by one fetch
+
+_MAX_NAMED = 3  # refs that a message names
 
 _RELEVANT_REFS = re.compile(r"refs/heads/(?!refs/)|refs/catalyst/|refs/pull/\d+/head$")  # a branch may have a name like a ref
 
@@ -65,6 +67,11 @@ class Remote:
     On disk libgit2 itself acts as the server: it runs **no hooks**, cannot leave out history, and compares a push's lease just
     before it writes instead of under git's own lock.
 
+    Args:
+        url: the repository's url.
+        credentials: for http(s).
+        max_fetch: bytes that one fetch may receive.
+
     Attributes:
         name: the url without credentials, fit for a message.
 
@@ -72,7 +79,8 @@ class Remote:
         ConfigurationError: the url is of another kind, or contains a user name or a password.
     """
 
-    def __init__(self, url: str, credentials: GitCredentials | None) -> None:
+    def __init__(self, url: str, credentials: GitCredentials | None, max_fetch: int = MAX_FETCH) -> None:
+        self._max_fetch = max_fetch
         try:
             parts = urlsplit(url)
         except ValueError as error:
@@ -99,6 +107,7 @@ class Remote:
     def fetch(self, repo: pygit2.Repository, refs: Mapping[str, str], *, history: bool) -> None:
         """Fetches the newest commit of each of the server's refs into a local ref; with history only if requested or on disk."""
         with self._session(repo) as (server, callbacks):
+            callbacks.fetched = tuple(refs)
             specs = [f"+{remote_ref}:{local_ref}" for remote_ref, local_ref in refs.items()]
             server.fetch(specs, callbacks=callbacks, depth=0 if self._disk or history else 1)
 
@@ -125,7 +134,7 @@ class Remote:
         if self._disk and not any((self._disk / head).is_file() for head in ("HEAD", ".git/HEAD")):
             raise NotFoundError(f"there is no git repository at {self.name}")
         try:
-            yield repo.remotes.create_anonymous(self._url), _Callbacks(self.name, self._credentials)
+            yield repo.remotes.create_anonymous(self._url), _Callbacks(self.name, self._credentials, self._max_fetch)
         except pygit2.GitError as error:
             mapped = self._error_from(error)
             if mapped is None or repo.path in str(error):
@@ -159,14 +168,15 @@ class Remote:
 class _Callbacks(pygit2.RemoteCallbacks):
     """The callbacks of libgit2 during one session; a ReconcilerError raised here ends it."""
 
-    def __init__(self, name: str, credentials: GitCredentials | None) -> None:
+    def __init__(self, name: str, credentials: GitCredentials | None, max_fetch: int) -> None:
         super().__init__()
-        self._name = name
+        self._name, self._max_fetch = name, max_fetch
         self._sent_credentials = credentials
         self._deadline = time.monotonic() + _MAX_SECONDS
         self._messages = ""
         self._verdicts: dict[str, str | None] = {}
         self.lease = ""
+        self.fetched: tuple[str, ...] = ()
 
     def custom_headers(self) -> list[str] | None:
         """Sends the credentials with the first request, which spares a second one and libgit2's endless retries."""
@@ -182,8 +192,13 @@ class _Callbacks(pygit2.RemoteCallbacks):
 
     def transfer_progress(self, stats: TransferProgress) -> None:
         """Ends a fetch that is too large or too slow."""
-        if stats.received_bytes > _MAX_BYTES:
-            raise IntegrityError(f"{self._name} sends more than {_MAX_BYTES} bytes", "remove large files from the branch")
+        if stats.received_bytes > self._max_fetch:
+            names = [printable(ref.removeprefix("refs/heads/")) for ref in self.fetched]
+            refs = ", ".join(names[:_MAX_NAMED]) + (" and others" if len(names) > _MAX_NAMED else "")
+            raise TooLargeError(
+                f"fetching {refs} of {self._name} takes over {self._max_fetch >> 20} MiB ({self._max_fetch} bytes), the limit",
+                "remove large files from the branch and from its history",
+            )
         self._check_time()
 
     def push_transfer_progress(self, *_: int) -> None:

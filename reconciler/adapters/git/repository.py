@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,15 +10,24 @@ import pygit2
 import stamina
 from pygit2.enums import ObjectType
 
-from reconciler.adapters.git.clone import Clone, CorruptCloneError
+from reconciler.adapters.git.clone import Clone, CorruptCloneError, forget_refs
 from reconciler.adapters.git.fingerprints import fingerprint
+from reconciler.adapters.git.history import is_ancestor
+from reconciler.adapters.git.isolation import isolated
 from reconciler.adapters.git.merge import merge
-from reconciler.adapters.git.remote import Remote, full
+from reconciler.adapters.git.remote import MAX_FETCH, Remote, full
 from reconciler.adapters.git.tree_edits import edit_tree
 from reconciler.adapters.git.tree_reader import read_tree
 from reconciler.formats.git_names import printable
-from reconciler.formats.git_objects import objects_of
-from reconciler.model.errors import ConcurrentUpdateError, NotFoundError, ReconcilerError, UnavailableError
+from reconciler.formats.git_objects import objects_of, parse_commit
+from reconciler.model.errors import (
+    ConcurrentUpdateError,
+    IntegrityError,
+    NotFoundError,
+    ReconcilerError,
+    TooLargeError,
+    UnavailableError,
+)
 from reconciler.model.git import Commit, GitCredentials, Snapshot, SnapshotLimits
 
 if TYPE_CHECKING:
@@ -27,6 +37,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _KINDS = {"blob": ObjectType.BLOB, "tree": ObjectType.TREE}
+
+_FAULTS_OF_A_REF = (IntegrityError, TooLargeError, UnavailableError)
 
 _ID = re.compile(r"[0-9a-f]{40}")
 
@@ -56,6 +68,7 @@ class Repository:
         credentials: for http(s).
         author: name and mail address of the commits that `write` creates.
         history: whether to fetch the ancestors of the wanted commits too, which `merge` needs.
+        max_fetch: bytes that one fetch may receive.
     """
 
     def __init__(
@@ -66,8 +79,9 @@ class Repository:
         credentials: GitCredentials | None = None,
         author: tuple[str, str] = ("Catalyst reconciler", "reconciler@catalyst.openova.io"),
         history: bool = False,
+        max_fetch: int = MAX_FETCH,
     ) -> None:
-        self._remote = Remote(url, credentials)
+        self._remote = Remote(url, credentials, max_fetch)
         self._clone = Clone(path, self._remote.name)
         self._author = author
         self._history = history
@@ -95,11 +109,44 @@ class Repository:
 
         Raises:
             ConcurrentUpdateError: a branch is no longer at its id.
+            TooLargeError: the server sends more than the limit of one fetch.
         """
-        self._wanted = dict(wanted)
+        previous, self._wanted = self._wanted, dict(wanted)
         if self._clone.needs_gc():
             self._clone.discard()
-        _with_retries(UnavailableError, self._clone.with_recovery, self._fetch)
+        try:
+            _with_retries(UnavailableError, self._clone.with_recovery, self._fetch)
+        except ReconcilerError:
+            self._wanted = previous
+            raise
+
+    def fetch_each(self, wanted: Mapping[str, str]) -> dict[str, ReconcilerError]:
+        """Fetches the commits of `wanted` as `fetch` does, each on its own where they cannot be fetched together.
+
+        Returns:
+            Why, for each branch that cannot be fetched: its content is the cause, and keeps no other branch back.
+
+        Raises:
+            ConcurrentUpdateError: a branch is no longer at its id.
+            UnavailableError: two branches in a row failed with it, so that the server is the cause.
+        """
+        if sum(not self._clone.has(id_) for id_ in wanted.values()) > 1:
+            with contextlib.suppress(*_FAULTS_OF_A_REF):
+                self.fetch(wanted)
+                return {}
+        faults: dict[str, ReconcilerError] = {}
+        is_away = False
+        for branch, id_ in wanted.items():
+            try:
+                self.fetch({branch: id_})
+                is_away = False
+            except _FAULTS_OF_A_REF as fault:
+                if is_away:
+                    raise
+                is_away = isinstance(fault, UnavailableError)
+                faults[branch] = fault
+        self._wanted = {branch: id_ for branch, id_ in wanted.items() if branch not in faults}
+        return faults
 
     def fetch_also(self, ref: str, id_: str) -> Commit | None:
         """Fetches one more ref, which anybody may have set to anything; None when it is not a commit or cannot be fetched.
@@ -107,21 +154,21 @@ class Repository:
         Raises:
             ConcurrentUpdateError: the ref is no longer at its id.
         """
-        wanted = self._wanted
         try:
-            self.fetch({**wanted, ref: id_})
-            return self.commit_of(id_)
+            faults = self.fetch_each({**self._wanted, ref: id_})
+            return None if ref in faults else self.commit_of(id_)
         except ConcurrentUpdateError:
             raise
         except ReconcilerError:
-            self.fetch(wanted)
+            self._wanted.pop(ref, None)
             return None
 
     def commit_of(self, id_: str) -> Commit:
-        """Returns the commit with this id.
+        """Returns the commit with this id, however oddly it is written (`formats.git_objects.parse_commit`).
 
         Raises:
             NotFoundError: the commit is not in the local clone.
+            IntegrityError: it names no tree, so that it has no files.
         """
         return self._with_refetch(lambda repo: self._commit(repo, id_))
 
@@ -173,7 +220,7 @@ class Repository:
         Raises:
             NotFoundError: a commit is not in the local clone.
         """
-        return self._with_refetch(lambda repo: merge(repo, self._commit(repo, ours).id, self._commit(repo, theirs).id, wanted))
+        return self._with_refetch(lambda repo: merge(repo, self._commit(repo, ours), self._commit(repo, theirs), wanted))
 
     def is_ancestor(self, head: str, commit: str) -> bool:
         """Whether a commit is `head` itself or in its history, which the clone must have (see `history`).
@@ -181,7 +228,7 @@ class Repository:
         Raises:
             NotFoundError: `head` is not in the local clone.
         """
-        return self._with_refetch(lambda repo: self._commit(repo, head).id == commit or _descends(repo, head, commit))
+        return self._with_refetch(lambda repo: is_ancestor(repo, self._commit(repo, head).id, commit))
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
         """Creates a commit of these files (path -> content) in the local clone; equal inputs give an equal id.
@@ -244,21 +291,40 @@ class Repository:
         """
         try:
             with self._clone.opened() as repo:
-                self._remote.push(repo, commit, branch, expect)
+                self._push(repo, commit, branch, expect)
         except CorruptCloneError as error:
             self._clone.discard()
             raise UnavailableError(f"the clone of {self._remote.name} was damaged and will be created again: {error}") from error
 
     def remove(self, branch: str, *, expect: str) -> None:
         """Deletes the server's branch, if it is still at `expect`; raises as `push` does."""
-        self._clone.with_recovery(lambda repo: self._remote.remove(repo, branch, expect))
+        self._clone.with_recovery(lambda repo: self._remove(repo, branch, expect))
+
+    def _push(self, repo: pygit2.Repository, commit: str, branch: str, expect: str | None) -> None:
+        try:
+            self._remote.push(repo, commit, branch, expect)
+        except pygit2.GitError:
+            with isolated(repo, commit) as copy:
+                self._remote.push(copy, commit, branch, expect)
+
+    def _remove(self, repo: pygit2.Repository, branch: str, expect: str) -> None:
+        try:
+            self._remote.remove(repo, branch, expect)
+        except pygit2.GitError:
+            with isolated(repo, None) as copy:
+                self._remote.remove(copy, branch, expect)
 
     def _fetch(self, repo: pygit2.Repository) -> None:
         missing = {branch: id_ for branch, id_ in self._wanted.items() if id_ not in repo.odb}
         if not missing:
             return
         local_refs = {branch: f"refs/remotes/origin/{branch}" for branch in missing}
-        self._remote.fetch(repo, {full(branch): ref for branch, ref in local_refs.items()}, history=self._history)
+        refs = {full(branch): ref for branch, ref in local_refs.items()}
+        try:
+            self._remote.fetch(repo, refs, history=self._history)
+        except pygit2.GitError:  # libgit2 reads the commits that the refs lead to, and fails at one that git would not write
+            forget_refs(repo)
+            self._remote.fetch(repo, refs, history=self._history)
         for branch, id_ in missing.items():
             fetched = repo.references.get(local_refs[branch])
             if fetched is None or str(fetched.target) != id_:
@@ -267,18 +333,19 @@ class Repository:
                 raise CorruptCloneError(f"{id_} was fetched and is missing from the clone")
 
     def _commit(self, repo: pygit2.Repository, id_: str) -> Commit:
-        commit = repo.get(id_) if _ID.fullmatch(id_) else None
-        if commit is None and id_ in self._wanted.values():
+        is_present = bool(_ID.fullmatch(id_)) and id_ in repo.odb
+        if not is_present and id_ in self._wanted.values():
             raise CorruptCloneError(f"{id_} was fetched and is missing from the clone")
-        if not isinstance(commit, pygit2.Commit):
+        # Not libgit2's own reading: it knows no parents in a clone without history, and fails at what git would not write.
+        kind, content = repo.odb.read(id_) if is_present else (None, b"")
+        if kind != ObjectType.COMMIT:
             raise NotFoundError(f"commit {printable(id_)} is not in the local clone", "fetch its branch first")
-        # libgit2 reports no parents in a clone without history, so they are read from the commit's own lines
-        header, _, _ = commit.read_raw().partition(b"\n\n")
-        parents = tuple(line[7:].decode() for line in header.splitlines() if line.startswith(b"parent "))
-        author = next((line[7:].decode("utf-8", "replace") for line in header.splitlines() if line.startswith(b"author ")), "")
-        message = commit.raw_message.decode("utf-8", "replace")
-        committer = (commit.committer.raw_email or b"").decode("utf-8", "replace")
-        return Commit(id_, str(commit.tree_id), parents, commit.commit_time, message, committer, author)
+        try:
+            return parse_commit(id_, content)
+        except ValueError as error:
+            raise IntegrityError(
+                f"commit {id_} of {self._remote.name} cannot be read: {error}", "commit it again with git"
+            ) from error
 
     def _with_refetch(self, work: Callable[[pygit2.Repository], T]) -> T:
         """Runs `work`; if the clone is damaged, creates it again, fetches the commits last wanted, and runs `work` once more."""
@@ -289,7 +356,3 @@ class Repository:
             self._clone.discard()
             self.fetch(self._wanted)
             return self._clone.with_recovery(work)
-
-
-def _descends(repo: pygit2.Repository, head: str, commit: str) -> bool:
-    return bool(_ID.fullmatch(commit)) and commit in repo and repo.descendant_of(head, commit)

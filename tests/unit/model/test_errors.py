@@ -24,6 +24,8 @@ WORDS = {
     errors.UntrustedError: "Untrusted",
     errors.ConcurrentUpdateError: "Moved",
     errors.RejectedError: "Rejected",
+    errors.TooLargeError: "TooLarge",
+    errors.InternalError: "InternalError",
     errors.ConfigurationError: "Misconfigured",
 }
 SOURCE = Path(reconciler.__file__).parent
