@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-def controller_health() -> Health:
+def controller_health(settings: Settings) -> Health:
     """Builds the health of a controller, with the metrics that the server publishes."""
-    return Health(Metrics())
+    return Health(Metrics(), settings.clusters.stale_after)
 
 
 def webhook_registrar(settings: Settings, runtime: Runtime) -> Callable[[str], None]:

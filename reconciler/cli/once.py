@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ from reconciler.domain.blocker import Refused, problems_of
 from reconciler.domain.status.environment_status import status_subject
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.layout import WANTED
+from reconciler.services.containment import contained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +39,8 @@ def once(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each step.")] = False,
 ) -> None:
     """Reconcile each Environment once: resolve `main`, observe the clusters, commit the lock and the status. Then stop.
+
+    A pass that fails is repeated once; when it fails again the status says that nothing is known, and the others go on.
 
     Exit codes: 0 every commit of main is resolved; 1 one is refused; 3 something outside failed, or one is held by a policy.
     """
@@ -62,8 +66,13 @@ def once(
 
 
 def _pass(runtime: Runtime, target: EnvironmentTarget) -> ReconcileOutcome | ReconcilerError:
+    """Make a pass, and repeat it once if it fails; a failure with one Environment is its result, and keeps no other back."""
     try:
-        return runtime.environment_pass(target).run(wait=CLUSTER_TIMEOUT)
+        with contained("the work on an Environment", environment=target.display_name):
+            environment_pass = runtime.environment_pass(target)
+            with contextlib.suppress(ReconcilerError):
+                return environment_pass.run(wait=CLUSTER_TIMEOUT)
+            return environment_pass.run(wait=CLUSTER_TIMEOUT)
     except ReconcilerError as fault:
         return fault
 

@@ -66,7 +66,7 @@ def run(
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
-            health=controller_health(),
+            health=controller_health(settings),
             after_pass=webhook_registrar(settings, runtime),
             publish_policies=runtime.publish_policies,
         )

@@ -14,6 +14,7 @@ from reconciler.controller.wakeup_limiter import WakeupLimiter
 from reconciler.controller.work_queue import Item, WorkQueue
 from reconciler.domain.blocker import Unavailable
 from reconciler.model.errors import ConcurrentUpdateError, ReconcilerError
+from reconciler.services.containment import contained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +29,11 @@ FIRST_RETRY: Final = 1.0
 MAX_RETRY: Final = 300.0
 SEARCH_PAUSE: Final = 5.0
 """Seconds between searches that deliveries for unknown repositories cause."""
+RENEWED_AT: Final = 0.8
+"""Part of the time for which an observation counts, after which to observe again."""
+STUCK_INTERVALS: Final = 3
+MIN_STUCK: Final = 600.0
+"""Seconds, at least, for which a worker may be busy with one pass: the first one over a large Environment verifies everything."""
 
 log = structlog.get_logger()
 
@@ -45,6 +51,8 @@ class Controller:
         after_pass: the maintenance of an Environment's repository (owner/name) after a pass; raises no ReconcilerError.
         publish_policies: posts whether the EnvironmentPolicies are valid, after a pass that may have refreshed them; raises no
             ReconcilerError.
+        stuck_after: seconds of one pass, or without any, after which the service is no longer live; by default `STUCK_INTERVALS`
+            poll intervals, and at least `MIN_STUCK`.
     """
 
     def __init__(
@@ -58,6 +66,7 @@ class Controller:
         health: Health,
         after_pass: Callable[[str], None] = lambda _: None,
         publish_policies: Callable[[], None] = lambda: None,
+        stuck_after: float | None = None,
     ) -> None:
         self.health = health
         self._after_pass, self._publish_policies = after_pass, publish_policies
@@ -65,7 +74,9 @@ class Controller:
         self._build_pass = environment_pass
         self._poll = poll
         self._discover = discover
-        self._queue = WorkQueue()
+        self._stuck_after = max(STUCK_INTERVALS * poll, MIN_STUCK) if stuck_after is None else stuck_after
+        self._queue = WorkQueue(max_reviews=max(1, workers - 1))  # a worker is left for passes, where there is more than one
+        self._busy_since: dict[str, float] = {}
         self.health.metrics.gauge("reconciler_queue_depth", "Environments that are due and wait for a worker.", self._queue.depth)
         self._limiter = WakeupLimiter()
         self._lock = threading.Lock()
@@ -131,26 +142,58 @@ class Controller:
             self._wake(key)
 
     def liveness_problems(self) -> list[str]:
-        """Messages about dead workers; empty while the service is live."""
-        dead = sum(not thread.is_alive() for thread in self._threads)
-        return [f"{dead} of {len(self._threads)} workers ended"] if dead else []
+        """Messages about workers that ended or make no progress, and about work that nobody takes; empty while it is live.
+
+        That a process answers says nothing: it is live while it reconciles (akuity/kargo#6790).
+        """
+        now, problems = time.monotonic(), []
+        if dead := sum(not thread.is_alive() for thread in self._threads):
+            problems.append(f"{dead} of {len(self._threads)} workers ended")
+        with self._lock:
+            stuck = sorted(key for key, since in self._busy_since.items() if now - since > self._stuck_after)
+        problems += [f"a worker has been busy with {key} for more than {self._stuck_after:g} s" for key in stuck]
+        waiting_since = self._queue.waiting_since()
+        if not problems and waiting_since is not None and now - waiting_since > self._stuck_after:
+            problems.append(f"a pass has been due for more than {self._stuck_after:g} s, and no worker has taken it")
+        return problems
 
     def _wake(self, key: str) -> None:
         self._queue.add(key, after=self._limiter.request(key), fetch=True)
 
     def _work(self) -> None:
         while (item := self._queue.take()) is not None:
+            with self._lock:
+                self._busy_since[item.key] = time.monotonic()
             try:
-                if item.key == DISCOVER:
-                    self._search()
-                else:
-                    self._pass(item)
-                    self._follow_up(item)
-            except Exception:  # a defect in one pass must not end the worker
-                log.exception("pass failed with an unexpected exception", environment=item.key)
+                with contained("the work on an Environment", environment=item.key):  # a defect must not end the worker
+                    self._do(item)
+            except (ReconcilerError, SystemExit):  # a library's exit is not the process's, which ends by `stop`
                 self._requeue(item.key, failed=True)
             finally:
+                with self._lock:
+                    self._busy_since.pop(item.key, None)
                 self._queue.done(item.key)
+
+    def _do(self, item: Item) -> None:
+        if item.key == DISCOVER:
+            self._search()
+        elif item.review:
+            self._review(item.key)
+        else:
+            self._pass(item)
+            self._follow_up(item)
+
+    def _review(self, key: str) -> None:
+        """Review pull requests of one Environment for its share of time; what remains waits behind passes and other reviews."""
+        with self._lock:
+            environment_pass = self._passes.get(key)
+        if environment_pass is None:
+            return
+        progress = environment_pass.review()
+        if not progress.is_done:
+            self._queue.add_review(key)
+        elif progress.fetch_after is not None:
+            self._queue.add(key, after=progress.fetch_after, fetch=True)
 
     def _follow_up(self, item: Item) -> None:
         """Run what follows a fetch: post the policies' status, and maintain the repository."""
@@ -209,7 +252,7 @@ class Controller:
         if item.fetch and (delay := self._limiter.start(item.key)) is not None:
             self.health.metrics.record_wakeup(delay)
         try:
-            outcome = self.health.measured_pass(item, environment_pass.run)
+            outcome = self.health.measured_pass(item, environment_pass.reconcile)
         except ConcurrentUpdateError as fault:
             log.info("pass repeated, since a branch moved", environment=item.key, why=fault.message)
             self._requeue(item.key, failed=True)
@@ -218,13 +261,18 @@ class Controller:
             log.warning("pass failed", environment=item.key, kind=fault.reason, why=str(fault))
             self._requeue(item.key, failed=True)
             return
+        if item.key not in self._passes:
+            return  # it was removed during the pass
         self._index_clusters(item.key, environment_pass.clusters)
         if outcome.observe_after is not None:
             self._queue.add(item.key, after=outcome.observe_after, fetch=False)
         if outcome.fetch_after is not None:
             self._queue.add(item.key, after=outcome.fetch_after, fetch=True)
+        # An answer that nobody renews would be counted for longer than it holds.
+        self._queue.add(item.key, after=RENEWED_AT * self.health.stale_after, fetch=False)
         if item.fetch:
-            self._requeue(item.key, failed=isinstance(outcome.blocker, Unavailable))
+            self._queue.add_review(item.key)
+            self._requeue(item.key, failed=outcome.is_main_read and isinstance(outcome.blocker, Unavailable))
 
     def _index_clusters(self, key: str, clusters: frozenset[str]) -> None:
         """Record which clusters wake an Environment. For a new cluster, observe at once: its earlier events woke nobody."""

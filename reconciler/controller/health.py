@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from functools import partial
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Run(Protocol):
-    """A pass; `EnvironmentPass.run` in production."""
+    """A pass; `EnvironmentPass.reconcile` in production."""
 
     def __call__(self, *, fetch: bool) -> ReconcileOutcome:
         """Make the pass."""
@@ -36,14 +37,15 @@ class Health:
 
     Args:
         metrics: records the measurements.
+        stale_after: seconds after which an answer about an Environment no longer counts.
     """
 
-    def __init__(self, metrics: Measurements) -> None:
-        self.metrics = metrics
+    def __init__(self, metrics: Measurements, stale_after: float = 60.0) -> None:
+        self.metrics, self.stale_after = metrics, stale_after
         self._lock = threading.Lock()
         self._without_pass: set[str] | None = None  # the keys of the first search without a pass yet
         self._fetched_at: dict[str, float] = {}
-        self._ready: dict[str, str] = {}
+        self._ready: dict[str, tuple[str, float]] = {}
         counts = {truth: partial(self._count, truth) for truth in _TRUTHS}
         self.metrics.watch_each("reconciler_environments", "Environments, by their condition Ready.", "ready", counts)
         self.metrics.gauge(
@@ -94,11 +96,13 @@ class Health:
             if item.fetch:
                 self._fetched_at[item.key] = time.monotonic()
             if outcome.status is not None:
-                self._ready[item.key] = outcome.status.condition("Ready").status
+                self._ready[item.key] = outcome.status.condition("Ready").status, time.monotonic()
 
     def _count(self, truth: str) -> int:
         with self._lock:
-            return sum(self._ready.get(key, "Unknown") == truth for key in self._fetched_at)
+            oldest = time.monotonic() - self.stale_after
+            answers = (self._ready.get(key, ("Unknown", math.inf)) for key in self._fetched_at)
+            return sum((ready if at >= oldest else "Unknown") == truth for ready, at in answers)
 
     def _age(self) -> float:
         with self._lock:

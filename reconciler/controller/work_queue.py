@@ -1,4 +1,4 @@
-"""A keyed queue with due times: no key is worked on twice at once, and no burst is lost or doubled."""
+"""A keyed queue with due times: no key is worked on twice at once, no burst is lost or doubled, and reviews wait for passes."""
 
 from __future__ import annotations
 
@@ -10,32 +10,46 @@ from dataclasses import dataclass
 
 @dataclass
 class _Due:
-    """When a key is due to fetch and to observe, in seconds of the monotonic clock."""
+    """When a key is due to fetch, to observe and to review, in seconds of the monotonic clock."""
 
     fetch_at: float = math.inf
     observe_at: float = math.inf
+    review_at: float = math.inf
 
     @property
-    def first(self) -> float:
-        """The earlier of both times."""
+    def pass_at(self) -> float:
+        """When a pass is due."""
         return min(self.fetch_at, self.observe_at)
 
 
 @dataclass(frozen=True)
 class Item:
-    """A key that is due. `fetch` is whether its repository must be fetched; otherwise only its releases are observed."""
+    """A key that is due.
+
+    Attributes:
+        key: the key.
+        fetch: whether its repository must be fetched; otherwise only its releases are observed.
+        review: whether its pull requests are to be reviewed, instead of a pass.
+    """
 
     key: str
     fetch: bool
+    review: bool = False
 
 
 class WorkQueue:
-    """Keys with two kinds of due times each, in seconds of the monotonic clock. Safe for use by several threads.
+    """Keys with three kinds of due times each, in seconds of the monotonic clock. Safe for use by several threads.
 
-    A key that becomes due while it is worked on waits until `done`, and is then taken once, however often it was added.
+    A key that becomes due while it is worked on waits until `done`, and is then taken once, however often it was added. A review
+    is taken only while no pass is due, of the key that waits for the longest.
+
+    Args:
+        max_reviews: the number of reviews that may run at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_reviews: float = math.inf) -> None:
+        self._max_reviews = max_reviews
+        self._reviewing: set[str] = set()
         self._condition = threading.Condition()
         self._due: dict[str, _Due] = {}
         self._running: set[str] = set()
@@ -52,33 +66,63 @@ class WorkQueue:
                 due.observe_at = min(due.observe_at, at)
             self._condition.notify()
 
+    def add_review(self, key: str) -> None:
+        """Make the review of a key's pull requests due now, behind those that are due already."""
+        with self._condition:
+            due = self._due.setdefault(key, _Due())
+            due.review_at = min(due.review_at, time.monotonic())
+            self._condition.notify()
+
     def take(self) -> Item | None:
         """Wait for the first key that is due and not worked on; None once the queue is closed."""
         with self._condition:
             while not self._closed:
                 now = time.monotonic()
-                ready = [(due.first, key) for key, due in self._due.items() if key not in self._running]
-                first, key = min(ready, default=(math.inf, ""))
+                free = [(key, due) for key, due in self._due.items() if key not in self._running]
+                first, key = min(((due.pass_at, key) for key, due in free), default=(math.inf, ""))
                 if first <= now:
-                    due = self._due.pop(key)
-                    self._running.add(key)
-                    if now < due.fetch_at < math.inf:
-                        self._due[key] = _Due(fetch_at=due.fetch_at)  # only observed now; the fetch stays due at its time
-                    return Item(key, fetch=due.fetch_at <= now)
+                    return self._take_pass(key, now)
+                review_at, key = min(((due.review_at, key) for key, due in free), default=(math.inf, ""))
+                if review_at <= now and len(self._reviewing) < self._max_reviews:
+                    return self._take_review(key)
                 self._condition.wait(None if first == math.inf else first - now)
             return None
+
+    def _take_pass(self, key: str, now: float) -> Item:
+        due = self._due.pop(key)
+        self._running.add(key)
+        # what is only observed now stays due to be fetched at its time, and a review stays due
+        fetch_at = due.fetch_at if due.fetch_at > now else math.inf
+        if min(fetch_at, due.review_at) < math.inf:
+            self._due[key] = _Due(fetch_at=fetch_at, review_at=due.review_at)
+        return Item(key, fetch=due.fetch_at <= now)
+
+    def _take_review(self, key: str) -> Item:
+        self._due[key].review_at = math.inf
+        if self._due[key].pass_at == math.inf:
+            del self._due[key]
+        self._running.add(key)
+        self._reviewing.add(key)
+        return Item(key, fetch=False, review=True)
 
     def done(self, key: str) -> None:
         """Release a key that was taken."""
         with self._condition:
             self._running.discard(key)
+            self._reviewing.discard(key)
             self._condition.notify()
 
     def depth(self) -> int:
-        """The number of due keys that wait for a worker, or for `done`."""
+        """The number of keys that are due for a pass and wait for a worker, or for `done`."""
         with self._condition:
             now = time.monotonic()
-            return sum(due.first <= now for due in self._due.values())
+            return sum(due.pass_at <= now for due in self._due.values())
+
+    def waiting_since(self) -> float | None:
+        """Since when the pass that waits for the longest is due, in seconds of the monotonic clock; None when none is due."""
+        with self._condition:
+            first = min((due.pass_at for due in self._due.values()), default=math.inf)
+            return first if first <= time.monotonic() else None
 
     def forget(self, key: str) -> None:
         """Drop a key; a pass in progress finishes."""

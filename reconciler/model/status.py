@@ -106,7 +106,7 @@ class EnvironmentStatus(Model):
     """Status of an Environment: whether the desired state runs.
 
     Attributes:
-        input: the commit of `main` that was evaluated.
+        input: the commit of `main` that was evaluated; the last one while there is no `main`, empty when there never was one.
         resolved: the commit of `resolved` to which the statuses of the Applications refer.
         refused: the head of `main`, only while it is refused.
         policies: the TrustPolicies, and the EnvironmentPolicies that apply to it; also one that is missing or cannot be read now.

@@ -3,6 +3,7 @@
 | module | what it does |
 |---|---|
 | `admission/` | gathers the facts that EnvironmentPolicies need, and evaluates them |
+| `containment` | turns an exception that no code expects into an error that can be told |
 | `environment_pass` | one pass: first `main`, then pull requests |
 | `forge/` | commit statuses and the comment on pull requests |
 | `observation/` | observes and assesses the HelmReleases of a lock |

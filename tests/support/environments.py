@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.adapters.git import Repository
+from reconciler.adapters.git.remote import MAX_FETCH
 from reconciler.domain.rendering.flux_objects import RenderContext
 from reconciler.domain.trust.trust_policies import TrustPolicies
 from reconciler.domain.validation.document_parser import parse_document
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.services.admission.gate import AdmissionGate
     from reconciler.services.environment_pass import EnvironmentPass
     from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
+    from reconciler.services.repository.ports import GitRepository
     from reconciler.services.review.pull_request_reviewer import PullRequestReviewer
 
 AROUND = RenderContext(sovereign="test", keys={})
@@ -47,6 +49,7 @@ class EnvironmentOnDisk:
     notices: CommitStatusPublisher | None = None
     around: RenderContext = AROUND
     url: str = ""
+    max_fetch: int = MAX_FETCH
     starts: int = 0
 
     def __post_init__(self) -> None:
@@ -56,6 +59,10 @@ class EnvironmentOnDisk:
     def clone(self) -> Path:
         """Where the newest Reconciliation keeps its clone."""
         return self.folder / f"clone-{self.starts}"
+
+    def wrap(self, repository: Repository) -> GitRepository:
+        """The repository as its passes use it; a test may put itself in between."""
+        return repository
 
     def start(
         self,
@@ -68,7 +75,8 @@ class EnvironmentOnDisk:
         """As after a restart on another machine: nothing is known, and nothing is cloned."""
         self.starts += 1
         world = self.world(retry=retry)
-        branches = EnvironmentBranches(Repository(self.clone, self.url or self.origin.as_uri()))
+        repository = Repository(self.clone, self.url or self.origin.as_uri(), max_fetch=self.max_fetch)
+        branches = EnvironmentBranches(self.wrap(repository))
         return passes(self.identity, branches, world, gate=gate, notices=self.notices, proposed=proposed, pulls=pulls)
 
     def world(self, *, retry: float | None = None) -> ReconcileContext:

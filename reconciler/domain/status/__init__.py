@@ -7,6 +7,7 @@
 | `environment_status` | builds the status: the Applications, `Ready`, and the commit subject |
 | `status_page` | renders the status as the Markdown page of the `status` branch |
 | `throttle` | detects routine re-checks by Flux, and limits the rate of status commits |
+| `undetermined` | builds the status of last resort, in which all is Unknown |
 
 Rules kept:
 - An Environment is Ready only when it has an Application and every one is ready on all its placements.

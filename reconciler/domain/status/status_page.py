@@ -32,7 +32,8 @@ def status_page(status: EnvironmentStatus, repository: str | None = None) -> str
     runs = (
         f"what runs is of {_commit(status.resolved, repository)} on `resolved`" if status.resolved else "nothing is resolved yet"
     )
-    lines += [f"Evaluated {_commit(status.input, repository)} on `main`; {runs}.", ""]
+    evaluated = f"Evaluated {_commit(status.input, repository)} on `main`" if status.input else "There is no `main`"
+    lines += [f"{evaluated}; {runs}.", ""]
     if status.refused:
         lines += [f"**The commit {_commit(status.refused, repository)} is refused**; what runs was not touched:", ""]
         lines += [f"- {escape(p.place)}: {escape(p.message)}" if p.place else f"- {escape(p.message)}" for p in status.problems]

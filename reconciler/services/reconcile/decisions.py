@@ -14,6 +14,7 @@ from reconciler.formats.git_objects import tree_id
 from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import RESOLVED
 from reconciler.model.status import policies_in_force
+from reconciler.services.containment import contained
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
 from reconciler.services.verification.lock_reverifier import LockReverifier
 
@@ -38,7 +39,7 @@ class Decision:
     """What the head of `main` resolves to, as decided at one moment.
 
     Attributes:
-        key: `main`'s head and the policies' digest.
+        key: `main`'s head (empty without one) and the policies' digest.
         trust: the trust of the locked artifacts at that moment.
         at: when it was decided, by the monotonic clock in seconds.
         input_: the digest of the documents.
@@ -89,6 +90,7 @@ class DecisionCache:
         self._open_pull_requests = open_pull_requests
         self._reverifier = LockReverifier(context.catalog)
         self._last_decision: Decision | None = None
+        self._undecided: dict[str, Unavailable] = {}
         self._applied_heads: tuple[str, str | None] | None = None
         self.last: EnvironmentLock | None = None
         self.policies: tuple[PolicyInForce, ...] = ()
@@ -99,9 +101,10 @@ class DecisionCache:
         return self._reverifier.trust
 
     def decide(self, main: str, *, fetch: bool) -> Decision:
-        """Decide what a commit resolves to.
+        """Verify again what is locked, and decide what a commit resolves to.
 
-        Returns the cached decision unless one of its inputs changed or a retry is due.
+        Returns the cached decision unless one of its inputs changed or a retry is due. A commit whose documents cannot be read is
+        blocked by the reason, and replaces no decision.
         """
         # Where the lock on `resolved` cannot be read, the versions of the last lock in memory are kept.
         locked = self._branches.lock() or self.last
@@ -109,9 +112,11 @@ class DecisionCache:
             policies = self._current_policies()
         except ReconcilerError as fault:
             self._reverifier.mark_unverifiable(fault)
-            return Decision((main, ""), self._reverifier.trust, time.monotonic(), blocker=unavailable("Valid", fault))
+            return self.undecided(main, self._branches.main_fault or fault)
         if locked is not None and (fetch or self._reverifier.policies_changed(policies.digest)):
-            self._reverifier.reverify(locked, policies.digest)
+            self._reverify(locked, policies.digest)
+        if (unread := self._branches.main_fault) is not None:
+            return self.undecided(main, unread)
         key, trust = (main, policies.digest), self._reverifier.trust
         decision = self._last_decision
         if (
@@ -134,6 +139,7 @@ class DecisionCache:
             decision = self._last_decision = self._new_decision(key, trust, result, input_digest(snapshot))
         elif trust.fault is None:
             decision = self._last_decision = replace(decision, trust=trust)
+        self._undecided = {}
         return decision
 
     def _current_policies(self) -> TrustPolicies:
@@ -145,6 +151,20 @@ class DecisionCache:
         policies.require(in_force)
         self.policies = policies_in_force("TrustPolicy", policies.in_force())
         return policies
+
+    def undecided(self, main: str, fault: ReconcilerError) -> Decision:
+        """The decision on a commit that an error keeps from being decided. It is not cached, but keeps the first wording."""
+        blocker = keep_first_wording(self._undecided.get(main), unavailable("Valid", fault))
+        self._undecided = {main: blocker}
+        return Decision((main, ""), self._reverifier.trust, time.monotonic(), blocker=blocker)
+
+    def _reverify(self, locked: EnvironmentLock, policy_digest: str) -> None:
+        """Verify the lock again; what fails by a defect is not verified, and is told as such."""
+        try:
+            with contained("verifying the locked packages again", environment=self._identity.name):
+                self._reverifier.reverify(locked, policy_digest)
+        except ReconcilerError as fault:
+            self._reverifier.mark_unverifiable(fault)
 
     def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
         """The packages to keep: those that were reviewed in plans, and those of a decision that is held already."""

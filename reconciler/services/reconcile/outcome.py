@@ -31,6 +31,7 @@ class ReconcileOutcome:
             review of a pull request expires; None when time alone changes nothing.
         lock: the lock that the commit resolves to; None when it resolves to none.
         admission: the results of the rules that hold the commit, or would hold it.
+        is_main_read: whether the documents of `main` could be read; if not, the branch is fetched again at growing intervals.
     """
 
     name: str
@@ -44,3 +45,4 @@ class ReconcileOutcome:
     fetch_after: float | None = None
     lock: EnvironmentLock | None = None
     admission: Admission = field(default_factory=Admission)
+    is_main_read: bool = True

@@ -1,5 +1,8 @@
 """Reconciles one Environment: observe, decide, admit, apply, publish.
 
+Publishing depends on no step before it: whatever keeps `main` from being read, decided, admitted or applied becomes the blocker
+of the pass, and what runs is observed and told from the last lock.
+
 A pass can be killed at any point. All state is in git and on the clusters, the state kept between passes only saves time, and a
 commit is made only when its tree differs from the branch's.
 """
@@ -11,9 +14,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from reconciler.domain.blocker import Held, keep_first_wording, unavailable
 from reconciler.domain.locking.change_summary import resolved_commit_message
-from reconciler.model.errors import ReconcilerError, RejectedError
+from reconciler.model.errors import ConcurrentUpdateError, ReconcilerError, RejectedError
 from reconciler.model.layout import LOCK_FILE, MAIN, RESOLVED
+from reconciler.model.status import Condition, policies_in_force
+from reconciler.services.admission.gate import AdmissionVerdict
+from reconciler.services.containment import contained
 from reconciler.services.observation.readiness_observer import ReadinessObserver, clusters_of
 from reconciler.services.reconcile.decisions import DecisionCache
 from reconciler.services.reconcile.outcome import ReconcileOutcome
@@ -62,6 +69,7 @@ class EnvironmentReconciler:
         self._branches, self._context, self._claim, self._gate = branches, context, claim, gate
         self._decisions = DecisionCache(identity, branches, context, claim, open_pull_requests)
         readiness = ReadinessObserver(context.clusters, context.limits)
+        self._not_admitted: Unavailable | None = None
         self._status = StatusPublisher(identity.name, branches, context, self._decisions, readiness, commit_statuses)
 
     @property
@@ -88,15 +96,15 @@ class EnvironmentReconciler:
 
     def _reconcile(self, *, fetch: bool, wait: float) -> ReconcileOutcome:
         main = self._observe(fetch=fetch)
-        if main is None:
-            return ReconcileOutcome(self.identity.name, None)
-        decision = self._decisions.decide(main, fetch=fetch)
-        admission = self._gate.evaluate(self._branches, decision.lock, decision.tree, fetch=fetch)
+        if main is None and self._branches.is_empty:  # a status, pushed first, would become the forge's default branch
+            log.warning("the repository is empty", environment=self.identity.name)
+        decision = self._decide(main or "", fetch=fetch)
+        admission = self._admit(decision, fetch=fetch)
         blocker: Blocker | None = decision.blocker or admission.held
         applied: tuple[str, ...] = ()
-        if blocker is None:
+        if blocker is None and main is not None:
             applied, blocker = self._apply(main, decision)
-        report = self._status.publish(main, blocker, admission, fetched=fetch, news=fetch or bool(applied), wait=wait)
+        report = self._status.publish(blocker, admission, fetched=fetch, news=fetch or bool(applied), wait=wait)
         return ReconcileOutcome(
             name=self.identity.name,
             main=main,
@@ -109,6 +117,7 @@ class EnvironmentReconciler:
             fetch_after=self._gate.seconds_until(admission.held.retry_at if admission.held else None),
             lock=decision.lock,
             admission=admission.admission,
+            is_main_read=self._branches.main_fault is None,
         )
 
     def _observe(self, *, fetch: bool) -> str | None:
@@ -118,19 +127,61 @@ class EnvironmentReconciler:
             self._claim.record(self._branches.lock() or self._decisions.last)
         return self._branches.head(MAIN)
 
+    def publish_undetermined(self, fault: ReconcilerError) -> None:
+        """Publish that nothing is known, because passes fail with this error. Raises a ReconcilerError when that fails too."""
+        try:
+            with contained("fetching the branches", environment=self.identity.name):
+                self._branches.refresh()
+        except ReconcilerError as error:
+            log.warning("told from the last known branches", environment=self.identity.name, why=str(error))
+        self._branches.forget()
+        with contained("publishing the status of last resort", environment=self.identity.name):
+            self._status.publish_undetermined(fault)
+
+    def _decide(self, main: str, *, fetch: bool) -> Decision:
+        """Decide on the head of `main`; a defect is a blocker of its commit."""
+        try:
+            with contained("deciding", environment=self.identity.name, main=main):
+                return self._decisions.decide(main, fetch=fetch)
+        except ConcurrentUpdateError:
+            raise
+        except ReconcilerError as fault:
+            return self._decisions.undecided(main, fault)
+
+    def _admit(self, decision: Decision, *, fetch: bool) -> AdmissionVerdict:
+        """Evaluate the rules for a decision; what fails in it holds the commit."""
+        try:
+            with contained("evaluating the policies", environment=self.identity.name):
+                verdict = self._gate.evaluate(self._branches, decision.lock, decision.tree, fetch=fetch)
+        except ConcurrentUpdateError:
+            raise
+        except ReconcilerError as fault:
+            failed = self._not_admitted = keep_first_wording(self._not_admitted, unavailable("Valid", fault))
+            condition = Condition(type="Admitted", status="Unknown", reason=failed.reason, message=failed.message)
+            status = self._branches.status()
+            in_force = policies_in_force("EnvironmentPolicy", status.in_force("EnvironmentPolicy") if status is not None else {})
+            return AdmissionVerdict(condition, Held(failed.reason, failed.message), policies=in_force)
+        self._not_admitted = None
+        return verdict
+
     def _apply(self, main: str, decision: Decision) -> tuple[tuple[str, ...], Unavailable | None]:
         """Push the decided tree to `resolved` and request a reconciliation from Flux.
 
         Returns:
-            The branches that were pushed, and the blocker when the server rejected the push.
+            The branches that were pushed, and the blocker when the push failed.
         """
         try:
-            applied = self._push_resolved(main, decision)
+            with contained("committing", environment=self.identity.name, main=main):
+                applied = self._push_resolved(main, decision)
         except RejectedError as error:
             return (), self._decisions.rejected(decision, error)
-        except ReconcilerError:
+        except ConcurrentUpdateError:
             self._decisions.interrupted(decision)
             raise
+        except ReconcilerError as error:
+            self._decisions.interrupted(decision)
+            self._branches.forget()  # the server may have taken it
+            return (), unavailable("Committed", error)
         self._decisions.applied(decision)
         return applied, None
 

@@ -6,6 +6,7 @@ A status reports only what was observed. Until every cluster has responded, the 
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
@@ -18,11 +19,13 @@ from reconciler.domain.status.confirmation import is_overdue
 from reconciler.domain.status.environment_status import build_status, status_subject
 from reconciler.domain.status.status_page import status_page
 from reconciler.domain.status.throttle import StatusThrottle
+from reconciler.domain.status.undetermined import undetermined_status
 from reconciler.formats.git_objects import tree_id
 from reconciler.formats.yaml import documents
-from reconciler.model.errors import RejectedError
-from reconciler.model.layout import PAGE_FILE, RESOLVED, STATUS, STATUS_FILE
+from reconciler.model.errors import ConcurrentUpdateError, InternalError, ReconcilerError, RejectedError
+from reconciler.model.layout import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE
 from reconciler.model.trailers import INPUT_COMMIT, RESOLVED_COMMIT, UNWATCHED_SINCE, trailer_lines
+from reconciler.services.containment import contained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,15 +83,15 @@ class StatusPublisher:
         self._readiness, self._commit_statuses = readiness, commit_statuses
         self._throttle = StatusThrottle(context.coalesce, context.patience)
         self._last_confirmed = 0.0
+        self._undetermined_by: ReconcilerError | None = None
 
     def publish(
-        self, main: str, blocker: Blocker | None, admitted: AdmissionVerdict, *, fetched: bool, news: bool, wait: float
+        self, blocker: Blocker | None, admitted: AdmissionVerdict, *, fetched: bool, news: bool, wait: float
     ) -> PublishResult:
         """Observe what runs, and publish the resulting status.
 
         Args:
-            main: the head of `main`.
-            blocker: what keeps it from being resolved.
+            blocker: what keeps the head of `main` from being resolved.
             admitted: the verdict of the EnvironmentPolicies.
             fetched: whether the branches were fetched in this pass.
             news: whether more than a change on a cluster led to this pass: the status is then published at once.
@@ -96,16 +99,50 @@ class StatusPublisher:
         """
         if not news and not wait and (early := self._throttle.wait_before_observing(time.monotonic())) is not None:
             return PublishResult(observe_after=early)
-        status = self._status(main, blocker, admitted, wait)
+        status = self._status(self._input(), blocker, admitted, wait)
         if status is None:
             return PublishResult()
+        self._undetermined_by = None
         held_back = None if wait else self._throttle.hold_back(status, self._branches.status(), time.monotonic(), news=news)
         if held_back is not None:
             return PublishResult(status, observe_after=held_back)
-        pushed = self._push(status, fetched=fetched)
-        if self._commit_statuses is not None:
-            self._commit_statuses.publish(main, main_statuses(status))
-        return PublishResult(status, pushed)
+        return PublishResult(status, self._publish(status, fetched=fetched))
+
+    def publish_undetermined(self, fault: ReconcilerError) -> None:
+        """Publish the status of last resort: nothing is known, because passes fail with this error.
+
+        While they fail, the status keeps the wording of the first failure. Observes nothing and reads no document.
+        """
+        before = self._undetermined_by
+        self._undetermined_by = fault if before is None or before.reason != fault.reason else before
+        status = undetermined_status(
+            self._name, self._input(), self._branches.head(RESOLVED), self._branches.status(), self._undetermined_by
+        )
+        self._publish(status, fetched=False)
+
+    def _input(self) -> str:
+        """The commit that a status is about: the head of `main`, or the last one while there is no `main`."""
+        head, status = self._branches.head(MAIN), self._branches.status()
+        return head or (status.input if status is not None else "")
+
+    def _publish(self, status: EnvironmentStatus, *, fetched: bool) -> tuple[str, ...]:
+        """Push a status, and post it on its commit, also where the push fails; return the branches that were pushed."""
+        try:
+            pushed = () if self._branches.is_empty else self._push(status, fetched=fetched)
+        except ConcurrentUpdateError:  # decided on what has moved since
+            raise
+        except ReconcilerError:
+            self._post(status)
+            raise
+        self._post(status)
+        return pushed
+
+    def _post(self, status: EnvironmentStatus) -> None:
+        """Post a status as commit statuses. A failure is only logged: the next pass posts them."""
+        if self._commit_statuses is None or not status.input:
+            return
+        with suppress(InternalError), contained("posting commit statuses", environment=self._name):
+            self._commit_statuses.publish(status.input, main_statuses(status))
 
     def _status(self, main: str, blocker: Blocker | None, admitted: AdmissionVerdict, wait: float) -> EnvironmentStatus | None:
         """Build the status of this moment; None while a cluster has not responded and no wait was requested."""
@@ -129,7 +166,8 @@ class StatusPublisher:
             case Refused():  # no new commit is refused: the resolved packages are no longer trusted
                 return Refused("Trusted", blocker.problems) if blocker.stage == "Resolved" else blocker
             case Unavailable():
-                if lock is None or blocker.stage == "Committed":
+                is_internal = blocker.reason == InternalError.reason
+                if lock is None or blocker.stage == "Committed" or is_internal or self._branches.main_fault is not None:
                     return blocker
                 log.warning("resolved commit could not be verified again", environment=self._name, why=blocker.message)
                 return None  # a temporary failure does not change what is resolved
@@ -149,7 +187,7 @@ class StatusPublisher:
                 self._confirm(files)
             self._last_confirmed = time.time()
             return ()
-        trailers = [(INPUT_COMMIT, str(status.input))]
+        trailers = [(INPUT_COMMIT, status.input)] if status.input else []
         if status.resolved:
             trailers.append((RESOLVED_COMMIT, status.resolved))
         if unwatched_since:

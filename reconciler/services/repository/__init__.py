@@ -5,6 +5,7 @@
 | `branches` | the branches as last fetched, and all writes of the reconciler's own branches |
 | `plan_commit` | the plan of a pull request as a commit: encodes and decodes its trailers |
 | `ports` | the calls to a git repository that services and commands need |
+| `unreadable_branches` | remembers the branches whose content cannot be read, and when to try again |
 
 Rules kept:
 - A branch is pushed only if it is still at its last fetched head.

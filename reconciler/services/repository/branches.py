@@ -11,13 +11,14 @@ from pydantic import BaseModel
 from reconciler.domain.status.confirmation import confirmed_at
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.yaml import documents
-from reconciler.model.errors import ConcurrentUpdateError, RejectedError
+from reconciler.model.errors import ConcurrentUpdateError, NotFoundError, ReconcilerError, RejectedError
 from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, LOCK_FILE, MAIN, PAGE_FILE, PLAN, RESOLVED, STATUS, STATUS_FILE, WANTED
 from reconciler.model.lock import EnvironmentLock
 from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, trailer_values
 from reconciler.services.repository.plan_commit import decode, encode
+from reconciler.services.repository.unreadable_branches import UnreadableBranches
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,13 +46,19 @@ class EnvironmentBranches:
 
     Raises ReconcilerErrors as the repository does.
 
+    A branch whose content cannot be fetched or read keeps no other branch back: `main` then has a fault, a plan or a confirmation
+    is taken for missing. `resolved` and `status` must be readable.
+
     Attributes:
         has_pull_requests: whether the server has refs of pull requests, open or closed.
+        is_empty: whether the server has no branch at all.
+        is_fresh: whether the branches were fetched since the last `forget`.
     """
 
     def __init__(self, repository: GitRepository) -> None:
         self._repository = repository
-        self.has_pull_requests = False
+        self.has_pull_requests = self.is_empty = self.is_fresh = False
+        self._unreadable = UnreadableBranches()
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
         self._plans: dict[int, tuple[str, PlanCommit | None]] = {}
@@ -61,15 +68,18 @@ class EnvironmentBranches:
         self._status: tuple[str | None, EnvironmentStatus | None] = (None, None)
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether the branches were fetched since the last `forget`."""
-        return bool(self._heads)
+    def main_fault(self) -> ReconcilerError | None:
+        """Why the documents of `main` cannot be read: there is no such branch, or its commit is at fault; None when they can."""
+        if MAIN not in self._heads:
+            return NotFoundError(f"{self._repository.name} has no branch {MAIN}", f"push one, or push {MAIN} again")
+        return self._unreadable.fault(MAIN)
 
     def refresh(self) -> None:
         """List the server's branches, and fetch the commits that the clone lacks.
 
         Raises:
             ConcurrentUpdateError: a branch moved during each of several attempts.
+            ReconcilerError: the server cannot be read, or `resolved` or `status` cannot.
         """
         for attempts_left in reversed(range(_MAX_ATTEMPTS)):
             refs = self._repository.heads()
@@ -77,21 +87,37 @@ class EnvironmentBranches:
             self._withdrawn = self._withdrawn_plans(heads)
             heads = {branch: id_ for branch, id_ in heads.items() if branch not in self._withdrawn}
             self.has_pull_requests = any(branch.startswith("refs/pull/") for branch in refs)
-            confirmation = refs.get(CONFIRMED)
+            self.is_empty = not refs
+            heads |= {CONFIRMED: refs[CONFIRMED]} if CONFIRMED in refs else {}
             try:
-                self._repository.fetch(heads)
-                self._confirmation = self._repository.fetch_also(CONFIRMED, confirmation) if confirmation else None
+                self._fetch(heads)
             except ConcurrentUpdateError:
                 if not attempts_left:
                     raise
             else:
-                self._heads = heads | ({CONFIRMED: confirmation} if confirmation else {})
+                self._heads, self.is_fresh = heads, True
+                self._confirmation = self._commit(CONFIRMED)
                 self._plans = {number: self._plans[number] for number in self.plans if number in self._plans}
                 return
 
+    def _fetch(self, heads: Mapping[str, str]) -> None:
+        """Fetch the heads, and remember which of them cannot be read."""
+        self._unreadable.keep(heads)
+        faults = dict(self._repository.fetch_each(self._unreadable.due(heads)))
+        for branch in heads.keys() & {MAIN, CONFIRMED} - faults.keys():
+            if self._unreadable.fault(branch) is None:
+                try:
+                    self._repository.commit_of(heads[branch])
+                except ReconcilerError as fault:
+                    faults[branch] = fault
+        own = [faults.pop(branch) for branch in (RESOLVED, STATUS) if branch in faults]
+        self._unreadable.record(heads, faults)
+        if own:
+            raise own[0]
+
     def forget(self) -> None:
-        """Drop the heads, so that the next pass fetches."""
-        self._heads = {}
+        """Make the next pass fetch. Until then the heads stay as they were last known."""
+        self.is_fresh = False
 
     def head(self, branch: str) -> str | None:
         """The commit at a branch's head; None when the branch does not exist."""
@@ -103,7 +129,7 @@ class EnvironmentBranches:
         return commit.tree if commit else None
 
     def time(self, branch: str) -> int:
-        """The commit time of a branch's head in seconds since the epoch; 0 when the branch does not exist."""
+        """The commit time of a branch's head in seconds since the epoch; 0 when the branch does not exist or cannot be read."""
         commit = self._commit(branch)
         return commit.time if commit else 0
 
@@ -121,7 +147,9 @@ class EnvironmentBranches:
         return next(reversed(trailer_values(commit, name)), None) if commit else None
 
     def input_snapshot(self) -> Snapshot:
-        """The documents at the head of `main`: environment.yaml and the Applications."""
+        """The documents at the head of `main`: environment.yaml and the Applications. Raises `main_fault`."""
+        if (fault := self.main_fault) is not None:
+            raise fault
         return self._repository.read(self._heads[MAIN], WANTED)
 
     def lock(self) -> EnvironmentLock | None:
@@ -222,9 +250,9 @@ class EnvironmentBranches:
         return commit.id
 
     def _commit(self, branch: str) -> Commit | None:
-        """The commit at a branch's head, read once."""
+        """The commit at a branch's head, read once; None when the branch does not exist or cannot be read."""
         head = self._heads.get(branch)
-        if head is None:
+        if head is None or self._unreadable.fault(branch) is not None:
             return None
         commit = self._commits.get(branch)
         if commit is None or commit.id != head:

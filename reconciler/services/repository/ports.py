@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.model.errors import ReconcilerError
     from reconciler.model.git import Commit, Snapshot, SnapshotLimits
 
 
@@ -25,6 +26,9 @@ class GitRepository(Protocol):
 
     def fetch_also(self, ref: str, id_: str) -> Commit | None:
         """Fetch one more ref, which any writer may have moved; None when it is not a commit."""
+
+    def fetch_each(self, wanted: Mapping[str, str]) -> Mapping[str, ReconcilerError]:
+        """Fetch as `fetch` does; return why, for each branch whose content keeps it from being fetched."""
 
     def commit_of(self, id_: str) -> Commit:
         """The commit with this id, which is in the clone."""

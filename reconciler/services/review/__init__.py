@@ -2,6 +2,7 @@
 
 | module | what it does |
 |---|---|
+| `failed_reviews` | remembers failed reviews, and tells their authors |
 | `pull_request_reviewer` | maintains plan, comment and commit statuses of open pull requests, and reports on merged ones |
 
 Rules kept:

@@ -1,13 +1,14 @@
 """Reviews the pull requests of one Environment: pushes a plan to a branch, keeps one comment, and posts commit statuses.
 
 All of it is derived from the forge and git: a pass that finds everything up to date writes nothing, also after a restart. A
-failure with one pull request is logged and retried at the next fetch, and does not delay the others.
+failure with one pull request is told to its author and retried, and does not delay the others.
 """
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
 
 import structlog
@@ -22,6 +23,7 @@ from reconciler.domain.review.plan_comment import render_plan_comment, section
 from reconciler.model.commit_status import PLAN_CONTEXT, POLICY_CONTEXT
 from reconciler.model.errors import NotFoundError, ReconcilerError, RejectedError
 from reconciler.model.layout import MAIN, PLAN, RESOLVED, WANTED, ref_of
+from reconciler.services.containment import contained
 from reconciler.services.forge.commit_status_publisher import RECHECK_AFTER, CommitStatusForge, CommitStatusPublisher
 from reconciler.services.forge.pull_request_comment import CommentForge, PlanCommentPublisher
 from reconciler.services.planning.planner import (
@@ -32,6 +34,7 @@ from reconciler.services.planning.planner import (
     reviewed_packages,
     to_plan_commit,
 )
+from reconciler.services.review.failed_reviews import FailedReviews
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -55,6 +58,7 @@ if TYPE_CHECKING:
 _MIN_DELAY: Final = 1.0  # seconds, at least, between two fetches that time alone causes
 # Seconds within which the forge reports a pull request that is on `main` as merged, differences between clocks included.
 _MERGE_REPORT_DELAY: Final = 10.0
+_SHARE: Final = 5.0  # seconds after which the reviews of one Environment make room for other work; the one under way is finished
 
 log = structlog.get_logger()
 
@@ -102,6 +106,30 @@ class _PostedReview:
     restores: bool
 
 
+@dataclass(frozen=True)
+class ReviewProgress:
+    """How far the review of an Environment's pull requests is.
+
+    Attributes:
+        is_done: whether all of them are reviewed; otherwise it is to be continued.
+        fetch_after: seconds after which a posted review expires by time alone; None when none does.
+    """
+
+    is_done: bool = True
+    fetch_after: float | None = None
+
+
+@dataclass
+class _Round:
+    """One review of all open pull requests: `waiting` are those of `pulls` that were not reviewed yet, the next one last."""
+
+    pulls: tuple[PullRequest, ...]
+    waiting: list[PullRequest] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.waiting = list(reversed(self.pulls))
+
+
 class PullRequestReviewer:
     """Reviews the pull requests against one Environment's `main`.
 
@@ -115,6 +143,7 @@ class PullRequestReviewer:
         claim: the Environment's claim on Namespaces; it is only queried.
         gate: the rules for the Environment.
         ttl: seconds for which a posted comment is current without a check.
+        share: seconds after which `review_next` stops.
     """
 
     def __init__(
@@ -128,12 +157,15 @@ class PullRequestReviewer:
         claim: NamespaceClaim,
         gate: AdmissionGate,
         ttl: float = RECHECK_AFTER,
+        share: float = _SHARE,
     ) -> None:
-        self._ttl = ttl
+        self._ttl, self._share = ttl, share
         self._gate = gate
         self._forge, self._repository, self._clone = forge, repository, clone
         self._comments = PlanCommentPublisher(forge, user, repository)
         self._identity, self._context, self._claim = identity, context, claim
+        self._failed = FailedReviews(forge, self._comments, repository, identity.name, context.retry)
+        self._round: _Round | None = None
         self._posted: dict[int, _PostedReview] = {}
         self._merge_reports: dict[int, Sequence[str]] = {}
         self._unfetched_merges: set[tuple[int, str]] = set()
@@ -147,30 +179,41 @@ class PullRequestReviewer:
             log.warning("open pull requests cannot be listed", repository=self._repository, why=str(fault))
             return frozenset()
 
-    def review_open(self, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> float | None:
-        """Review the open pull requests, and finish the closed ones. Never raises a ReconcilerError.
+    def review_next(self, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> ReviewProgress:
+        """Review the next open pull requests, and at last finish the closed ones. Never raises a ReconcilerError.
 
         Args:
-            branches: the Environment's branches, just fetched.
-            outcome: the outcome of the pass over its `main`.
-
-        Returns:
-            Seconds after which a posted review expires by time alone; None when none does.
+            branches: the Environment's branches, fetched since the last change that is known.
+            outcome: the outcome of the last pass over its `main`.
         """
         if not branches.has_pull_requests:
-            return None
+            return ReviewProgress()
         try:
-            pulls = [pull for pull in self._forge.pull_requests(self._repository) if pull.base == MAIN]
+            with contained("listing the pull requests", repository=self._repository):
+                reviewing = self._round = self._round or self._new_round()
         except ReconcilerError as fault:
             log.warning("pull requests not reviewed", repository=self._repository, why=str(fault))
-            return None
-        self._merging.clear()
-        for pull in pulls:
-            other_open = frozenset(other.number for other in pulls) - {pull.number}
-            self._guarded(pull.number, self._review, pull, branches, outcome, other_open)
-        for number in {*branches.plans, *self._posted} - {pull.number for pull in pulls}:
+            return ReviewProgress()
+        until = time.monotonic() + self._share
+        numbers = frozenset(pull.number for pull in reviewing.pulls)
+        while reviewing.waiting:
+            pull = reviewing.waiting.pop()
+            self._review_or_tell(pull, branches, outcome, numbers - {pull.number})
+            if time.monotonic() >= until:
+                return ReviewProgress(is_done=False)
+        self._round = None
+        for number in {*branches.plans, *self._posted} - numbers:
             self._posted.pop(number, None)
+            self._failed.forget(number)
             self._guarded(number, self._finish, number, branches, outcome)
+        return ReviewProgress(fetch_after=self._seconds_until_expiry())
+
+    def _new_round(self) -> _Round:
+        self._merging.clear()
+        return _Round(tuple(pull for pull in self._forge.pull_requests(self._repository) if pull.base == MAIN))
+
+    def _seconds_until_expiry(self) -> float | None:
+        """Seconds after which a posted review expires by time alone, or a merge is reported; None when neither is expected."""
         retries = (
             result.retry_at
             for posted in self._posted.values()
@@ -191,11 +234,27 @@ class PullRequestReviewer:
         return contains_changes(branches.input_snapshot(), plan.changes)
 
     def _guarded(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
-        """Run the work on one pull request; log a ReconcilerError instead of raising it."""
+        """Run the work on one closed pull request; log an error instead of raising it."""
         try:
-            work(*arguments)
+            with contained("finishing a pull request", repository=self._repository, number=number):
+                work(*arguments)
         except ReconcilerError as fault:
-            log.warning("pull request not reviewed", repository=self._repository, number=number, why=str(fault))
+            log.warning("pull request not finished", repository=self._repository, number=number, why=str(fault))
+
+    def _review_or_tell(
+        self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, other_open: frozenset[int]
+    ) -> None:
+        """Review an open pull request, or tell its author why that failed; a failed one is tried again after its pause."""
+        if self._failed.is_waiting(pull):
+            return
+        try:
+            with contained("reviewing a pull request", repository=self._repository, number=pull.number):
+                self._review(pull, branches, outcome, other_open)
+        except ReconcilerError as fault:
+            self._posted.pop(pull.number, None)
+            self._failed.record(pull, fault)
+        else:
+            self._failed.forget(pull.number)
 
     def _review(
         self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, other_open: frozenset[int]
@@ -222,13 +281,15 @@ class PullRequestReviewer:
             if admission == posted.admission:
                 self._restore_review(pull, posted)
                 return
+        if branches.main_fault is not None:
+            raise branches.main_fault
         plan = self._plan(pull, branches, other_open)
         packages = new_packages(plan.prior, plan.desired.lock) if plan.desired else ()
         fingerprint = plan_fingerprint(plan, branches.input_snapshot(), main)
         restores = is_revert(plan, branches)
         admission = self._gate.evaluate_pull_request(pull, packages, fingerprint, main=outcome.admission, restores=restores)
         text = self._text(pull.number, plan, admission)
-        self._comments.upsert(pull.number, text)  # before the push, which the forge processes slowly
+        is_commented = self._comment(pull.number, text)  # before the push, which the forge processes slowly
         rejection = self._push_plan(pull.number, plan, branches, main)
         commit_statuses = posted.commit_statuses if posted else CommitStatusPublisher(self._forge, self._repository)
         status = plan_status(plan.steps, plan.total, fingerprint, rejection or plan.blocker)
@@ -238,16 +299,26 @@ class PullRequestReviewer:
         commit_statuses.publish(pull.head, statuses)
         is_final_review = rejection is None and (plan.blocker is None or is_final(plan.blocker))
         until = None if is_final_review else time.monotonic() + self._context.retry
+        checked_at = time.monotonic() if is_commented else -math.inf
         self._posted[pull.number] = _PostedReview(
-            key, main, until, commit_statuses, packages, fingerprint, admission, statuses, text, time.monotonic(), restores
+            key, main, until, commit_statuses, packages, fingerprint, admission, statuses, text, checked_at, restores
         )
 
     def _restore_review(self, pull: PullRequest, posted: _PostedReview) -> None:
         """Restore the posted statuses and comment where somebody overwrote them: every writer can."""
         posted.commit_statuses.publish(pull.head, posted.statuses)
-        if time.monotonic() - posted.checked_at >= self._ttl:
-            self._comments.upsert(pull.number, posted.text)
+        if time.monotonic() - posted.checked_at >= self._ttl and self._comment(pull.number, posted.text):
             posted.checked_at = time.monotonic()
+
+    def _comment(self, number: int, text: str) -> bool:
+        """Keep the comment up to date; return whether that succeeded. A failure keeps back nothing else, and is tried again."""
+        try:
+            with contained("commenting on a pull request", repository=self._repository, number=number):
+                self._comments.upsert(number, text)
+        except ReconcilerError as fault:
+            log.warning("comment not kept", repository=self._repository, number=number, why=str(fault))
+            return False
+        return True
 
     def _plan(self, pull: PullRequest, branches: EnvironmentBranches, other_open: frozenset[int]) -> Plan:
         """Plan the documents that merging a pull request would give."""

@@ -64,11 +64,19 @@ def test_a_push_that_changes_no_application_makes_no_resolved_commit(stage: Envi
     assert stage.status().input == main
 
 
-def test_without_main_nothing_is_said(stage: EnvironmentOnDisk) -> None:
+def test_a_repository_without_main_is_told_once_there_is_a_branch(stage: EnvironmentOnDisk) -> None:
+    reconciliation = stage.start()
+    outcome = reconciliation.run(wait=1)
+    assert (outcome.main, outcome.pushed, stage.head("status")) == (None, (), None), "it would become the default branch"
     stage.push({"a": "1"}, "feature")
-    outcome = stage.start().run(wait=1)
-    assert (outcome.main, outcome.status, outcome.pushed) == (None, None, ())
-    assert stage.head("status") is None
+    outcome = reconciliation.run(wait=1)
+    assert (outcome.main, outcome.resolved, outcome.pushed) == (None, None, ("status",))
+    assert (condition_of(stage, "Valid"), condition_of(stage, "Ready")) == (
+        ("Unknown", "Missing"),
+        ("Unknown", "NothingObserved"),
+    )
+    assert "There is no `main`" in stage.show("status", "README.md")
+    assert reconciliation.run(wait=1).pushed == ()
 
 
 def test_a_removed_application_goes_from_lock_and_status(stage: EnvironmentOnDisk) -> None:
