@@ -21,6 +21,7 @@
 | `policy` | EnvironmentPolicy |
 | `policy_removal` | whether a policy that is not there was removed, or is missing |
 | `problem` | a problem in a document, with its location |
+| `public_key` | of which kind a public key is, and whether cosign verifies by it |
 | `release` | how Helm installs an Application |
 | `source` | a parsed file with the locations of its parts |
 | `status` | `status.yaml` |

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.formats.trusted_root import NO_ROOT, requirements_for
 from reconciler.model.errors import ConfigurationError
+from reconciler.model.public_key import USABLE, unusable_kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,10 @@ def _key_file(home: Path, signer: Signer) -> Path:
         raise ConfigurationError(
             f"the key of the authority {signer.name} is not a PEM public key", "use the contents of cosign.pub"
         ) from None
+    if kind := unusable_kind(signer.key):
+        raise ConfigurationError(
+            f"the key of the authority {signer.name} is {kind}, by which cosign cannot verify", f"give {USABLE}"
+        )
     path = home / "key.pub"
     path.write_text(signer.key, encoding="ascii")
     return path

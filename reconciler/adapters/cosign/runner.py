@@ -29,6 +29,7 @@ from reconciler.adapters.cosign.arguments import signer_flags
 from reconciler.formats.legacy_signatures import SIGNATURE, attestation_bundle, signature_bundle
 from reconciler.formats.trusted_root import NO_ROOT, WitnessRequirements, invalid_trusted_root, requirements_for
 from reconciler.model.errors import ConfigurationError, UnavailableError
+from reconciler.model.public_key import USABLE, unusable_kind
 from reconciler.model.trust import PREDICATE, Signer
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Cosign:
         return prefix.with_name(f"{name}.key"), prefix.with_name(f"{name}.pub")
 
     def public_key(self, key: Path, password: str) -> str:
-        """Returns the public key (PEM) that belongs to a private key file."""
+        """Returns the public key (PEM) that belongs to a private key file; ConfigurationError for one that verifies nothing."""
         self.version()
         with _scratch_dir() as home:
             outcome = self._run(home, "public-key", f"--key={key.absolute()}", password=password)
@@ -167,7 +168,10 @@ class Cosign:
             raise ConfigurationError(
                 f"cosign cannot read the key {key}: {_last_line(outcome.err)}", "check the key file and its password"
             )
-        return outcome.out.decode("ascii", "replace")
+        public_key = outcome.out.decode("ascii", "replace")
+        if kind := unusable_kind(public_key):
+            raise ConfigurationError(f"the key {key} is {kind}, by which cosign can sign but not verify", f"sign with {USABLE}")
+        return public_key
 
     def _verify(self, signer: Signer, bundle: bytes, command: str, *arguments: str, payload: bytes | None = None) -> bool:
         """Whether cosign accepts a bundle as the signer's; `payload` is the signed content, unless the bundle contains it."""

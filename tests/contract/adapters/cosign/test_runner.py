@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from reconciler.adapters.cosign.runner import Cosign
 from reconciler.model.errors import ConfigurationError, UnavailableError
@@ -179,3 +181,11 @@ def test_without_the_certificate_that_is_demanded_cosign_is_not_asked(tmp_path: 
     envelope, others = Holder().old_attestation(DIGEST, "https://spdx.dev/Document")
     assert not cosign.verify_legacy(payload, annotations, DIGEST, CI)
     assert not cosign.verify_legacy_attestation(envelope, others, DIGEST, CI, "https://spdx.dev/Document")
+
+
+def test_a_key_that_signs_what_nobody_can_verify_is_refused_when_it_is_read(tmp_path: Path) -> None:
+    public = ec.generate_private_key(ec.SECP384R1()).public_key()
+    key = tmp_path / "key.pub"
+    key.write_bytes(public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+    with pytest.raises(ConfigurationError, match="is ECDSA P-384, by which cosign can sign but not verify"):
+        Cosign(program(tmp_path, f"cat {key}")).public_key(tmp_path / "cosign.key", "")
