@@ -20,6 +20,7 @@ from reconciler.model.errors import NotFoundError, ReconcilerError
 from reconciler.model.git import Snapshot
 from reconciler.model.layout import APPLICATIONS_FOLDER, ENVIRONMENT_FILE, MAIN, RESOLVED, WANTED, ref_of
 from reconciler.model.problem import Problem
+from reconciler.services.planning.bounded_catalog import BoundedCatalog
 from reconciler.services.repository.plan_commit import PlanCommit
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def plan_change(
         snapshot,
         identity,
         prior,
-        context.catalog,
+        BoundedCatalog(context.catalog),
         render_context,
         claim.conflicts_with,
         preferences=version_preferences(prior, reviewed),

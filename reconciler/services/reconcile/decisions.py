@@ -15,6 +15,7 @@ from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import RESOLVED
 from reconciler.model.status import policies_in_force
 from reconciler.services.containment import contained
+from reconciler.services.planning.bounded_catalog import BoundedCatalog
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
 from reconciler.services.verification.lock_reverifier import LockReverifier
 
@@ -131,7 +132,7 @@ class DecisionCache:
                 snapshot,
                 self._identity,
                 locked,
-                self._context.catalog,
+                BoundedCatalog(self._context.catalog),
                 self._context.render_context(policies),
                 self._claim.acquire,
                 preferences=self._preferences(snapshot, locked),
