@@ -69,7 +69,7 @@ def init(
         console.print_json(
             {
                 "repository": environment,
-                "steps": [{"step": step.name, "what": step.what, "detail": step.detail} for step in steps],
+                "steps": [{"step": step.name, "what": step.result, "detail": step.detail} for step in steps],
                 "problems": [p.model_dump() for p in problems],
                 "fault": fault and {"kind": fault.reason, "message": str(fault)},
             }
@@ -91,10 +91,10 @@ def _steps(settings: Settings, environment: str, clusters: list[str], folder: Pa
 
 
 def _line(step: PreparationStep) -> str:
-    return f"{step.name}: {step.what}" + (f" ({step.detail})" if step.detail else "")
+    return f"{step.name}: {step.result}" + (f" ({step.detail})" if step.detail else "")
 
 
 def _code(steps: list[PreparationStep], problems: tuple[Problem, ...], fault: ReconcilerError | None) -> int:
     if fault is not None:
         return console.OUTSIDE
-    return console.REFUSED if problems or any(step.what == "missing" for step in steps) else console.OK
+    return console.REFUSED if problems or any(step.result == "missing" for step in steps) else console.OK

@@ -83,14 +83,14 @@ def _show(promotion: Promotion, where: str | None, why_not: str | None) -> None:
         console.print_line(f"{pin.name}: {pin.package.blueprint} {pin.before} -> {pin.package.version}")
     for skipped in promotion.skipped:
         console.print_line(f"{skipped.application}: not promoted: {skipped.why}")
-    console.print_line(f"pull request {promotion.what}: {where}" if where else promotion.what)
+    console.print_line(f"pull request {promotion.result}: {where}" if where else promotion.result)
     if why_not is not None:
         console.print_line(f"not merged: {why_not}" if why_not else f"merged at {promotion.commit[:10]}")
 
 
 def _as_json(promotion: Promotion, where: str | None, why_not: str | None) -> dict[str, Any]:
     return {
-        "what": promotion.what,
+        "what": promotion.result,
         "pullRequest": promotion.number or None,
         "url": where,
         "commit": promotion.commit or None,

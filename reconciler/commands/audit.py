@@ -223,12 +223,14 @@ def _audit_evidence(
             else:
                 what = "signature" if proof.predicate_type == PREDICATE else f"attestation of {proof.predicate_type}"
                 gaps.append(
-                    AuditFinding("Untrusted", f"it does not contain a valid {what} of {digest} by {proof.signer.name}", proof.way)
+                    AuditFinding(
+                        "Untrusted", f"it does not contain a valid {what} of {digest} by {proof.signer.name}", proof.path
+                    )
                 )
         except (NotFoundError, IntegrityError) as error:
-            gaps.append(AuditFinding("SignatureGone", f"the signature cannot be read: {error.message}", proof.way))
+            gaps.append(AuditFinding("SignatureGone", f"the signature cannot be read: {error.message}", proof.path))
         except UntrustedError as error:
-            gaps.append(AuditFinding("Untrusted", error.message, proof.way))
+            gaps.append(AuditFinding("Untrusted", error.message, proof.path))
     return _EvidenceAudit(tuple(gaps), bundles)
 
 
@@ -245,7 +247,9 @@ def _valid_content(
         candidate = as_candidate(proof.manifest, layer, store.blob(repository, layer, limit=layer.size))
         if candidate.is_valid(cosign, digest, proof.signer, proof.predicate_type):
             violation = (
-                severity_violation(scan_of(candidate, proof.predicate_type), proof.most) if proof.most is not None else None
+                severity_violation(scan_of(candidate, proof.predicate_type), proof.max_severity)
+                if proof.max_severity is not None
+                else None
             )
             if violation is not None:
                 raise UntrustedError(violation)

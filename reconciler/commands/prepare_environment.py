@@ -23,7 +23,7 @@ StepResult = Literal["created", "changed", "as it was", "missing"]
 _MAY_NOT_WRITE: Final = frozenset({"none", "read"})
 
 
-class InitForge(Protocol):
+class PreparationForge(Protocol):
     """The calls to a forge that the preparation needs; `adapters.gitea.Gitea` in production."""
 
     def is_archived(self, repository: str) -> bool | None:
@@ -47,7 +47,7 @@ class InitForge(Protocol):
     def topics(self, repository: str) -> Sequence[str]:
         """The repository's topics."""
 
-    def hooks(self, repository: str) -> Sequence[Webhook]:
+    def webhooks(self, repository: str) -> Sequence[Webhook]:
         """The repository's webhooks, the oldest first."""
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
@@ -62,7 +62,7 @@ class PreparationStep:
     """One part of an Environment's repository, and what was done about it. `missing` parts are left to people."""
 
     name: str
-    what: StepResult
+    result: StepResult
     detail: str = ""
 
 
@@ -80,7 +80,7 @@ class PreparationRequest:
         clusters: the placements for a new Environment, which `domain.onboarding.scaffold` has validated.
     """
 
-    forge: InitForge
+    forge: PreparationForge
     clone: GitRepository
     repository: str
     user: str
@@ -152,7 +152,7 @@ def _webhook(request: PreparationRequest) -> Iterator[PreparationStep]:
     if request.webhook is None:
         return
     url, secret = request.webhook
-    exists = any(hook.url == url and is_as_configured(hook) for hook in request.forge.hooks(request.repository))
+    exists = any(hook.url == url and is_as_configured(hook) for hook in request.forge.webhooks(request.repository))
     if not exists:
         request.forge.create_hook(request.repository, url, secret, REQUESTED_EVENTS, MAIN)
     yield PreparationStep("webhook", "as it was" if exists else "created", url)

@@ -82,7 +82,7 @@ class Promotion:
     """The result of a promotion.
 
     Attributes:
-        what: what was done with the pull request.
+        result: what was done with the pull request.
         pins: the versions that it pins.
         skipped: the Applications that are not promoted.
         problems: why the target's documents cannot be changed.
@@ -91,7 +91,7 @@ class Promotion:
         soaked: seconds for which each artifact was Ready in the source, by digest.
     """
 
-    what: PromotionResult
+    result: PromotionResult
     pins: tuple[PromotedPin, ...] = ()
     skipped: tuple[SkippedApplication, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -148,7 +148,7 @@ def open_promotion(
         return Promotion("refused", problems=(*snapshot.problems, *problems))
     locked = target.branches.lock()
     pins, skipped = select(source, validated.declared, locked, names)
-    changed, files, unwritable = _edits([pin for pin in pins if not pin.stands], snapshot, validated)
+    changed, files, unwritable = _edits([pin for pin in pins if not pin.is_unchanged], snapshot, validated)
     skipped = (*skipped, *unwritable)
     if names and any(item.refused for item in skipped):
         return Promotion("refused", skipped=skipped)

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-class HookForge(Protocol):
+class WebhookForge(Protocol):
     """The calls to a forge for webhooks; `adapters.gitea.Gitea` in production."""
 
-    def hooks(self, repository: str) -> Sequence[Webhook]:
+    def webhooks(self, repository: str) -> Sequence[Webhook]:
         """The webhooks of a repository (owner/name), the oldest first."""
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
@@ -52,7 +52,7 @@ class WebhookRegistrar:
         retry: seconds after which a failed check is retried.
     """
 
-    def __init__(self, forge: HookForge, url: str, secret: str, *, every: float, retry: float) -> None:
+    def __init__(self, forge: WebhookForge, url: str, secret: str, *, every: float, retry: float) -> None:
         self._forge, self._url, self._secret = forge, url, secret
         self._every, self._retry = every, retry
         self._due: dict[str, float] = {}
@@ -80,7 +80,7 @@ class WebhookRegistrar:
 
     def _ensure(self, repository: str) -> bool:
         """Ensure exactly one webhook as configured; return whether anything was changed."""
-        own = [hook for hook in self._forge.hooks(repository) if hook.url == self._url]
+        own = [hook for hook in self._forge.webhooks(repository) if hook.url == self._url]
         is_current = any(hook.id == self._made.get(repository) and is_as_configured(hook) for hook in own)
         if not is_current:
             self._made[repository] = self._forge.create_hook(repository, self._url, self._secret, REQUESTED_EVENTS, MAIN)

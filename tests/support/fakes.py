@@ -174,7 +174,7 @@ class FakeWebhookForge:
     last: int = 10
     trouble: ReconcilerError | None = None
 
-    def hooks(self, repository: str) -> tuple[Webhook, ...]:
+    def webhooks(self, repository: str) -> tuple[Webhook, ...]:
         assert repository == "acme/prod"
         self.calls.append("list")
         if self.trouble is not None:

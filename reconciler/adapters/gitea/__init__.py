@@ -16,9 +16,9 @@ Rules kept:
 - every answer is checked against a model before use; no redirect is followed and the token is never shown;
 - the values that callers see are defined in `model.forge`, so that no other layer imports this package for a type;
 - another forge is a package beside this one under `adapters/`: it implements the Protocols that its callers define (in
-  `services`: `CommitStatusForge`, `CommentForge`, `MergeForge`, `ReviewForge`, `PullForge`; in `commands`: `InitForge`,
-  `ProposalForge`; in `controller`: `HookForge`), returns the values of `model.forge`, has a counterpart of `webhook_events` for
-  its deliveries (called by `controller.webhook_handler`, with the forge's header names) and of `GiteaSection` in
+  `services`: `CommitStatusForge`, `CommentForge`, `MergeForge`, `ReviewForge`, `PullForge`; in `commands`: `PreparationForge`,
+  `ProposalForge`; in `controller`: `WebhookForge`), returns the values of `model.forge`, has a counterpart of `webhook_events`
+  for its deliveries (called by `controller.webhook_handler`, with the forge's header names) and of `GiteaSection` in
   `config.sections`, and is constructed in `bootstrap`.
 
 May not: decide what an answer means (an approval counts in `domain.admission`), or import another adapter.

@@ -39,7 +39,7 @@ class _Hook(BaseModel):
 class Hooks(Client):
     """The endpoints of webhooks, which need admin rights on the repository."""
 
-    def hooks(self, repository: str) -> tuple[Webhook, ...]:
+    def webhooks(self, repository: str) -> tuple[Webhook, ...]:
         """Returns the webhooks of a repository (owner/name), the oldest first."""
         pages = self.paginate(f"/repos/{path_of(repository)}/hooks", {}, TypeAdapter(list[_Hook]))
         hooks = {hook.id: hook for page in pages for hook in page}

@@ -37,7 +37,7 @@ class AuditFinding:
 
     code: str
     message: str
-    way: KeyPath
+    path: KeyPath
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,15 @@ class LockedSignature:
         signer: the signer that must have made it.
         manifest: the digest of the manifest that contains it.
         predicate_type: cosign's predicate type for signatures, or the attestation's.
-        way: the path of its digest in its package.
-        most: the maximal severity that a vulnerability scan may report; None for all others.
+        path: the path of its digest in its package.
+        max_severity: the maximal severity that a vulnerability scan may report; None for all others.
     """
 
     signer: Signer
     manifest: str
     predicate_type: str
-    way: KeyPath
-    most: Severity | None = None
+    path: KeyPath
+    max_severity: Severity | None = None
 
 
 def proofs(package: Package, policies: TrustPolicies) -> Iterator[LockedSignature]:
@@ -100,7 +100,7 @@ def audit_lock(source: Source, lock: EnvironmentLock, policies: TrustPolicies) -
 
 def finding_problem(finding: AuditFinding, source: Source, index: int) -> Problem:
     """Returns a finding as a problem in the lock's file, of which the package is the `index`th."""
-    return source.problem(finding.code, finding.message, ("packages", index, *finding.way), at_value=True)
+    return source.problem(finding.code, finding.message, ("packages", index, *finding.path), at_value=True)
 
 
 def _package_findings(lock: EnvironmentLock, package: Package) -> Iterator[AuditFinding]:

@@ -50,7 +50,7 @@ class PromotedPin:
         return self.declared.application.spec.blueprint.version
 
     @property
-    def stands(self) -> bool:
+    def is_unchanged(self) -> bool:
         """Whether it is pinned already."""
         return self.before == self.package.version
 

@@ -97,7 +97,7 @@ class ArtifactSignatures:
         subject: the artifact's manifest.
         candidates: signatures to verify, fetched as far as they were needed.
         attestations: the number of referrers that claim to be attestations, which are not signatures.
-        passed_over: the number of skipped candidates: too large, compressed, of an unknown format, or listed but gone.
+        skipped: the number of skipped candidates: too large, compressed, of an unknown format, or listed but gone.
         damaged: the error of the last candidate whose content did not match its digest.
         unread: the number of attestations of the last requested type that could not be read.
     """
@@ -108,7 +108,7 @@ class ArtifactSignatures:
     subject: Manifest
     candidates: list[SignatureCandidate] = field(default_factory=list)
     attestations: int = 0
-    passed_over: int = 0
+    skipped: int = 0
     damaged: IntegrityError | None = None
     unread: int = 0
     _claims: list[_Claim] = field(default_factory=list)
@@ -156,7 +156,7 @@ class ArtifactSignatures:
         """
         if self.damaged is not None:
             return self.damaged
-        ignored = f"; {self.passed_over} not usable: too large, compressed, unknown or gone" if self.passed_over else ""
+        ignored = f"; {self.skipped} not usable: too large, compressed, unknown or gone" if self.skipped else ""
         if self.candidates:
             return UntrustedError(
                 f"{self.artifact} is signed, but by no accepted key (signatures: {len(self.candidates)}{ignored})",
@@ -201,7 +201,7 @@ class ArtifactSignatures:
         """
         manifest = self.registry.manifest(self.repository, referrer)
         if len(manifest.layers) != 1 or not _BUNDLE_TYPE.fullmatch(manifest.layers[0].media_type):
-            self.passed_over += 1
+            self.skipped += 1
             return
         claimed, layer = manifest.annotations.get(_BUNDLE_PREDICATE), manifest.layers[0]
         if claimed != PREDICATE:
@@ -209,7 +209,7 @@ class ArtifactSignatures:
         if claimed not in {None, PREDICATE}:
             self.attestations += 1
         elif layer.size > BUNDLE_LIMIT:
-            self.passed_over += 1
+            self.skipped += 1
         else:
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
             self.candidates.append(SignatureCandidate(referrer, content))
@@ -218,7 +218,7 @@ class ArtifactSignatures:
         """Add the signatures under the tag `sha256-<hex>.sig`."""
         for manifest, layer in self._legacy("sig", _LEGACY_TYPE):
             if SIGNATURE not in layer.annotations or layer.size > BUNDLE_LIMIT:
-                self.passed_over += 1
+                self.skipped += 1
                 continue
             content = self.blobs(self.repository, layer, limit=BUNDLE_LIMIT)
             self.candidates.append(SignatureCandidate(manifest, content, layer.annotations))
@@ -228,7 +228,7 @@ class ArtifactSignatures:
         try:
             step()
         except NotFoundError:  # a fallback tag may list deleted manifests
-            self.passed_over += 1
+            self.skipped += 1
         except IntegrityError as error:
             self.damaged = error
 
@@ -253,7 +253,7 @@ class ArtifactSignatures:
         layers = self.registry.manifest(self.repository, tagged).layers
         usable = [layer for layer in layers[:LEGACY_LIMIT] if media_type.fullmatch(layer.media_type)]
         if suffix == "sig":
-            self.passed_over += len(layers) - len(usable)
+            self.skipped += len(layers) - len(usable)
         return [(tagged, layer) for layer in usable]
 
 

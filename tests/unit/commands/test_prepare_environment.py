@@ -24,14 +24,14 @@ URL, SECRET = "https://reconciler.example/webhook", "a secret of these tests"
 
 @dataclass
 class FakePreparationForge:
-    """An InitForge in memory, whose repository is at `origin`; it keeps count of what is written."""
+    """An PreparationForge in memory, whose repository is at `origin`; it keeps count of what is written."""
 
     origin: Path
     right: str = "none"
     forgetful: bool = False
     read_only: bool = False
     tags: list[str] = field(default_factory=lambda: ["theirs"])
-    webhooks: list[Webhook] = field(default_factory=list)
+    created: list[Webhook] = field(default_factory=list)
     rules: list[dict[str, Any]] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
 
@@ -64,15 +64,15 @@ class FakePreparationForge:
         else:
             next(one for one in self.rules if one["rule_name"] == rule).update(kept)
 
-    def hooks(self, repository: str) -> Sequence[Webhook]:
+    def webhooks(self, repository: str) -> Sequence[Webhook]:
         del repository
-        return self.webhooks
+        return self.created
 
     def create_hook(self, repository: str, url: str, secret: str, events: Iterable[str], branches: str) -> int:
         self.writes.append(f"hook {repository}")
         assert secret == SECRET
         found = frozenset(events) - {"pull_request_only"} | {"pull_request"}  # in the words in which Gitea shows it
-        self.webhooks.append(Webhook(7, url, active=True, json=True, events=found, branches=branches))
+        self.created.append(Webhook(7, url, active=True, json=True, events=found, branches=branches))
         return 7
 
     def topics(self, repository: str) -> Sequence[str]:
@@ -96,7 +96,7 @@ def init(forge: FakePreparationForge, *clusters: str, webhook: tuple[str, str] |
 
 def test_all_is_made_once_and_the_topic_last(forge: FakePreparationForge) -> None:
     steps = init(forge, CLUSTER)
-    assert [step.name for step in steps if step.what == "created"] == [
+    assert [step.name for step in steps if step.result == "created"] == [
         "repository",
         "main",
         *(f"protection of {rule}" for rule in ("main", "resolved", "status", "plan", "plan/**")),
@@ -107,36 +107,36 @@ def test_all_is_made_once_and_the_topic_last(forge: FakePreparationForge) -> Non
     assert forge.writes[-1] == f"add topic to {WHERE}"
     assert git(forge.origin, "ls-tree", "--name-only", "main").split() == ["README.md", "environment.yaml"]
     before, refs = list(forge.writes), git(forge.origin, "for-each-ref")
-    assert {step.what for step in init(forge, CLUSTER)} == {"as it was"}
+    assert {step.result for step in init(forge, CLUSTER)} == {"as it was"}
     assert (forge.writes, git(forge.origin, "for-each-ref")) == (before, refs)
 
 
 def test_without_an_address_there_is_no_webhook(forge: FakePreparationForge) -> None:
     assert "webhook" not in {step.name for step in init(forge, CLUSTER, webhook=None)}
-    assert forge.webhooks == []
+    assert forge.created == []
 
 
 def test_a_webhook_that_does_not_deliver_what_is_needed_gets_one_beside_it(forge: FakePreparationForge) -> None:
-    forge.webhooks.append(Webhook(1, URL, active=False, json=True, events=frozenset({"push"}), branches=None))
+    forge.created.append(Webhook(1, URL, active=False, json=True, events=frozenset({"push"}), branches=None))
     steps = init(forge, CLUSTER)
     assert PreparationStep("webhook", "created", URL) in steps
-    assert [hook.active for hook in forge.webhooks] == [False, True]
+    assert [hook.active for hook in forge.created] == [False, True]
 
 
 def test_without_a_cluster_nothing_is_begun(forge: FakePreparationForge) -> None:
     (step,) = init(forge)
-    assert (step.name, step.what, "--placement" in step.detail) == ("main", "missing", True)
+    assert (step.name, step.result, "--placement" in step.detail) == ("main", "missing", True)
     assert forge.writes == []
 
 
 def test_what_people_wrote_is_not_touched(forge: FakePreparationForge) -> None:
     head = commit(bare(forge.origin), "main", {"README.md": "theirs"})
     steps = init(forge, CLUSTER)
-    assert next(step.what for step in steps if step.name == "main") == "missing"
+    assert next(step.result for step in steps if step.name == "main") == "missing"
     assert git(forge.origin, "rev-parse", "main") == head
     assert forge.tags == ["theirs", "topic"]
     commit(forge.origin, "main", {"environment.yaml": "kind: ["})
-    assert {step.what for step in init(forge)} == {"as it was"}, "whether it is valid, `validate` and each pass tell"
+    assert {step.result for step in init(forge)} == {"as it was"}, "whether it is valid, `validate` and each pass tell"
 
 
 def test_a_rule_that_the_forge_does_not_keep_is_no_protection(forge: FakePreparationForge) -> None:

@@ -125,7 +125,7 @@ def left(found: Promotion) -> Sequence[str]:
 def test_one_pull_request_that_a_second_run_leaves_as_it_is(scene: PromotionScene) -> None:
     main = scene.goal.head("main")
     _, found = scene.promote()
-    assert (found.what, found.number) == ("opened", 7)
+    assert (found.result, found.number) == ("opened", 7)
     assert found.soaked == {found.pins[0].package.digest: pytest.approx(0, abs=60)}
     assert "less than a minute" in scene.forge.open[0].text
     assert scene.goal.head("promote/acme-prod") == found.commit
@@ -134,7 +134,7 @@ def test_one_pull_request_that_a_second_run_leaves_as_it_is(scene: PromotionScen
     assert scene.forge.open[0].title == "Promote shop 1.1.0 from acme-prod"
     everything, writes = scene.goal.everything(), scene.forge.writes
     _, again = scene.promote()
-    assert (again.what, again.commit) == ("as it was", found.commit)
+    assert (again.result, again.commit) == ("as it was", found.commit)
     assert (scene.goal.everything(), scene.forge.writes) == (everything, writes)
 
 
@@ -143,7 +143,7 @@ def test_it_follows_main_and_what_is_asked_for(scene: PromotionScene) -> None:
     new = application("shop").replace("metadata", "# a comment\nmetadata") + "  size: small\n"
     main = scene.goal.push(scene.content(new) | {"script.sh": "x"})
     _, found = scene.promote()
-    assert (found.what, found.number) == ("updated", first.number)
+    assert (found.result, found.number) == ("updated", first.number)
     assert scene.goal.git("log", "-1", "--format=%P", found.commit) == main
     assert scene.goal.git("diff", "--stat", f"{main}..{found.commit}").count("|") == 1
     assert scene.goal.show(found.commit, SHOP) == new.replace("^1.0", "1.1.0").strip()
@@ -152,7 +152,7 @@ def test_it_follows_main_and_what_is_asked_for(scene: PromotionScene) -> None:
     scene.source.start().run(wait=1)
     scene.source.fleet.run_all(scene.source.lock())
     scene.source.start().run(wait=1)
-    assert scene.promote("shop")[1].what == "updated"
+    assert scene.promote("shop")[1].result == "updated"
     assert scene.forge.open[0].title == "Promote shop 1.2.0 from acme-prod"
     assert len(scene.forge.open) == 1
 
@@ -160,7 +160,7 @@ def test_it_follows_main_and_what_is_asked_for(scene: PromotionScene) -> None:
 def test_nothing_to_promote_opens_nothing(scene: PromotionScene) -> None:
     scene.goal.push(scene.content(application("shop", version="1.1.0")))
     _, found = scene.promote()
-    assert (found.what, found.skipped, scene.forge.writes) == ("nothing to promote", (), 0)
+    assert (found.result, found.skipped, scene.forge.writes) == ("nothing to promote", (), 0)
     assert scene.goal.head("promote/acme-prod") is None
 
 
@@ -169,7 +169,7 @@ def test_what_is_not_ready_any_more_is_not_promoted(scene: PromotionScene) -> No
     scene.source.start().run(wait=1)
     for names in ((), ("shop",)):
         _, found = scene.promote(*names)
-        assert (found.what, scene.forge.writes) == ("refused" if names else "nothing to promote", 0)
+        assert (found.result, scene.forge.writes) == ("refused" if names else "nothing to promote", 0)
         assert "not ready" in left(found)[0]
 
 
@@ -191,7 +191,7 @@ def test_what_people_pushed_to_the_branch_stays(scene: PromotionScene) -> None:
 def test_what_is_refused_on_main_is_told_first(scene: PromotionScene) -> None:
     scene.goal.push(scene.content(application("shop", version="latest!")))
     _, found = scene.promote()
-    assert (found.what, [p.code for p in found.problems]) == ("refused", ["InvalidRange"])
+    assert (found.result, [p.code for p in found.problems]) == ("refused", ["InvalidRange"])
     scene.goal.push(scene.content(application("shop").replace("version: ^1.0", 'version: "\\x5e1.0"')))
     _, found = scene.promote()
     assert left(found) == ["shop: its version cannot be replaced in place: write 1.1.0 at applications/shop.yaml:5:39"]

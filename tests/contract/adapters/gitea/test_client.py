@@ -166,7 +166,7 @@ def test_webhooks_are_read_as_they_are_shown() -> None:
         next(answers)(connection)
 
     with tcp_server(behave) as (url, _), Gitea(url, TOKEN) as gitea:
-        found = gitea.hooks("acme/prod")
+        found = gitea.webhooks("acme/prod")
     assert found == (Webhook(7, "http://r/webhook", active=True, json=True, events=frozenset({"push"}), branches=None),)
 
 

@@ -49,7 +49,7 @@ def test_bundles_and_old_signatures_are_candidates() -> None:
 
 def test_unsigned_says_unsigned() -> None:
     found = collecting(FakeArtifactStore())
-    assert (found.candidates, found.attestations, found.passed_over) == ([], 0, 0)
+    assert (found.candidates, found.attestations, found.skipped) == ([], 0, 0)
     assert isinstance(found.why_untrusted(), UntrustedError)
     assert "has no signature" in found.why_untrusted().message
 
@@ -97,7 +97,7 @@ def test_rubbish_does_not_hide_a_good_signature(rubbish: bytes) -> None:
     bundle = manifest((b"bundle", BUNDLE))
     found = collecting(FakeArtifactStore(rubbish, bundle, blobs=(b"bundle", b"bomb")))
     assert [c.content for c in found.candidates] == [b"bundle"]
-    assert found.passed_over == 1
+    assert found.skipped == 1
     assert "1 not usable" in found.why_untrusted().message
 
 

@@ -42,10 +42,10 @@ def test_what_runs_and_is_ready_is_pinned() -> None:
     source = ready(asked("shop", "1.1.0"), package("db", "2.0.0"))
     declared = wish(application("shop", version="^1.0")).declared
     (pin,), left = select(source, declared, lock_of(package("shop", "1.0.0")), ())
-    assert (pin.name, pin.before, pin.package.version, pin.running, pin.stands) == ("shop", "^1.0", "1.1.0", "1.0.0", False)
+    assert (pin.name, pin.before, pin.package.version, pin.running, pin.is_unchanged) == ("shop", "^1.0", "1.1.0", "1.0.0", False)
     assert left == (), "a dependency follows from its Blueprint"
     (pin,), _ = select(source, wish(application("shop", version="1.1.0")).declared, None, ())
-    assert (pin.stands, pin.running) == (True, "")
+    assert (pin.is_unchanged, pin.running) == (True, "")
 
 
 @pytest.mark.parametrize(
