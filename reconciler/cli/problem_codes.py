@@ -72,7 +72,7 @@ RULES: Final[Mapping[str, str]] = {
     "Taken": "A Namespace on a cluster belongs to one Environment.",
     "TooDeep": "Nesting, and the search for compatible versions, must stay within their limits.",
     "TooLarge": "A file must not exceed the size limit.",
-    "TooMany": "The number of an Environment's Applications must not exceed the limit.",
+    "TooMany": "An Environment's Applications, placements and rendered files must not exceed the limits.",
     "TooManyDocuments": "The number of documents in a file must not exceed the limit.",
     "TooManyFiles": "The number of files in a repository must not exceed the limit.",
     "TooManyParts": "The number of parts of a file must not exceed the limit.",

@@ -69,3 +69,32 @@ class Catalog(Protocol):
             version: the version.
             digest: the artifact's digest if it is already decided, e.g. locked; None to resolve the tag.
         """
+
+
+class CatalogOfDecision:
+    """A catalog as it is during one decision: each name is listed, and each version fetched, at most once.
+
+    A decision asks for the same names again and again, and a catalog's own cache may be shorter than a decision takes: 120
+    unknown names could be 14,400 requests.
+
+    Args:
+        catalog: the catalog.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._listings: dict[str, Mapping[str, Sequence[str]]] = {}
+        self._entries: dict[tuple[str, str, str, str | None], VerifiedBlueprint | ExcludedVersion] = {}
+
+    def find(self, name: str) -> Mapping[str, Sequence[str]]:
+        """Returns what the catalog's `find` returned first."""
+        if name not in self._listings:
+            self._listings[name] = self._catalog.find(name)
+        return self._listings[name]
+
+    def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
+        """Returns what the catalog's `get` returned first."""
+        key = (catalog, name, version, digest)
+        if key not in self._entries:
+            self._entries[key] = self._catalog.get(*key)
+        return self._entries[key]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.domain.blocker import refused, unavailable
 from reconciler.domain.locking.lock_builder import build_lock
 from reconciler.domain.locking.reinstallation import unconfirmed_reinstalls
+from reconciler.domain.rendering.budget import budget_problem
 from reconciler.domain.rendering.flux_objects import RenderContext, duplicate_objects, render
 from reconciler.domain.resolution.resolver import resolve
 from reconciler.domain.validation.environment import validate
@@ -97,6 +98,9 @@ def compute_desired_state(
     reinstalls = tuple(_reinstall_problems(sources, validated, resolution, prior, lock))
     if reinstalls:
         return refused("Resolved", sort_problems(reinstalls))
+    if too_large := budget_problem(lock):
+        hint = "use fewer placements, split the Environment, or move large texts out of config"
+        return refused("Resolved", (sources[ENVIRONMENT_FILE].problem("TooMany", too_large, ("spec", "placements"), hint=hint),))
     tree = render(lock, context)
     duplicates = tuple(
         _problem(sources, validated, resolution, "Duplicate", application, message)

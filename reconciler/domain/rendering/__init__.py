@@ -2,6 +2,7 @@
 
 | module | what it does |
 |---|---|
+| `budget` | bounds what a lock would be rendered to |
 | `flux_objects` | renders each package's Namespace, OCIRepository, HelmRelease and trust Secret, and finds duplicate objects |
 
 Rules kept:

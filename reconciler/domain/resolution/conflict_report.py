@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, assert_never
 
@@ -10,7 +11,7 @@ from reconciler.domain.catalog import ExcludedVersion
 from reconciler.domain.resolution.candidates import CandidateFinder, closest_requirement
 from reconciler.domain.resolution.fixes import FixFinder
 from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded
-from reconciler.domain.resolution.search import is_solvable, solve
+from reconciler.domain.resolution.search import solve
 from reconciler.domain.text.listing import join_first
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.versions import newest_first, satisfies
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from reconciler.domain.catalog import Catalog
-    from reconciler.domain.resolution.outcomes import Unsolvable
+    from reconciler.domain.resolution.outcomes import Solution, Unsolvable
     from reconciler.domain.resolution.requirements import Candidate, Requirement
     from reconciler.domain.validation.environment import ValidatedInput
 
@@ -42,6 +43,7 @@ class ConflictReporter:
     def __init__(self, validated: ValidatedInput, candidates: CandidateFinder, catalog: Catalog) -> None:
         self._validated = validated
         self._candidates = candidates
+        self._outcomes: dict[tuple[Requirement, ...], Solution | Unsolvable] = {}
         self._fixes = FixFinder(validated, candidates, catalog)
 
     def unsatisfiable(self, requirement: Requirement) -> Problem | None:
@@ -118,11 +120,18 @@ class ConflictReporter:
 
     def _is_possible(self, roots: Sequence[Requirement]) -> bool:
         """Returns whether the roots have a solution that is found within MAX_CONFLICT_STEPS."""
-        return is_solvable(roots, self._candidates, steps=MAX_CONFLICT_STEPS)
+        return not isinstance(self._solved(roots), NoSolution | SearchLimitExceeded | CyclicSolution)
+
+    def _solved(self, roots: Sequence[Requirement]) -> Solution | Unsolvable:
+        """Returns the outcome for roots within MAX_CONFLICT_STEPS; each search is made once."""
+        key = tuple(roots)
+        if key not in self._outcomes:
+            self._outcomes[key] = solve(roots, self._candidates, steps=MAX_CONFLICT_STEPS)
+        return self._outcomes[key]
 
     def _contested(self, core: Sequence[Requirement], causes: Sequence[Requirement]) -> list[Requirement]:
         """Returns the requirements on the one Application over which the core conflicts, sorted."""
-        outcome = solve(core, self._candidates, steps=MAX_CONFLICT_STEPS)
+        outcome = self._solved(core)
         if isinstance(outcome, NoSolution):
             causes = outcome.causes or causes
         by_application: dict[str, list[Requirement]] = {}
@@ -200,11 +209,14 @@ class ConflictReporter:
         """
         if not requirement.declared:
             return ""
+        hint = did_you_mean(short_name(requirement.blueprint), self._known_names)
+        return hint if hint.startswith("did you mean") else ""
+
+    @cached_property
+    def _known_names(self) -> frozenset[str]:
         declared = {blueprint_name(d.application.spec.blueprint.name) for d in self._validated.declared.values()}
         locked = {package.blueprint for package in self._candidates.prior.values()}
-        known = locked | {name for name in declared if self._candidates.exists(name)}
-        hint = did_you_mean(short_name(requirement.blueprint), {short_name(name) for name in known})
-        return hint if hint.startswith("did you mean") else ""
+        return frozenset(short_name(name) for name in locked | {name for name in declared if self._candidates.exists(name)})
 
     def _exclusion_hint(self, requirement: Requirement, excluded: Sequence[ExcludedVersion]) -> str:
         """Returns how to get one of the excluded versions; empty when no step is known."""

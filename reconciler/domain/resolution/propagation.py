@@ -8,7 +8,8 @@ left of an Application, the requirements on it conflict.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.versions import satisfies
 
@@ -45,10 +46,10 @@ class _Propagation:
         """Applies one requirer's alternative requirements on an Application; returns the conflict if that leaves no candidate."""
         name, requirer = needs[0].application, needs[0].requirer
         if name not in self._remaining:
-            all_ = dict.fromkeys(choice for need in needs for choice in self._candidates.of([need], self._within))
+            all_ = self._all_candidates(needs)
             if any(choice.exclusion for choice in all_):
                 return ()  # an excluded locked version hides the other candidates, which further requirements may bring back
-            self._remaining[name] = list(all_)
+            self._remaining[name] = all_
             self._queue[name] = None
         self._restrictions.setdefault(name, {})[requirer] = needs
         remaining = [choice for choice in self._remaining[name] if any(_meets(choice, need) for need in needs)]
@@ -56,6 +57,20 @@ class _Propagation:
             self._remaining[name] = remaining
             self._queue |= dict.fromkeys((name, *self._restrictions[name]))
         return () if remaining else tuple(needs[0] for needs in self._restrictions[name].values())
+
+    def _all_candidates(self, needs: Sequence[Requirement]) -> list[Candidate]:
+        """Returns each candidate that meets any of the requirements; each is made once, as requirers repeat themselves."""
+        distinct: dict[Any, dict[str, Requirement]] = {}  # by all that candidates depend on but the range, and by the range
+        for need in needs:
+            distinct.setdefault((need.blueprint, need.catalog, need.lineage, str(need.values)), {}).setdefault(need.range, need)
+        all_: dict[Candidate, None] = {}
+        for by_range in distinct.values():
+            made: frozenset[tuple[str, str]] = frozenset()
+            for need in by_range.values():
+                choices = list(self._candidates.of([need], replace(self._within, without=self._within.without | made)))
+                made |= {(choice.application, choice.version) for choice in choices}
+                all_ |= dict.fromkeys(choices)
+        return list(all_)
 
     def propagate(self) -> tuple[Requirement, ...]:
         """Revises Applications until nothing changes; returns the first conflict."""

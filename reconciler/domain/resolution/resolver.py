@@ -7,15 +7,17 @@ The requirements come from `requirements`, the possible versions and their order
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from reconciler.domain.catalog import ExcludedVersion
+from reconciler.domain.catalog import CatalogOfDecision, ExcludedVersion
 from reconciler.domain.resolution.candidates import CandidateFinder
 from reconciler.domain.resolution.conflict_report import ConflictReporter
 from reconciler.domain.resolution.optimizer import has_backtracked, maximize_versions, minimize_changes
 from reconciler.domain.resolution.outcomes import CyclicSolution, NoSolution, SearchLimitExceeded
 from reconciler.domain.resolution.requirements import Candidate, DependencyReader, Requirement, root_requirement, unknown_binds
 from reconciler.domain.resolution.search import solve
+from reconciler.domain.validation.environment import MAX_PROBLEMS
 from reconciler.domain.versions import is_older, satisfies
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ def resolve(
     Returns:
         The resolution; or None, with the problems.
     """
+    catalog = CatalogOfDecision(catalog)
     installed = CandidateFinder(validated, locked, catalog, DependencyReader(validated, locked), upgrade)
     candidates = (
         installed
@@ -73,9 +76,9 @@ def resolve(
     )
     roots = [root_requirement(declared) for _, declared in sorted(validated.declared.items())]
     reporter = ConflictReporter(validated, candidates, catalog)
-    unsatisfiable = [problem for root in roots if (problem := reporter.unsatisfiable(root)) is not None]
-    if unsatisfiable:
-        return None, tuple(unsatisfiable)
+    unsatisfiable = (problem for root in roots if (problem := reporter.unsatisfiable(root)) is not None)
+    if problems := tuple(islice(unsatisfiable, MAX_PROBLEMS)):
+        return None, problems
     match outcome := solve(roots, candidates):
         case NoSolution() | SearchLimitExceeded() | CyclicSolution():
             return None, reporter.report(roots, outcome)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.domain.resolution.requirements import Requirement
 
 MAX_ROUNDS: Final = 20_000
-QUICK_STEPS: Final = 100_000
+QUICK_STEPS: Final = 20_000
 """Steps of the first backtracking search; constraint propagation is tried before a longer one."""
 MAX_DETOURS: Final = 64
 """Searches for a solution without a cycle."""
@@ -68,17 +68,6 @@ def solve(
                     excluded = constraints.without | {(name, solution[name].version)}
                     detours.append(replace(constraints, without=excluded))
     return first or SearchLimitExceeded()
-
-
-def is_solvable(
-    roots: Sequence[Requirement],
-    candidates: CandidateFinder,
-    within: SearchConstraints = UNCONSTRAINED,
-    *,
-    steps: int = MAX_STEPS,
-) -> bool:
-    """Returns whether there is a consistent solution; False also when the search reached its limit."""
-    return not isinstance(solve(roots, candidates, within, steps=steps), Unsolvable)
 
 
 def _consistent(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.source import Source
 
 MAX_APPLICATIONS: Final = 1_000  # time and memory of a resolution grow with its square
+MAX_PLACEMENTS: Final = 100  # each is a cluster that is observed, and a copy of everything that is rendered
 MAX_PROBLEMS: Final = 200  # of a commit; finding the nearest known word costs time
 
 # Names that are reserved for the platform; kube-* as well.
@@ -136,6 +137,10 @@ def _environment_rules(environment: Environment, source: Source) -> Iterable[Pro
             ("spec", "organization"),
             at_value=True,
         )
+    if len(spec.placements) > MAX_PLACEMENTS:
+        message = f"{len(spec.placements)} placements; an Environment has at most {MAX_PLACEMENTS}"
+        yield source.problem("TooMany", message, ("spec", "placements"), hint="split the Environment")
+        return
     clusters: set[str] = set()
     for index, placement in enumerate(spec.placements):
         path = ("spec", "placements", index, "cluster")

@@ -1,0 +1,43 @@
+"""Bounds what a lock would be rendered to: Applications times placements, and the bytes of their values times placements.
+
+Both are products of what one push may have, so that 2 MB of documents could be gigabytes of files. The limits are those within
+which `resolved` can be written, read again, applied by Flux and observed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from reconciler.model.lock import EnvironmentLock
+
+MAX_RELEASES: Final = 20_000
+"""HelmReleases of an Environment, on all its placements together."""
+MAX_LOCK_BYTES: Final = 24 << 20
+"""Bytes of values of all Applications together: the lock has them once, and must be readable as the reconciler's own file."""
+MAX_RENDERED_BYTES: Final = 64 << 20
+"""Bytes of values in all HelmReleases together."""
+
+
+def budget_problem(lock: EnvironmentLock) -> str:
+    """Returns why a lock is not rendered, in one sentence; empty when it is within the limits."""
+    releases = sum(len(package.placements) for package in lock.packages)
+    if releases > MAX_RELEASES:
+        placements = max(len(package.placements) for package in lock.packages)
+        return (
+            f"{len(lock.packages)} Applications on up to {placements} placements are {releases} HelmReleases; "
+            f"an Environment has at most {MAX_RELEASES}"
+        )
+    sizes = {p.application: (len(json.dumps(p.values, ensure_ascii=False).encode()), len(p.placements)) for p in lock.packages}
+    once = sum(size for size, _ in sizes.values())
+    if once > MAX_LOCK_BYTES:
+        return f"the values of all Applications have {once >> 20} MiB; the lock holds at most {MAX_LOCK_BYTES >> 20} MiB"
+    total = sum(size * placements for size, placements in sizes.values())
+    if total <= MAX_RENDERED_BYTES:
+        return ""
+    name, (size, placements) = max(sizes.items(), key=lambda item: (item[1][0] * item[1][1], item[0]))
+    return (
+        f"the values of all Applications, once for each of their placements, have {total >> 20} MiB; at most "
+        f"{MAX_RENDERED_BYTES >> 20} MiB are written; the most are those of {name}: {size} bytes on {placements} placements"
+    )
