@@ -229,7 +229,8 @@ class Controller:
             log.info("environment removed", environment=key)
         for key, target in new.items():
             try:
-                environment_pass = self._build_pass(target)
+                with contained("preparing the passes over an Environment", environment=key):
+                    environment_pass = self._build_pass(target)
             except ReconcilerError as fault:  # it is retried at the next search, and does not delay the others
                 log.warning("environment cannot be reconciled", environment=key, why=str(fault))
                 continue

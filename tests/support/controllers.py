@@ -26,6 +26,9 @@ class ManagedEnvironments:
         self.stages: dict[str, EnvironmentOnDisk] = {}
         self.searching: Exception | None = None
         self.unmade: set[str] = set()
+        self.surprise: BaseException | None = None
+        self.stale_after = 60.0
+        self.stuck_after: float | None = None
 
     def add(self, key: str, stage: EnvironmentOnDisk) -> EnvironmentOnDisk:
         self.stages[key] = stage
@@ -38,12 +41,20 @@ class ManagedEnvironments:
 
     def reconciliation(self, target: EnvironmentTarget) -> EnvironmentPass:
         if target.url in self.unmade:
+            if self.surprise is not None:
+                raise self.surprise
             raise ConfigurationError("the url carries a user name")
         return self.stages[target.url].start()
 
     def service(self, *, poll: float = 0.05, discover: float = 0.05, workers: int = 4) -> Controller:
         return Controller(
-            self.targets, self.reconciliation, workers=workers, poll=poll, discover=discover, health=Health(Metrics())
+            self.targets,
+            self.reconciliation,
+            workers=workers,
+            poll=poll,
+            discover=discover,
+            health=Health(Metrics(), self.stale_after),
+            stuck_after=self.stuck_after,
         )
 
     @contextmanager

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from reconciler.adapters.git import Repository
+from reconciler.adapters.git.remote import MAX_FETCH
 from reconciler.domain.admission.environment_policies import EnvironmentPolicies, environment_policies
 from reconciler.domain.review.plan_comment import MARKER
 from reconciler.model.errors import AccessDeniedError, NotFoundError, ReconcilerError
@@ -107,14 +108,20 @@ class EnvironmentWithPullRequests:
     gate: AdmissionGate | None = None
     stands: float = 300.0
     retry: float | None = None  # of the passes over `main`
+    review_retry: float = 0.0
+    share: float = 300.0
+    max_fetch: int = MAX_FETCH
+    url: str = ""
 
     def start(self) -> EnvironmentPass:
         """As after a restart on another machine."""
         stage, place = self.stage, self.stage.folder / f"plans-{self.stage.starts + 1}"
-        world = ReconcileContext(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=0.0)
-        clone = Repository(place, stage.origin.as_uri(), history=True)
+        world = ReconcileContext(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND, retry=self.review_retry)
+        clone = Repository(place, self.url or stage.origin.as_uri(), history=True, max_fetch=self.max_fetch)
         gate, claim = self.gate or open_gate(), sole_claim(stage.identity)
-        self.pulls = PullRequestReviewer(self.forge, US, "acme/acme-prod", clone, stage.identity, world, claim, gate, self.stands)
+        self.pulls = PullRequestReviewer(
+            self.forge, US, "acme/acme-prod", clone, stage.identity, world, claim, gate, self.stands, self.share
+        )
         return stage.start(gate=gate, pulls=self.pulls, retry=self.retry)
 
     def propose(self, number: int, content: dict[str, str], base: str = "main") -> str:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from reconciler.model.errors import ReconcilerError
 
 FIRST_PAUSE: Final = 60.0  # seconds until a branch is tried again; each further pause is twice as long
-FIRST_PAUSE_UNAVAILABLE: Final = 1.0  # as the cause may be the server
+FREE_ATTEMPTS: Final = 2  # without a pause, where the cause may be the server
 MAX_PAUSE: Final = 3600.0
 
 
 def pause_after(fault: ReconcilerError, attempts: int) -> float:
     """Seconds to wait after some failed attempts, the last of them with this fault."""
-    first = FIRST_PAUSE_UNAVAILABLE if isinstance(fault, UnavailableError) else FIRST_PAUSE
-    return min(first * 2.0 ** min(attempts - 1, 30), MAX_PAUSE)
+    paused = attempts - FREE_ATTEMPTS if isinstance(fault, UnavailableError) else attempts
+    return min(FIRST_PAUSE * 2.0 ** min(paused - 1, 30), MAX_PAUSE) if paused > 0 else 0.0
 
 
 @dataclass(frozen=True)

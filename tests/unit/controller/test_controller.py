@@ -16,6 +16,7 @@ from tests.support.controllers import ManagedEnvironments, ManagedOnGitea, is_qu
 from tests.support.environment_files import CLUSTER, SECOND, Latch, application, files
 from tests.support.environments import EnvironmentOnDisk
 from tests.support.fakes import DOWN, FakeCatalog, FakeClusters, verified
+from tests.support.fault_injection import Panic
 from tests.support.measurements import measured
 from tests.support.waiting import eventually
 
@@ -50,6 +51,18 @@ class FailingCatalog(FakeCatalog):
     def get(self, catalog: str, name: str, version: str, digest: str | None) -> VerifiedBlueprint | ExcludedVersion:
         del catalog, name, version, digest
         raise ZeroDivisionError
+
+
+class SurprisingCatalog(FakeCatalog):
+    """A Catalog with any defect."""
+
+    def __init__(self, surprise: BaseException) -> None:
+        super().__init__(verified("bp-shop", "1.0.0"))
+        self.surprise = surprise
+
+    def find(self, name: str) -> Mapping[str, tuple[str, ...]]:
+        del name
+        raise self.surprise
 
 
 def away(stage: EnvironmentOnDisk) -> None:
@@ -333,6 +346,56 @@ def test_a_service_whose_workers_ended_is_broken(sovereign: ManagedEnvironments)
     with sovereign.running(workers=3) as service:
         assert service.liveness_problems() == []
     assert service.liveness_problems() == ["3 of 3 workers ended"]
+
+
+@pytest.mark.parametrize("surprise", [ZeroDivisionError(), Panic(), SystemExit(1)], ids=lambda error: type(error).__name__)
+def test_workers_survive_anything(sovereign: ManagedEnvironments, tmp_path: Path, surprise: BaseException) -> None:
+    bad = sovereign.add("a", EnvironmentOnDisk(tmp_path / "a", shelf=SurprisingCatalog(surprise)))
+    sovereign.add("b", EnvironmentOnDisk(tmp_path / "b"))
+    good = sovereign.add("c", EnvironmentOnDisk(tmp_path / "c"))
+    sovereign.unmade, sovereign.surprise = {"b"}, surprise if isinstance(surprise, Exception) else ZeroDivisionError()
+    bad.push(files("shop"))
+    good.push(files("shop"))
+    with sovereign.running(workers=2) as service:
+        eventually(lambda: good.head("resolved"))
+        for _ in range(3):
+            service.cluster_changed(CLUSTER)
+            time.sleep(0.1)
+        good.push(files("blog", "shop"))
+        eventually(lambda: len(good.trees("resolved")) == 2)
+        assert service.liveness_problems() == []
+
+
+@pytest.mark.parametrize("how", ["the repository is away", "main is deleted"])
+def test_no_answer_is_counted_for_longer_than_it_holds(sovereign: ManagedEnvironments, tmp_path: Path, how: str) -> None:
+    sovereign.stale_after = 0.5
+    stage = sovereign.add("a", EnvironmentOnDisk(tmp_path))
+    stage.settle(files("shop"))
+
+    def ready(service: Controller) -> float:
+        return measured(service.health)['reconciler_environments{ready="True"}']
+
+    with sovereign.running(poll=3600, discover=3600) as service:
+        eventually(lambda: ready(service) == 1)
+        time.sleep(1.2)
+        assert ready(service) == 1, "it is observed anew before the answer is too old"
+        away(stage) if how == "the repository is away" else stage.git("update-ref", "-d", "refs/heads/main")
+        stage.fleet.releases.clear()
+        service.wake_all()
+        eventually(lambda: ready(service) == 0)
+
+
+def test_live_is_what_makes_progress(sovereign: ManagedEnvironments, tmp_path: Path) -> None:
+    """As akuity/kargo#6790: the pod was ready, and nothing was reconciled."""
+    gate, sovereign.stuck_after = Latch(), 0.3
+    hanging = sovereign.add("a", EnvironmentOnDisk(tmp_path / "a", shelf=HangingCatalog(gate)))
+    hanging.push(files("shop"))
+    with sovereign.running(workers=1) as service:
+        assert gate.reached.wait(15)
+        assert service.liveness_problems() == []
+        eventually(lambda: service.liveness_problems() == ["a worker has been busy with a for more than 0.3 s"])
+        gate.open.set()
+        eventually(lambda: hanging.head("status") and service.liveness_problems() == [])
 
 
 # Stopping

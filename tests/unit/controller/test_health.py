@@ -119,3 +119,13 @@ def test_environments_are_counted_by_their_ready(tmp_path: Path) -> None:
     assert truths(health) == {"True": 1, "False": 0, "Unknown": 1}, "a pass that says nothing changes nothing"
     health.discovered(["b"])
     assert truths(health) == {"True": 0, "False": 0, "Unknown": 1}
+
+
+def test_an_answer_counts_for_as_long_as_an_observation(tmp_path: Path) -> None:
+    health = Health(Metrics(), stale_after=100)
+    health.discovered(["a"])
+    watch(health, "a", EnvironmentOnDisk(tmp_path).settle(files("shop")).run(wait=1))
+    ready, at = health._ready["a"]
+    for age, counted in ((99, 1), (101, 0)):
+        health._ready["a"] = ready, at - age
+        assert truths(health) == {"True": counted, "False": 0, "Unknown": 1 - counted}

@@ -160,3 +160,56 @@ def test_no_key_twice_at_once_and_none_lost_under_load(queue: WorkQueue) -> None
     assert twice == []
     assert all(worked[key] > before[key] for key in keys)
     assert sum(worked.values()) <= 4 * 200 + 7
+
+
+# Reviews
+
+
+def test_a_review_waits_for_every_pass_that_is_due(queue: WorkQueue) -> None:
+    queue.add_review("a")
+    queue.add("b", fetch=True)
+    queue.add("a", fetch=False)
+    taken = [queue.take(), queue.take()]
+    assert set(taken) == {Item("a", fetch=False), Item("b", fetch=True)}
+    assert soon(queue) is None, "not while a pass over the same key runs"
+
+
+def test_after_its_pass_a_key_is_reviewed_once(queue: WorkQueue) -> None:
+    queue.add("a", fetch=True)
+    for _ in range(3):
+        queue.add_review("a")
+    assert queue.take() == Item("a", fetch=True)
+    queue.done("a")
+    assert queue.take() == Item("a", fetch=False, review=True)
+    queue.done("a")
+    assert soon(queue) is None
+
+
+def test_a_pass_that_becomes_due_comes_before_the_rest_of_a_review(queue: WorkQueue) -> None:
+    queue.add_review("a")
+    assert queue.take() == Item("a", fetch=False, review=True)
+    queue.add("a", fetch=True)
+    queue.add_review("a")
+    queue.done("a")
+    assert queue.take() == Item("a", fetch=True)
+
+
+def test_reviews_take_turns_by_how_long_they_wait(queue: WorkQueue) -> None:
+    queue.add_review("b")
+    queue.add_review("a")
+    for expected in ("b", "a", "b", "a"):
+        item = queue.take()
+        assert item == Item(expected, fetch=False, review=True)
+        queue.done(expected)
+        queue.add_review(expected)
+
+
+def test_reviews_leave_a_worker_for_passes() -> None:
+    queue = WorkQueue(max_reviews=1)
+    queue.add_review("a")
+    queue.add_review("b")
+    assert queue.take() == Item("a", fetch=False, review=True)
+    queue.add("c", fetch=True)
+    assert queue.take() == Item("c", fetch=True)
+    threading.Timer(0.1, queue.done, ["a"]).start()
+    assert queue.take() == Item("b", fetch=False, review=True)

@@ -10,6 +10,7 @@ from reconciler.services.forge.commit_status_publisher import CommitStatusPublis
 from tests.support.environment_files import application, files
 from tests.support.environments import EnvironmentOnDisk, condition_of
 from tests.support.fakes import FakeCatalog, FakeCommitStatusForge, verified
+from tests.support.fault_injection import Panic
 from tests.support.git_server import GitServer
 from tests.support.odd_commits import NO_FILES, ODD_COMMITS, large_file, odd_commit
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from reconciler.services.environment_pass import EnvironmentPass
 
 REPOSITORY = "acme/acme-prod"
-
-
-class Panic(BaseException):
-    """As a native library's panic: no Exception."""
 
 
 @pytest.fixture
