@@ -115,7 +115,15 @@ def _verdicts(
     observed = observed_in_status(branches.status())
     return dict(
         resolve_root_blockers(
-            assess_lock(lock, view, limits, committed=branches.time(RESOLVED), now=time.time(), observed=observed)
+            assess_lock(
+                lock,
+                branches.rendered_releases(),
+                view,
+                limits,
+                committed=branches.time(RESOLVED),
+                now=time.time(),
+                observed=observed,
+            )
         )
     )
 
@@ -131,7 +139,7 @@ def _explain_placement(
         rule=ASSESSMENT_RULES[verdict.row],
         conditions=tuple(format_condition(condition) for condition in facts.conditions.values()) if facts else (),
         installed={key: str(value)[:MAX_WORDS] for key, value in (newest or {}).items()},
-        flux=_flux(lock.flux_namespace, package.application, cluster, clusters),
+        flux=_flux(lock.flux_namespace, package.object_name, cluster, clusters),
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+from reconciler.model.plain_data import mapping
 
 
 def digest_of(data: Any) -> str:
@@ -14,30 +16,67 @@ def digest_of(data: Any) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-# The fields of a HelmRelease's spec that determine the running workload. The others set intervals, time-outs and retries.
-_RUNS = (
-    "chart",
-    "chartRef",
-    "commonMetadata",
-    "kubeConfig",
-    "postRenderers",
-    "releaseName",
-    "serviceAccountName",
-    "storageNamespace",
-    "targetNamespace",
-    "values",
-    "valuesFrom",
+# Fields of a HelmRelease's spec that change neither what runs nor what its conditions mean.
+_HARMLESS_FIELDS: Final = frozenset({"maxHistory", "persistentClient"})
+
+# Labels and annotations in Flux's domains by which it knows what it applied, or by which people ask it to look again.
+_HARMLESS_KEYS: Final = frozenset(
+    {
+        "kustomize.toolkit.fluxcd.io/name",
+        "kustomize.toolkit.fluxcd.io/namespace",
+        "reconcile.fluxcd.io/forceAt",
+        "reconcile.fluxcd.io/requestedAt",
+        "reconcile.fluxcd.io/resetAt",
+    }
 )
+_FLUX_DOMAIN: Final = "fluxcd.io"
+
+API_DEFAULTS: Final[Mapping[tuple[str, ...], Any]] = {
+    ("chart", "spec", "reconcileStrategy"): "ChartVersion",
+    ("chart", "spec", "verify", "provider"): "cosign",
+    ("chart", "spec", "version"): "*",
+    ("uninstall", "deletionPropagation"): "background",
+}
+"""The fields of a HelmRelease's spec that the API server fills in where their parent exists: the defaults of Flux's CRD."""
 
 
-def release_spec_digest(spec: Mapping[str, Any]) -> str:
-    """Returns the digest over the fields of a HelmRelease's spec that determine the running workload.
+def release_digest(release: Mapping[str, Any]) -> str:
+    """Returns the digest over all of a HelmRelease that decides what Flux does: its spec, and Flux's labels and annotations.
 
-    It is equal for the spec that the reconciler renders and for the one that an API server returns. YAML and Go turn a float
-    without a fraction into an integer, and may add or drop fields of the spec that are null or empty. In `values` null and empty
-    fields are part of the digest: in Helm a null removes a default of the chart.
+    It is equal for a release that was rendered and for the same one as an API server returns it. The server fills in defaults;
+    YAML and Go turn a float without a fraction into an integer, and may add or drop fields of the spec that are null or empty. In
+    `values` null and empty fields are part of the digest: in Helm a null removes a default of the chart. Whatever is not known to
+    be harmless counts.
     """
-    return digest_of({key: plain for key in _RUNS if (plain := _plain(spec.get(key))) not in (None, {}, [])})
+    metadata = mapping(release.get("metadata"))
+    return digest_of(
+        {
+            "spec": _spec(mapping(release.get("spec"))),
+            **{field: keys for field in ("labels", "annotations") if (keys := _flux_keys(mapping(metadata.get(field))))},
+        }
+    )
+
+
+def is_harmless(key: str) -> bool:
+    """Returns whether a label or annotation changes nothing that Flux does; those of other domains do not."""
+    return key in _HARMLESS_KEYS or not key.partition("/")[0].endswith(_FLUX_DOMAIN)
+
+
+def _flux_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in keys.items() if not is_harmless(key)}
+
+
+def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {key: _plain(value) for key, value in spec.items() if key not in _HARMLESS_FIELDS}
+    for (*parents, last), default in API_DEFAULTS.items():
+        parent: Any = plain
+        for step in parents:
+            parent = parent.get(step) if isinstance(parent, dict) else None
+        if isinstance(parent, dict):
+            parent.setdefault(last, default)
+    if plain.get("suspend") is False:
+        del plain["suspend"]
+    return {key: value for key, value in plain.items() if value not in (None, {}, [])}
 
 
 def _plain(data: Any) -> Any:

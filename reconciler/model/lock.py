@@ -6,13 +6,12 @@ what decides labels and intervals, and have none of the optional settings. The n
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from reconciler.model.base import ApplicationName, ClusterName, Digest, Model
-from reconciler.model.canonical import digest_of, release_spec_digest
+from reconciler.model.canonical import digest_of
 from reconciler.model.release import UNSET, ReleaseSettings, ValuesReference, is_unset
 from reconciler.model.trust import PredicateType
 
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
 
 # A Namespace: its cluster and its name. The Environment's fluxNamespace is one as well: Flux has one source in each.
 ClusterNamespace = tuple[str, str]
+
+# A HelmRelease: its cluster, namespace and name.
+ReleaseKey = tuple[str, str, str]
 
 
 OLDER_FORMAT: Final = "catalyst.openova.io/v1alpha1"
@@ -130,21 +132,6 @@ class Package(Model):
     def namespace(self) -> str:
         """The Namespace that Helm installs it into."""
         return self.release.namespace or self.application
-
-    @property
-    def release_spec(self) -> dict[str, Any]:
-        """The fields of its HelmRelease's spec that determine the running workload. They must be on the cluster unchanged."""
-        return {
-            "releaseName": self.release_name,
-            "targetNamespace": self.namespace,
-            "chartRef": {"kind": "OCIRepository", "name": self.object_name},
-            "values": self.values,
-        }
-
-    @cached_property
-    def spec_digest(self) -> str:
-        """The digest over `release_spec` (`model.canonical.release_spec_digest`). Cached, because every pass compares it."""
-        return release_spec_digest(self.release_spec)
 
 
 class Removal(Model):

@@ -27,9 +27,13 @@ class Observation:
         listed: whether a first list has completed since observation began.
         age: seconds since the cluster's responses were last known to be current, by the monotonic clock.
         release: the HelmRelease as the Kubernetes API returned it, or the fields that readiness needs; None when it is absent.
+        unreadable: why the HelmRelease, which exists, cannot be read; empty when it can.
+        shared_with: the cluster of another placement on which the same object was observed, by its uid; empty when there is none.
     """
 
     failure: Failure | None = None
     listed: bool = False
     age: float = 0.0
     release: Mapping[str, Any] | None = None
+    unreadable: str = ""
+    shared_with: str = ""

@@ -12,19 +12,20 @@ from typing import Any
 
 from reconciler.adapters.kubernetes.release_projection import project
 from reconciler.domain.readiness.assessment import ExpectedRelease, assess
-from reconciler.model.canonical import release_spec_digest
+from reconciler.model.canonical import release_digest
 from reconciler.model.observation import Observation
 
 DIGEST = "sha256:" + "a" * 64
 ENTRY = ExpectedRelease(
     application="shop",
+    release="shop",
     cluster="hz-fsn-rtz-prod-acme",
     namespace="flux-system",
     version="1.3.0",
     digest=DIGEST,
     entry="sha256:" + "e" * 64,
     committed=time.time(),
-    spec_digest=release_spec_digest({"values": {"replicas": 3}}),
+    release_digest=release_digest({"spec": {"values": {"replicas": 3}}}),
 )
 
 

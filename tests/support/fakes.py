@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.adapters.gitea.webhooks import REPORTED_EVENTS, REQUESTED_EVENTS
 from reconciler.domain.catalog import ExcludedVersion, VerifiedBlueprint
+from reconciler.domain.rendering.flux_objects import RenderContext, helm_release_spec
 from reconciler.model.artifact import CHART_TYPE
 from reconciler.model.blueprint import Blueprint
 from reconciler.model.errors import AccessDeniedError, ReconcilerError, UnavailableError
@@ -135,19 +136,19 @@ class FakeClusters:
 
     def run_all(self, lock: EnvironmentLock) -> None:
         """Let every cluster run what the lock says."""
-        self.releases = {(c, p.application): running(p) for p in lock.packages for c in p.placements}
+        self.releases = {(c, p.object_name): running(p, c) for p in lock.packages for c in p.placements}
 
 
-def running(package: Package) -> dict[str, Any]:
+def running(package: Package, cluster: str = CLUSTER) -> dict[str, Any]:
     """A HelmRelease that is ready in every respect."""
     return {
         "metadata": {
-            "uid": f"uid-{package.application}",
+            "uid": f"uid-{package.application}-{cluster}",
             "generation": 1,
             "labels": {"app.kubernetes.io/managed-by": "catalyst-reconciler"},
             "annotations": {"catalyst.openova.io/entry": package.entry},
         },
-        "spec": {"suspend": False, **package.release_spec},
+        "spec": {"suspend": False, **helm_release_spec(package, RenderContext(sovereign="test", keys={}).locked)},
         "status": {
             "observedGeneration": 1,
             "lastAttemptedConfigDigest": VALUES,

@@ -7,6 +7,7 @@
 | `errors` | maps the client's exceptions to ReconcilerErrors |
 | `informer` | runs one reflector per cluster in a thread of its own |
 | `kubeconfig` | checks a kubeconfig and connects with it |
+| `nested_json` | finds the parts of a JSON text that is nested too deeply for the parser |
 | `reflector` | the list-and-watch protocol: when to list, watch and confirm, and how long to back off |
 | `release_projection` | reduces a HelmRelease to the parts that readiness needs |
 | `release_store` | stores one cluster's HelmReleases and since when they are current; no thread, no clock |

@@ -10,8 +10,7 @@ from kubernetes import client
 
 from reconciler.adapters.kubernetes.errors import FOREIGN, error_from, malformed_response
 from reconciler.adapters.kubernetes.kubeconfig import connect
-from reconciler.adapters.kubernetes.release_projection import Releases, WatchEvent, project
-from reconciler.adapters.kubernetes.stream import read_body, watch_events
+from reconciler.adapters.kubernetes.stream import read_body, read_page, watch_events
 from reconciler.model.errors import NotFoundError, UnavailableError
 from reconciler.model.flux import HELM_GROUP, HELM_VERSION, KUSTOMIZE_GROUP, KUSTOMIZE_VERSION, SOURCE_GROUP, SOURCE_VERSION
 
@@ -20,8 +19,10 @@ if TYPE_CHECKING:
 
     from urllib3.response import BaseHTTPResponse
 
+    from reconciler.adapters.kubernetes.release_projection import Releases, WatchEvent
+
 PLURAL: Final = "helmreleases"
-LIST_PAGE_SIZE: Final = 100
+LIST_PAGE_SIZE: Final = 40  # an API server takes objects of 1.5 MiB: so many of them fit into `stream.MAX_RESPONSE`
 CONNECT_TIMEOUT: Final = 5.0
 READ_TIMEOUT: Final = 10.0
 HINT_TIMEOUT: Final = (2.0, 5.0)  # a request to Flux, or a diagnosis, must not delay a pass
@@ -61,12 +62,12 @@ class ClusterClient:
         releases: Releases = {}
         continue_token = None
         for _ in range(MAX_RELEASES // LIST_PAGE_SIZE):
-            page = read_body(self._list(READ_TIMEOUT, limit=LIST_PAGE_SIZE, _continue=continue_token), self.context)
-            try:
-                releases.update(map(project, page["items"]))
-                continue_token, version = page["metadata"].get("continue"), str(page["metadata"]["resourceVersion"])
-            except (KeyError, TypeError, AttributeError) as error:
-                raise malformed_response(error, self.context) from None
+            page, metadata = read_page(self._list(READ_TIMEOUT, limit=LIST_PAGE_SIZE, _continue=continue_token), self.context)
+            releases.update(page)
+            continue_token = metadata.get("continue")
+            if "resourceVersion" not in metadata:
+                raise malformed_response(KeyError(), self.context)
+            version = str(metadata["resourceVersion"])
             if not continue_token:
                 return releases, version
         raise UnavailableError(f"{self.context} has more than {MAX_RELEASES} HelmReleases")

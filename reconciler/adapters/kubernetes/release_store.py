@@ -80,4 +80,7 @@ class ReleaseStore:
         """Returns the observation of one HelmRelease; its age is never negative."""
         with self._lock:
             release: ReleaseObject | None = self._releases.get(key)
-            return Observation(self._failure, self._listed, max(0.0, now - self._true_at), release)
+            age = max(0.0, now - self._true_at)
+            if release is not None and "unreadable" in release:
+                return Observation(self._failure, self._listed, age, unreadable=str(release["unreadable"]))
+            return Observation(self._failure, self._listed, age, release)

@@ -2,7 +2,7 @@
 
 | module | what it does |
 |---|---|
-| `assessment` | assesses one package on one cluster: the table of 27 rules, of which only the last gives True |
+| `assessment` | assesses one package on one cluster: the table of rules, of which only the last gives True |
 | `flux_sources` | formats the conditions of the Flux objects behind a HelmRelease, to explain a verdict |
 | `helm_release` | reads a HelmRelease into the facts that the assessment uses |
 

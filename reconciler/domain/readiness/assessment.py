@@ -1,7 +1,7 @@
 """Assesses whether a package is ready on a cluster: the only place where anything becomes ready.
 
-`assess` implements the 27 readiness rules, row by row: the first row that applies decides, and only the last gives True. Ready
-is concluded from an observed HelmRelease; never from a default, a time-out, a count, an empty list or an outdated observation.
+`assess` implements the readiness rules, row by row: the first row that applies decides, and only the last gives True. Ready is
+concluded from an observed HelmRelease; never from a default, a time-out, a count, an empty list or an outdated observation.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.readiness.helm_release import FluxCondition, HelmReleaseFacts, read_helm_release, text_field
-from reconciler.model.canonical import release_spec_digest
 from reconciler.model.flux import HELM_GROUP, HELM_VERSION
 
 if TYPE_CHECKING:
@@ -36,21 +35,24 @@ _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackF
 _NOT_YET: Final = frozenset({"SourceNotReady", "ArtifactNotReady"})
 # Row 22: conditions and the status in which each contradicts Ready=True.
 _AGAINST: Final = (("Released", "False"), ("TestSuccess", "False"), ("Remediated", "True"), ("Drifted", "True"))
-# The rows of the readiness rules: what was observed.
+# The rows of the readiness rules, in the order in which they are tried: what was observed. Numbers are never given anew.
 ASSESSMENT_RULES: Final = {
+    28: "the lock is of a head of `resolved` that the reconciler did not write",
     1: "no kubeconfig for the placement",
     2: "the kubeconfig cannot be used, or the watch could not start",
     3: "the API server denies access",
     4: "the HelmRelease API is absent",
     5: "the first list is not complete",
     6: "the last good observation is too old",
+    29: "the object cannot be read",
     7: "the object is absent, and was never applied at this entry",
     8: "the object is absent, and was observed before",
+    30: "the object also stands for another placement",
     9: "the object was not written by the reconciler",
     10: "the object is being deleted",
     11: "the object is suspended",
-    12: "the object's entry or the digest of its spec is not the lock's",
-    13: "the generation was not reconciled",
+    12: "the object's entry is not the lock's",
+    31: "the object is not as the resolved commit has it",
     14: "the conditions are malformed",
     15: "the object is stalled",
     16: "there is no Ready condition",
@@ -58,6 +60,7 @@ ASSESSMENT_RULES: Final = {
     18: "Ready=False: a dependency is not ready",
     19: "Ready=False",
     20: "Ready=Unknown",
+    13: "the generation was not reconciled",
     21: "Ready=True, but reconciling",
     22: "Ready=True, but another condition contradicts it",
     23: "the newest Helm release is not deployed",
@@ -69,22 +72,21 @@ ASSESSMENT_RULES: Final = {
 _SETTLING: Final = frozenset({"Installing", "Updating"})
 
 
-NOTHING_RUNS: Final = release_spec_digest({})
-
-
 @dataclass(frozen=True)
 class ExpectedRelease:
     """The release that a cluster is expected to run for one package, and the time limits of its assessment.
 
     Attributes:
-        application: the HelmRelease's name.
+        application: the Application's name.
+        release: the HelmRelease's name.
         cluster: the cluster's name.
         namespace: the HelmRelease's namespace.
         version: the Blueprint's version, which is also the chart's.
         digest: the artifact's manifest digest.
         entry: the lock's digest over all that the package runs.
-        spec_digest: digest over the parts of the HelmRelease's spec that decide what runs
-            (`model.canonical.release_spec_digest`); that of an empty spec by default.
+        release_digest: digest of the HelmRelease in the file of the resolved commit (`model.canonical.release_digest`); None when
+            that has no such file, or none that can be read.
+        is_foreign: the lock is of a head of `resolved` that the reconciler did not write.
         was_there: a HelmRelease with this entry was observed before.
         committed: time of the resolved commit, seconds since the epoch; 0 when no deadline applies.
         stale_after: seconds after which an observation no longer counts.
@@ -92,12 +94,14 @@ class ExpectedRelease:
     """
 
     application: str
+    release: str
     cluster: str
     namespace: str
     version: str
     digest: str
     entry: str
-    spec_digest: str = NOTHING_RUNS
+    release_digest: str | None
+    is_foreign: bool = False
     was_there: bool = False
     committed: float = 0.0
     stale_after: float = 60.0
@@ -171,11 +175,20 @@ def _first_matching_row(entry: ExpectedRelease, observation: Observation) -> tup
     unseen = _unseen(entry, observation)
     if unseen is not None:
         return unseen, None
-    name = f"{entry.namespace}/{entry.application}"
+    name = f"{entry.namespace}/{entry.release}"
+    if observation.unreadable:  # row 29
+        message = f"the HelmRelease {name} on {entry.cluster} cannot be read: {observation.unreadable}; see who wrote it"
+        return Verdict("Unknown", "Unknown", "Unreadable", message, 29), None
     if observation.release is None:
         # The status branch records earlier observations, by the entry in the evidence.
         return _absent(entry, name), ObservedRelease(name, entry.entry) if entry.was_there else None
     facts = read_helm_release(observation.release)
+    if observation.shared_with:  # row 30
+        message = (
+            f"the HelmRelease {name} on {entry.cluster} is the very object that {observation.shared_with} has: both kubeconfigs "
+            "lead to one cluster; give each its own"
+        )
+        return Verdict("Unknown", "Unknown", "SharedObject", message, 30), ObservedRelease(name, facts.entry, facts)
     verdict = _by_ownership(entry, facts, name) or _by_conditions(entry, facts, name) or _by_history(entry, facts)
     if verdict is None:  # row 27
         ready = facts.conditions["Ready"]
@@ -184,6 +197,9 @@ def _first_matching_row(entry: ExpectedRelease, observation: Observation) -> tup
 
 
 def _unseen(entry: ExpectedRelease, observation: Observation) -> Verdict | None:
+    if entry.is_foreign:  # row 28
+        message = "the reconciler did not write the head of `resolved`, so that what should run is not known; it is put back"
+        return Verdict("Unknown", "Unknown", "ForeignLock", message, 28)
     failure = observation.failure
     if failure is not None:  # rows 1 to 4
         row, remedy = _REMEDIES[failure.reason]
@@ -223,12 +239,15 @@ def _by_ownership(entry: ExpectedRelease, facts: HelmReleaseFacts, name: str) ->
     if facts.entry != entry.entry:
         message = "Flux has not applied the resolved commit yet: the HelmRelease on the cluster is from another commit"
         return Verdict("False", "Updating", "AwaitingApply", message, 12)
-    if facts.runs != entry.spec_digest:
-        # Flux leaves fields of other field managers alone: a value or a valuesFrom added by hand stays until it is removed.
+    if facts.digest != entry.release_digest:  # row 31
+        # Flux leaves fields of other field managers alone: a value or a setting added by hand stays until it is removed.
         message = (
-            f"somebody changed the spec of the HelmRelease {name} (values, chart or target): revert that, or push it to main"
+            f"the HelmRelease {name} is not as the resolved commit has it: somebody changed its spec, or Flux's labels or "
+            "annotations; remove what was added by hand, or push it to main"
+            if entry.release_digest is not None
+            else f"the resolved commit has no HelmRelease {name} that can be read; it is rendered again"
         )
-        return Verdict("False", "Degraded", "NotAsResolved", message, 12)
+        return Verdict("False", "Degraded", "NotAsResolved", message, 31)
     return None
 
 

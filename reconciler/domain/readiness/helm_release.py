@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.model.canonical import release_spec_digest
+from reconciler.model.canonical import release_digest
 from reconciler.model.labels import ENTRY_ANNOTATION, MANAGED_BY
 from reconciler.model.plain_data import mapping
 
@@ -31,7 +31,7 @@ class HelmReleaseFacts:
         well_formed: its conditions are well-formed, and each type occurs once.
         conditions: by type; of a type that occurs twice, the last.
         newest: the newest entry of its history; None when there is no history, empty when that entry is malformed.
-        runs: digest over the parts of its spec that decide what runs (`model.canonical.release_spec_digest`).
+        digest: digest over all of it that decides what Flux makes of it (`model.canonical.release_digest`).
         last_attempted_config: digest of the values last attempted.
         attempted_chart: version of the chart last attempted.
         attempted_artifact: digest of the artifact last attempted.
@@ -47,14 +47,14 @@ class HelmReleaseFacts:
     well_formed: bool
     conditions: Mapping[str, FluxCondition]
     newest: Mapping[str, Any] | None
-    runs: str
+    digest: str
     last_attempted_config: str | None
     attempted_chart: str | None
     attempted_artifact: str | None
 
 
 def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
-    """Reads a HelmRelease as the Kubernetes API returns it, or its projection by `adapters.kubernetes`, which has `runs`."""
+    """Reads a HelmRelease as the Kubernetes API returns it, or its projection by `adapters.kubernetes`, which has `digest`."""
     metadata, status = mapping(release.get("metadata")), mapping(release.get("status"))
     labels, annotations = mapping(metadata.get("labels")), mapping(metadata.get("annotations"))
     reported = status.get("conditions") or ()
@@ -77,7 +77,7 @@ def read_helm_release(release: Mapping[str, Any]) -> HelmReleaseFacts:
         well_formed=(isinstance(reported, list) or not reported) and len(conditions) == len(reported),
         conditions=conditions,
         newest=newest,
-        runs=text_field(release, "runs") or release_spec_digest(mapping(release.get("spec"))),
+        digest=text_field(release, "digest") or release_digest(release),
         last_attempted_config=text_field(status, "lastAttemptedConfigDigest") or None,
         attempted_chart=text_field(status, "lastAttemptedRevision") or None,
         attempted_artifact=text_field(status, "lastAttemptedRevisionDigest") or None,

@@ -130,7 +130,7 @@ def _objects(package: Package, lock: EnvironmentLock, context: RenderContext) ->
             "apiVersion": f"{HELM_GROUP}/{HELM_VERSION}",
             "kind": "HelmRelease",
             "metadata": {"name": name, "namespace": namespace, **metadata},
-            "spec": _release(package, lock),
+            "spec": helm_release_spec(package, _sovereign(lock)),
         },
     )
 
@@ -175,18 +175,19 @@ def _source(package: Package, lock: EnvironmentLock, context: RenderContext) -> 
     return spec
 
 
-def _release(package: Package, lock: EnvironmentLock) -> dict[str, Any]:
-    sovereign, settings = _sovereign(lock), package.release
-    release = package.release_spec
-    values = release.pop("values")  # written last, for readability
+def helm_release_spec(package: Package, sovereign: LockedSovereign) -> dict[str, Any]:
+    """Returns the `spec` of a package's HelmRelease."""
+    settings = package.release
     spec: dict[str, Any] = {
         "interval": settings.interval or sovereign.interval,
         "timeout": settings.timeout or sovereign.timeout,
-        **release,
+        "releaseName": package.release_name,
+        "targetNamespace": package.namespace,
+        "chartRef": {"kind": "OCIRepository", "name": package.object_name},
         "install": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "upgrade": {"remediation": {"retries": REMEDIATION_RETRIES}},
         "driftDetection": {"mode": "enabled"},
-        "values": values,
+        "values": package.values,
     }
     if package.suspend:
         spec["suspend"] = True

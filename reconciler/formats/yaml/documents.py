@@ -72,9 +72,9 @@ def load_cached(text: bytes, file: str) -> Source:
     return source
 
 
-def load_all(text: bytes, file: str) -> tuple[Source, ...]:
+def load_all(text: bytes, file: str, *, max_bytes: int = MAX_BYTES, max_parts: int = MAX_PARTS) -> tuple[Source, ...]:
     """Reads a file of up to MAX_DOCUMENTS documents; a text that is not acceptable gives one Source with its problem."""
-    documents = tuple(islice(_documents(text, file, MAX_BYTES, MAX_PARTS), MAX_DOCUMENTS + 1))
+    documents = tuple(islice(_documents(text, file, max_bytes, max_parts), MAX_DOCUMENTS + 1))
     if documents and documents[-1].problems:
         return documents[-1:]
     if len(documents) > MAX_DOCUMENTS:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.domain.readiness.assessment import ExpectedRelease, Verdict, assess
+from reconciler.domain.readiness.helm_release import text_field
+from reconciler.model.plain_data import mapping
 
 if TYPE_CHECKING:
-    from reconciler.model.lock import EnvironmentLock, Package
+    from collections.abc import Mapping
+
+    from reconciler.model.lock import EnvironmentLock, Package, ReleaseKey
+    from reconciler.model.observation import Observation
     from reconciler.model.status import EnvironmentStatus
     from reconciler.services.observation.ports import AssessmentLimits, ClusterView
 
@@ -20,6 +26,7 @@ ObservedReadiness = dict[ObservedEntry, bool]
 
 def assess_lock(
     lock: EnvironmentLock,
+    rendered: Mapping[ReleaseKey, str],
     view: ClusterView,
     limits: AssessmentLimits,
     *,
@@ -31,6 +38,7 @@ def assess_lock(
 
     Args:
         lock: the resolved lock.
+        rendered: the digests of the HelmReleases in the files of its commit (`model.canonical.release_digest`).
         view: the observed state of the clusters.
         limits: the limits for assessing observations.
         committed: when the lock was committed, in seconds since the epoch.
@@ -42,11 +50,36 @@ def assess_lock(
     """
     verdicts: dict[tuple[str, str], Verdict] = {}
     for package in lock.packages:
-        for cluster in package.placements:
-            release = _expected_release(lock, package, cluster, limits, committed, observed)
-            observation = view.observe(cluster, release.namespace, release.application)
+        observations = {
+            cluster: view.observe(cluster, lock.flux_namespace, package.object_name) for cluster in package.placements
+        }
+        for cluster, observation in _with_shared(observations).items():
+            digest = rendered.get((cluster, lock.flux_namespace, package.object_name))
+            release = _expected_release(lock, package, cluster, digest, limits, committed, observed)
             verdicts[package.application, cluster] = assess(release, observation, now)
     return verdicts
+
+
+def _with_shared(observations: Mapping[str, Observation]) -> Mapping[str, Observation]:
+    """The observations of one package by cluster; those of one and the same object name each other's cluster.
+
+    Two kubeconfigs that lead to one cluster would otherwise make both placements Ready by what runs on one.
+    """
+    clusters: dict[str, list[str]] = {}
+    for cluster, observation in observations.items():
+        uid = text_field(mapping(mapping(observation.release).get("metadata")), "uid")
+        if uid:
+            clusters.setdefault(uid, []).append(cluster)
+    others = {
+        cluster: next(other for other in shared if other != cluster)
+        for shared in clusters.values()
+        if len(shared) > 1
+        for cluster in shared
+    }
+    return {
+        cluster: replace(observation, shared_with=others[cluster]) if cluster in others else observation
+        for cluster, observation in observations.items()
+    }
 
 
 def observed_entries(lock: EnvironmentLock, verdicts: dict[tuple[str, str], Verdict]) -> ObservedReadiness:
@@ -75,17 +108,24 @@ def merge_observed(before: ObservedReadiness, now: ObservedReadiness) -> Observe
 
 
 def _expected_release(
-    lock: EnvironmentLock, package: Package, cluster: str, limits: AssessmentLimits, committed: float, observed: ObservedReadiness
+    lock: EnvironmentLock,
+    package: Package,
+    cluster: str,
+    digest: str | None,
+    limits: AssessmentLimits,
+    committed: float,
+    observed: ObservedReadiness,
 ) -> ExpectedRelease:
     key = (package.application, cluster, package.entry)
     return ExpectedRelease(
         application=package.application,
+        release=package.object_name,
         cluster=cluster,
         namespace=lock.flux_namespace,
         version=package.version,
         digest=package.digest,
         entry=package.entry,
-        spec_digest=package.spec_digest,
+        release_digest=digest,
         was_there=key in observed,
         committed=0.0 if observed.get(key) else committed,
         stale_after=limits.stale_after,

@@ -15,8 +15,10 @@ from reconciler.services.observation.lock_assessment import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.domain.readiness.assessment import Verdict
-    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.lock import EnvironmentLock, ReleaseKey
     from reconciler.model.status import EnvironmentStatus
     from reconciler.services.observation.ports import AssessmentLimits, ClusterView
 
@@ -45,11 +47,14 @@ class ReadinessObserver:
             for cluster in sorted(clusters_of(lock)):
                 self._clusters.observe_cluster(cluster, wait=seconds)
 
-    def verdicts(self, lock: EnvironmentLock, committed: int, status: EnvironmentStatus | None) -> dict[tuple[str, str], Verdict]:
+    def verdicts(
+        self, lock: EnvironmentLock, rendered: Mapping[ReleaseKey, str], committed: int, status: EnvironmentStatus | None
+    ) -> dict[tuple[str, str], Verdict]:
         """Assess every package of a lock on every placement.
 
         Args:
             lock: the resolved lock.
+            rendered: the digests of the HelmReleases in its commit.
             committed: when it was committed, in seconds since the epoch.
             status: the last published status: it carries over a restart which releases were ready.
 
@@ -60,6 +65,7 @@ class ReadinessObserver:
         locked = {(p.application, cluster, p.entry) for p in lock.packages for cluster in p.placements}
         self._observed = {entry: ready for entry, ready in self._observed.items() if entry in locked}
         observed = merge_observed(self._observed, observed_in_status(status))
-        verdicts = assess_lock(lock, self._clusters, self._limits, committed=committed, now=time.time(), observed=observed)
+        limits, now = self._limits, time.time()
+        verdicts = assess_lock(lock, rendered, self._clusters, limits, committed=committed, now=now, observed=observed)
         self._observed = merge_observed(observed, observed_entries(lock, verdicts))
         return self._diagnostics.with_diagnostics(verdicts, lock.flux_namespace, age=time.time() - committed)

@@ -150,7 +150,7 @@ class StatusPublisher:
         blocker = self._to_report(main, blocker, lock)
         self._readiness.start(lock, wait=wait)
         committed, last_status = self._branches.time(RESOLVED), self._branches.status()
-        verdicts = self._readiness.verdicts(lock, committed, last_status) if lock else {}
+        verdicts = self._readiness.verdicts(lock, self._branches.rendered_releases(), committed, last_status) if lock else {}
         if not wait and any(v.reason == "NotObserved" for v in verdicts.values()):
             return None
         trust = self._decisions.trust.of({p.artifact for p in lock.packages} if lock else ())

@@ -6,6 +6,7 @@
 | `plan_commit` | the plan of a pull request as a commit: encodes and decodes its trailers |
 | `ports` | the calls to a git repository that services and commands need |
 | `unreadable_branches` | remembers the branches whose content cannot be read, and when to try again |
+| `rendered_releases` | digests of the HelmReleases in a commit of `resolved` |
 
 Rules kept:
 - A branch is pushed only if it is still at its last fetched head.

@@ -14,10 +14,11 @@ from reconciler.formats.yaml import documents
 from reconciler.model.errors import ConcurrentUpdateError, NotFoundError, ReconcilerError, RejectedError
 from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, LOCK_FILE, MAIN, PAGE_FILE, PLAN, RESOLVED, STATUS, STATUS_FILE, WANTED
-from reconciler.model.lock import EnvironmentLock
+from reconciler.model.lock import EnvironmentLock, ReleaseKey
 from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, trailer_values
 from reconciler.services.repository.plan_commit import decode, encode
+from reconciler.services.repository.rendered_releases import RenderedReleases
 from reconciler.services.repository.unreadable_branches import UnreadableBranches
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class EnvironmentBranches:
         self._commits: dict[str, Commit] = {}
         self._lock: tuple[str | None, EnvironmentLock | None] = (None, None)
         self._status: tuple[str | None, EnvironmentStatus | None] = (None, None)
+        self._rendered = RenderedReleases(repository)
 
     @property
     def main_fault(self) -> ReconcilerError | None:
@@ -158,6 +160,10 @@ class EnvironmentBranches:
         if self._lock[0] != head:
             self._lock = (head, self._read(head, LOCK_FILE, EnvironmentLock))
         return self._lock[1]
+
+    def rendered_releases(self) -> Mapping[ReleaseKey, str]:
+        """The digest of each HelmRelease in the files at the head of `resolved` (`RenderedReleases.at`)."""
+        return self._rendered.at(self._heads.get(RESOLVED))
 
     def status(self) -> EnvironmentStatus | None:
         """The status at the head of `status`; None when there is none with all conditions that can be read."""

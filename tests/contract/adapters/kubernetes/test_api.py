@@ -14,6 +14,7 @@ from urllib3.response import HTTPResponse
 
 from reconciler.adapters.kubernetes.api import LIST_PAGE_SIZE, MAX_RELEASES, ClusterClient
 from reconciler.adapters.kubernetes.informer import Informer
+from reconciler.adapters.kubernetes.release_projection import UNREADABLE
 from reconciler.adapters.kubernetes.stream import MAX_LINE, read_body, watch_events
 from reconciler.formats.yaml.documents import dump
 from reconciler.model.errors import AccessDeniedError, NotFoundError, UnavailableError
@@ -170,6 +171,35 @@ def test_a_list_that_is_none_is_no_list(reply: Reply) -> None:
     assert isinstance(fault, UnavailableError)
     assert "ctx" in fault.message
     assert len(requests) == 1  # nothing tries again by itself
+
+
+def deep(name: str, where: str = "spec", version: str = "7", depth: int = 1_100) -> bytes:
+    """A HelmRelease with a part that is nested deeply, before or after its name."""
+    part = b'{"values": ' + b'{"a": [' * depth + b'"\\"]}"' + b"]}" * depth + b"}"
+    named = b'"namespace": "ns", "name": "%b", "resourceVersion": "%b", "generation": 3' % (name.encode(), version.encode())
+    if where == "metadata":
+        return b'{"kind": "HelmRelease", "metadata": {"managedFields": ' + part + b", " + named + b'}, "spec": {}}'
+    return b'{"apiVersion": "v2", "%b": %b, "metadata": {%b}}' % (where.encode(), part, named)
+
+
+@pytest.mark.parametrize("where", ["spec", "status", "metadata"])
+def test_an_object_that_is_nested_too_deeply_is_unreadable_alone(where: str) -> None:
+    parts = [json.dumps(item("a")).encode(), deep("b", where), json.dumps(item("c")).encode(), deep("d", where, depth=400)]
+    body = b'{"apiVersion": "v1", "items": [' + b", ".join(parts) + b'], "metadata": {"resourceVersion": "5", "continue": ""}}'
+    (releases, version), _ = listing(lambda _: Reply(body=body))
+    assert version == "5"
+    assert sorted(releases) == [("ns", name) for name in "abcd"]
+    assert releases["ns", "b"] is UNREADABLE
+    assert UNREADABLE not in (releases["ns", "a"], releases["ns", "c"])
+
+
+@pytest.mark.parametrize("where", ["spec", "status", "metadata"])
+def test_an_event_of_an_object_that_is_nested_too_deeply_makes_it_unreadable_and_the_watch_goes_on(where: str) -> None:
+    events = [b'{"type": "%b", "object": %b}\n' % (kind, deep("b", where, version="8")) for kind in (b"ADDED", b"DELETED")]
+    ((added, deleted, other),) = told(b"".join(events) + event("ADDED", item("a", "9")))
+    assert (added.version, added.key, added.release) == ("8", ("ns", "b"), UNREADABLE)
+    assert (deleted.key, deleted.release) == (("ns", "b"), None)
+    assert other.key == ("ns", "a")
 
 
 def test_pages_without_end_are_not_read_for_ever() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.kubernetes.release_projection import MAX_PROJECTED_TEXT, project
-from reconciler.model.canonical import release_spec_digest
+from reconciler.adapters.kubernetes.release_projection import MAX_PROJECTED_TEXT, UNREADABLE, project
+from reconciler.model.canonical import release_digest
 from tests.support.canary import CANARY
 
 
@@ -45,7 +45,7 @@ def test_a_release_keeps_what_readiness_needs_and_nothing_else() -> None:
                 "annotations": {"catalyst.openova.io/entry": "e"},
             },
             "spec": {"suspend": True},
-            "runs": release_spec_digest({"values": {"password": CANARY}}),
+            "digest": release_digest({"spec": {"suspend": True, "values": {"password": CANARY}}}),
             "status": {
                 "observedGeneration": 3,
                 "conditions": [{"type": "Ready", "status": "True"}],
@@ -62,7 +62,7 @@ def test_a_release_that_says_next_to_nothing_is_kept_as_such() -> None:
     assert release == {
         "metadata": {"labels": {}, "annotations": {}},
         "spec": {"suspend": False},
-        "runs": release_spec_digest({}),
+        "digest": release_digest({}),
         "status": {},
     }
 
@@ -80,4 +80,34 @@ def test_a_condition_keeps_its_words_but_no_more_text_than_is_ever_quoted() -> N
     conditions = [{"type": "Ready", "status": "False", "message": "x" * 40_000, "odd": [1]}, "none", None]
     _, release = project({"metadata": {"name": "web", "namespace": "ns"}, "status": {"conditions": conditions}})
     kept = release["status"]["conditions"]
-    assert kept == [{"type": "Ready", "status": "False", "message": "x" * MAX_PROJECTED_TEXT, "odd": [1]}, None, None]
+    assert kept == [{"type": "Ready", "status": "False", "message": "x" * MAX_PROJECTED_TEXT, "odd": "malformed"}, None, None]
+
+
+def nested(depth: int) -> Any:
+    """Lists in lists, made without recursion."""
+    data: Any = 1
+    for _ in range(depth):
+        data = [data]
+    return data
+
+
+@pytest.mark.parametrize("depth", [10, 5_000])
+def test_nothing_nested_is_kept_but_in_the_digest_and_what_is_too_deep_for_that_is_unreadable(depth: int) -> None:
+    metadata = {"name": "web", "namespace": "ns", "uid": nested(depth), "labels": {"openova.io/x": nested(depth)}}
+    status = {
+        "conditions": [{"type": nested(depth)}, nested(depth)],
+        "observedGeneration": nested(depth),
+        "history": [nested(depth)],
+    }
+    _, release = project({"metadata": metadata, "spec": {"suspend": nested(depth)}, "status": status})
+    if depth > 1_000:
+        assert release is UNREADABLE
+        return
+    assert release["metadata"] == {"uid": "malformed", "labels": {"openova.io/x": "malformed"}, "annotations": {}}
+    assert release["status"] == {"conditions": [{"type": "malformed"}, None], "observedGeneration": "malformed", "history": [{}]}
+    assert release["spec"] == {"suspend": "malformed"}
+
+
+def test_a_list_where_conditions_should_be_readable_is_not_taken_for_none() -> None:
+    _, release = project({"metadata": {"name": "web", "namespace": "ns"}, "status": {"conditions": {"a": 1}}})
+    assert release["status"] == {"conditions": "malformed"}

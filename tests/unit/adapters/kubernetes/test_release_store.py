@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.adapters.kubernetes.reflector import Reflector
-from reconciler.adapters.kubernetes.release_projection import Key, ReleaseObject, Releases, WatchEvent
+from reconciler.adapters.kubernetes.release_projection import UNREADABLE, Key, ReleaseObject, Releases, WatchEvent
 from reconciler.adapters.kubernetes.release_store import ReleaseStore
 from reconciler.model.errors import AccessDeniedError, ConfigurationError, NotFoundError, ReconcilerError, UnavailableError
 
@@ -290,3 +290,13 @@ def test_silence_makes_what_was_seen_older_and_nothing_else() -> None:
         world.now += 20
     seen = world.sight.observe(KEYS[0], world.now)
     assert (seen.failure, seen.listed, seen.release, seen.age) == (None, True, {"version": 1}, 100.0)
+
+
+def test_what_cannot_be_read_is_there_and_says_why() -> None:
+    store = ReleaseStore(0.0)
+    store.replace({KEYS[0]: UNREADABLE, KEYS[1]: {"metadata": {}}}, 1.0)
+    unreadable = store.observe(KEYS[0], 3.0)
+    assert (unreadable.release, unreadable.unreadable, unreadable.listed, unreadable.age) == (
+        None, "it is nested too deeply to be read", True, 2.0,
+    )  # fmt: skip
+    assert store.observe(KEYS[1], 3.0).unreadable == store.observe(KEYS[2], 3.0).unreadable == ""

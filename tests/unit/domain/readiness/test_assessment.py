@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.domain.readiness.assessment import MAX_MESSAGE, ExpectedRelease, Verdict, assess
-from reconciler.model.canonical import release_spec_digest
+from reconciler.model.canonical import release_digest
 from reconciler.model.observation import Failure, FailureReason, Observation
 
 DIGEST = "sha256:" + "a" * 64
@@ -17,11 +18,13 @@ ENTRY_DIGEST = "sha256:" + "c" * 64
 
 ENTRY = ExpectedRelease(
     application="shop",
+    release="shop",
     cluster="hz-fsn-rtz-prod-acme",
     namespace="flux-system",
     version="1.3.0",
     digest=DIGEST,
     entry=ENTRY_DIGEST,
+    release_digest=release_digest({}),
     committed=1_000.0,
     stale_after=60.0,
     progress_deadline=900.0,
@@ -137,14 +140,65 @@ def test_row_12_another_entry() -> None:
     assert (verdict.ready, verdict.reason, verdict.state) == ("False", "AwaitingApply", "Updating")
 
 
-# Real Flux lets a value, or a valuesFrom, that somebody added stand beside ours, and upgrades to it: Ready, and not as locked.
-@pytest.mark.parametrize("added", [{"values": {"colour": "red"}}, {"valuesFrom": [{"kind": "ConfigMap", "name": "x"}]}])
-def test_row_12_the_entry_is_the_lock_s_but_what_runs_is_not(added: dict[str, Any]) -> None:
+# | 28 | the lock is of a `resolved` head that is not ours | Unknown | ForeignLock | Unknown |
+def test_row_28_what_somebody_else_resolved_says_nothing() -> None:
+    for observation in (seen(release()), seen(None), Observation(Failure("AccessDenied", "403"))):
+        verdict = assess(replace(ENTRY, is_foreign=True), observation, NOW)
+        assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("Unknown", "ForeignLock", "Unknown", 28)
+
+
+# | 29 | the object cannot be read (too deep, too large); only this placement | Unknown | Unreadable | Unknown |
+def test_row_29_what_cannot_be_read_is_not_absent() -> None:
+    verdict = assess(ENTRY, Observation(listed=True, unreadable="it is nested too deeply"), NOW)
+    assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("Unknown", "Unreadable", "Unknown", 29)
+    assert "flux-system/shop on hz-fsn-rtz-prod-acme cannot be read: it is nested too deeply" in verdict.message
+
+
+# | 30 | the object's uid also stands for another placement | Unknown | SharedObject | Unknown |
+def test_row_30_one_object_makes_no_two_placements_ready() -> None:
+    verdict = assess(ENTRY, Observation(listed=True, release=release(), shared_with="hz-hel-rtz-prod-acme"), NOW)
+    assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("Unknown", "SharedObject", "Unknown", 30)
+    assert "hz-hel-rtz-prod-acme" in verdict.message
+
+
+# | 31 | any field of spec, or label or annotation of Flux's that changes what it does, is more or other than rendered | False |
+# | NotAsResolved | Degraded |
+# Real Flux lets what somebody added stand beside ours, and acts on it: Ready, and not as locked.
+@pytest.mark.parametrize(
+    "added",
+    [
+        {"values": {"colour": "red"}},
+        {"valuesFrom": [{"kind": "ConfigMap", "name": "x"}]},
+        {"upgrade": {"disableWait": True}},
+        {"driftDetection": {"mode": "enabled", "ignore": [{"paths": [""]}]}},
+    ],
+)
+def test_row_31_the_entry_is_the_lock_s_but_what_runs_is_not(added: dict[str, Any]) -> None:
     verdict = judged(release(spec=added))
-    assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("False", "NotAsResolved", "Degraded", 12)
-    entry = ExpectedRelease(**{**ENTRY.__dict__, "spec_digest": release_spec_digest(added)})
+    assert (verdict.ready, verdict.reason, verdict.state, verdict.row) == ("False", "NotAsResolved", "Degraded", 31)
+    entry = replace(ENTRY, release_digest=release_digest({"spec": added}))
     assert judged(release(spec=added), entry).ready == "True"
     assert judged(release(), entry).reason == "NotAsResolved", "what was taken away is missed too"
+
+
+@pytest.mark.parametrize("field", ["metadata__labels", "metadata__annotations"])
+def test_row_31_a_key_of_flux_that_changes_what_it_does(field: str) -> None:
+    ours = release()["metadata"][field.partition("__")[2]]
+    for key, ready in (
+        ("sharding.fluxcd.io/key", "False"),
+        ("kustomize.toolkit.fluxcd.io/ssa", "False"),
+        ("helm.toolkit.fluxcd.io/invented-tomorrow", "False"),
+        ("reconcile.fluxcd.io/requestedAt", "True"),
+        ("kustomize.toolkit.fluxcd.io/name", "True"),
+        ("example.com/team", "True"),
+    ):
+        assert judged(release(**{field: {**ours, key: "x"}})).ready == ready, key
+
+
+def test_row_31_where_the_resolved_commit_has_no_such_release_nothing_is_as_resolved() -> None:
+    verdict = judged(release(), replace(ENTRY, release_digest=None))
+    assert (verdict.ready, verdict.reason, verdict.row) == ("False", "NotAsResolved", 31)
+    assert "the resolved commit has no HelmRelease flux-system/shop that can be read" in verdict.message
 
 
 # Row 13 decides after row 20: helm-controller writes this generation only at the end of a reconciliation.

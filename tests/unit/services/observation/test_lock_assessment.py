@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from reconciler.adapters.git import Repository
 from reconciler.model.observation import Failure
+from reconciler.services.observation.lock_assessment import assess_lock
 from reconciler.services.observation.ports import AssessmentLimits
+from reconciler.services.repository.branches import EnvironmentBranches
 from tests.support.environment_files import CLUSTER, SECOND, application, files
 from tests.support.environments import EnvironmentOnDisk, condition_of
-from tests.support.fakes import NO_KUBECONFIG, FakeClusters, verified
+from tests.support.fakes import NO_KUBECONFIG, FakeClusters, running, verified
 
 
 def test_everything_that_runs_is_ready(stage: EnvironmentOnDisk) -> None:
@@ -133,3 +140,67 @@ def test_an_upgrade_is_not_ready_while_the_old_one_runs(stage: EnvironmentOnDisk
     reconciliation.run()
     assert "~ shop: bp-shop 1.0.0 -> 2.0.0" in stage.message("resolved")
     assert condition_of(stage, "Ready") == ("False", "Progressing")
+
+
+# What runs is compared with the files of the resolved commit
+
+BESIDE_OURS: dict[str, dict[str, Any]] = {
+    "upgrade.disableWait": {"upgrade": {"disableWait": True, "remediation": {"retries": 3}}},
+    "install.disableWait": {"install": {"disableWait": True, "remediation": {"retries": 3}}},
+    "upgrade.preserveValues": {"upgrade": {"preserveValues": True, "remediation": {"retries": 3}}},
+    "disableHooks": {"install": {"disableHooks": True}, "upgrade": {"disableHooks": True}},
+    "driftDetection.disabled": {"driftDetection": {"mode": "disabled"}},
+    "driftDetection.ignore": {"driftDetection": {"mode": "enabled", "ignore": [{"paths": [""]}]}},
+    "test.ignoreFailures": {"test": {"enable": True, "ignoreFailures": True}},
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_OURS)
+def test_fields_that_somebody_added_beside_ours_take_the_meaning_out_of_ready(stage: EnvironmentOnDisk, name: str) -> None:
+    reconciliation = stage.settle(files("shop"))
+    before = stage.fleet.releases[CLUSTER, "shop"]
+    stage.fleet.releases[CLUSTER, "shop"] = {**before, "spec": {**before["spec"], **BESIDE_OURS[name]}}
+    reconciliation.run(wait=1)
+    placement = stage.status().applications[0].placements[0]
+    assert (placement.ready, placement.state, placement.reason) == ("False", "Degraded", "NotAsResolved")
+    stage.fleet.releases[CLUSTER, "shop"] = before
+    reconciliation.run(wait=1)
+    assert condition_of(stage, "Ready") == ("True", "AllReady")
+
+
+def test_one_kubeconfig_for_two_placements_makes_neither_ready(stage: EnvironmentOnDisk) -> None:
+    stage.push(files("shop", clusters=(CLUSTER, SECOND)))
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    same = running(stage.lock().packages[0])
+    stage.fleet.releases = {(CLUSTER, "shop"): same, (SECOND, "shop"): same}
+    reconciliation.run(wait=1)
+    assert condition_of(stage, "Ready") == ("Unknown", "SharedObject")
+    found = [(p.ready, p.reason) for p in stage.status().applications[0].placements]
+    assert found == 2 * [("Unknown", "SharedObject")]
+    stage.fleet.run_all(stage.lock())
+    reconciliation.run(wait=1)
+    assert condition_of(stage, "Ready") == ("True", "AllReady")
+
+
+def test_what_should_run_is_read_from_the_resolved_commit_and_not_rendered_by_the_code_of_today(stage: EnvironmentOnDisk) -> None:
+    stage.settle(files("shop"))
+    path = f"clusters/{CLUSTER}/shop.yaml"
+    tree = {file: stage.show("resolved", file) + "\n" for file in stage.paths("resolved")}
+    older = tree[path].replace("retries: 3", "retries: 5")
+    assert older != tree[path]
+    stage.push({**tree, path: older}, "resolved", stage.message("resolved"))
+    lock, view = stage.lock(), stage.fleet
+    branches = EnvironmentBranches(Repository(stage.folder / "other", stage.origin.as_uri()))
+    branches.refresh()
+
+    def reason() -> str:
+        rendered = branches.rendered_releases()
+        verdicts = assess_lock(lock, rendered, view, AssessmentLimits(), committed=0.0, now=0.0, observed={})
+        return verdicts["shop", CLUSTER].reason
+
+    assert reason() == "NotAsResolved"
+    release = view.releases[CLUSTER, "shop"]
+    remediation = {"remediation": {"retries": 5}}
+    view.releases[CLUSTER, "shop"] = {**release, "spec": {**release["spec"], "install": remediation, "upgrade": remediation}}
+    assert reason() == "InstallSucceeded"
