@@ -11,7 +11,7 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.config.secrets import token_of
-from reconciler.controller.discovery import discover, gitea_of
+from reconciler.controller.discovery import discover, follow_renames, gitea_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -80,7 +80,7 @@ def known_environments(settings: Settings) -> dict[str, EnvironmentTarget]:
     if settings.gitea is None:
         return discover(settings, None)
     with open_forge(settings) as forge:
-        return discover(settings, forge)
+        return follow_renames(discover(settings, forge), forge)
 
 
 def registry_client(settings: Settings) -> MirroredRegistry:

@@ -19,7 +19,7 @@ from reconciler.bootstrap.clients import (
 )
 from reconciler.bootstrap.gate_factory import AdmissionGateFactory
 from reconciler.bootstrap.policy_sources import environment_policy_source, policy_source
-from reconciler.controller.discovery import EnvironmentTarget, discover
+from reconciler.controller.discovery import EnvironmentTarget, discover, follow_renames
 from reconciler.domain.rendering.flux_objects import RenderContext
 from reconciler.model.errors import UnavailableError
 from reconciler.services.environment_pass import EnvironmentPass
@@ -104,7 +104,7 @@ class Runtime:
 
     def targets(self) -> dict[str, EnvironmentTarget]:
         """The Environments there are now, by key. Raises a ReconcilerError."""
-        targets = discover(self.settings, self.gitea)
+        targets = follow_renames(discover(self.settings, self.gitea), self.gitea)
         self._gates.set_known_environments(targets)
         self._claims.set_known_environments({target.display_name: target.identity for target in targets.values()})
         return targets

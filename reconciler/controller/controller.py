@@ -82,6 +82,7 @@ class Controller:
         self._lock = threading.Lock()
         self._passes: dict[str, EnvironmentPass] = {}
         self._repositories: dict[str, str] = {}
+        self._locations: dict[str, str] = {}  # the clone url of each
         self._clusters: dict[str, frozenset[str]] = {}
         self._failures: dict[str, int] = {}
         self._searched_at = -math.inf
@@ -216,11 +217,12 @@ class Controller:
             self._queue.add(DISCOVER, after=self._discover, fetch=True)
             return
         with self._lock:
-            new = {key: target for key, target in targets.items() if key not in self._passes}
+            new = {key: target for key, target in targets.items() if key not in self._passes or self._is_moved(key, target)}
             gone = [key for key in self._passes if key not in targets]
             for key in gone:
                 del self._passes[key]
                 self._repositories.pop(key, None)
+                self._locations.pop(key, None)
                 self._clusters.pop(key, None)
                 self._failures.pop(key, None)
         for key in gone:
@@ -235,7 +237,7 @@ class Controller:
                 log.warning("environment cannot be reconciled", environment=key, why=str(fault))
                 continue
             with self._lock:
-                self._passes[key] = environment_pass
+                self._passes[key], self._locations[key] = environment_pass, target.url
                 if target.repository is not None:
                     self._repositories[key] = target.repository
             log.info("environment added", environment=key)
@@ -243,6 +245,10 @@ class Controller:
         for key in new.keys() & self._passes.keys():
             self._queue.add(key, fetch=True)
         self._queue.add(DISCOVER, after=_jittered(self._discover), fetch=True)
+
+    def _is_moved(self, key: str, target: EnvironmentTarget) -> bool:
+        """Whether an Environment has another url than before: its repository was renamed."""
+        return self._locations.get(key) != target.url
 
     def _pass(self, item: Item) -> None:
         """Run one pass over an Environment, and schedule the next."""

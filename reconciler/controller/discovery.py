@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
+
+import structlog
 
 from reconciler.config.secrets import token_of
 from reconciler.config.sections import EnvironmentSection, GiteaSection
 from reconciler.model.environment import EnvironmentIdentity
-from reconciler.model.errors import ConfigurationError
+from reconciler.model.errors import AccessDeniedError, ConfigurationError, IntegrityError, NotFoundError, UnavailableError
 from reconciler.model.git import GitCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from reconciler.config.settings import Settings
     from reconciler.model.forge import RemoteRepository
+
+log = structlog.get_logger()
+
+
+class RenameForge(Protocol):
+    """The call to the forge that following a rename needs."""
+
+    def current(self, repository: str) -> RemoteRepository:
+        """The repository under the name that it has now."""
 
 
 class RepositoryForge(Protocol):
@@ -59,16 +72,56 @@ def discover(settings: Settings, gitea: RepositoryForge | None) -> dict[str, Env
         if section.name in targets:
             raise ConfigurationError(f"the configuration names two Environments {section.name}")
         targets[section.name] = _named(section, settings)
+    _check_distinct(targets)
     if gitea is None or settings.gitea is None or not settings.gitea.discover:
         return targets
-    urls = {target.url for target in targets.values()}
+    configured = {_key_of(target) for target in targets.values()}
     for remote in gitea.repositories(settings.gitea.topic):
-        if remote.clone_url not in urls:
-            key = f"{remote.owner}/{remote.name}"
+        key = f"{remote.owner}/{remote.name}"
+        if key.lower() not in configured:
             targets[key] = EnvironmentTarget(
                 EnvironmentIdentity(remote.name, remote.owner), remote.clone_url, _credentials(settings), key
             )
     return targets
+
+
+def follow_renames(targets: Mapping[str, EnvironmentTarget], gitea: RenameForge | None) -> dict[str, EnvironmentTarget]:
+    """Returns the Environments with each configured repository of Gitea under the name that it has now.
+
+    git follows a rename by itself and the API does not: half of the work would go on under the old name. What cannot be read now,
+    or does not exist yet, stays as it is configured. A repository that is discovered too is the configured Environment's.
+
+    Raises:
+        ConfigurationError: two Environments have one repository.
+    """
+    followed = dict(targets)
+    for key, target in targets.items():
+        if gitea is None or target.repository is None or key == target.repository:
+            continue
+        with contextlib.suppress(UnavailableError, AccessDeniedError, NotFoundError, IntegrityError):
+            remote = gitea.current(target.repository)
+            name = f"{remote.owner}/{remote.name}"
+            if name != target.repository:
+                log.warning("the repository is called otherwise now", environment=key, configured=target.repository, now=name)
+                followed[key] = replace(target, url=remote.clone_url, repository=name)
+    configured = {key: target for key, target in followed.items() if key != target.repository}
+    _check_distinct(configured)
+    keys = {_key_of(target) for target in configured.values()}
+    return {key: target for key, target in followed.items() if key in configured or _key_of(target) not in keys}
+
+
+def _check_distinct(targets: Mapping[str, EnvironmentTarget]) -> None:
+    """Raises ConfigurationError when two configured Environments have one repository, in whatever spelling."""
+    by_repository: dict[str, str] = {}
+    for key, target in targets.items():
+        other = by_repository.setdefault(_key_of(target), key)
+        if other != key:
+            raise ConfigurationError(f"the Environments {other} and {key} have one repository: {target.display_name}")
+
+
+def _key_of(target: EnvironmentTarget) -> str:
+    """Returns the same text for each spelling of one repository: names are case-insensitive on Gitea."""
+    return target.url if target.repository is None else target.repository.lower()
 
 
 def system_repository(settings: Settings) -> EnvironmentTarget | None:
@@ -116,10 +169,27 @@ def _named(section: EnvironmentSection, settings: Settings) -> EnvironmentTarget
         )
     if section.url is None:
         raise ConfigurationError(f"the Environment {section.name} has neither a url nor a repository on a configured Gitea")
-    if base_url is None or not section.url.startswith(base_url):  # the token goes to Gitea and nowhere else
+    repository = _repository_in(section.url, base_url) if base_url is not None else None
+    if repository is None:  # the token goes to Gitea and nowhere else
         return EnvironmentTarget(EnvironmentIdentity(section.name), section.url, None)
-    repository = section.url.removeprefix(base_url).removesuffix(".git")
-    return EnvironmentTarget(EnvironmentIdentity(section.name), section.url, _credentials(settings), repository)
+    return EnvironmentTarget(EnvironmentIdentity(section.name), f"{base_url}{repository}.git", _credentials(settings), repository)
+
+
+def _repository_in(url: str, base_url: str) -> str | None:
+    """Returns the owner/name of a url on Gitea, in any spelling of its host, port and end; None for a url elsewhere."""
+    try:
+        (origin, path), (base_origin, base_path) = _origin_and_path(url), _origin_and_path(base_url)
+    except ValueError:
+        return None
+    if origin != base_origin or not path.startswith(base_path):
+        return None
+    return path.removeprefix(base_path).rstrip("/").removesuffix(".git")
+
+
+def _origin_and_path(url: str) -> tuple[tuple[str, str | None, int | None, bool], str]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return (parts.scheme, parts.hostname, port, "@" in parts.netloc), parts.path
 
 
 def _credentials(settings: Settings) -> GitCredentials | None:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.adapters.git import Repository
 from reconciler.adapters.gitea import Gitea
-from reconciler.model.errors import AccessDeniedError, ConcurrentUpdateError, NotFoundError, RejectedError
+from reconciler.model.errors import AccessDeniedError, ConcurrentUpdateError, ConfigurationError, NotFoundError, RejectedError
 from reconciler.model.forge import RemoteRepository
 from reconciler.model.git import GitCredentials
 
@@ -171,3 +171,21 @@ def test_many_checks_and_comments_hide_none(repository: Repository, gitea: Serve
 def test_a_bad_token_is_denied(gitea: Server) -> None:
     with Gitea(gitea.url, "0" * 40) as server, pytest.raises(AccessDeniedError):
         server.repositories("t")
+
+
+# Renamed repositories
+
+
+def test_a_renamed_repository_is_found_under_every_name_that_it_had(gitea: Server, name: str, clone_url: str) -> None:
+    """git follows the redirect and the API does not (go-gitea/gitea#34891: there is no webhook of it either)."""
+    del clone_url
+    call(gitea, "PATCH", f"repos/{gitea.user}/{name}", {"name": f"{name}-b"})
+    call(gitea, "PATCH", f"repos/{gitea.user}/{name}-b", {"name": f"{name}-C"})
+    now = RemoteRepository(gitea.user, f"{name}-C", f"{gitea.url}/{gitea.user}/{name}-C.git", "main")
+    with Gitea(gitea.url, gitea.token) as client:
+        for spelling in (name, f"{name}-b", f"{name}-c", name.upper()):
+            assert client.current(f"{gitea.user}/{spelling}") == now
+        with pytest.raises(ConfigurationError, match=f"is called {gitea.user}/{name}-C now"):
+            client.statuses(f"{gitea.user}/{name}", "1" * 40)
+        with pytest.raises(NotFoundError):
+            client.current(f"{gitea.user}/{name}-d")

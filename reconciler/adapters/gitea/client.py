@@ -5,10 +5,11 @@ May not: follow a redirect (which would send the token elsewhere), use a body wi
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 import stamina
@@ -32,9 +33,18 @@ MAX_PAGES: Final = 100  # 5,000 repositories, pull requests, comments
 _MAX_BYTES = 8 * 1024 * 1024  # of one response
 _MAX_SECONDS = 30.0  # for one response
 _REJECTIONS = frozenset({405, 409, 422})  # a rule of the repository, a concurrent change, a value that Gitea does not accept
+_REPOSITORY: Final = re.compile(r"/api/v1/repos/([^/]+/[^/]+)")  # in the path of a request
 _MAX_REASON = 500  # characters quoted of the server's message
 
 T = TypeVar("T")
+
+
+class MovedRepositoryError(ConfigurationError):
+    """The repository has another name now: it, or its owner, was renamed. `repository` is the new owner/name."""
+
+    def __init__(self, before: str, repository: str) -> None:
+        super().__init__(f"the repository {before} is called {repository} now", "configure it under that name")
+        self.repository = repository
 
 
 class _Rejection(BaseModel):
@@ -138,7 +148,7 @@ class Client:
             with self._client.stream(method, f"{self.url}/api/v1{path}", params=query, json=body) as response:
                 rejected = response.status_code in _REJECTIONS
                 if not rejected:
-                    self._raise_for_status(path, response.status_code)
+                    self._raise_for_status(path, response.status_code, response.headers.get("Location", ""))
                 content, deadline = bytearray(), time.monotonic() + _MAX_SECONDS
                 for part in response.iter_bytes():
                     content += part
@@ -163,7 +173,7 @@ class Client:
         line = "".join(char if char.isprintable() else " " for char in reason.replace(self._token, "..."))
         return line[:_MAX_REASON].strip() or "no reason"
 
-    def _raise_for_status(self, path: str, status: int) -> None:
+    def _raise_for_status(self, path: str, status: int, location: str) -> None:
         summary = f"{self.url}/api/v1{path} answered {status}"
         match status:
             case 200 | 201 | 204:
@@ -173,6 +183,9 @@ class Client:
             case 404:
                 raise NotFoundError(summary, "check that the url is Gitea's")
             case _ if 300 <= status < 400:  # noqa: PLR2004 - the redirects of HTTP
+                before, now = _REPOSITORY.match(f"/api/v1{path}"), _REPOSITORY.search(urlsplit(location).path)
+                if before and now and (repository := unquote(now[1])) != unquote(before[1]):
+                    raise MovedRepositoryError(unquote(before[1]), repository)
                 raise ConfigurationError(summary, "configure the url to which it redirects")
             case _:
                 raise UnavailableError(summary)

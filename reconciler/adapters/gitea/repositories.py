@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, TypeAdapter
 
-from reconciler.adapters.gitea.client import Client, path_of
+from reconciler.adapters.gitea.client import Client, MovedRepositoryError, path_of
 from reconciler.model.errors import UnavailableError
 from reconciler.model.forge import RemoteRepository
+
+_MAX_RENAMES: Final = 5  # of a repository and its owner, one after the other
 
 
 class _CommitStatus(BaseModel):
@@ -58,6 +62,28 @@ class Repositories(Client):
                     key = entry.owner.login, entry.name
                     repositories[key] = RemoteRepository(*key, self._clone_url(*key), entry.default_branch)
         return tuple(repositories[key] for key in sorted(repositories))
+
+    def current(self, repository: str) -> RemoteRepository:
+        """Returns a repository under the name that it has now: renamed ones are followed, and letters are as Gitea has them.
+
+        A redirect is never followed to an address, only to a name.
+
+        Args:
+            repository: owner/name, in any spelling that Gitea accepts.
+
+        Raises:
+            NotFoundError: there is no such repository, or the token may not see it.
+        """
+        name = repository
+        for _ in range(_MAX_RENAMES):
+            try:
+                entry = self.read(f"/repos/{path_of(name)}", {}, TypeAdapter(_Repository))
+            except MovedRepositoryError as moved:
+                name = moved.repository
+                continue
+            owner = entry.owner.login
+            return RemoteRepository(owner, entry.name, self._clone_url(owner, entry.name), entry.default_branch)
+        raise UnavailableError(f"{self.url} redirects {repository} more than {_MAX_RENAMES} times")
 
     def statuses(self, repository: str, commit: str) -> dict[str, tuple[str, str]]:
         """Returns the newest commit status of each context: context -> (state, description).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -487,3 +488,19 @@ def test_a_refused_push_is_looked_at_again_at_the_poll_interval(sovereign: Manag
         eventually(lambda: stage.head("status"))
         stage.shelf.put(verified("bp-blog", "1.0.0"))
         eventually(lambda: stage.head("resolved"))
+
+
+def test_an_environment_whose_repository_was_renamed_goes_on_under_the_new_name(gitea: ManagedOnGitea, tmp_path: Path) -> None:
+    stage = gitea.add("prod", EnvironmentOnDisk(tmp_path))
+    stage.push(files("shop"))
+    service = gitea.service(poll=3600, discover=3600)
+    service._search()
+    before = service._passes["prod"]
+    service._search()
+    assert service._passes["prod"] is before
+    (target,) = gitea.targets().values()
+    gitea.add("new", stage)
+    service._targets = lambda: {"prod": replace(target, url="new", repository="Acme/new")}
+    service._search()
+    assert service._passes["prod"] is not before
+    assert service._repositories == {"prod": "Acme/new"}

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from reconciler.config.settings import Settings
-from reconciler.controller.discovery import EnvironmentTarget, discover
+from reconciler.controller.discovery import EnvironmentTarget, discover, follow_renames
 from reconciler.model.environment import EnvironmentIdentity
-from reconciler.model.errors import ConfigurationError, UnavailableError
+from reconciler.model.errors import AccessDeniedError, ConfigurationError, NotFoundError, UnavailableError
 from reconciler.model.forge import RemoteRepository
 from reconciler.model.git import GitCredentials
 
@@ -113,3 +113,83 @@ def test_one_without_a_place_is_named(part: dict[str, str]) -> None:
 def test_two_of_one_name_are_refused_rather_than_one_forgotten() -> None:
     with pytest.raises(ConfigurationError, match="two Environments acme-prod"):
         found({"name": "acme-prod", "url": "file:///a"}, {"name": "acme-prod", "url": "file:///b"})
+
+
+# One repository in several spellings, and under a new name
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"{HOME}/acme/env.git",
+        f"{HOME}/acme/env",
+        f"{HOME}/acme/env/",
+        f"{HOME}/acme/env.git/",
+        "https://GITEA.example/acme/env.git",
+        "https://gitea.example:443/acme/env.git",
+        f"{HOME}/ACME/Env.git",
+    ],
+)
+def test_a_repository_is_one_environment_in_each_spelling_of_its_url(url: str) -> None:
+    forge = FakeRepositoryList(remote("acme", "env"))
+    targets = found({"name": "acme-prod", "url": url}, gitea=GITEA, forge=forge)
+    assert list(targets) == ["acme-prod"]
+    assert targets["acme-prod"].credentials is not None
+    assert targets["acme-prod"].url.lower() == f"{HOME}/acme/env.git"
+
+
+@pytest.mark.parametrize("other", [{"repository": "Acme/ENV"}, {"url": f"{HOME}/acme/env"}])
+def test_one_repository_is_not_two_environments(other: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match="the Environments acme-prod and acme-stg have one repository"):
+        found(
+            {"name": "acme-prod", "repository": "acme/env"},
+            {"name": "acme-stg", **other},
+            gitea=GITEA,
+            forge=FakeRepositoryList(),
+        )
+
+
+class FakeRenames:
+    """In Gitea's place: the names of now by those of before; a fault is raised."""
+
+    def __init__(self, **now: str | Exception) -> None:
+        self.now = now
+
+    def current(self, repository: str) -> RemoteRepository:
+        name = self.now.get(repository.partition("/")[2], repository)
+        if isinstance(name, Exception):
+            raise name
+        return remote(*name.split("/"))
+
+
+CONFIGURED = {"name": "acme-prod", "repository": "acme/env"}
+
+
+def test_a_renamed_repository_is_followed_under_the_name_of_the_environment() -> None:
+    followed = follow_renames(found(CONFIGURED, gitea=GITEA, forge=FakeRepositoryList()), FakeRenames(env="beta/new"))
+    target = followed["acme-prod"]
+    assert (target.identity, target.repository, target.url) == (
+        EnvironmentIdentity("acme-prod"),
+        "beta/new",
+        f"{HOME}/beta/new.git",
+    )
+    assert target.credentials is not None
+
+
+def test_one_that_is_discovered_under_its_new_name_is_the_configured_one() -> None:
+    forge = FakeRepositoryList(remote("acme", "new"), remote("acme", "other"))
+    followed = follow_renames(found(CONFIGURED, gitea=GITEA, forge=forge), FakeRenames(env="acme/new"))
+    assert set(followed) == {"acme-prod", "acme/other"}
+
+
+@pytest.mark.parametrize("fault", [UnavailableError("down"), NotFoundError("no"), AccessDeniedError("no")])
+def test_what_cannot_be_read_now_stays_as_it_is_configured(fault: Exception) -> None:
+    targets = found(CONFIGURED, gitea=GITEA, forge=FakeRepositoryList())
+    assert follow_renames(targets, FakeRenames(env=fault)) == targets
+    assert follow_renames(targets, None) == targets
+
+
+def test_two_that_are_one_repository_now_are_refused() -> None:
+    targets = found(CONFIGURED, {"name": "acme-stg", "repository": "acme/new"}, gitea=GITEA, forge=FakeRepositoryList())
+    with pytest.raises(ConfigurationError, match="have one repository: acme/new"):
+        follow_renames(targets, FakeRenames(env="acme/new"))

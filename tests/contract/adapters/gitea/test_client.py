@@ -261,3 +261,51 @@ def test_when_it_was_last_for_another_branch_and_who_pushed() -> None:
 def test_a_review_of_another_shape_is_none(odd: object) -> None:
     with tcp_server(answers([odd])) as (url, _), Gitea(url, TOKEN) as gitea, pytest.raises(IntegrityError):
         gitea.reviews("acme/env", 7)
+
+
+# Renamed repositories
+
+
+def renamed(names: dict[str, str], location: str = "/api/v1/repos/{}") -> Callable[[socket.socket], None]:
+    """Answers as Gitea does: with the repository under its name of now, and with a redirect under the ones before."""
+
+    def behave(connection: socket.socket) -> None:
+        path = connection.recv(4096).decode().split()[1].partition("/api/v1/repos/")[2]
+        name = "/".join(path.split("/")[:2])
+        head, content = "HTTP/1.1 200 OK", json.loads(found())["data"][0] | {"owner": {"login": "acme"}, "name": "Now"}
+        if name in names:
+            head, content = f"HTTP/1.1 301 Moved\r\nLocation: {location.format(path.replace(name, names[name]))}", {}
+        body = json.dumps(content).encode()
+        connection.sendall(f"{head}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+
+    return behave
+
+
+@pytest.mark.parametrize("location", ["/api/v1/repos/{}", "https://elsewhere.example/git/api/v1/repos/{}"])
+def test_a_rename_is_followed_by_its_name_and_never_to_another_host(location: str) -> None:
+    behave = renamed({"acme/old": "acme/middle", "acme/middle": "beta/now"}, location)
+    with tcp_server(behave) as (url, seen), Gitea(url, TOKEN, timeout=1.0) as gitea:
+        remote = gitea.current("acme/old")
+        assert (remote.owner, remote.name, remote.clone_url) == ("acme", "Now", f"{url}/acme/Now.git")
+        assert len(seen) == 3
+
+
+def test_renames_without_end_are_a_fault() -> None:
+    behave = renamed({"acme/a": "acme/b", "acme/b": "acme/a"})
+    with (
+        tcp_server(behave) as (url, _),
+        Gitea(url, TOKEN, timeout=1.0) as gitea,
+        pytest.raises(UnavailableError, match="more than 5 times"),
+    ):
+        gitea.current("acme/a")
+
+
+def test_another_call_on_a_renamed_repository_names_it() -> None:
+    with (
+        tcp_server(renamed({"acme/old": "acme/new"})) as (url, _),
+        Gitea(url, TOKEN, timeout=1.0) as gitea,
+        pytest.raises(
+            ConfigurationError, match=r"the repository acme/old is called acme/new now \(configure it under that name\)"
+        ),
+    ):
+        gitea.statuses("acme/old", "1" * 40)
