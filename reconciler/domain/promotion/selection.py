@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.locking.dependency_graph import is_declared
 from reconciler.domain.versions import satisfies
+from reconciler.model.blueprint import blueprint_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -136,9 +137,9 @@ def _why_not(source: PromotionSource, package: Package | None, declared: Declare
         return f"{source.name} has no such Application"
     if declared is None:
         return "it is not declared there: its config may differ, so write its file by hand"
-    blueprint = declared.application.spec.blueprint
-    if blueprint.name != package.blueprint:
-        return f"it is of {package.blueprint} in {source.name}, and of {blueprint.name} there"
+    blueprint = blueprint_name(declared.application.spec.blueprint.name)
+    if blueprint != package.blueprint:
+        return f"it is of {package.blueprint} in {source.name}, and of {blueprint} there"
     if not satisfies(package.version, package.version):
         return f"its version {package.version} cannot be pinned: it is not a semantic version"
     return _why_not_ready(source, package)

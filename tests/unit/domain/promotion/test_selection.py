@@ -72,6 +72,18 @@ def test_what_is_not_known_to_be_ready_is_not_pinned(source: PromotionSource, wh
         assert why in left.why
 
 
+@pytest.mark.parametrize("name", ["shop", "bp-shop"])
+def test_a_blueprint_may_be_declared_by_its_short_name(name: str) -> None:
+    (pin,), left = select(ready(asked("web", "1.1.0", blueprint="bp-shop")), wish(application("web", name)).declared, None, ())
+    assert (pin.name, pin.package.version, left) == ("web", "1.1.0", ())
+
+
+@pytest.mark.parametrize("name", ["other", "bp-other"])
+def test_another_blueprint_is_told_by_its_full_name(name: str) -> None:
+    _, (left,) = select(ready(asked("web", blueprint="bp-shop")), wish(application("web", name)).declared, None, ())
+    assert left.why == "it is of bp-shop in acme-stg, and of bp-other there"
+
+
 def test_what_the_other_does_not_declare_is_told() -> None:
     source = ready(asked("shop"), asked("blog"), package("db"))
     declared = wish(application("shop")).declared
