@@ -19,6 +19,7 @@ import pytest
 from kubernetes import client
 
 from reconciler.formats.yaml.documents import dump, load
+from reconciler.model.canonical import API_DEFAULTS, release_digest
 from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reason_of
 
 if TYPE_CHECKING:
@@ -411,18 +412,79 @@ def test_drift_that_is_only_reported(shop: ShopOnCluster) -> None:
     stage = shop.stage
     with held(stage):
         acted_on(shop, lambda: shop.change(spec={"driftDetection": {"mode": "warn"}}))
-        some_passes(stage)
-        stage.ready(shop.commit)
+        shop.reason("NotAsResolved")
         before = mark(stage)
         shop.scale(3)
         shop.look()
-        said = shop.reason("DriftDetected")
-        assert (said.ready, said.state) == ("False", "Degraded")
-        assert f"Deployment/{shop.name}/{shop.name} changed" in said.message
+        eventually(lambda: "DriftDetected" in events(stage, shop.name), "reported")
+        some_passes(stage)
         assert flux_ready(shop.release)[0] == "True"
-        never_ready_since(stage, before)
+        assert not ready_since(stage, before)
     stage.ready(shop.commit)
     assert shop.replicas == 1
+
+
+# Flux acts on each, and keeps it: what it applied has no such field.
+BESIDE_OURS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {  # what is added, and what takes it away again
+    "disableWait": ({"spec": {"upgrade": {"disableWait": True}}}, {"spec": {"upgrade": {"disableWait": None}}}),
+    "drift": ({"spec": {"driftDetection": {"ignore": [{"paths": [""]}]}}}, {"spec": {"driftDetection": {"ignore": None}}}),
+    "annotation": (
+        {"metadata": {"annotations": {"kustomize.toolkit.fluxcd.io/prune": "disabled"}}},
+        {"metadata": {"annotations": {"kustomize.toolkit.fluxcd.io/prune": None}}},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE_OURS)
+def test_what_somebody_adds_beside_ours_is_not_as_resolved(shop: ShopOnCluster, name: str) -> None:
+    stage, (added, taken_away) = shop.stage, BESIDE_OURS[name]
+    try:
+        shop.change(**added)
+        said = shop.reason("NotAsResolved")
+        assert (said.ready, said.state) == ("False", "Degraded")
+        before = mark(stage)
+        if name == "drift":
+            shop.scale(0)
+            shop.look()
+        applied_again(stage)
+        eventually(lambda: shop.settled, "Flux finds it well")
+        some_passes(stage)
+        assert not ready_since(stage, before)
+        assert shop.replicas == (0 if name == "drift" else 1)
+    finally:
+        shop.change(**taken_away)
+        shop.scale(1)
+    stage.ready(shop.commit)
+
+
+def test_the_api_server_fills_in_the_defaults_that_we_know_and_no_others(shop: ShopOnCluster) -> None:
+    definition = shop.stage.on.objects.get_cluster_custom_object(
+        "apiextensions.k8s.io", "v1", "customresourcedefinitions", "helmreleases.helm.toolkit.fluxcd.io"
+    )
+    (version,) = [version for version in definition["spec"]["versions"] if version["name"] == "v2"]
+    assert dict(defaults(version["schema"]["openAPIV3Schema"]["properties"]["spec"])) == API_DEFAULTS
+
+    release = shop.release
+    sent = {
+        "apiVersion": release["apiVersion"],
+        "kind": release["kind"],
+        "metadata": {"name": "other", "namespace": shop.stage.namespace},
+        "spec": {**release["spec"], "uninstall": {"keepHistory": True}},
+    }
+    create = shop.stage.on.objects.create_namespaced_custom_object
+    back = create(*_APIS["helmreleases"], shop.stage.namespace, "helmreleases", sent, dry_run="All")
+    assert back["spec"]["uninstall"] == {"keepHistory": True, "deletionPropagation": "background"}
+    assert release_digest(back) == release_digest(sent)
+
+
+def defaults(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The defaults in a schema, by their path."""
+    if "default" in schema:
+        yield path, schema["default"]
+    for name, part in schema.get("properties", {}).items():
+        yield from defaults(part, (*path, name))
+    if "items" in schema:
+        yield from defaults(schema["items"], (*path, "[]"))
 
 
 def test_drift_is_corrected(shop: ShopOnCluster) -> None:
