@@ -197,15 +197,16 @@ def _credentials(settings: Settings) -> GitCredentials | None:
 
 
 def select_targets(targets: dict[str, EnvironmentTarget], names: list[str] | None) -> dict[str, EnvironmentTarget]:
-    """The targets with the given keys or names; all of them without any.
+    """The targets with the given keys, names or repositories, in whatever letters; all of them without any.
 
     Raises:
         ConfigurationError: there is no Environment of a given name.
     """
     if not names:
         return targets
-    selected = {key: target for key, target in targets.items() if key in names or target.identity.name in names}
+    called = {key: {key.lower(), target.identity.name.lower(), _key_of(target)} for key, target in targets.items()}
+    selected = {key: target for key, target in targets.items() if any(name.lower() in called[key] for name in names)}
     for name in names:
-        if name not in selected and all(target.identity.name != name for target in selected.values()):
+        if not any(name.lower() in called[key] for key in selected):
             raise ConfigurationError(f"there is no Environment {name}", f"there are: {', '.join(sorted(targets)) or 'none'}")
     return selected

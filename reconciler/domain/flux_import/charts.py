@@ -73,6 +73,7 @@ def imported_chart(release: ImportedRelease, manifests: FluxManifests) -> tuple[
     if version is None:
         return None, tuple(problems)
     catalog = ""
+    problems.extend(placeholder_problems(source, reference.url, reference.name_path, at_value=True))
     if reference.url.startswith(_OCI):
         address = reference.url.removeprefix(_OCI).rstrip("/")
         catalog = address.rpartition("/")[0] if kind_of(source) == "OCIRepository" else address

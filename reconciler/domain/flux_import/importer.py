@@ -155,9 +155,14 @@ def _application(application: ImportedApplication, bind: Mapping[str, str]) -> d
         spec["config"] = as_config(application.release.source, values)
     if bind:
         spec["bind"] = dict(bind)
-    if application.release.spec.get("suspend") is True:
+    if _is_true(application.release.spec.get("suspend")):
         spec["suspend"] = True
     return {"apiVersion": API_VERSION, "kind": "Application", "metadata": {"name": application.name}, "spec": spec}
+
+
+def _is_true(value: Any) -> bool:
+    """Whether a boolean field is true to Flux, which reads YAML 1.1 words; it refuses a quoted one itself."""
+    return value is True or (isinstance(value, str) and value.lower() in {"y", "yes", "on"})
 
 
 def _bind(

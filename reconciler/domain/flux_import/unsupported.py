@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.domain.flux_import.manifests import warning
+from reconciler.domain.flux_import.substitutions import placeholder_problems
 from reconciler.domain.readiness.helm_release import text_field
 from reconciler.domain.rendering.flux_objects import REMEDIATION_RETRIES
 from reconciler.model.plain_data import mapping
@@ -35,6 +36,8 @@ _OWN_RETRIES: Final = {"retries": REMEDIATION_RETRIES}  # the value that the rec
 def unsupported_fields(release: ImportedRelease, application: str) -> Iterable[Problem]:
     """Yields a problem for each field that is not translated, at its location."""
     yield from _values_from_problems(release)
+    for field in ("releaseName", "targetNamespace"):
+        yield from placeholder_problems(release.source, text_field(release.spec, field), ("spec", field))
     yield from _move_problems(release, application)
     harmless: list[tuple[str, KeyPath]] = []
     for name, path in _unsupported(release):

@@ -6,7 +6,7 @@ Every fix is tested by a search before it is reported.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.resolution.candidates import CandidateFinder
@@ -53,8 +53,8 @@ class FixFinder:
         """
         # Applications that are not installed yet change first: the installed ones were possible without them.
         order = sorted(core, key=lambda r: (r.application in self._candidates.prior, r.application))[:MAX_FIX_TRIES]
-        fixes = (*self._other_versions(roots, order), *self._dedicated_dependencies(roots, contested))
-        return next((fix for fix in fixes if fix), "")
+        fixes = chain(self._other_versions(roots, core, order), self._dedicated_dependencies(roots, core, contested))
+        return next(fixes, "")
 
     def version_request(self, subject: Requirement | Candidate, versions: Iterable[str]) -> str:
         """Returns the first version that is possible if a document requests exactly it, in a few words; empty when none is.
@@ -92,10 +92,14 @@ class FixFinder:
         changed_application = DeclaredApplication(changed, declared.source)
         return replace(self._validated, declared={**self._validated.declared, subject.application: changed_application})
 
-    def _other_versions(self, roots: Sequence[Requirement], order: Iterable[Requirement]) -> Iterator[str]:
+    def _other_versions(
+        self, roots: Sequence[Requirement], core: Sequence[Requirement], order: Iterable[Requirement]
+    ) -> Iterator[str]:
         """Yields a fix for each declared Application whose conflict another version would resolve."""
         for root in order:
             widened = root_requirement(self._validated.declared[root.application], range_="*")
+            if self._is_unsolvable([widened if other is root else other for other in core], self._candidates):
+                continue
             solution = self._solution([widened if other is root else other for other in roots], self._candidates)
             if solution is None:
                 continue
@@ -104,7 +108,9 @@ class FixFinder:
             version = solution[root.application].version
             yield f"request {root.blueprint} {version} for {root.application} instead of {root.range} at {place}"
 
-    def _dedicated_dependencies(self, roots: Sequence[Requirement], contested: Sequence[Requirement]) -> Iterator[str]:
+    def _dedicated_dependencies(
+        self, roots: Sequence[Requirement], core: Sequence[Requirement], contested: Sequence[Requirement]
+    ) -> Iterator[str]:
         """Yields a fix for each declared Application whose conflict a dependency of its own would resolve."""
         for requirement in contested[:MAX_FIX_TRIES]:
             declared = self._validated.declared.get(requirement.requirer)
@@ -120,6 +126,8 @@ class FixFinder:
             candidates = CandidateFinder(self._validated, preferred, self._catalog, dependencies, installed=installed)
             file = application_file(name)
             dedicated = Requirement(name, requirement.blueprint, requirement.range, requirer=name, written=file, chain=(name,))
+            if self._is_unsolvable([*core, dedicated], candidates):
+                continue
             solution = self._solution([*roots, dedicated], candidates)
             if solution is None or all(d.bind_key != key for d in solution[requirement.requirer].verified.blueprint.spec.depends):
                 continue
@@ -127,6 +135,10 @@ class FixFinder:
                 f"give {requirement.requirer} its own: declare {name} of {requirement.blueprint} {requirement.range}, "
                 f"and set spec.bind.{key} to {name} in {declared.source.file}"
             )
+
+    def _is_unsolvable(self, core: Sequence[Requirement], candidates: CandidateFinder) -> bool:
+        """Returns whether a change leaves the conflict itself: a search of the few that conflict is cheap, of all it is not."""
+        return isinstance(solve(core, candidates, steps=MAX_FIX_STEPS), NoSolution)
 
     def _solution(self, roots: Sequence[Requirement], candidates: CandidateFinder) -> Solution | None:
         """Returns a solution that would be accepted; None when there is none within MAX_FIX_STEPS."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from reconciler.config.settings import Settings
-from reconciler.controller.discovery import EnvironmentTarget, discover, follow_renames
+from reconciler.controller.discovery import EnvironmentTarget, discover, follow_renames, select_targets
 from reconciler.model.environment import EnvironmentIdentity
 from reconciler.model.errors import AccessDeniedError, ConfigurationError, NotFoundError, UnavailableError
 from reconciler.model.forge import RemoteRepository
@@ -193,3 +193,11 @@ def test_two_that_are_one_repository_now_are_refused() -> None:
     targets = found(CONFIGURED, {"name": "acme-stg", "repository": "acme/new"}, gitea=GITEA, forge=FakeRepositoryList())
     with pytest.raises(ConfigurationError, match="have one repository: acme/new"):
         follow_renames(targets, FakeRenames(env="acme/new"))
+
+
+@pytest.mark.parametrize("name", ["acme-prod", "Acme-Prod", "acme/env", "ACME/Env"])
+def test_an_environment_is_selected_by_each_of_its_names(name: str) -> None:
+    targets = found(CONFIGURED, {"name": "other", "url": "file:///srv/o.git"}, gitea=GITEA, forge=FakeRepositoryList())
+    assert list(select_targets(targets, [name])) == ["acme-prod"]
+    with pytest.raises(ConfigurationError, match="there is no Environment acme-stg"):
+        select_targets(targets, [name, "acme-stg"])

@@ -467,3 +467,25 @@ def test_a_file_that_is_not_yaml_is_told_and_the_rest_imported() -> None:
 
 def test_empty_documents_say_nothing() -> None:
     assert import_flux(load_all(b"---\n# words\n---\n", "kit.yaml"), [FSN]).problems == ()
+
+
+# What is read otherwise outside of values
+
+
+@pytest.mark.parametrize(
+    ("word", "suspended"), [(True, True), ("yes", True), ("On", True), ("no", False), ("off", False), (False, False)]
+)
+def test_a_release_is_suspended_as_flux_reads_it(word: Any, suspended: bool) -> None:
+    assert application(imported(release("bp-dns", suspend=word)), "dns").get("suspend", False) is suspended
+
+
+@pytest.mark.parametrize("field", ["releaseName", "targetNamespace"])
+def test_a_placeholder_in_the_name_of_a_release_is_told(field: str) -> None:
+    result = imported(release("bp-dns", **{field: "${TEAM}"}))
+    assert [p.hint for p in result.problems if p.code == "UnresolvedPlaceholder"] == ["give --set TEAM=VALUE"]
+
+
+def test_a_placeholder_in_the_address_of_a_chart_is_told() -> None:
+    documents = (origin(url="oci://${REGISTRY}/openova"), release("bp-dns"))
+    result = import_flux(load_all(dump(*documents), "kit.yaml"), [FSN])
+    assert [p.hint for p in result.problems if p.code == "UnresolvedPlaceholder"] == ["give --set REGISTRY=VALUE"]
