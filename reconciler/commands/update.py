@@ -98,7 +98,13 @@ def update(
     if admission.status != "True":
         return Update(lines, result.warnings, Held(admission.reason, admission.message))
     message = resolved_commit_message(
-        identity.name, main, lock, result.lock, result.digest, input_digest(branches.input_snapshot())
+        identity.name,
+        main,
+        lock,
+        result.lock,
+        result.digest,
+        input_digest(branches.input_snapshot()),
+        admission.admitted_by,
     )
     branches.push_resolved(result.files, message, result.lock)
     return Update(lines, result.warnings, commit=branches.head(RESOLVED))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 import stamina
-from pygit2.enums import ObjectType
+from pygit2.enums import ObjectType, SortMode
 
 from reconciler.adapters.git.clone import Clone, CorruptCloneError, forget_refs
 from reconciler.adapters.git.fingerprints import fingerprint
@@ -31,7 +31,7 @@ from reconciler.model.errors import (
 from reconciler.model.git import Commit, GitCredentials, Snapshot, SnapshotLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
 T = TypeVar("T")
@@ -229,6 +229,29 @@ class Repository:
             NotFoundError: `head` is not in the local clone.
         """
         return self._with_refetch(lambda repo: is_ancestor(repo, self._commit(repo, head).id, commit))
+
+    def has_commit(self, id_: str) -> bool:
+        """Whether a commit is in the local clone."""
+        return self._with_refetch(lambda repo: bool(_ID.fullmatch(id_)) and isinstance(repo.get(id_), pygit2.Commit))
+
+    def ancestors(self, heads: Collection[str], commits: Iterable[str]) -> frozenset[str]:
+        """Returns those of some commits that are one of `heads`, or in the history of one by any parent. Needs `history`.
+
+        Args:
+            heads: commits in the local clone.
+            commits: the commits to look for.
+        """
+
+        def work(repo: pygit2.Repository) -> frozenset[str]:
+            sought = set(commits)
+            if not heads or not sought:
+                return frozenset()
+            walk = repo.walk(None, SortMode.NONE)
+            for head in heads:
+                walk.push(head)
+            return frozenset(id_ for id_ in (str(commit.id) for commit in walk) if id_ in sought)
+
+        return self._with_refetch(work)
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
         """Creates a commit of these files (path -> content) in the local clone; equal inputs give an equal id.

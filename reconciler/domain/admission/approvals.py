@@ -79,12 +79,14 @@ class Change:
         proposal: the merged pull request that accounts for it; None when there is none.
         why_not: why there is none, if more is known.
         is_cosmetic: whether it changes only comments and formatting, which needs no approval.
+        is_spent: whether it was admitted already: neither its approvals nor its score admit it again.
     """
 
     commit: str
     proposal: ReviewedPullRequest | None = None
     why_not: str = ""
     is_cosmetic: bool = False
+    is_spent: bool = False
 
 
 def approvers(proposal: ReviewedPullRequest, members: frozenset[str]) -> tuple[str, ...]:

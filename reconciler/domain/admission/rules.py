@@ -61,9 +61,15 @@ class RuleResult:
 
 @dataclass(frozen=True)
 class Admission:
-    """The combined result of all rules; without any rule, everything is admitted."""
+    """The combined result of all rules; without any rule, everything is admitted.
+
+    Attributes:
+        results: the result of each rule.
+        admitted_by: the changes whose approvals and scores it rests on, as the commit on `resolved` names them (`Admitted-By`).
+    """
 
     results: tuple[RuleResult, ...] = ()
+    admitted_by: tuple[str, ...] = ()
 
     @property
     def status(self) -> Truth:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.domain.locking.lock_diff import diff_locks
-from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, trailer_lines
+from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, trailer_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from reconciler.domain.locking.lock_diff import ApplicationChange
     from reconciler.model.lock import EnvironmentLock
 
@@ -19,7 +21,13 @@ def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[
 
 
 def resolved_commit_message(
-    name: str, main: str, prior: EnvironmentLock | None, lock: EnvironmentLock, digest: str, input_: str
+    name: str,
+    main: str,
+    prior: EnvironmentLock | None,
+    lock: EnvironmentLock,
+    digest: str,
+    input_: str,
+    admitted_by: Iterable[str] = (),
 ) -> str:
     """Returns the message of a commit on `resolved`, with its trailers.
 
@@ -30,12 +38,14 @@ def resolved_commit_message(
         lock: the new one.
         digest: the lock file's digest.
         input_: the digest of the documents (`input_digests.input_digest`).
+        admitted_by: the changes by which policies admitted it.
     """
     lines = change_lines(prior, lock)
     total = len(lock.packages)
     summary = change_count(len(lines), total) if lines else f"{total} Applications, {_reason_without_changes(prior, lock)}"
     body = "\n".join(lines) + "\n\n" if lines else ""
-    trailers = trailer_lines((INPUT_COMMIT, main), (INPUT_DIGEST, input_), (LOCK_DIGEST, digest))
+    admitted = ((ADMITTED_BY, change) for change in admitted_by)
+    trailers = trailer_lines((INPUT_COMMIT, main), (INPUT_DIGEST, input_), (LOCK_DIGEST, digest), *admitted)
     return f"{name}: {summary}\n\n{body}{trailers}"
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from reconciler.model.forge import CommitStatusRecord, MergedPullRequest, Review
+    from reconciler.services.admission.admission_record import SpentAdmissions
     from reconciler.services.repository.ports import GitRepository
 
 MAX_PLANS: Final = 20  # older heads of one pull request whose plans are read
@@ -133,32 +134,44 @@ class ApprovalReader:
             self._histories[number] = self._forge.past(self._repository, number)
         return self._histories[number]
 
-    def score(self, people: Sequence[str], *commits: str) -> Score:
+    def score(self, people: Sequence[str], *commits: str, since: int = 0) -> Score:
         """The newest score of the first commit that has one.
 
         Args:
             people: the users whose scores count; empty for all users.
             commits: the commits, in this order.
+            since: seconds since the epoch; older scores do not count.
         """
         names = {name.lower() for name in people}
         for commit in dict.fromkeys(commits):
-            statuses = self._forge.statuses_by(self._repository, commit)
+            statuses = (status for status in self._forge.statuses_by(self._repository, commit) if status.at > since)
             scores = [status for status in statuses if status.context == SCORE_CONTEXT and (not names or status.person in names)]
             if scores:
                 return Score(commit, scores[-1].state, scores[-1].description)
         return Score(commits[0])
 
-    def scores(self, people: Sequence[str], main: str, changes: Callable[[], Sequence[Change]]) -> tuple[Score, ...]:
-        """The score of `main`'s head, which covers all of it; without one, the score of each change or of its pull request."""
-        whole = self.score(people, main)
+    def scores(
+        self, people: Sequence[str], main: str, spent: SpentAdmissions, changes: Callable[[], Sequence[Change]]
+    ) -> tuple[Score, ...]:
+        """The score of `main`'s head, which covers all of it; without one, the score of each change or of its pull request.
+
+        Args:
+            people: the users whose scores count; empty for all users.
+            main: the head of `main`.
+            spent: what admits nothing again, whatever its score.
+            changes: returns the changes since the resolved commit.
+        """
+        whole = Score(main) if spent.has_commit(main) else self.score(people, main, since=spent.since)
         if whole.state:
             return (whole,)
-        return tuple(self._score_of(people, change) for change in changes() if not change.is_cosmetic)
+        return tuple(self._score_of(people, change, spent) for change in changes() if not change.is_cosmetic)
 
-    def _score_of(self, people: Sequence[str], change: Change) -> Score:
+    def _score_of(self, people: Sequence[str], change: Change, spent: SpentAdmissions) -> Score:
         """A change's score: its pull request's head counts only if it was planned with the same files."""
-        score, proposal = self.score(people, change.commit), change.proposal
-        if score.state or proposal is None or proposal.files is None:
+        if change.is_spent:
+            return Score(change.commit)
+        score, proposal = self.score(people, change.commit, since=spent.since), change.proposal
+        if score.state or proposal is None or proposal.files is None or spent.has_head(proposal.head):
             return score
         return self.score_of_head(people, proposal.head, proposal.files) or score
 

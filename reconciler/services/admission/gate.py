@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.admission.approvals import missing_approvals
 from reconciler.domain.admission.rules import (
@@ -25,16 +25,17 @@ from reconciler.domain.admission.rules import (
 )
 from reconciler.domain.admission.soak import new_packages
 from reconciler.domain.blocker import Held
-from reconciler.domain.locking.input_digests import input_digest
 from reconciler.model.errors import ConcurrentUpdateError, ReconcilerError
 from reconciler.model.layout import MAIN, RESOLVED
 from reconciler.model.policy import PullRequestRule, ScoreRule, SoakRule, WindowRule, seconds_of
 from reconciler.model.status import Condition, policies_in_force
+from reconciler.services.admission.admission_record import admitted_by
+from reconciler.services.admission.transition import transition_to, unplanned_packages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.domain.admission.approvals import Change, ReviewedPullRequest
+    from reconciler.domain.admission.approvals import Change
     from reconciler.domain.admission.environment_policies import AppliedRule, EnvironmentPolicies
     from reconciler.domain.admission.plan_binding import PlanFingerprint
     from reconciler.domain.admission.soak import SoakTime
@@ -58,12 +59,15 @@ class AdmissionVerdict:
         held: why nothing is committed; None when it may be committed, or when there is nothing to commit.
         admission: the results of the rules, when they were evaluated: those that hold `main` hold every pull request too.
         policies: the EnvironmentPolicies in force for the Environment, also those that are missing.
+        restored: the commit of `main` and the digest of its documents that were admitted with the tree to be committed, when that
+            tree is what was admitted last; None otherwise.
     """
 
     condition: Condition
     held: Held | None = None
     admission: Admission = field(default_factory=Admission)
     policies: tuple[PolicyInForce, ...] = ()
+    restored: tuple[str, str] | None = None
 
 
 class AdmissionGate:
@@ -111,26 +115,29 @@ class AdmissionGate:
     def _evaluate(
         self, branches: EnvironmentBranches, lock: EnvironmentLock | None, tree: str | None, *, fetch: bool
     ) -> AdmissionVerdict:
-        needs_admission = lock is not None and tree != branches.tree(RESOLVED) and not _already_admitted(branches, lock)
+        transition = transition_to(branches, lock, tree, self._approvals)
+        if transition.restored is not None:
+            return replace(_NOTHING_TO_ADMIT, restored=transition.restored)
+        held = transition.needs_admission
         try:
             policies = self._policies()
         except ReconcilerError as fault:
-            return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=needs_admission)
+            return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=held)
         problems, rules = policies.problems(self._name, self._in_force), policies.rules_for(self._name)
         if problems:
-            return _verdict("False", "PolicyBroken", broken(problems).message, held=needs_admission)
+            return _verdict("False", "PolicyBroken", broken(problems).message, held=held)
         if not rules:
             return _verdict("True", "NoPolicy", "no EnvironmentPolicy applies")
-        if not needs_admission:
+        if not held:
             if branches.head(RESOLVED) is None or branches.input_of_resolved() == branches.head(MAIN):
                 return _admitted(rules)
-            return _verdict("True", "NothingToAdmit", "this commit changes nothing that is resolved")
+            return _NOTHING_TO_ADMIT
         key = (branches.head(MAIN), branches.head(RESOLVED), tree, policies.digest)
         if fetch or self._last is None or self._last[0] != key or self._is_due(self._last[1]):
             self._forget()
             admission = self._evaluate_commits(branches, rules, new_packages(branches.lock(), lock) if lock else ())
-            held = _verdict(admission.status, admission.reason, admission.message, held=True, retry_at=admission.retry_at)
-            verdict = _admitted(rules) if admission.status == "True" else held
+            unmet = _verdict(admission.status, admission.reason, admission.message, held=True, retry_at=admission.retry_at)
+            verdict = _admitted(rules) if admission.status == "True" else unmet
             self._last = (key, replace(verdict, admission=admission))
         return self._last[1]
 
@@ -206,12 +213,22 @@ class AdmissionGate:
                 for change in commits
                 if change.proposal and not missing_approvals(rule, change.proposal, members, again=False)
             ]
-            return evaluate_commits(policy, rule, commits, members, _unplanned(packages, approved, branches))
+            return evaluate_commits(policy, rule, commits, members, unplanned_packages(packages, approved, branches))
 
         def scores(rule: ScoreRule, approvals: ApprovalReader) -> Sequence[Score]:
-            return approvals.scores(rule.set_by, branches.head(MAIN) or "", lambda: changes(approvals))
+            spent = approvals.change_history.spent(branches)
+            return approvals.scores(rule.set_by, branches.head(MAIN) or "", spent, lambda: changes(approvals))
 
-        return self._evaluate_rules(rules, packages, reviews, scores)
+        admission = self._evaluate_rules(rules, packages, reviews, scores)
+        if self._approvals is None or admission.status != "True":
+            return admission
+        try:
+            named = any(isinstance(applied.rule, PullRequestRule | ScoreRule) for applied in rules)
+            return replace(admission, admitted_by=admitted_by(changes(self._approvals)) if named else ())
+        except ConcurrentUpdateError:
+            raise
+        except ReconcilerError as fault:
+            return Admission((unreadable("", "policy", fault),))
 
     def _evaluate_current_rules(self, packages: Sequence[Package], reviews: ReviewEvaluator, scores: ScoreReader) -> Admission:
         """Evaluate the rules of the current policies."""
@@ -283,32 +300,6 @@ class AdmissionGate:
         return evaluate_soak(policy, rule, packages, soak_times, read_at)
 
 
-def _already_admitted(branches: EnvironmentBranches, lock: EnvironmentLock) -> bool:
-    """Whether the documents are admitted already: rendering or verifying them again needs no new admission.
-
-    They are not when a Blueprint was published again under the locked version, so that its digest differs.
-    """
-    if new_packages(branches.lock(), lock):
-        return False
-    if branches.input_of_resolved() == branches.head(MAIN):
-        return True
-    digest = branches.digest_of_resolved()
-    return digest is not None and digest == input_digest(branches.input_snapshot())
-
-
-def _unplanned(
-    packages: Iterable[Package], approved: Iterable[ReviewedPullRequest], branches: EnvironmentBranches
-) -> tuple[Package, ...]:
-    """The packages that are in no plan of the approved pull requests."""
-    planned = set()
-    for proposal in approved:
-        plan = branches.plan(proposal.number)
-        # The trees come from the reconciler's own statuses, since others may push plan branches.
-        if plan is not None and plan.tree in proposal.trees:
-            planned |= {(package.application, package.digest) for package in plan.lock.packages}
-    return tuple(package for package in packages if (package.application, package.digest) not in planned)
-
-
 def _admitted(rules: Sequence[AppliedRule]) -> AdmissionVerdict:
     names = ", ".join(sorted({applied.policy for applied in rules}))
     return _verdict("True", "Admitted", f"the resolved packages were admitted as {names} requires")
@@ -317,3 +308,6 @@ def _admitted(rules: Sequence[AppliedRule]) -> AdmissionVerdict:
 def _verdict(status: str, reason: str, message: str, *, held: bool = False, retry_at: int | None = None) -> AdmissionVerdict:
     condition = Condition.model_validate({"type": "Admitted", "status": status, "reason": reason, "message": message})
     return AdmissionVerdict(condition, Held(reason, message, retry_at) if held else None)
+
+
+_NOTHING_TO_ADMIT: Final = _verdict("True", "NothingToAdmit", "this commit changes nothing that is resolved")

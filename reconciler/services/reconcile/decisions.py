@@ -14,7 +14,6 @@ from reconciler.formats.git_objects import tree_id
 from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import RESOLVED
 from reconciler.model.status import policies_in_force
-from reconciler.services.containment import contained
 from reconciler.services.planning.bounded_catalog import BoundedCatalog
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
 from reconciler.services.verification.lock_reverifier import LockReverifier
@@ -76,7 +75,6 @@ class DecisionCache:
 
     Attributes:
         last: the newest lock that this process has read or made; None when there was none.
-        policies: the trust policies in force, as last read.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class DecisionCache:
         self._undecided: dict[str, Unavailable] = {}
         self._applied_heads: tuple[str, str | None] | None = None
         self.last: EnvironmentLock | None = None
-        self.policies: tuple[PolicyInForce, ...] = ()
+        self._policies: tuple[PolicyInForce, ...] | None = None
 
     @property
     def trust(self) -> LockTrust:
@@ -143,29 +141,22 @@ class DecisionCache:
         self._undecided = {}
         return decision
 
+    @property
+    def policies(self) -> tuple[PolicyInForce, ...]:
+        """The trust policies in force: as last read, and until then as the last status names them."""
+        return policies_in_force("TrustPolicy", self._last_in_force()) if self._policies is None else self._policies
+
     def _current_policies(self) -> TrustPolicies:
         """The trust policies; none of those that the last status names may be missing. Raises a ReconcilerError otherwise."""
-        status = self._branches.status()
-        in_force = status.in_force("TrustPolicy") if status is not None else {}
-        self.policies = policies_in_force("TrustPolicy", in_force)
+        self._policies = None
         policies = self._context.policies()
-        policies.require(in_force)
-        self.policies = policies_in_force("TrustPolicy", policies.in_force())
+        policies.require(self._last_in_force())
+        self._policies = policies_in_force("TrustPolicy", policies.in_force())
         return policies
 
-    def undecided(self, main: str, fault: ReconcilerError) -> Decision:
-        """The decision on a commit that an error keeps from being decided. It is not cached, but keeps the first wording."""
-        blocker = keep_first_wording(self._undecided.get(main), unavailable("Valid", fault))
-        self._undecided = {main: blocker}
-        return Decision((main, ""), self._reverifier.trust, time.monotonic(), blocker=blocker)
-
-    def _reverify(self, locked: EnvironmentLock, policy_digest: str) -> None:
-        """Verify the lock again; what fails by a defect is not verified, and is told as such."""
-        try:
-            with contained("verifying the locked packages again", environment=self._identity.name):
-                self._reverifier.reverify(locked, policy_digest)
-        except ReconcilerError as fault:
-            self._reverifier.mark_unverifiable(fault)
+    def _last_in_force(self) -> Mapping[str, str]:
+        status = self._branches.status()
+        return status.in_force("TrustPolicy") if status is not None else {}
 
     def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
         """The packages to keep: those that were reviewed in plans, and those of a decision that is held already."""

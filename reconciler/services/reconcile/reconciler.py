@@ -103,7 +103,7 @@ class EnvironmentReconciler:
         blocker: Blocker | None = decision.blocker or admission.held
         applied: tuple[str, ...] = ()
         if blocker is None and main is not None:
-            applied, blocker = self._apply(main, decision)
+            applied, blocker = self._apply(main, decision, admission)
         report = self._status.publish(blocker, admission, fetched=fetch, news=fetch or bool(applied), wait=wait)
         return ReconcileOutcome(
             name=self.identity.name,
@@ -164,7 +164,7 @@ class EnvironmentReconciler:
         self._not_admitted = None
         return verdict
 
-    def _apply(self, main: str, decision: Decision) -> tuple[tuple[str, ...], Unavailable | None]:
+    def _apply(self, main: str, decision: Decision, admission: AdmissionVerdict) -> tuple[tuple[str, ...], Unavailable | None]:
         """Push the decided tree to `resolved` and request a reconciliation from Flux.
 
         Returns:
@@ -172,7 +172,7 @@ class EnvironmentReconciler:
         """
         try:
             with contained("committing", environment=self.identity.name, main=main):
-                applied = self._push_resolved(main, decision)
+                applied = self._push_resolved(main, decision, admission)
         except RejectedError as error:
             return (), self._decisions.rejected(decision, error)
         except ConcurrentUpdateError:
@@ -185,12 +185,14 @@ class EnvironmentReconciler:
         self._decisions.applied(decision)
         return applied, None
 
-    def _push_resolved(self, main: str, decision: Decision) -> tuple[str, ...]:
+    def _push_resolved(self, main: str, decision: Decision, admission: AdmissionVerdict) -> tuple[str, ...]:
         files, lock = decision.files, decision.lock
         if files is None or lock is None or self._branches.tree(RESOLVED) == decision.tree:
             return ()
         digest = "sha256:" + hashlib.sha256(files[LOCK_FILE]).hexdigest()
-        message = resolved_commit_message(self.identity.name, main, self._branches.lock(), lock, digest, decision.input_)
+        input_, input_digest = admission.restored or (main, decision.input_)
+        used = admission.admission.admitted_by
+        message = resolved_commit_message(self.identity.name, input_, self._branches.lock(), lock, digest, input_digest, used)
         self._branches.push_resolved(files, message, lock)
         self._claim.record(lock)
         for cluster in sorted(self.clusters):

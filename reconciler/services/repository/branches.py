@@ -148,6 +148,12 @@ class EnvironmentBranches:
         commit = self._commit(RESOLVED)
         return next(reversed(trailer_values(commit, name)), None) if commit else None
 
+    @property
+    def is_resolved_own(self) -> bool:
+        """Whether the head of `resolved` is a commit of the reconciler."""
+        commit = self._commit(RESOLVED)
+        return commit is not None and self._repository.is_own_commit(commit)
+
     def input_snapshot(self) -> Snapshot:
         """The documents at the head of `main`: environment.yaml and the Applications. Raises `main_fault`."""
         if (fault := self.main_fault) is not None:
@@ -267,11 +273,17 @@ class EnvironmentBranches:
 
     def _read(self, head: str | None, file: str, model: type[M]) -> M | None:
         """Parse a document of the reconciler's own branches; None when it does not exist or cannot be read."""
-        if head is None:
-            return None
-        content = self._repository.read(head, (file,), limits=OWN_LIMITS).files.get(file)
-        if content is None:
-            return None
-        return parse_document(documents.load(content, file, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS), model)[
-            0
-        ]
+        return None if head is None else _read(self._repository, head, file, model)
+
+
+def read_lock(repository: GitRepository, commit: str) -> EnvironmentLock | None:
+    """Reads the lock of a commit that is in a clone; None when there is none that can be read."""
+    return _read(repository, commit, LOCK_FILE, EnvironmentLock)
+
+
+def _read(repository: GitRepository, commit: str, file: str, model: type[M]) -> M | None:
+    content = repository.read(commit, (file,), limits=OWN_LIMITS).files.get(file)
+    if content is None:
+        return None
+    source = documents.load(content, file, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS)
+    return parse_document(source, model)[0]

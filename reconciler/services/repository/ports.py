@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from reconciler.model.errors import ReconcilerError
     from reconciler.model.git import Commit, Snapshot, SnapshotLimits
@@ -47,6 +47,12 @@ class GitRepository(Protocol):
 
     def is_ancestor(self, head: str, commit: str) -> bool:
         """Whether a commit is in the history of another one, or is that one."""
+
+    def has_commit(self, id_: str) -> bool:
+        """Whether a commit is in the clone."""
+
+    def ancestors(self, heads: Collection[str], commits: Iterable[str]) -> frozenset[str]:
+        """Those of some commits that are one of `heads`, or in the history of one by any parent."""
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
         """Make a commit of these files in the clone."""
