@@ -458,7 +458,7 @@ def test_what_somebody_adds_beside_ours_is_not_as_resolved(shop: ShopOnCluster, 
 
 
 def test_the_api_server_fills_in_the_defaults_that_we_know_and_no_others(shop: ShopOnCluster) -> None:
-    definition = shop.stage.on.objects.get_cluster_custom_object(
+    definition: Any = shop.stage.on.objects.get_cluster_custom_object(
         "apiextensions.k8s.io", "v1", "customresourcedefinitions", "helmreleases.helm.toolkit.fluxcd.io"
     )
     (version,) = [version for version in definition["spec"]["versions"] if version["name"] == "v2"]
@@ -472,7 +472,7 @@ def test_the_api_server_fills_in_the_defaults_that_we_know_and_no_others(shop: S
         "spec": {**release["spec"], "uninstall": {"keepHistory": True}},
     }
     create = shop.stage.on.objects.create_namespaced_custom_object
-    back = create(*_APIS["helmreleases"], shop.stage.namespace, "helmreleases", sent, dry_run="All")
+    back: Any = create(*_APIS["helmreleases"], shop.stage.namespace, "helmreleases", sent, dry_run="All")
     assert back["spec"]["uninstall"] == {"keepHistory": True, "deletionPropagation": "background"}
     assert release_digest(back) == release_digest(sent)
 
