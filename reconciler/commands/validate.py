@@ -143,6 +143,13 @@ def _chart_defects(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _documents(text: bytes, file: str) -> Iterable[Problem]:
+    path = Path(file)
+    if path.parent.name == APPLICATIONS_FOLDER:  # as in its folder: one document, of that kind, with the name of its file
+        yield from application_problems(load(text, file), in_folder=True)
+        return
+    if path.name == ENVIRONMENT_FILE:
+        yield from environment_problems(load(text, file))
+        return
     sources = load_all(text, file)
     if not sources:
         yield Problem(code="NotOneDocument", message="the file is empty", file=file, line=1, column=1)
@@ -159,7 +166,7 @@ def _document(source: Source, kind: str) -> Iterable[Problem]:
     if kind == "Environment":
         return environment_problems(source)
     if kind == "Application":
-        return application_problems(source, in_folder=Path(source.file).parent.name == APPLICATIONS_FOLDER)
+        return application_problems(source, in_folder=False)
     if kind == "EnvironmentPolicy":
         from reconciler.domain.admission.environment_policies import environment_policy
 

@@ -130,3 +130,32 @@ def test_a_folder_is_judged_before_it_is_pushed_as_it_is_afterwards(form: str, t
         assert has_errors(pushed)
     else:
         assert comparable(said, folder) == comparable(pushed, folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        application("blog"),
+        application("other"),
+        application("kube-x"),
+        application("blog", version="latest"),
+        application("blog", more="  config: {password: hunter2, a: '${B}'}\n"),
+        f"{application('blog')}---\n{application('more')}",
+        environment(),
+        "kind: [",
+        "",
+    ],
+)
+def test_a_single_file_is_judged_as_it_is_in_its_folder(text: str, tmp_path: Path) -> None:
+    folder = tmp_path / "env"
+    (folder / "applications").mkdir(parents=True)
+    (folder / "environment.yaml").write_text(environment())
+    (folder / "applications" / "blog.yaml").write_text(text)
+    alone = comparable(validate_path(folder / "applications" / "blog.yaml"), folder)
+    assert alone == comparable(validate_path(folder), folder)
+
+
+@pytest.mark.parametrize("text", [environment(), environment(organization="other"), SHOP, f"{environment()}---\n{SHOP}", ""])
+def test_an_environment_yaml_is_judged_alone_as_in_its_folder(text: str, tmp_path: Path) -> None:
+    (tmp_path / "environment.yaml").write_text(text)
+    assert comparable(validate_path(tmp_path / "environment.yaml"), tmp_path) == comparable(validate_path(tmp_path), tmp_path)
