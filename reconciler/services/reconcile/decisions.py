@@ -14,6 +14,7 @@ from reconciler.formats.git_objects import tree_id
 from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import RESOLVED
 from reconciler.model.status import policies_in_force
+from reconciler.services.containment import contained
 from reconciler.services.planning.bounded_catalog import BoundedCatalog
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
 from reconciler.services.verification.lock_reverifier import LockReverifier
@@ -157,6 +158,20 @@ class DecisionCache:
     def _last_in_force(self) -> Mapping[str, str]:
         status = self._branches.status()
         return status.in_force("TrustPolicy") if status is not None else {}
+
+    def undecided(self, main: str, fault: ReconcilerError) -> Decision:
+        """The decision on a commit that an error keeps from being decided. It is not cached, but keeps the first wording."""
+        blocker = keep_first_wording(self._undecided.get(main), unavailable("Valid", fault))
+        self._undecided = {main: blocker}
+        return Decision((main, ""), self._reverifier.trust, time.monotonic(), blocker=blocker)
+
+    def _reverify(self, locked: EnvironmentLock, policy_digest: str) -> None:
+        """Verify the lock again; what fails by a defect is not verified, and is told as such."""
+        try:
+            with contained("verifying the locked packages again", environment=self._identity.name):
+                self._reverifier.reverify(locked, policy_digest)
+        except ReconcilerError as fault:
+            self._reverifier.mark_unverifiable(fault)
 
     def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
         """The packages to keep: those that were reviewed in plans, and those of a decision that is held already."""
