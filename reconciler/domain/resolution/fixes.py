@@ -97,6 +97,8 @@ class FixFinder:
     ) -> Iterator[str]:
         """Yields a fix for each declared Application whose conflict another version would resolve."""
         for root in order:
+            if root.range == "*":
+                continue
             widened = root_requirement(self._validated.declared[root.application], range_="*")
             if self._is_unsolvable([widened if other is root else other for other in core], self._candidates):
                 continue
