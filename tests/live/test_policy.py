@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from reconciler.formats.yaml.documents import dump, load
-from tests.live.support.environment import LiveEnvironment, Servers, blueprint, reconciler
-from tests.live.support.gitea_users import GiteaUser
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint, merged, reconciler
+from tests.live.support.gitea_users import GiteaUser, git
 from tests.live.support.pull_requests import PullRequestsOnGitea
 
 if TYPE_CHECKING:
@@ -465,6 +465,43 @@ def test_a_score_holds_until_it_is_high_enough(house: GovernedRepository) -> Non
 
     assert score("score 79") == ("False", "ScoreTooLow")
     assert score("83/100") == ("True", "Admitted")
+
+
+def test_an_approval_that_was_taken_back_admits_nothing_again(house: GovernedRepository, tmp_path: Path) -> None:
+    """Mallory may write, and is in no team: he merges a commit of the old documents, and says himself that all is well."""
+    stage, reviewer, made = house.stage, house.person("ada"), []
+    for name, content in (("add", stage.application("blog", "bp-shop")), ("remove", None)):
+        house.forge.branch(name, {"applications/blog.yaml": content})
+        number = house.forge.open(name)
+        house.once()
+        house.approve(reviewer, number)
+        house.forge.merge(number)
+        assert house.admitted()[:2] == ("True", "Admitted")
+        made.append(stage.git("rev-parse", "origin/main"))
+    assert house.names() == ["shop"]
+    first, second = made
+    assert f"Admitted-By: {second} pull/{number} " in stage.git("log", "-1", "--format=%B", "origin/resolved")
+
+    mallory = GiteaUser.made(house.gitea, f"mallory-{stage.organization}")
+    mallory.may_write(house.forge_name)
+    clone = mallory.clone(house.forge_name, tmp_path / "mallory")
+    crafted = git(clone, "commit-tree", f"{first}^{{tree}}", "-p", first, "-p", second, "-m", "tidy up").stdout.strip()
+    assert git(clone, "push", "-q", "origin", f"{crafted}:refs/heads/tidy").returncode == 0
+    pull = {"title": "tidy up", "head": "tidy", "base": "main"}
+    number = mallory.post(f"repos/{house.forge_name}/pulls", pull).raise_for_status().json()["number"]
+    house.once()
+    for context in ("catalyst/plan", "catalyst/policy"):
+        body = {"context": context, "state": "success", "description": "fine"}
+        mallory.post(f"repos/{house.forge_name}/statuses/{crafted}", body).raise_for_status()
+    merge = {"Do": "fast-forward-only"}
+    merged(lambda: mallory.post(f"repos/{house.forge_name}/pulls/{number}/merge", merge)).raise_for_status()
+    assert house.admitted()[:2] == ("False", "PendingApproval")
+    assert house.names() == ["shop"]
+
+    assert git(clone, "push", "-qf", "origin", f"{first}:refs/heads/main").returncode == 0
+    status = house.admitted()
+    assert (status[:2], "takes main back to" in status[2]) == (("False", "PendingApproval"), True)
+    assert house.names() == ["shop"]
 
 
 def test_a_soak_is_over_by_itself_when_the_source_was_ready_for_so_long(house: GovernedRepository, tmp_path: Path) -> None:
