@@ -10,10 +10,13 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import pygit2
+from pygit2.enums import SortMode
 
 from reconciler.formats.git_objects import parse_commit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from reconciler.model.git import Commit
 
 _ID: Final = re.compile(r"[0-9a-f]{40}")
@@ -30,6 +33,37 @@ def is_ancestor(repo: pygit2.Repository, head: str, commit: str) -> bool:
         return repo.descendant_of(head, commit)
     except pygit2.GitError:
         return merge_base(repo, head, commit) == commit
+
+
+def is_commit(repo: pygit2.Repository, id_: str) -> bool:
+    """Returns whether a commit is in the clone."""
+    return bool(_ID.fullmatch(id_)) and _commit(repo, id_) is not None
+
+
+def ancestors(repo: pygit2.Repository, heads: Collection[str], commits: Iterable[str]) -> frozenset[str]:
+    """Returns those of some commits that are one of `heads`, or in the history of one, as far as the clone has it."""
+    sought = set(commits)
+    if not heads or not sought:
+        return frozenset()
+    try:
+        walk = repo.walk(None, SortMode.NONE)
+        for head in heads:
+            walk.push(head)
+        return frozenset(sought.intersection(str(commit.id) for commit in walk))
+    except (pygit2.GitError, KeyError):
+        return frozenset(sought & _walked_history(repo, heads))
+
+
+def _walked_history(repo: pygit2.Repository, heads: Collection[str]) -> set[str]:
+    seen: set[str] = set()
+    waiting = [*heads]
+    while waiting:
+        id_ = waiting.pop()
+        commit = None if id_ in seen else _commit(repo, id_)
+        if commit is not None:
+            seen.add(id_)
+            waiting.extend(commit.parents)
+    return seen
 
 
 def merge_base(repo: pygit2.Repository, ours: str, theirs: str) -> str | None:

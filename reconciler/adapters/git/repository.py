@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 import stamina
-from pygit2.enums import ObjectType, SortMode
+from pygit2.enums import ObjectType
 
 from reconciler.adapters.git.clone import Clone, CorruptCloneError, forget_refs
 from reconciler.adapters.git.fingerprints import fingerprint
-from reconciler.adapters.git.history import is_ancestor
+from reconciler.adapters.git.history import ancestors, is_ancestor, is_commit
 from reconciler.adapters.git.isolation import isolated
 from reconciler.adapters.git.merge import merge
 from reconciler.adapters.git.remote import MAX_FETCH, Remote, full
@@ -232,7 +232,7 @@ class Repository:
 
     def has_commit(self, id_: str) -> bool:
         """Whether a commit is in the local clone."""
-        return self._with_refetch(lambda repo: bool(_ID.fullmatch(id_)) and isinstance(repo.get(id_), pygit2.Commit))
+        return self._with_refetch(lambda repo: is_commit(repo, id_))
 
     def ancestors(self, heads: Collection[str], commits: Iterable[str]) -> frozenset[str]:
         """Returns those of some commits that are one of `heads`, or in the history of one by any parent. Needs `history`.
@@ -241,17 +241,7 @@ class Repository:
             heads: commits in the local clone.
             commits: the commits to look for.
         """
-
-        def work(repo: pygit2.Repository) -> frozenset[str]:
-            sought = set(commits)
-            if not heads or not sought:
-                return frozenset()
-            walk = repo.walk(None, SortMode.NONE)
-            for head in heads:
-                walk.push(head)
-            return frozenset(id_ for id_ in (str(commit.id) for commit in walk) if id_ in sought)
-
-        return self._with_refetch(work)
+        return self._with_refetch(lambda repo: ancestors(repo, heads, commits))
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
         """Creates a commit of these files (path -> content) in the local clone; equal inputs give an equal id.

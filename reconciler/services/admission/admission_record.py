@@ -85,6 +85,7 @@ class AdmissionRecords:
     def __init__(self, clone: GitRepository) -> None:
         self._clone = clone
         self._last: tuple[str, AdmissionRecord] | None = None
+        self._spent: tuple[tuple[AdmissionRecord, str], SpentAdmissions] | None = None
 
     def read(self, resolved: str | None) -> AdmissionRecord:
         """The record in the history of a head of `resolved`, which is in the clone; empty without a head."""
@@ -96,7 +97,13 @@ class AdmissionRecords:
         return self._last[1]
 
     def spent(self, record: AdmissionRecord, main: Sequence[Commit]) -> SpentAdmissions:
-        """What admits nothing again, among the commits of `main`."""
+        """What admits nothing again, among the commits of `main`, the newest first."""
+        key = (record, main[0].id if main else "")
+        if self._spent is None or self._spent[0] != key:
+            self._spent = key, self._read_spent(record, main)
+        return self._spent[1]
+
+    def _read_spent(self, record: AdmissionRecord, main: Sequence[Commit]) -> SpentAdmissions:
         present = [id_ for id_ in record.inputs if self._clone.has_commit(id_)]
         missing = record.inputs.keys() - set(present)
         return SpentAdmissions(

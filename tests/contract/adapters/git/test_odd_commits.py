@@ -91,6 +91,9 @@ def test_history_is_walked_over_an_odd_commit(origin: Path, url: str, tmp_path: 
     assert repository.is_ancestor(top, odd)
     assert repository.is_ancestor(top, first) == parents
     assert not repository.is_ancestor(top, other)
+    assert repository.ancestors([top], [top, odd, first, other]) == ({top, odd, first} if parents else {top, odd})
+    assert repository.ancestors([top, other], [other, "0" * 40]) == {other}
+    assert [repository.has_commit(id_) for id_ in (odd, "0" * 40, "main")] == [True, False, False]
     merged = repository.merge(top, other, ("environment.yaml", "b"))
     if parents:
         assert not merged.problems
