@@ -3,6 +3,7 @@
 | module | what it does |
 |---|---|
 | `application_values` | merges an Application's values, and validates them against the Blueprint's configSchema |
+| `cel_tokens` | mends or refuses what the CEL library evaluates otherwise than the specification says |
 | `expressions` | compiles and evaluates CEL expressions of Blueprints, within limits |
 | `interpolation` | replaces `{{ }}` expressions in values |
 | `json_schema` | validates values against a JSON Schema, with messages that never quote a value |

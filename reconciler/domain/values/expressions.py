@@ -7,6 +7,7 @@ rest is fast, and gives the same result for the same scope: no clock, no randomn
 
 from __future__ import annotations
 
+import logging
 import math
 import re
 from functools import lru_cache
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from reconciler.domain.text.suggestions import did_you_mean
+from reconciler.domain.values.cel_tokens import OWN_FUNCTIONS, departure, with_own_functions
 from reconciler.model.errors import IntegrityError
 
 if TYPE_CHECKING:
@@ -79,9 +81,10 @@ def expression_problem(text: str) -> str | None:
         if (bare_name := name.removeprefix(".")) not in NAMES:
             return f"`{text}` reads {bare_name}, which does not exist; {did_you_mean(bare_name, NAMES)}"
     for name in program.functions():  # operators are among them, as `_==_`
-        if name.removeprefix(".").isidentifier() and name not in FUNCTIONS:
+        if name.removeprefix(".").isidentifier() and name not in FUNCTIONS.union(OWN_FUNCTIONS.values()):
             return f"`{text}` calls {name}, which is not offered; {did_you_mean(name, FUNCTIONS)}"
-    return None
+    departed = departure(text, program.functions())
+    return f"`{text}` {departed}" if departed else None
 
 
 def evaluate_condition(text: str, scope: Scope) -> bool:
@@ -117,7 +120,7 @@ def evaluate(text: str, scope: Scope) -> Any:
     if weight(variables) > MAX_WEIGHT:
         raise ExpressionError(f"`{text}` reads values that are too large for an expression")
     try:
-        result = _plain(program.execute(variables))
+        result = _plain(program.execute(_context(variables)))
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise ExpressionError(f"`{text}` cannot be evaluated: {_why(error, text)}") from None  # the cause may quote a secret
     if weight(result) > MAX_WEIGHT:
@@ -158,13 +161,41 @@ def _bare(text: str) -> str:
 
 @lru_cache(maxsize=1)
 def _number_text() -> cel.Program:
-    return _compile("string(number)")
+    program: cel.Program = import_module("cel").compile("string(number)")  # the library's own
+    return program
 
 
 def _compile(text: str) -> cel.Program:
     """Compiles CEL. The library is imported here, at the first expression: its import takes longer than all of ours."""
-    program: cel.Program = import_module("cel").compile(text)
+    program: cel.Program = import_module("cel").compile(with_own_functions(text))
     return program
+
+
+def _context(variables: Mapping[str, Any]) -> cel.Context:
+    """The library's context of an evaluation: the variables, and the functions of ours (`cel_tokens`)."""
+    logging.getLogger("cel").setLevel(logging.CRITICAL)  # it logs what a function of ours raises, which is told as an error
+    context: cel.Context = import_module("cel").Context(
+        dict(variables), {OWN_FUNCTIONS["size"]: _size, OWN_FUNCTIONS["string"]: _string}
+    )
+    return context
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, (str, bytes, list, dict)):
+        return len(value)
+    raise TypeError("size() takes text, a list or a mapping")
+
+
+def _string(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, float):
+        return number_text(value)
+    if isinstance(value, (str, int)):
+        return str(value)
+    raise TypeError("string() takes text, a number or a boolean")
 
 
 def _program(text: str) -> cel.Program | str:
