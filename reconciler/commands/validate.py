@@ -20,8 +20,7 @@ from reconciler.model.problem import Problem, sort_problems
 from reconciler.model.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from pydantic import BaseModel
 
@@ -122,12 +121,12 @@ def load_blueprint_folder(path: Path) -> tuple[Blueprint | None, tuple[Problem, 
     if chart.problems:
         return None, (*problems, *chart.problems), chart
     fields = chart.data if isinstance(chart.data, dict) else {}
-    defects = (*blueprint_defects(blueprint, fields, blueprint.name, blueprint.version), *_chart_defects(path / "chart", fields))
+    defects = (*blueprint_defects(blueprint, fields, blueprint.name, blueprint.version), *_chart_defects(path / "chart"))
     defect_problems = tuple(source.problem("InvalidBlueprint", defect, ("spec",)) for defect in defects)
     return (None if defect_problems else blueprint), (*problems, *defect_problems), chart
 
 
-def _chart_defects(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
+def _chart_defects(folder: Path) -> Iterable[str]:
     """The defects of a chart as it would be packed; empty for a missing folder, which is reported by its missing Chart.yaml."""
     from reconciler.adapters.chart_packager import pack_chart
     from reconciler.domain.blueprints.chart_reader import read_chart
@@ -137,7 +136,7 @@ def _chart_defects(folder: Path, fields: Mapping[str, Any]) -> Iterable[str]:
     if not folder.is_dir():
         return ()
     try:
-        return tuple(chart_defects(read_chart(helm_archive.read_archive(pack_chart(folder, "chart")), fields)[0]))
+        return tuple(chart_defects(read_chart(helm_archive.read_archive(pack_chart(folder, "chart")))[0]))
     except ReconcilerError as fault:
         return (fault.message,)
 

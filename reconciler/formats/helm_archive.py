@@ -23,6 +23,8 @@ UNPACKED_LIMIT: Final = 32 << 20  # bytes of tar; the largest public charts have
 
 FILE_LIMIT: Final = 5000
 
+ONE_FILE_LIMIT: Final = 5 << 20  # bytes of one file: Helm loads no chart with a larger one
+
 HEADER_LIMIT: Final = 4 * FILE_LIMIT  # tar headers: one for each file, one with its long name or times, and those of folders
 
 PAX_HEADER_LIMIT: Final = 2048  # bytes of a header's long name or times: tarfile's search takes quadratic time in it
@@ -81,6 +83,10 @@ def _unpacked(archive: bytes, limit: int) -> tuple[dict[str, bytes], int]:
                 folders.add(folder)
                 if path in files or len(files) >= FILE_LIMIT:
                     raise IntegrityError("the chart archive contains a file twice, or too many files")
+                if member.size > ONE_FILE_LIMIT:
+                    raise IntegrityError(
+                        f"the chart archive contains a file of more than {ONE_FILE_LIMIT} bytes; Helm refuses it"
+                    )
                 content = tar.extractfile(member) if member.isfile() else None
                 if content is not None:
                     files[path] = content.read()

@@ -3,8 +3,12 @@
 | module | what it does |
 |---|---|
 | `blueprint_rules` | compares a Blueprint with its reference and its chart, and validates it |
-| `chart_reader` | parses a chart's files |
-| `helm_chart` | reports charts that install nothing, and values that a chart's schema rejects |
+| `chart_metadata` | reads Chart.yaml and requirements.yaml as Helm does |
+| `chart_reader` | parses a chart's files as Helm loads them |
+| `chart_values` | reports values that Helm refuses |
+| `helm_chart` | describes a chart, and reports those that Helm cannot use or that install nothing |
+| `helm_coalescing` | puts the values of a chart and its subcharts together as Helm does |
+| `helm_versions` | decides whether a chart's version is in a dependency's range, as Helm does |
 
 May not: render a chart or unpack one to a disk: templates are code of strangers.
 """

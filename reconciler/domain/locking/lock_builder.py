@@ -6,7 +6,7 @@ import re
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from reconciler.domain.blueprints.helm_chart import values_violations
+from reconciler.domain.blueprints.chart_values import values_violations
 from reconciler.domain.locking.placement import MODES
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.validation.environment import is_reserved

@@ -1,8 +1,8 @@
 """Splits a CEL expression into tokens, to see and mend where the library departs from CEL's specification.
 
 The library (common-expression-language 0.10) parses and evaluates; held against the specification's conformance cases, it
-departs in few places. `size` of a text counts bytes, and `string` takes no boolean and any bytes: both are replaced by functions of
-ours. What cannot be replaced is refused, since a wrong answer is worse than none: a minus before anything but a number (`-true`
+departs in few places. `size` of a text counts bytes, and `string` takes no boolean and any bytes: functions of ours replace
+both. What cannot be replaced is refused, since a wrong answer is worse than none: a minus before anything but a number (`-true`
 is an error in CEL), unsigned numbers beside a mapping (`2u` is not found among its keys), and a mapping's key written twice.
 """
 
@@ -31,12 +31,13 @@ def with_own_functions(text: str) -> str:
     """Returns the expression with its calls of functions replaced by calls of OWN_FUNCTIONS."""
     tokens = list(_TOKEN.finditer(text))
     return "".join(
-        OWN_FUNCTIONS.get(token[0], token[0]) if _follows(tokens, index) == "(" else token[0] for index, token in enumerate(tokens)
+        OWN_FUNCTIONS.get(token[0], token[0]) if _follows(tokens, index) == "(" else token[0]
+        for index, token in enumerate(tokens)
     )
 
 
 def departure(text: str, functions: list[str]) -> str | None:
-    """Returns what in an expression the library would evaluate otherwise than CEL says, in words for its author; None for nothing.
+    """Returns what in an expression the library would evaluate otherwise than CEL says, in words for its author, or None.
 
     Args:
         text: valid CEL.
@@ -63,19 +64,19 @@ def _mappings(tokens: list[str]) -> Iterator[list[tuple[int, str]]]:
     open_brackets: list[tuple[str, int]] = []
     keys: dict[int, list[tuple[int, str]]] = {}
     start: dict[int, int | None] = {}
-    for position, token in enumerate(tokens):
-        if token in _CLOSING:
-            open_brackets.append((token, position))
-            if token == "{":
+    for position, symbol in enumerate(tokens):
+        if symbol in _CLOSING:
+            open_brackets.append((symbol, position))
+            if symbol == "{":
                 keys[position], start[position] = [], position + 1
-        elif open_brackets and token == _CLOSING[open_brackets[-1][0]]:
+        elif open_brackets and symbol == _CLOSING[open_brackets[-1][0]]:
             open_brackets.pop()
         elif open_brackets and open_brackets[-1][0] == "{":
             mapping = open_brackets[-1][1]
             begin = start[mapping]
-            if token == "," and begin is None:
+            if symbol == "," and begin is None:
                 start[mapping] = position + 1
-            elif token == ":" and begin is not None and tokens[begin:position].count("?") == tokens[begin:position].count(":"):
+            elif symbol == ":" and begin is not None and tokens[begin:position].count("?") == tokens[begin:position].count(":"):
                 keys[mapping].append((mapping, _plain(tokens[begin:position])))
                 start[mapping] = None
     yield from keys.values()

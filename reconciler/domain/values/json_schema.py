@@ -1,6 +1,6 @@
 """Validates values against a JSON Schema, and describes violations in plain words.
 
-jsonschema-rs validates: its patterns run in linear time, and no reference is ever fetched. The messages are ours: they state what
+The messages are ours: they state what
 is allowed, and never quote a value, since it may be a secret and messages are committed.
 """
 
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Kind
 
 from reconciler.domain.text.listing import join_first
 from reconciler.domain.text.suggestions import did_you_mean, nearest
 from reconciler.domain.values.schema_cost import exceeds_cost_limit
+from reconciler.domain.values.schema_validator import SchemaUnusableError, Validator
 from reconciler.model.plain_data import value_at
 
 if TYPE_CHECKING:
@@ -77,34 +77,41 @@ class SchemaViolation:
     intended_key: str = ""
 
 
-def schema_problem(schema: Mapping[str, Any], *, default: str = "2020-12") -> str | None:
+def schema_problem(schema: Mapping[str, Any]) -> str | None:
     """Returns why a schema cannot be used, in a few words; None when it can. The text of a schema is public, and is quoted."""
-    if exceeds_cost_limit(schema, {}):
-        return TOO_MUCH
     try:
-        _validator(schema, default, mask=None)
-    except (ValueError, jsonschema_rs.ReferencingError) as error:
-        path = error.instance_path if isinstance(error, jsonschema_rs.ValidationError) else []
-        place = f"{'.'.join(map(str, path))}: " if path else ""
-        return f"{place}{str(error).splitlines()[0]}"[:200]
+        check_schema(schema)
+    except SchemaUnusableError as error:
+        return error.message
     return None
 
 
+def check_schema(schema: Mapping[str, Any], *, as_helm: bool = False) -> None:
+    """Raises SchemaUnusableError when a schema cannot be used; arguments as for `violations`."""
+    if exceeds_cost_limit(schema, {}):
+        raise SchemaUnusableError(TOO_MUCH)
+    Validator(schema, as_helm=as_helm, mask=None)
+
+
 def violations(
-    schema: Mapping[str, Any], values: Any, *, default: str = "2020-12", who: str = "the Blueprint"
+    schema: Mapping[str, Any], values: Any, *, as_helm: bool = False, who: str = "the Blueprint"
 ) -> Iterator[SchemaViolation]:
     """Yields all violations of a schema by values, up to MAX_VIOLATIONS.
 
     Args:
-        schema: a usable one (`schema_problem`).
+        schema: a usable one (`check_schema`).
         values: JSON data.
-        default: the draft that applies when the schema names none: `2020-12` or `7`.
+        as_helm: whether it is a chart's, which is validated as Helm does (`schema_validator.Validator`).
         who: the owner of the schema, for messages about unknown keys.
     """
     if exceeds_cost_limit(schema, values):
         yield SchemaViolation((), TOO_MUCH, "nest less")
         return
-    errors = _validator(schema, default).iter_errors(values)
+    try:
+        errors = Validator(schema, as_helm=as_helm).errors(values, MAX_VIOLATIONS)
+    except SchemaUnusableError as error:
+        yield SchemaViolation((), f"cannot be checked against its schema: {error.message}", "correct the schema")
+        return
     reported = list(
         islice((violation for error in errors for violation in _describe(error, schema, values, who)), MAX_VIOLATIONS)
     )
@@ -115,24 +122,12 @@ def violations(
 
 def is_valid(schema: Mapping[str, Any], values: Any) -> bool:
     """Whether values satisfy a usable schema; draft 2020-12 when it names none. Values that exceed the cost limit do not."""
-    return not exceeds_cost_limit(schema, values) and bool(_validator(schema, "2020-12").is_valid(values))
-
-
-def _refuse_reference(uri: str) -> Any:
-    raise ValueError(f"the reference {uri} leads outside the schema and is not fetched")
-
-
-def _validator(schema: Mapping[str, Any], default: str, mask: str | None = "the value") -> Any:
-    document = dict(schema)
-    is_draft_7 = default == "7" and "$schema" not in document
-    validator_class = jsonschema_rs.Draft7Validator if is_draft_7 else jsonschema_rs.validator_cls_for(document)
-    return validator_class(
-        document,
-        retriever=_refuse_reference,
-        validate_formats=True,
-        pattern_options=jsonschema_rs.RegexOptions(),
-        mask=mask,  # for the library's own messages
-    )
+    if exceeds_cost_limit(schema, values):
+        return False
+    try:
+        return Validator(schema).is_valid(values)
+    except SchemaUnusableError:
+        return False
 
 
 def _describe(error: ValidationError, schema: Mapping[str, Any], values: Any, who: str) -> Iterator[SchemaViolation]:

@@ -4,6 +4,7 @@
 |---|---|
 | `documents` | loads and dumps documents; the entry point for callers |
 | `fast_reader` | reads plain documents by libyaml's events, in a fifteenth of the time |
+| `helm_values` | reads the values.yaml of a chart as Helm does, which is YAML 1.1 |
 | `limits` | the limits of a document, and the exception that carries a problem out of a reader |
 | `scalars` | resolves plain scalars by YAML 1.2's core schema |
 | `strict_reader` | reads all of YAML 1.2 by ruamel.yaml, and reports every problem with its location |

@@ -215,7 +215,7 @@ class VerifiedCatalog:
         metadata = load(archive.get("Chart.yaml", b""), "Chart.yaml")
         if metadata.problems or not isinstance(metadata.data, dict):
             raise IntegrityError(f"its Chart.yaml cannot be read: {next(iter(metadata.problems), 'not a mapping')}")
-        chart, chart_warnings = read_chart(archive, metadata.data)
+        chart, chart_warnings = read_chart(archive)
         if defects := (*blueprint_defects(blueprint, metadata.data, name, version), *chart_defects(chart)):
             raise IntegrityError("; ".join(defects))
         return VerifiedBlueprint(
@@ -224,7 +224,7 @@ class VerifiedCatalog:
             chart=ChartPin(digest=chart_layer.digest, media_type=chart_layer.media_type, name=chart.name),
             evidence=verified.evidence,
             warnings=(*warnings, *chart_warnings),
-            values_chart=chart if chart.has_schema else None,
+            values_chart=chart if chart.checks_values else None,
         )
 
     def _blueprint_source(self, repository: str, manifest: Manifest, archive: Mapping[str, bytes]) -> Source:

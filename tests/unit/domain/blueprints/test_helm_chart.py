@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.domain.blueprints.helm_chart import HelmChart, chart_defects, values_violations
+from reconciler.domain.blueprints.chart_values import values_violations
+from reconciler.domain.blueprints.helm_chart import Dependency, HelmChart, chart_defects
 
 
 def said(chart: HelmChart, **given: Any) -> list[tuple[str, str]]:
@@ -26,6 +27,9 @@ def closed(**properties: Any) -> dict[str, Any]:
         ({"a": {"x": 1, "y": 2}}, {"a": {"x": None}}, {"a": {"y": 2}}),
         ({"a": 1}, {"a": None}, {}),
         ({}, {"a": None}, {"a": None}),
+        ({"a": None}, {}, {}),
+        ({"a": {"x": None, "y": {"z": None}}}, {}, {"a": {"y": {}}}),
+        ({"a": {"x": None}}, {"a": {"y": 1}}, {"a": {"y": 1}}),
         ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
         ({"a": {"x": 1}}, {"a": 1}, {"a": 1}),
         ({"a": 1}, {"a": {"y": 2}}, {"a": {"y": 2}}),
@@ -56,20 +60,20 @@ def test_a_value_that_the_schema_rejects_is_told_with_whose_value_it_is() -> Non
     assert said(chart, tag="x", host="y") == []
 
 
-def test_the_draft_is_the_seventh_unless_the_schema_says_another() -> None:
-    by_dependencies = {"dependencies": {"a": ["b"]}}  # a rule of draft 7 that draft 2020-12 does not have
-    assert said(HelmChart("web", schema=by_dependencies), a=1) == [("b", "is required, according to the chart web")]
-    newer = {"$schema": "https://json-schema.org/draft/2020-12/schema", "dependentRequired": {"a": ["b"]}}
+def test_the_draft_is_2020_12_unless_the_schema_says_another() -> None:
+    newer = {"dependentRequired": {"a": ["b"]}}
     assert said(HelmChart("web", schema=newer), a=1) == [("b", "is required, according to the chart web")]
+    draft_7 = {"$schema": "http://json-schema.org/draft-07/schema#", **newer}
+    assert said(HelmChart("web", schema=draft_7), a=1) == []
     older = {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"maximum": 3, "exclusiveMaximum": True}}}
     assert [way for way, _ in said(HelmChart("web", schema=older), a=3)] == ["a"]
 
 
-@pytest.mark.parametrize("word", ["yes", "no", "On", "OFF", "y"])
-def test_a_word_that_helm_reads_as_a_boolean_is_no_fault_of_the_charts(word: str) -> None:
-    chart = HelmChart("web", values={"on": word}, schema=closed(on={"type": "boolean"}))
-    assert said(chart) == []
-    assert said(chart, on=word) == [("on", "must be true or false, according to the chart web")]
+def test_formats_are_asserted_for_the_drafts_for_which_helm_asserts_them() -> None:
+    by_format = {"properties": {"a": {"type": "string", "format": "hostname"}}}
+    draft_7 = {"$schema": "http://json-schema.org/draft-07/schema#", **by_format}
+    assert said(HelmChart("web", schema=by_format), a="my_host") == []
+    assert said(HelmChart("web", schema=draft_7), a="my_host") == [("a", "must be a host name, according to the chart web")]
 
 
 SUB = HelmChart("db", values={"size": 1, "name": "x"}, schema=closed(size={"type": "integer"}, name={}, **{"global": {}}))
@@ -117,15 +121,17 @@ def test_globals_go_inward_and_the_outer_ones_win() -> None:
     ],
 )
 def test_a_chart_that_is_turned_off_has_nothing_to_say(switch: dict[str, Any], given: dict[str, Any], on: bool) -> None:
-    inner = HelmChart("db", schema={"required": ["never"]}, **switch)
-    assert bool(said(HelmChart("web", subcharts=(inner,)), **given)) is on
-    deeper = HelmChart("mid", subcharts=(HelmChart("db", schema={"required": ["never"]}, condition=("db.enabled",)),))
-    assert said(HelmChart("web", subcharts=(deeper,)), mid={"db": {"enabled": False}}) == []
+    inner = HelmChart("db", "1.0.0", schema={"required": ["never"]})
+    assert bool(said(HelmChart("web", subcharts=(inner,), dependencies=(Dependency("db", "1.x", **switch),)), **given)) is on
+    deeper = HelmChart("mid", "1.0.0", subcharts=(inner,), dependencies=(Dependency("db", "1.x", condition=("db.enabled",)),))
+    outer = HelmChart("web", subcharts=(deeper,), dependencies=(Dependency("mid", "*"),))
+    assert said(outer, mid={"db": {"enabled": False}}) == []
 
 
 def test_a_chart_turned_off_leaves_no_values_behind() -> None:
-    inner = HelmChart("db", values={"size": 1}, condition=("useDb",))
-    assert said(HelmChart("web", subcharts=(inner,), schema=closed(useDb={})), useDb=False) == []
+    inner = HelmChart("db", "1.0.0", values={"size": 1})
+    declared = Dependency("db", "^1", condition=("useDb",))
+    assert said(HelmChart("web", subcharts=(inner,), dependencies=(declared,), schema=closed(useDb={})), useDb=False) == []
 
 
 # Hollow ones
@@ -144,8 +150,11 @@ LIBRARY = HelmChart("common", library=True)
         (HelmChart("web", renders=False), "bundles no chart that has one"),
         (HelmChart("web", renders=False, subcharts=(LIBRARY,)), "bundles library charts only"),
         (HelmChart("web", renders=False, subcharts=(HelmChart("mid", renders=False, subcharts=(LIBRARY,)),)), "bundles"),
-        (HelmChart("web", renders=False, missing=("db", "mq")), "lacks dependencies: it declares db, mq and does not bundle it"),
-        (HelmChart("web", missing=("db",)), "lacks dependencies: it declares db"),
+        (
+            HelmChart("web", renders=False, dependencies=(Dependency("db"), Dependency("mq"))),
+            "lacks dependencies: it declares db, mq and does not bundle it",
+        ),
+        (HelmChart("web", dependencies=(Dependency("db"),)), "lacks dependencies: it declares db"),
     ],
 )
 def test_a_chart_that_installs_nothing_or_not_all_is_told(chart: HelmChart, words: str | None) -> None:

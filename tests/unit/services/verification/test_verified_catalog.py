@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from reconciler.adapters.blob_cache import BlobCache
-from reconciler.domain.blueprints.helm_chart import values_violations
+from reconciler.domain.blueprints.chart_values import values_violations
 from reconciler.domain.catalog import ExcludedVersion, VerifiedBlueprint
 from reconciler.domain.trust.trust_policies import TrustPolicies
 from reconciler.formats.oci_manifest import Descriptor, Manifest, describe, digest_of_bytes
@@ -253,7 +253,7 @@ def test_a_catalog_that_is_not_configured_is_not_asked(depot: FakeRegistry, shel
         ({"files": {"templates/a.yaml": "{{- /* kind: A */ -}}\n---\n# kind: B\n\n"}}, "its chart installs nothing"),
         ({"files": {"templates/tests/a.yaml": "kind: Pod"}}, "its chart installs nothing"),
         ({"files": {"charts/README.md": "x", "charts/common/values.yaml": "x"}}, "its chart installs nothing"),
-        ({"files": {"charts/common/Chart.yaml": "name: common\ntype: library\n"}}, "bundles library charts only"),
+        ({"files": {"charts/common/Chart.yaml": "name: common\nversion: 1.0.0\ntype: library\n"}}, "bundles library charts only"),
         ({"chart_yaml": NEEDY}, "its chart lacks dependencies: it declares db and does not bundle it"),
         ({"chart_yaml": NEEDY, "files": {}}, "its chart lacks dependencies: it declares db"),
         (
@@ -293,7 +293,7 @@ def test_what_installs_something_is_verified(depot: FakeRegistry, shelf: Callabl
         depot.publish(version, files=files, chart_yaml=chart_yaml)
         found = shelf().get(HOME, "bp-shop", version, None)
         assert isinstance(found, VerifiedBlueprint), found
-        assert found.values_chart is None
+        assert (found.values_chart is not None) == (files is db)
 
 
 # What the chart says about values
@@ -321,26 +321,26 @@ def test_a_schema_comes_with_the_charts_own_values(depot: FakeRegistry, shelf: C
 
 
 def test_charts_inside_are_known_by_alias_with_their_switches(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
-    main = "{name: db, alias: main, condition: 'main.on, db.on', tags: [data]}"
-    needs = f"[{main}, {{name: db, alias: spare}}, {{name: mq, repository: x}}]"
+    main = "{name: db, version: 1.x, alias: main, condition: 'main.on, db.on', tags: [data]}"
+    needs = f"[{main}, {{name: db, version: '*', alias: spare}}, {{name: mq, version: ^1, repository: x}}]"
     _, chart = checks(
         depot,
         shelf(),
         {
-            "charts/db/Chart.yaml": "name: db\n",
+            "charts/db/Chart.yaml": "name: db\nversion: 1.0.0\n",
             "charts/db/values.yaml": "size: 1\n",
             "charts/db/values.schema.json": '{"properties": {"size": {"type": "integer"}}}',
-            "charts/mq/Chart.yaml": "name: mq\n",
-            "charts/lone/Chart.yaml": "name: lone\n",
+            "charts/mq/Chart.yaml": "name: mq\nversion: 1.0.0\n",
+            "charts/lone/Chart.yaml": "name: lone\nversion: 1.0.0\n",
         },
         NEEDY.replace("[{name: db, version: 1.x.x}]", needs),
     )
-    assert [(one.name, one.condition, one.tags) for one in chart.subcharts] == [
-        ("main", ("main.on", "db.on"), ("data",)),
+    assert [(one.key, one.condition, one.tags) for one in chart.dependencies] == [
+        ("main", ("main.on", " db.on"), ("data",)),
         ("spare", (), ()),
         ("mq", (), ()),
-        ("lone", (), ()),
     ]
+    assert [one.name for one in chart.subcharts] == ["db", "lone", "mq"]
     given = {"main": {"size": "a", "on": False}, "spare": {"size": "b"}, "db": {"size": "c"}}
     assert [one.path for one in values_violations(chart, given)] == [("spare", "size")]
 
@@ -348,15 +348,12 @@ def test_charts_inside_are_known_by_alias_with_their_switches(depot: FakeRegistr
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ({"values.schema.json": "{"}, "it is not JSON"),
-        ({"values.schema.json": "[" * 100_000}, "it is not JSON"),
-        ({"values.schema.json": "[]"}, "it is not a mapping"),
-        ({"values.schema.json": '{"type": "banana"}'}, 'type: "banana" is not'),
+        ({"values.schema.json": "[" * 100_000}, "nested too deep"),
         ({"values.schema.json": '{"$ref": "https://evil.example/x.json"}'}, "is not fetched"),
-        ({"values.schema.json": '{"properties": {"a": {"pattern": "(?!a)"}}}'}, 'properties.a.pattern: "(?!a)" is not a'),
+        ({"values.schema.json": '{"$schema": "https://example.com/own"}'}, "its $schema is none that is known"),
     ],
 )
-def test_a_schema_that_cannot_be_used_is_left_to_helm(
+def test_a_schema_that_helm_may_be_able_to_use_is_left_to_it(
     depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog], files: dict[str, str], why: str
 ) -> None:
     depot.publish("1.0.0", files=TEMPLATE | files)
@@ -367,26 +364,53 @@ def test_a_schema_that_cannot_be_used_is_left_to_helm(
     assert why in found.warnings[0]
 
 
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"values.schema.json": "{"}, "Helm cannot use its values.schema.json: it is not JSON"),
+        ({"values.schema.json": "[]"}, "it is not a mapping"),
+        ({"values.schema.json": '{"type": "banana"}'}, 'type: "banana" is not'),
+        ({"values.schema.json": '{"properties": {"a": {"pattern": "(?!a)"}}}'}, 'properties.a.pattern: "(?!a)" is not a'),
+        ({"values.yaml": "- a\n"}, "Helm cannot load it: its values.yaml is not a mapping"),
+        ({"values.yaml": "a: ["}, "Helm cannot load it: its values.yaml is not YAML in line 2"),
+        ({"charts/dashboards/a.json": "{}"}, "Helm cannot load its subchart charts/dashboards/: Chart.yaml is missing"),
+        ({"charts/README.md": "x"}, "Helm cannot load its subchart charts/README.md/: Chart.yaml is missing"),
+        ({"charts/db/Chart.yaml": "name: db\n"}, "the version in its Chart.yaml is missing"),
+    ],
+)
+def test_a_chart_that_helm_cannot_load_or_use_is_passed_over(
+    depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog], files: dict[str, str], why: str
+) -> None:
+    depot.publish("1.0.0", files=TEMPLATE | files)
+    assert why in passed_over(shelf().get(HOME, "bp-shop", "1.0.0", None))
+
+
 @pytest.mark.parametrize("where", ["values.yaml", "charts/db/values.yaml"])
-def test_values_that_cannot_be_read_are_all_left_to_helm(
+def test_values_that_are_not_read_are_all_left_to_helm(
     depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog], where: str
 ) -> None:
-    files = {"values.schema.json": '{"required": ["db"]}', "charts/db/Chart.yaml": "name: db\n", where: "a: ["}
+    files = {
+        "values.schema.json": '{"required": ["db"]}',
+        "charts/db/Chart.yaml": "name: db\nversion: 1.0.0\n",
+        where: "a: {1e99: 1}",
+    }
     depot.publish("1.0.0", files=TEMPLATE | files)
     found = shelf().get(HOME, "bp-shop", "1.0.0", None)
     assert isinstance(found, VerifiedBlueprint)
-    assert found.values_chart is None
-    (note,) = found.warnings
-    assert note.startswith("no values.schema.json is checked: the values.yaml of the chart ")
+    assert found.values_chart is not None
+    assert list(values_violations(found.values_chart, {"db": {}})) == []
+    assert found.warnings == (f"no values.schema.json is checked: {where} is not read: it has a number as a key",)
 
 
-def test_a_chart_that_imports_values_is_left_to_helm(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
-    files = {"values.schema.json": "{}", "charts/db/Chart.yaml": "name: db\n"}
-    chart_yaml = NEEDY.replace("1.x.x", "1.x.x, import-values: [data]")
-    depot.publish("1.0.0", files=TEMPLATE | files, chart_yaml=chart_yaml)
-    found = shelf().get(HOME, "bp-shop", "1.0.0", None)
-    assert isinstance(found, VerifiedBlueprint)
-    assert (found.values_chart, "imports values" in found.warnings[0]) == (None, True)
+def test_values_that_a_chart_imports_are_checked_as_helm_does(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
+    files = {
+        "values.schema.json": '{"properties": {"port": {"maximum": 3}}}',
+        "charts/db/Chart.yaml": "name: db\nversion: 1.2.3\n",
+        "charts/db/values.yaml": "exports: {data: {port: 9}}\n",
+    }
+    _, chart = checks(depot, shelf(), files, NEEDY.replace("1.x.x", "1.x.x, import-values: [data]"))
+    assert [one.path for one in values_violations(chart, {})] == [("port",)]
+    assert list(values_violations(chart, {"port": 2})) == []
 
 
 def test_an_artifact_without_a_chart_is_passed_over(depot: FakeRegistry, shelf: Callable[..., VerifiedCatalog]) -> None:
