@@ -15,6 +15,7 @@ ReconcilerError                       Fault          a failure outside any docum
 ├── UntrustedError                    Untrusted      no valid signature is accepted by the policy
 ├── TooLargeError                     TooLarge       what was requested exceeds a limit
 ├── ConcurrentUpdateError             Moved          a branch is not at the commit that was last fetched
+├── ForeignLockError                  ForeignLock    the head of `resolved` is not a commit of the reconciler
 ├── RejectedError                     Rejected       a rule of a server rejected our write
 ├── InternalError                     InternalError  a defect in the reconciler itself
 └── ConfigurationError                Misconfigured  the reconciler's own configuration or installation is unusable
@@ -100,6 +101,12 @@ class ConcurrentUpdateError(ReconcilerError):
     """A branch is not at the commit that was last fetched: fetch again, then decide again."""
 
     reason: ClassVar[str] = "Moved"
+
+
+class ForeignLockError(ReconcilerError):
+    """The head of `resolved` is not a commit of the reconciler, or not the newest one."""
+
+    reason: ClassVar[str] = "ForeignLock"
 
 
 class RejectedError(ReconcilerError):

@@ -58,6 +58,9 @@ _MAX_MESSAGE = 1000  # characters of a server's messages that are stored
 
 _REMOTE_ERRORS = frozenset({2, 12, 16, 34})  # libgit2's git_error_t: OS, NET, SSL, HTTP
 
+# What git's upload-pack says of a commit that no ref leads to, and libgit2 of a server that gives out none by its id.
+_NOT_GIVEN_OUT = ("not our ref", "unadvertised object", "cannot fetch a specific object")
+
 _STATUS = re.compile(r"unexpected http status code: (\d+)")
 
 
@@ -110,6 +113,21 @@ class Remote:
             callbacks.fetched = tuple(refs)
             specs = [f"+{remote_ref}:{local_ref}" for remote_ref, local_ref in refs.items()]
             server.fetch(specs, callbacks=callbacks, depth=0 if self._disk or history else 1)
+
+    def fetch_commit(self, repo: pygit2.Repository, id_: str) -> None:
+        """Fetches a commit by its id into a local ref; nothing for a repository on disk, of which libgit2 cannot do so.
+
+        Raises:
+            NotFoundError: the server does not have it, or does not give out commits by their id.
+        """
+        if self._disk:
+            return
+        try:
+            self.fetch(repo, {id_: f"refs/remotes/origin/commits/{id_}"}, history=False)
+        except (UnavailableError, pygit2.GitError) as error:
+            if any(words in str(error) for words in _NOT_GIVEN_OUT):
+                raise NotFoundError(f"{self.name} does not give out the commit {id_}") from error
+            raise
 
     def remove(self, repo: pygit2.Repository, branch: str, expect: str) -> None:
         """Deletes the branch if it is at `expect`."""

@@ -163,6 +163,22 @@ class Repository:
             self._wanted.pop(ref, None)
             return None
 
+    def fetch_commit(self, id_: str) -> bool:
+        """Fetches a commit by its id alone, which no branch needs to lead to; returns whether the clone has it.
+
+        A server may not have it any more, or not give it out by its id; a repository on disk never does.
+        """
+
+        def work(repo: pygit2.Repository) -> bool:
+            if id_ not in repo.odb and _ID.fullmatch(id_):
+                self._remote.fetch_commit(repo, id_)
+            return id_ in repo.odb
+
+        try:
+            return _with_retries(UnavailableError, self._clone.with_recovery, work)
+        except NotFoundError:
+            return False
+
     def commit_of(self, id_: str) -> Commit:
         """Returns the commit with this id, however oddly it is written (`formats.git_objects.parse_commit`).
 

@@ -5,6 +5,7 @@
 | `planner` | plans a commit as a pass would decide it; finds the packages that plans reviewed |
 | `namespace_claims` | claims on Namespaces: no two Environments install into the same one |
 | `bounded_catalog` | the catalog for one decision: one listing for each name, limits of lookups and time |
+| `pinned_catalog` | the catalog narrowed to the versions of a status, where the lock is lost |
 | `context` | the dependencies and intervals that all passes share |
 
 Rules kept:

@@ -16,6 +16,7 @@ from reconciler.model.layout import RESOLVED
 from reconciler.model.status import policies_in_force
 from reconciler.services.containment import contained
 from reconciler.services.planning.bounded_catalog import BoundedCatalog
+from reconciler.services.planning.pinned_catalog import PinnedCatalog
 from reconciler.services.planning.planner import exact_plan, reviewed_packages
 from reconciler.services.verification.lock_reverifier import LockReverifier
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from collections.abc import Set as AbstractSet
 
+    from reconciler.domain.catalog import Catalog
     from reconciler.domain.trust.lock_trust import LockTrust
     from reconciler.domain.trust.trust_policies import TrustPolicies
     from reconciler.model.environment import EnvironmentIdentity
@@ -131,7 +133,7 @@ class DecisionCache:
                 snapshot,
                 self._identity,
                 locked,
-                BoundedCatalog(self._context.catalog),
+                BoundedCatalog(self._catalog(locked)),
                 self._context.render_context(policies),
                 self._claim.acquire,
                 preferences=self._preferences(snapshot, locked),
@@ -146,6 +148,13 @@ class DecisionCache:
     def policies(self) -> tuple[PolicyInForce, ...]:
         """The trust policies in force: as last read, and until then as the last status names them."""
         return policies_in_force("TrustPolicy", self._last_in_force()) if self._policies is None else self._policies
+
+    def _catalog(self, locked: EnvironmentLock | None) -> Catalog:
+        """The catalog to decide by: where a lock is lost that the status tells of, nothing it names moves."""
+        status = self._branches.status()
+        if locked is None and status is not None and status.resolved is not None:
+            return PinnedCatalog(self._context.catalog, status)
+        return self._context.catalog
 
     def _current_policies(self) -> TrustPolicies:
         """The trust policies; none of those that the last status names may be missing. Raises a ReconcilerError otherwise."""

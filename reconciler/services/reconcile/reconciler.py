@@ -10,13 +10,14 @@ commit is made only when its tree differs from the branch's.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
 
 from reconciler.domain.blocker import Held, keep_first_wording, unavailable
 from reconciler.domain.locking.change_summary import resolved_commit_message
-from reconciler.model.errors import ConcurrentUpdateError, ReconcilerError, RejectedError
+from reconciler.model.errors import ConcurrentUpdateError, ForeignLockError, ReconcilerError, RejectedError
 from reconciler.model.layout import LOCK_FILE, MAIN, RESOLVED
 from reconciler.model.status import Condition, policies_in_force
 from reconciler.services.admission.gate import AdmissionVerdict
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from reconciler.domain.blocker import Blocker, Unavailable
     from reconciler.model.environment import EnvironmentIdentity
+    from reconciler.model.lock import EnvironmentLock
     from reconciler.services.admission.gate import AdmissionGate
     from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
     from reconciler.services.planning.context import ReconcileContext
@@ -89,7 +91,13 @@ class EnvironmentReconciler:
             ReconcilerError: the repository could not be read or written. No work is lost: the next pass does all of it again.
         """
         try:
-            return self._reconcile(fetch=fetch or not self._branches.is_fresh, wait=wait)
+            fetch = fetch or not self._branches.is_fresh
+            reclaimed: tuple[str, ...] = ()
+            if fetch:
+                self._branches.refresh()
+                reclaimed = self._reclaim()
+            outcome = self._reconcile(fetch=fetch, wait=wait)
+            return replace(outcome, pushed=tuple(dict.fromkeys((*reclaimed, *outcome.pushed))))
         except ReconcilerError:
             self._branches.forget()
             raise
@@ -121,11 +129,33 @@ class EnvironmentReconciler:
         )
 
     def _observe(self, *, fetch: bool) -> str | None:
-        """Fetch the branches and record the claimed Namespaces; return the head of `main`, or None when there is no `main`."""
+        """Record the claimed Namespaces of fetched branches; return the head of `main`, or None when there is no `main`."""
         if fetch:
-            self._branches.refresh()
             self._claim.record(self._branches.lock() or self._decisions.last)
         return self._branches.head(MAIN)
+
+    def _reclaim(self) -> tuple[str, ...]:
+        """Put back `resolved` and `status` where somebody else moved or deleted them; return which were put back.
+
+        What Flux applied of a foreign `resolved` meanwhile is not known: the status says so once, before it is observed again.
+        """
+        foreign = self._branches.foreign_lock
+        try:
+            reclaimed = self._branches.put_back()
+        except ConcurrentUpdateError:
+            raise
+        except ReconcilerError as fault:
+            if foreign is None:
+                raise
+            told = ForeignLockError(foreign.message, f"it cannot be put back: {fault}")
+            self._status.publish_undetermined(told)
+            raise told from fault
+        if foreign is not None:
+            log.warning("foreign head of resolved", environment=self.identity.name, why=str(foreign))
+            self._status.publish_undetermined(foreign)
+        if RESOLVED in reclaimed and (lock := self._branches.lock()) is not None:
+            self._request_reconcile(lock)
+        return reclaimed
 
     def publish_undetermined(self, fault: ReconcilerError) -> None:
         """Publish that nothing is known, because passes fail with this error. Raises a ReconcilerError when that fails too."""
@@ -195,9 +225,13 @@ class EnvironmentReconciler:
         message = resolved_commit_message(self.identity.name, input_, self._branches.lock(), lock, digest, input_digest, used)
         self._branches.push_resolved(files, message, lock)
         self._claim.record(lock)
+        self._request_reconcile(lock)
+        return (RESOLVED,)
+
+    def _request_reconcile(self, lock: EnvironmentLock) -> None:
+        """Request from Flux to fetch `resolved` now; by itself it does at its next interval."""
         for cluster in sorted(self.clusters):
             try:
                 self._context.clusters.request_reconcile(cluster, lock.flux_namespace)
-            except ReconcilerError as fault:  # Flux fetches by itself at its next interval
+            except ReconcilerError as fault:
                 log.debug("flux reconciliation not requested", environment=self.identity.name, cluster=cluster, why=fault.message)
-        return (RESOLVED,)

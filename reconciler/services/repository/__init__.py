@@ -3,6 +3,7 @@
 | module | what it does |
 |---|---|
 | `branches` | the branches as last fetched, and all writes of the reconciler's own branches |
+| `own_heads` | tells the reconciler's own commits of `resolved` and `status` from those of others |
 | `plan_commit` | the plan of a pull request as a commit: encodes and decodes its trailers |
 | `ports` | the calls to a git repository that services and commands need |
 | `unreadable_branches` | remembers the branches whose content cannot be read, and when to try again |

@@ -11,12 +11,13 @@ from pydantic import BaseModel
 from reconciler.domain.status.confirmation import confirmed_at
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.yaml import documents
-from reconciler.model.errors import ConcurrentUpdateError, NotFoundError, ReconcilerError, RejectedError
+from reconciler.model.errors import ConcurrentUpdateError, ForeignLockError, NotFoundError, ReconcilerError, RejectedError
 from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, LOCK_FILE, MAIN, PAGE_FILE, PLAN, RESOLVED, STATUS, STATUS_FILE, WANTED
 from reconciler.model.lock import EnvironmentLock, ReleaseKey
 from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, trailer_values
+from reconciler.services.repository.own_heads import OwnHeads
 from reconciler.services.repository.plan_commit import decode, encode
 from reconciler.services.repository.rendered_releases import RenderedReleases
 from reconciler.services.repository.unreadable_branches import UnreadableBranches
@@ -48,7 +49,8 @@ class EnvironmentBranches:
     Raises ReconcilerErrors as the repository does.
 
     A branch whose content cannot be fetched or read keeps no other branch back: `main` then has a fault, a plan or a confirmation
-    is taken for missing. `resolved` and `status` must be readable.
+    is taken for missing. `resolved` and `status` are at the reconciler's own newest commits here, also where somebody else moved
+    or deleted them (`services.repository.own_heads`), until `put_back` sets the server's branches to them.
 
     Attributes:
         has_pull_requests: whether the server has refs of pull requests, open or closed.
@@ -60,6 +62,9 @@ class EnvironmentBranches:
         self._repository = repository
         self.has_pull_requests = self.is_empty = self.is_fresh = False
         self._unreadable = UnreadableBranches()
+        self._own_heads = OwnHeads(repository)
+        self._known: dict[str, str] = {}  # the newest own commits of `resolved` and `status`
+        self._displaced: dict[str, str | None] = {}  # branches whose head on the server is another one, and which
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
         self._plans: dict[int, tuple[str, PlanCommit | None]] = {}
@@ -81,7 +86,7 @@ class EnvironmentBranches:
 
         Raises:
             ConcurrentUpdateError: a branch moved during each of several attempts.
-            ReconcilerError: the server cannot be read, or `resolved` or `status` cannot.
+            ReconcilerError: the server cannot be read, or `resolved` or `status` cannot and nothing is known of them.
         """
         for attempts_left in reversed(range(_MAX_ATTEMPTS)):
             refs = self._repository.heads()
@@ -92,18 +97,21 @@ class EnvironmentBranches:
             self.is_empty = not refs
             heads |= {CONFIRMED: refs[CONFIRMED]} if CONFIRMED in refs else {}
             try:
-                self._fetch(heads)
+                faults = self._fetch(heads)
             except ConcurrentUpdateError:
                 if not attempts_left:
                     raise
             else:
-                self._heads, self.is_fresh = heads, True
+                self._heads, self._displaced = heads, {}
+                for branch in (STATUS, RESOLVED):  # `status` names the commit of `resolved`
+                    self._find_own(branch, faults.get(branch))
+                self.is_fresh = True
                 self._confirmation = self._commit(CONFIRMED)
                 self._plans = {number: self._plans[number] for number in self.plans if number in self._plans}
                 return
 
-    def _fetch(self, heads: Mapping[str, str]) -> None:
-        """Fetch the heads, and remember which of them cannot be read."""
+    def _fetch(self, heads: Mapping[str, str]) -> Mapping[str, ReconcilerError]:
+        """Fetch the heads, and remember which of them cannot be read; return why `resolved` and `status` cannot."""
         self._unreadable.keep(heads)
         faults = dict(self._repository.fetch_each(self._unreadable.due(heads)))
         for branch in heads.keys() & {MAIN, CONFIRMED} - faults.keys():
@@ -112,10 +120,46 @@ class EnvironmentBranches:
                     self._repository.commit_of(heads[branch])
                 except ReconcilerError as fault:
                     faults[branch] = fault
-        own = [faults.pop(branch) for branch in (RESOLVED, STATUS) if branch in faults]
+        own: dict[str, ReconcilerError] = {branch: faults.pop(branch) for branch in (RESOLVED, STATUS) if branch in faults}
         self._unreadable.record(heads, faults)
-        if own:
-            raise own[0]
+        return own
+
+    def _find_own(self, branch: str, fault: ReconcilerError | None) -> None:
+        """Let the newest own commit of a branch be its head here, and remember where the server's branch is instead."""
+        server, known = self._heads.get(branch), self._known.get(branch)
+        if known is None and branch == RESOLVED and (status := self.status()) is not None:
+            known = status.resolved
+        own = self._own_heads.find(branch, server, known, fault, since=self.time(STATUS) if branch == RESOLVED else 0)
+        if own != server:
+            self._displaced[branch] = server
+        if own is None:
+            self._heads.pop(branch, None)
+        else:
+            self._heads[branch] = self._known[branch] = own
+
+    @property
+    def foreign_lock(self) -> ForeignLockError | None:
+        """What somebody else did to `resolved`, until it is put back; None when its head is the reconciler's."""
+        if RESOLVED not in self._displaced:
+            return None
+        server, own = self._displaced[RESOLVED], self._heads.get(RESOLVED)
+        what = f"{RESOLVED} is at {server}, which is not the newest commit of the reconciler" if server else f"{RESOLVED} is gone"
+        return ForeignLockError(what, f"it is put back to {own}" if own else "it is resolved anew")
+
+    def put_back(self) -> tuple[str, ...]:
+        """Set the server's branches to the own commits that stand for them; return which were set."""
+        branches = tuple(branch for branch in self._displaced if branch in self._heads)
+        for branch in branches:
+            own, server = self._heads[branch], self._displaced[branch]
+            try:
+                self._repository.push(own, branch, expect=server)
+            except RejectedError:  # a rule against rewriting history: the same files again, on top of what is there
+                if server is None:
+                    raise
+                files, message = self._repository.read(own, limits=OWN_LIMITS).files, self._repository.commit_of(own).message
+                self._push(branch, files, message, server)
+            del self._displaced[branch]
+        return branches
 
     def forget(self) -> None:
         """Make the next pass fetch. Until then the heads stay as they were last known."""
@@ -248,16 +292,20 @@ class EnvironmentBranches:
 
     def push_resolved(self, files: Mapping[str, bytes], message: str, lock: EnvironmentLock) -> None:
         """Commit files, this lock among them, as all of `resolved`, and push if the branch is still at its last fetched head."""
-        self._lock = (self._push(RESOLVED, files, message, self._heads.get(RESOLVED)), lock)
+        self._lock = (self._push(RESOLVED, files, message, self._heads.get(RESOLVED) or self._displaced.get(RESOLVED)), lock)
 
     def push_status(self, files: Mapping[str, bytes], message: str, status: EnvironmentStatus) -> None:
         """Commit files, this status among them, as all of `status`, and push if the branch is still at its last fetched head."""
-        self._status = (self._push(STATUS, files, message, self._heads.get(STATUS)), status)
+        self._status = (self._push(STATUS, files, message, self._heads.get(STATUS) or self._displaced.get(STATUS)), status)
 
     def _push(self, branch: str, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
         commit = self._repository.write(files, parent=parent, message=message, time=int(time.time()))
-        self._repository.push(commit.id, branch, expect=self._heads.get(branch, self._withdrawn.get(branch)))
+        server = self._displaced[branch] if branch in self._displaced else self._heads.get(branch, self._withdrawn.get(branch))
+        self._repository.push(commit.id, branch, expect=server)
+        self._displaced.pop(branch, None)
         self._heads[branch] = commit.id
+        if branch in {RESOLVED, STATUS}:
+            self._known[branch] = commit.id
         self._commits[branch] = commit
         return commit.id
 

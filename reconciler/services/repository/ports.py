@@ -27,6 +27,9 @@ class GitRepository(Protocol):
     def fetch_also(self, ref: str, id_: str) -> Commit | None:
         """Fetch one more ref, which any writer may have moved; None when it is not a commit."""
 
+    def fetch_commit(self, id_: str) -> bool:
+        """Fetch a commit by its id alone; return whether the clone has it."""
+
     def fetch_each(self, wanted: Mapping[str, str]) -> Mapping[str, ReconcilerError]:
         """Fetch as `fetch` does; return why, for each branch whose content keeps it from being fetched."""
 

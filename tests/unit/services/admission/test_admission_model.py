@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,8 +16,9 @@ from reconciler.domain.admission.plan_binding import PlanFingerprint
 from reconciler.domain.locking.input_digests import change_digest, input_digest
 from reconciler.model.forge import MergedPullRequest
 from reconciler.model.git import Snapshot
+from reconciler.model.layout import LOCK_FILE
 from reconciler.model.policy import PullRequestRule
-from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, trailer_lines
+from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, trailer_lines
 from reconciler.services.admission.admission_record import admitted_by
 from reconciler.services.admission.change_history import ChangeHistory
 from reconciler.services.repository.branches import EnvironmentBranches
@@ -227,9 +229,11 @@ class World:
         heads = self.own.heads()
         if (before := heads.get("resolved")) is not None:
             self.own.fetch({"resolved": before})
-        trailers = [(INPUT_COMMIT, self.main), (INPUT_DIGEST, digest_of(self.oracle.says[self.main]))]
+        lock = self.main.encode()
+        digest = "sha256:" + hashlib.sha256(lock).hexdigest()
+        trailers = [(INPUT_COMMIT, self.main), (INPUT_DIGEST, digest_of(self.oracle.says[self.main])), (LOCK_DIGEST, digest)]
         message = "resolved\n\n" + trailer_lines(*trailers, *((ADMITTED_BY, one) for one in used))
-        made = self.own.write({"lock": self.main.encode()}, parent=before, message=message, time=next(self.clock))
+        made = self.own.write({LOCK_FILE: lock}, parent=before, message=message, time=next(self.clock))
         self.own.push(made.id, "resolved", expect=before)
         self.oracle.admitted(self.main)
 

@@ -234,9 +234,11 @@ def test_what_was_admitted_is_put_back_without_an_admission(house: GovernedEnvir
 
 def test_a_tampered_head_with_forged_trailers_admits_nothing(house: GovernedEnvironment) -> None:
     """Its trailers say that the newest documents were admitted."""
-    pushed = house.push(BLOG)
+    pushed, own = house.push(BLOG), house.stage.head("resolved")
     house.stage.shelf.put(verified("bp-blog", "1.0.0"))
     (house.stage.origin / "index").unlink(missing_ok=True)
     content = {path: house.stage.show("resolved", path) + "\n" for path in house.stage.paths("resolved")}
     house.stage.push(content, "resolved", f"tampered\n\nInput-Commit: {pushed}\n")
-    house.held(house.run(), "PendingApproval")
+    outcome = house.run()
+    assert outcome.blocker is not None
+    assert (outcome.blocker.reason, house.stage.head("resolved")) == ("PendingApproval", own)

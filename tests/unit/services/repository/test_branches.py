@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler.adapters.git import Repository
-from reconciler.model.errors import ConcurrentUpdateError, ConfigurationError, NotFoundError
+from reconciler.model.errors import ConcurrentUpdateError, ConfigurationError, ForeignLockError, NotFoundError
 from reconciler.model.layout import CONFIRMED
 from reconciler.services.repository.branches import EnvironmentBranches
 from tests.support.environment_files import application, files
@@ -128,12 +128,14 @@ def test_no_version_moves_because_somebody_deleted_the_lock(stage: EnvironmentOn
     assert stage.lock().packages[0].version == "1.0.0"
 
 
-def test_a_broken_lock_is_not_called_good_because_its_commit_claims_to_be(stage: EnvironmentOnDisk) -> None:
+def test_a_broken_lock_is_not_taken_for_good_because_its_commit_claims_to_be(stage: EnvironmentOnDisk) -> None:
     stage.settle(files("shop"))
+    own = stage.head("resolved")
     stage.push({"environment.lock.yaml": "["}, "resolved", stage.message("resolved"))
     stage.shelf.down = DOWN
     stage.start().run(wait=1)
-    assert condition_of(stage, "Resolved") == ("Unknown", "Unavailable")
+    assert stage.head("resolved") == own
+    assert condition_of(stage, "Resolved")[0] == "True"
 
 
 def test_rewritten_history_of_main_is_followed(stage: EnvironmentOnDisk) -> None:
@@ -167,16 +169,34 @@ def test_a_server_that_rejects_resolved_is_quoted_and_asked_again(stage: Environ
         assert condition_of(stage, "Committed") == ("True", "Committed")
 
 
+def tampered_with(stage: EnvironmentOnDisk) -> None:
+    lock, message = stage.show("resolved", "environment.lock.yaml"), stage.message("resolved")
+    (stage.origin / "index").unlink(missing_ok=True)
+    stage.push({"environment.lock.yaml": f"{lock}\n", "clusters/elsewhere/evil.yaml": "kind: Secret"}, "resolved", message)
+    hook(stage.origin, "update", 'case "$1" in */resolved) echo not today >&2; exit 1;; esac')
+
+
 def test_a_rejected_repair_is_not_reported_as_committed(stage: EnvironmentOnDisk) -> None:
     stage.settle(files("shop"))
-    message = stage.message("resolved")
-    lock = stage.show("resolved", "environment.lock.yaml")
-    stage.push({"environment.lock.yaml": f"{lock}\n", "clusters/elsewhere/evil.yaml": "kind: Secret"}, "resolved", message)
-    with GitServer(stage.origin.parent).running() as server:
+    tampered_with(stage)
+    with GitServer(stage.origin.parent).running() as server:  # which gives out no commit by its id
         stage.url = f"{server.url}/env.git"
-        hook(stage.origin, "update", 'case "$1" in */resolved) exit 1;; esac')
         stage.start().run(wait=1)
     assert condition_of(stage, "Committed") == ("Unknown", "Rejected")
+
+
+def test_a_foreign_head_that_cannot_be_put_back_is_told_once(stage: EnvironmentOnDisk) -> None:
+    with GitServer(stage.origin.parent).running() as server:
+        stage.url = f"{server.url}/env.git"
+        reconciliation = stage.settle(files("shop"))
+        tampered_with(stage)
+        with pytest.raises(ForeignLockError, match="not today"):
+            reconciliation.run(wait=1)
+        statuses = stage.trees("status")
+        assert condition_of(stage, "Ready") == ("Unknown", "ForeignLock")
+        with pytest.raises(ForeignLockError):
+            reconciliation.run(wait=1)
+        assert stage.trees("status") == statuses
 
 
 def test_a_server_that_is_away_raises_and_nothing_is_lost(stage: EnvironmentOnDisk) -> None:
