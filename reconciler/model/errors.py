@@ -10,6 +10,10 @@ ReconcilerError                       Fault          a failure outside any docum
 ├── IntegrityError                    Corrupt        content does not match its digest, size or format
 │   ├── CorruptCloneError                            adapters.git.clone
 │   ├── ExpressionError                              domain.values.expressions
+│   ├── HelmRefusesError                             formats.yaml.helm_values
+│   ├── NotATableError                               domain.blueprints.helm_coalescing
+│   ├── SchemaUnusableError                          domain.values.schema_validator
+│   ├── UnreadError                                  formats.yaml.helm_values
 │   ├── SchemaCostError                              domain.values.schema_defaults
 │   └── UnrepresentableNumberError                   formats.yaml.scalars
 ├── UntrustedError                    Untrusted      no valid signature is accepted by the policy
@@ -19,6 +23,7 @@ ReconcilerError                       Fault          a failure outside any docum
 ├── RejectedError                     Rejected       a rule of a server rejected our write
 ├── InternalError                     InternalError  a defect in the reconciler itself
 └── ConfigurationError                Misconfigured  the reconciler's own configuration or installation is unusable
+    └── MovedRepositoryError                         adapters.gitea.client
 
 Exception
 ├── _DocumentRejected                                formats.yaml.strict_reader

@@ -23,6 +23,7 @@ WORDS = {
     errors.IntegrityError: "Corrupt",
     errors.UntrustedError: "Untrusted",
     errors.ConcurrentUpdateError: "Moved",
+    errors.ForeignLockError: "ForeignLock",
     errors.RejectedError: "Rejected",
     errors.TooLargeError: "TooLarge",
     errors.InternalError: "InternalError",
