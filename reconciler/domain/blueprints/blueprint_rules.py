@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from reconciler.domain.validation.lost_values import find_lost_values
 from reconciler.domain.values.application_values import config_schema_problem
 from reconciler.domain.values.expressions import expression_problem
 from reconciler.domain.values.interpolation import check_templates
@@ -13,7 +14,6 @@ from reconciler.model.blueprint import blueprint_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import Any
 
     from reconciler.model.blueprint import Blueprint
 
@@ -59,8 +59,18 @@ def blueprint_faults(blueprint: Blueprint) -> Iterable[str]:
         if not is_range(version_range):  # it would silently block nothing
             yield f"its upgrades.blocks has {version_range!r}, which is not a version range"
     yield from _duplicate_names(blueprint)
+    yield from _lost_values(blueprint)
     if (defect := config_schema_problem(blueprint)) is not None:
         yield defect
+
+
+def _lost_values(blueprint: Blueprint) -> Iterable[str]:
+    """Yields the values that would not arrive at the chart; a schema's defaults are checked among an Application's values."""
+    layers: dict[str, Any] = {f"overlays.{size}": values for size, values in blueprint.spec.overlays.items()}
+    layers |= {f"depends.{index}.values": dependency.values for index, dependency in enumerate(blueprint.spec.depends)}
+    for place, values in layers.items():
+        for lost in find_lost_values(values):
+            yield f"its {'.'.join(map(str, (place, *lost.path)))} {lost.message}; {lost.hint}"
 
 
 def _duplicate_names(blueprint: Blueprint) -> Iterable[str]:

@@ -4,6 +4,7 @@
 |---|---|
 | `document_parser` | parses a file into a document of a model, and reports every problem with its place and a hint |
 | `environment` | validates the files of an Environment as a whole: names, duplicates, regions, bindings |
+| `lost_values` | finds values that would not arrive at a chart as they are |
 | `placeholders` | finds `${NAME}` placeholders that nothing would replace |
 | `plaintext_secrets` | finds text in an Application's `config` that looks like a secret |
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.text.suggestions import did_you_mean
 from reconciler.domain.validation.document_parser import parse_document
+from reconciler.domain.validation.lost_values import find_lost_config
 from reconciler.domain.validation.placeholders import find_placeholders, unescape_literals
 from reconciler.domain.validation.plaintext_secrets import find_plaintext_secrets
 from reconciler.domain.versions import is_range
@@ -93,7 +94,7 @@ def application_problems(source: Source, *, in_folder: bool) -> tuple[Problem, .
 
 
 def _text_problems(source: Source) -> Iterable[Problem]:
-    return (*find_plaintext_secrets(source), *find_placeholders(source))
+    return (*find_plaintext_secrets(source), *find_placeholders(source), *find_lost_config(source))
 
 
 def _extend(problems: list[Problem], more: Iterable[Problem]) -> None:

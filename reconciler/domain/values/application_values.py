@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.text.suggestions import did_you_mean
-from reconciler.domain.values.json_schema import schema_problem, violations
+from reconciler.domain.validation.lost_values import find_lost_values
+from reconciler.domain.values.json_schema import SchemaViolation, schema_problem, violations
 from reconciler.domain.values.schema_defaults import SchemaCostError, apply_one_of_defaults, defaults, merge_defaults
 from reconciler.model.problem import Problem
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.domain.validation.environment import DeclaredApplication
-    from reconciler.domain.values.json_schema import SchemaViolation
+    from reconciler.domain.validation.lost_values import LostValue
     from reconciler.model.blueprint import Blueprint
     from reconciler.model.source import KeyPath, Source
 
@@ -49,15 +50,22 @@ def application_values(
         passed: values that the requirers pass to a dedicated dependency, in order.
 
     Returns:
-        The values, and the problems of the Application's config (at its file's lines).
+        The values, and the problems of the Application's config (at its file's lines): of its schema, and values that would not
+        arrive, whoever they come from.
     """
     values = merge_values(blueprint, declared, passed)
     schema, problems = blueprint.spec.config_schema, list[Problem]()
     if declared is not None and (problem := _size_problem(blueprint, declared)) is not None:
         problems.append(problem)
+    source = declared.source if declared else None
     if schema is not None:
-        problems.extend(as_problem(violation, declared.source if declared else None) for violation in violations(schema, values))
+        problems.extend(as_problem(violation, source) for violation in violations(schema, values))
+    problems.extend(as_problem(_as_violation(lost), source) for lost in find_lost_values(values))
     return values, tuple(problems)
+
+
+def _as_violation(lost: LostValue) -> SchemaViolation:
+    return SchemaViolation(lost.path, lost.message, lost.hint, at_key=lost.at_key)
 
 
 def merge_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import tempfile
@@ -9,11 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.chart_archives import packed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TIMEOUT = 60.0  # seconds; an answer takes a tenth of one
-_SHOWING = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\ndata:\n  values: {{ omit .Values "global" | toJson | quote }}\n'
+_SHOWING = """apiVersion: v1
+kind: ConfigMap
+metadata: {name: x}
+data:
+  values: {{ omit .Values "global" | toJson | b64enc }}
+"""
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,19 @@ class Oracles:
             done = _run(self.helm, "template", "release", chart, "--values", given, cwd=folder)
         if done.returncode:
             return HelmAnswer(done.stderr.strip() or "no reason", None)
-        shown = [line for line in done.stdout.splitlines() if line.startswith("  values: ")]
-        return HelmAnswer("", json.loads(json.loads(shown[0].removeprefix("  values: "))) if shown else None)
+        return HelmAnswer("", _shown(done.stdout))
+
+    def send(self, release: bytes) -> Any:
+        """Returns the values of a HelmRelease as a chart's templates have them; None if kustomize or Helm refuses it."""
+        built = self.ask_kustomize(release.decode())
+        if built is None:
+            return None
+        chart = packed(with_shown_values({}))
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "app.tgz").write_bytes(chart)
+            Path(folder, "release.yaml").write_text(built)
+            done = _run(self.helm, "template", "release", "app.tgz", "--values", "release.yaml", cwd=folder)
+        return None if done.returncode else _shown(done.stdout)["spec"]["values"]
 
     def ask_kustomize(self, document: str) -> str | None:
         """Returns an object as kustomize writes it; None when it refuses it."""
@@ -63,6 +82,17 @@ class Oracles:
 def with_shown_values(files: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
     """Returns a chart's files with a template that shows the values it is given."""
     return {"templates/shown.yaml": _SHOWING, **files}
+
+
+def _shown(manifests: str) -> Any:
+    """The values that the template of `with_shown_values` shows; None when it is not among the manifests."""
+    shown = [line for line in manifests.splitlines() if line.startswith("  values: ")]
+    return json.loads(base64.b64decode(shown[0].removeprefix("  values: ")), parse_int=_number) if shown else None
+
+
+def _number(text: str) -> float:
+    """A number as Go has it, which writes the float64 5.8e16 with all its digits."""
+    return int(text) if abs(int(text)) < 2**53 else float(text)
 
 
 def _run(program: Path, *arguments: str | Path, cwd: str) -> subprocess.CompletedProcess[str]:
