@@ -103,8 +103,8 @@ def _audit(where: str, context: _AuditContext) -> tuple[Snapshot, AuditReport]:
     snapshot = Snapshot("", {}, ())
     try:
         snapshot = _snapshot(where, context.settings)
-    except ReconcilerError as fault:
-        return snapshot, AuditReport("", "", (), (), fault)
+    except ReconcilerError as error:
+        return snapshot, AuditReport("", "", (), (), error)
     return snapshot, audited(snapshot, context.policies, context.store, context.cosign)
 
 

@@ -32,8 +32,8 @@ def main() -> None:
         )
     try:
         app(prog_name=PROGRAM)
-    except ReconcilerError as fault:
-        console.print_error(str(fault))
+    except ReconcilerError as error:
+        console.print_error(str(error))
         sys.exit(console.OUTSIDE)
     finally:
         gc.freeze()  # at its end Python would search all objects for garbage, which takes as long as to validate a folder

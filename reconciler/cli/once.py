@@ -73,8 +73,8 @@ def _pass(runtime: Runtime, target: EnvironmentTarget) -> ReconcileOutcome | Rec
             with contextlib.suppress(ReconcilerError):
                 return environment_pass.run(wait=CLUSTER_TIMEOUT)
             return environment_pass.run(wait=CLUSTER_TIMEOUT)
-    except ReconcilerError as fault:
-        return fault
+    except ReconcilerError as error:
+        return error
 
 
 def _code(result: ReconcileOutcome | ReconcilerError) -> int:

@@ -74,8 +74,8 @@ def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> Status
         branches.refresh()
         age = max(0, int(time.time()) - branches.last_confirmed())
         return StatusReport(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)
-    except ReconcilerError as fault:
-        return fault
+    except ReconcilerError as error:
+        return error
 
 
 def _code(report: StatusReport | ReconcilerError) -> int:

@@ -146,8 +146,8 @@ def _explain_placement(
 def _flux(namespace: str, application: str, cluster: str, clusters: ClusterView) -> dict[str, str]:
     try:
         sources = clusters.flux_sources(cluster, namespace, application)
-    except ReconcilerError as fault:
-        return {"cannot be queried": fault.message}
+    except ReconcilerError as error:
+        return {"cannot be queried": error.message}
     return {name: summarize(source) for name, source in sources.items()}
 
 

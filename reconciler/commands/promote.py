@@ -197,8 +197,8 @@ def _try_merge(target: PromotionTarget, promotion: Promotion) -> MergeBlocker | 
         return blocker
     try:
         merged = target.forge.merge(target.repository, promotion.number, promotion.commit)
-    except RejectedError as fault:
-        return MergeBlocker(fault.message, pending=False)
+    except RejectedError as error:
+        return MergeBlocker(error.message, pending=False)
     return None if merged else MergeBlocker("the forge has not determined yet whether it conflicts")
 
 

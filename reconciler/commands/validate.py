@@ -137,8 +137,8 @@ def _chart_defects(folder: Path) -> Iterable[str]:
         return ()
     try:
         return tuple(chart_defects(read_chart(helm_archive.read_archive(pack_chart(folder, "chart")))[0]))
-    except ReconcilerError as fault:
-        return (fault.message,)
+    except ReconcilerError as error:
+        return (error.message,)
 
 
 def _documents(text: bytes, file: str) -> Iterable[Problem]:

@@ -212,8 +212,8 @@ class Controller:
             self._searched_at = time.monotonic()
         try:
             targets = self._targets()
-        except ReconcilerError as fault:
-            log.warning("environments cannot be discovered", why=str(fault))
+        except ReconcilerError as error:
+            log.warning("environments cannot be discovered", why=str(error))
             self._queue.add(DISCOVER, after=self._discover, fetch=True)
             return
         with self._lock:
@@ -233,8 +233,8 @@ class Controller:
             try:
                 with contained("preparing the passes over an Environment", environment=key):
                     environment_pass = self._build_pass(target)
-            except ReconcilerError as fault:  # it is retried at the next search, and does not delay the others
-                log.warning("environment cannot be reconciled", environment=key, why=str(fault))
+            except ReconcilerError as error:  # it is retried at the next search, and does not delay the others
+                log.warning("environment cannot be reconciled", environment=key, why=str(error))
                 continue
             with self._lock:
                 self._passes[key], self._locations[key] = environment_pass, target.url
@@ -260,12 +260,12 @@ class Controller:
             self.health.metrics.record_wakeup(delay)
         try:
             outcome = self.health.measured_pass(item, environment_pass.reconcile)
-        except ConcurrentUpdateError as fault:
-            log.info("pass repeated, since a branch moved", environment=item.key, why=fault.message)
+        except ConcurrentUpdateError as error:
+            log.info("pass repeated, since a branch moved", environment=item.key, why=error.message)
             self._requeue(item.key, failed=True)
             return
-        except ReconcilerError as fault:
-            log.warning("pass failed", environment=item.key, kind=fault.reason, why=str(fault))
+        except ReconcilerError as error:
+            log.warning("pass failed", environment=item.key, kind=error.reason, why=str(error))
             self._requeue(item.key, failed=True)
             return
         if item.key not in self._passes:

@@ -65,14 +65,14 @@ class WebhookRegistrar:
             return
         try:
             is_changed = self._ensure(repository)
-        except ReconcilerError as fault:
+        except ReconcilerError as error:
             self._due[repository] = now + self._retry
             hint = (
                 "the token's user needs admin rights on the repository"
-                if isinstance(fault, AccessDeniedError)
+                if isinstance(error, AccessDeniedError)
                 else "it is retried"
             )
-            log.warning("webhook cannot be registered", repository=repository, why=fault.message, hint=hint)
+            log.warning("webhook cannot be registered", repository=repository, why=error.message, hint=hint)
             return
         self._due[repository] = now + self._every
         if is_changed:

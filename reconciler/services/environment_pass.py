@@ -70,10 +70,10 @@ class EnvironmentPass:
                 self._last = self._reconciler.reconcile(fetch=fetch, wait=wait)
         except ConcurrentUpdateError:
             raise
-        except ReconcilerError as fault:
+        except ReconcilerError as error:
             self._failures += 1
             if self._failures >= TOLD_AFTER:
-                self._tell_failure(fault)
+                self._tell_failure(error)
             raise
         self._failures = 0
         return self._last

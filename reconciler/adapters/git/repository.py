@@ -140,11 +140,11 @@ class Repository:
             try:
                 self.fetch({branch: id_})
                 is_away = False
-            except _FAULTS_OF_A_REF as fault:
+            except _FAULTS_OF_A_REF as error:
                 if is_away:
                     raise
-                is_away = isinstance(fault, UnavailableError)
-                faults[branch] = fault
+                is_away = isinstance(error, UnavailableError)
+                faults[branch] = error
         self._wanted = {branch: id_ for branch, id_ in wanted.items() if branch not in faults}
         return faults
 

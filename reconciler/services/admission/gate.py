@@ -121,8 +121,8 @@ class AdmissionGate:
         held = transition.needs_admission
         try:
             policies = self._policies()
-        except ReconcilerError as fault:
-            return _verdict("Unknown", fault.reason, f"the policies cannot be read: {fault}", held=held)
+        except ReconcilerError as error:
+            return _verdict("Unknown", error.reason, f"the policies cannot be read: {error}", held=held)
         problems, rules = policies.problems(self._name, self._in_force), policies.rules_for(self._name)
         if problems:
             return _verdict("False", "PolicyBroken", broken(problems).message, held=held)
@@ -227,15 +227,15 @@ class AdmissionGate:
             return replace(admission, admitted_by=admitted_by(changes(self._approvals)) if named else ())
         except ConcurrentUpdateError:
             raise
-        except ReconcilerError as fault:
-            return Admission((unreadable("", "policy", fault),))
+        except ReconcilerError as error:
+            return Admission((unreadable("", "policy", error),))
 
     def _evaluate_current_rules(self, packages: Sequence[Package], reviews: ReviewEvaluator, scores: ScoreReader) -> Admission:
         """Evaluate the rules of the current policies."""
         try:
             policies = self._policies()
-        except ReconcilerError as fault:
-            return Admission((unreadable("", "policy", fault),))
+        except ReconcilerError as error:
+            return Admission((unreadable("", "policy", error),))
         if problems := policies.problems(self._name, self._in_force):
             return Admission((broken(problems),))
         return self._evaluate_rules(policies.rules_for(self._name), packages, reviews, scores)
@@ -261,8 +261,8 @@ class AdmissionGate:
                     results.append(reviews(policy, rule, self._approvals))
             except ConcurrentUpdateError:
                 raise  # somebody pushed meanwhile: the whole pass is repeated
-            except ReconcilerError as fault:
-                results.append(unreadable(policy, rule.kind, fault))
+            except ReconcilerError as error:
+                results.append(unreadable(policy, rule.kind, error))
         return Admission(tuple(results))
 
     def _remember_in_force(self, branches: EnvironmentBranches) -> None:

@@ -79,8 +79,8 @@ def transition_to(
         last = _last_admitted(branches, approvals)
     except ConcurrentUpdateError:
         raise
-    except ReconcilerError as fault:
-        log.warning("what was admitted last cannot be read", why=str(fault))
+    except ReconcilerError as error:
+        log.warning("what was admitted last cannot be read", why=str(error))
         return Transition(needs_admission=True)
     if tree == last.tree and last.input is not None and last.digest is not None:
         return Transition(needs_admission=False, restored=(last.input, last.digest))

@@ -68,6 +68,6 @@ class CommitStatusPublisher:
                 if self._posted.get(context) != (status.state, status.description):
                     self._forge.post_status(self.repository, commit, context, status.state, status.description)
                     self._posted[context] = (status.state, status.description)
-        except ReconcilerError as fault:
+        except ReconcilerError as error:
             self._commit = None
-            log.warning("commit status not posted", repository=self.repository, commit=commit, why=str(fault))
+            log.warning("commit status not posted", repository=self.repository, commit=commit, why=str(error))

@@ -89,8 +89,8 @@ def plan_change(
     """
     try:
         render_context = context.render_context(context.policies())
-    except ReconcilerError as fault:
-        return Plan(snapshot, prior, blocker=unavailable("Valid", fault))
+    except ReconcilerError as error:
+        return Plan(snapshot, prior, blocker=unavailable("Valid", error))
     desired = compute_desired_state(
         snapshot,
         identity,

@@ -53,7 +53,7 @@ class PolicyStatusPublisher:
         try:
             policies = self._policies()  # may refresh: only then is `head` the commit of these policies
             self._commit_statuses.publish(self._policies.head, {POLICY_CONTEXT: policies_status(policies)})
-        except ReconcilerError as fault:
-            log.debug("commit status of the policies not posted: the policies cannot be read", why=str(fault))
+        except ReconcilerError as error:
+            log.debug("commit status of the policies not posted: the policies cannot be read", why=str(error))
         finally:
             self._lock.release()

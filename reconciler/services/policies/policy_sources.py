@@ -118,9 +118,9 @@ class GitPolicySource(Generic[T]):
             return
         try:
             self._read_head()
-        except ReconcilerError as fault:  # also ConcurrentUpdateError: somebody pushed during the fetch
-            self._fault = fault
-            log.warning("policies cannot be refreshed", folder=self._folder, why=str(fault))
+        except ReconcilerError as error:  # also ConcurrentUpdateError: somebody pushed during the fetch
+            self._fault = error
+            log.warning("policies cannot be refreshed", folder=self._folder, why=str(error))
         else:
             self._fault, self._refreshed = None, now
         finally:

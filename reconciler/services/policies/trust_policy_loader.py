@@ -32,8 +32,8 @@ def trust_policies_at(snapshot: Snapshot, last: TrustPolicies | None = None) -> 
     del last
     try:
         return _trust_policies(folder_of_commit(snapshot, roots=True))
-    except ConfigurationError as fault:
-        return fault
+    except ConfigurationError as error:
+        return error
 
 
 def read_policies(directory: Path, last: TrustPolicies | None = None) -> TrustPolicies:

@@ -112,9 +112,9 @@ class DecisionCache:
         locked = self._branches.lock() or self.last
         try:
             policies = self._current_policies()
-        except ReconcilerError as fault:
-            self._reverifier.mark_unverifiable(fault)
-            return self.undecided(main, self._branches.main_fault or fault)
+        except ReconcilerError as error:
+            self._reverifier.mark_unverifiable(error)
+            return self.undecided(main, self._branches.main_fault or error)
         if locked is not None and (fetch or self._reverifier.policies_changed(policies.digest)):
             self._reverify(locked, policies.digest)
         if (unread := self._branches.main_fault) is not None:
@@ -179,8 +179,8 @@ class DecisionCache:
         try:
             with contained("verifying the locked packages again", environment=self._identity.name):
                 self._reverifier.reverify(locked, policy_digest)
-        except ReconcilerError as fault:
-            self._reverifier.mark_unverifiable(fault)
+        except ReconcilerError as error:
+            self._reverifier.mark_unverifiable(error)
 
     def _preferences(self, snapshot: Snapshot, locked: EnvironmentLock | None) -> Mapping[str, Package] | None:
         """The packages to keep: those that were reviewed in plans, and those of a decision that is held already."""

@@ -144,12 +144,12 @@ class EnvironmentReconciler:
             reclaimed = self._branches.put_back()
         except ConcurrentUpdateError:
             raise
-        except ReconcilerError as fault:
+        except ReconcilerError as error:
             if foreign is None:
                 raise
-            told = ForeignLockError(foreign.message, f"it cannot be put back: {fault}")
+            told = ForeignLockError(foreign.message, f"it cannot be put back: {error}")
             self._status.publish_undetermined(told)
-            raise told from fault
+            raise told from error
         if foreign is not None:
             log.warning("foreign head of resolved", environment=self.identity.name, why=str(foreign))
             self._status.publish_undetermined(foreign)
@@ -175,8 +175,8 @@ class EnvironmentReconciler:
                 return self._decisions.decide(main, fetch=fetch)
         except ConcurrentUpdateError:
             raise
-        except ReconcilerError as fault:
-            return self._decisions.undecided(main, fault)
+        except ReconcilerError as error:
+            return self._decisions.undecided(main, error)
 
     def _admit(self, decision: Decision, *, fetch: bool) -> AdmissionVerdict:
         """Evaluate the rules for a decision; what fails in it holds the commit."""
@@ -185,8 +185,8 @@ class EnvironmentReconciler:
                 verdict = self._gate.evaluate(self._branches, decision.lock, decision.tree, fetch=fetch)
         except ConcurrentUpdateError:
             raise
-        except ReconcilerError as fault:
-            failed = self._not_admitted = keep_first_wording(self._not_admitted, unavailable("Valid", fault))
+        except ReconcilerError as error:
+            failed = self._not_admitted = keep_first_wording(self._not_admitted, unavailable("Valid", error))
             condition = Condition(type="Admitted", status="Unknown", reason=failed.reason, message=failed.message)
             status = self._branches.status()
             in_force = policies_in_force("EnvironmentPolicy", status.in_force("EnvironmentPolicy") if status is not None else {})
@@ -233,5 +233,5 @@ class EnvironmentReconciler:
         for cluster in sorted(self.clusters):
             try:
                 self._context.clusters.request_reconcile(cluster, lock.flux_namespace)
-            except ReconcilerError as fault:
-                log.debug("flux reconciliation not requested", environment=self.identity.name, cluster=cluster, why=fault.message)
+            except ReconcilerError as error:
+                log.debug("flux reconciliation not requested", environment=self.identity.name, cluster=cluster, why=error.message)

@@ -209,5 +209,5 @@ class StatusPublisher:
         """Push a confirmation of the status. A rejection is only logged: the status remains valid without it."""
         try:
             self._branches.confirm(files)
-        except RejectedError as fault:  # a server may reserve such refs; the status stays published
-            log.debug("status not confirmed", environment=self._name, why=fault.message)
+        except RejectedError as error:  # a server may reserve such refs; the status stays published
+            log.debug("status not confirmed", environment=self._name, why=error.message)

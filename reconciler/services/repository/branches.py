@@ -118,8 +118,8 @@ class EnvironmentBranches:
             if self._unreadable.fault(branch) is None:
                 try:
                     self._repository.commit_of(heads[branch])
-                except ReconcilerError as fault:
-                    faults[branch] = fault
+                except ReconcilerError as error:
+                    faults[branch] = error
         own: dict[str, ReconcilerError] = {branch: faults.pop(branch) for branch in (RESOLVED, STATUS) if branch in faults}
         self._unreadable.record(heads, faults)
         return own

@@ -175,8 +175,8 @@ class PullRequestReviewer:
         """The numbers of the open pull requests; empty when the forge cannot be read. Never raises a ReconcilerError."""
         try:
             return frozenset(pull.number for pull in self._forge.pull_requests(self._repository))
-        except ReconcilerError as fault:
-            log.warning("open pull requests cannot be listed", repository=self._repository, why=str(fault))
+        except ReconcilerError as error:
+            log.warning("open pull requests cannot be listed", repository=self._repository, why=str(error))
             return frozenset()
 
     def review_next(self, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> ReviewProgress:
@@ -191,8 +191,8 @@ class PullRequestReviewer:
         try:
             with contained("listing the pull requests", repository=self._repository):
                 reviewing = self._round = self._round or self._new_round()
-        except ReconcilerError as fault:
-            log.warning("pull requests not reviewed", repository=self._repository, why=str(fault))
+        except ReconcilerError as error:
+            log.warning("pull requests not reviewed", repository=self._repository, why=str(error))
             return ReviewProgress()
         until = time.monotonic() + self._share
         numbers = frozenset(pull.number for pull in reviewing.pulls)
@@ -238,8 +238,8 @@ class PullRequestReviewer:
         try:
             with contained("finishing a pull request", repository=self._repository, number=number):
                 work(*arguments)
-        except ReconcilerError as fault:
-            log.warning("pull request not finished", repository=self._repository, number=number, why=str(fault))
+        except ReconcilerError as error:
+            log.warning("pull request not finished", repository=self._repository, number=number, why=str(error))
 
     def _review_or_tell(
         self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, other_open: frozenset[int]
@@ -250,9 +250,9 @@ class PullRequestReviewer:
         try:
             with contained("reviewing a pull request", repository=self._repository, number=pull.number):
                 self._review(pull, branches, outcome, other_open)
-        except ReconcilerError as fault:
+        except ReconcilerError as error:
             self._posted.pop(pull.number, None)
-            self._failed.record(pull, fault)
+            self._failed.record(pull, error)
         else:
             self._failed.forget(pull.number)
 
@@ -315,8 +315,8 @@ class PullRequestReviewer:
         try:
             with contained("commenting on a pull request", repository=self._repository, number=number):
                 self._comments.upsert(number, text)
-        except ReconcilerError as fault:
-            log.warning("comment not kept", repository=self._repository, number=number, why=str(fault))
+        except ReconcilerError as error:
+            log.warning("comment not kept", repository=self._repository, number=number, why=str(error))
             return False
         return True
 
@@ -357,8 +357,8 @@ class PullRequestReviewer:
         summary = f"{self._identity.name}: plan of pull request {number}: {change_count(len(lines), plan.total)}"
         try:
             branches.push_plan(number, plan_commit, plan.desired.files, summary)
-        except RejectedError as fault:
-            return unavailable("Committed", fault)
+        except RejectedError as error:
+            return unavailable("Committed", error)
         return None
 
     def _finish(self, number: int, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> None:

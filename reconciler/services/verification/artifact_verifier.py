@@ -93,9 +93,9 @@ def verify_artifact(
                 artifact = _Artifact(fetch_signatures(registry.registry, location, digest, blobs), verifier, policies)
                 evidence = [artifact.evidence(policy, previous.get(policy.metadata.name)) for policy in covering]
                 return VerifiedArtifact(artifact.signatures.subject, evidence)
-        except (NotFoundError, UntrustedError, IntegrityError, UnavailableError, AccessDeniedError) as fault:
-            faults.append(fault)
-            if newest_counts and isinstance(fault, UntrustedError):
+        except (NotFoundError, UntrustedError, IntegrityError, UnavailableError, AccessDeniedError) as error:
+            faults.append(error)
+            if newest_counts and isinstance(error, UntrustedError):
                 break
     raise _most_informative(faults)
 
@@ -130,8 +130,8 @@ class _Artifact:
         try:
             authority, signature = self._signature(signers, before.signature if before else "")
             attestations = [self._attestation(required, signers) for required in policy.spec.attestations]
-        except UntrustedError as fault:
-            raise UntrustedError(f"the policy {policy.metadata.name} is not met: {fault.message}", fault.hint) from None
+        except UntrustedError as error:
+            raise UntrustedError(f"the policy {policy.metadata.name} is not met: {error.message}", error.hint) from None
         return TrustEvidence(
             policy=policy.metadata.name,
             policy_digest=self.policies.digest_of(policy),

@@ -42,16 +42,16 @@ class LockReverifier:
         """
         applications: dict[str, tuple[str, ...]] = {}
         results: dict[str, VerifiedBlueprint | ExcludedVersion] = {}
-        faults: dict[str, ReconcilerError] = {}
+        errors: dict[str, ReconcilerError] = {}
         for package in lock.packages:
             applications[package.artifact] = (*applications.get(package.artifact, ()), package.application)
-            if package.artifact not in results and package.artifact not in faults:
+            if package.artifact not in results and package.artifact not in errors:
                 try:
                     results[package.artifact] = self._verify(package)
-                except ReconcilerError as fault:  # others may be on other registries, or cached
-                    faults[package.artifact] = fault
-        error = next(iter(faults.values()), None)
-        self.trust = LockTrust(results, applications, None if error is None else self._failure(error, blind=False))
+                except ReconcilerError as error:  # others may be on other registries, or cached
+                    errors[package.artifact] = error
+        first = next(iter(errors.values()), None)
+        self.trust = LockTrust(results, applications, None if first is None else self._failure(first, blind=False))
         self._policy_digest, self._is_blind = under, False
 
     def mark_unverifiable(self, error: ReconcilerError) -> None:

@@ -118,8 +118,8 @@ class VerifiedCatalog:
             return self._get_cached((repository, digest, version), name)
         try:
             result = self._get_cached((repository, self._resolve(repository, version), version), name)
-        except (IntegrityError, NotFoundError) as fault:
-            return ExcludedVersion(version, "InvalidBlueprint", fault.message)
+        except (IntegrityError, NotFoundError) as error:
+            return ExcludedVersion(version, "InvalidBlueprint", error.message)
         # a tag that points at a missing artifact is not the loss of a locked one
         return (
             replace(result, code="InvalidBlueprint") if isinstance(result, ExcludedVersion) and result.code == "Gone" else result
@@ -156,12 +156,12 @@ class VerifiedCatalog:
             if cached is not None and isinstance(cached.result, VerifiedBlueprint):  # a digest's content does not change
                 return replace(cached.result, evidence=artifact.evidence)
             return self._read(repository, name, version, artifact)
-        except UntrustedError as fault:
-            return ExcludedVersion(version, "Untrusted", fault.message)
-        except NotFoundError as fault:
-            return ExcludedVersion(version, "Gone", fault.message)
-        except IntegrityError as fault:
-            return ExcludedVersion(version, "InvalidBlueprint", fault.message)
+        except UntrustedError as error:
+            return ExcludedVersion(version, "Untrusted", error.message)
+        except NotFoundError as error:
+            return ExcludedVersion(version, "Gone", error.message)
+        except IntegrityError as error:
+            return ExcludedVersion(version, "InvalidBlueprint", error.message)
 
     def _store(self, key: tuple[str, str, str], result: VerifiedBlueprint | ExcludedVersion, under: str) -> None:
         """Cache a result, found under the policies with the digest `under`."""
