@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
 RULES: Final[Mapping[str, str]] = {
     "AmbiguousBlueprint": "An Application must name the catalog of a Blueprint that exists in more than one catalog.",
+    "AmbiguousValue": "A value without quotes that YAML 1.1, and so Helm, reads as another one is quoted or written plainly.",
     "ArtifactDiffers": "An artifact must match its entry in the lock.",
     "BadName": "A file's name must be valid on every file system.",
     "BadTree": "A commit must be a well-formed git object.",

@@ -26,9 +26,8 @@ ReconcilerError                       Fault          a failure outside any docum
     └── MovedRepositoryError                         adapters.gitea.client
 
 Exception
-├── _DocumentRejected                                formats.yaml.strict_reader
+├── _DocumentRejected                                formats.yaml.reader
 ├── _LimitExceeded                                   domain.values.schema_cost
-├── _NeedsStrictReader                               formats.yaml.fast_reader
 └── _NotPlainError                                   domain.values.expressions
 ```
 

@@ -34,12 +34,14 @@ class Source:
         data: mappings with string keys, lists, strings, numbers, booleans and None; None when `problems` has errors.
         locations: the location of every part, by its path.
         problems: the problems of the text itself, such as invalid YAML.
+        ambiguous: the paths of scalars without quotes that YAML 1.1, and so Helm, reads as another value: `0755`, `yes`, `1e9`.
     """
 
     file: str
     data: Any = None
     locations: Mapping[KeyPath, Location] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    ambiguous: tuple[KeyPath, ...] = ()
 
     def problem(  # noqa: D417 - the other arguments are Problem's own
         self, code: str, message: str, path: KeyPath = (), *, hint: str = "", at_value: bool = False

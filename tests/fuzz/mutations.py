@@ -21,7 +21,7 @@ EXAMPLES: Final = int(os.environ.get("CATALYST_FUZZ_EXAMPLES", "60"))
 # No example has a deadline: a hang is found by pytest's own time limit, a slow machine is no failure.
 FUZZ: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
-# What YAML 1.1, YAML 1.2, libyaml, ruamel.yaml, JSON and people are known to disagree on.
+# What YAML 1.1, YAML 1.2, libyaml, JSON and people are known to disagree on.
 PIECES: Final = (
     *("'", '"', "|", ">", "|-", ">+\n", "|2\n", "- ", "? ", ": ", ":", "#", " #", "\t", "\n", "\r", "\r\n", " ", "  ", "\n\n"),
     *(

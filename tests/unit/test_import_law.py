@@ -39,7 +39,7 @@ BREAKS: Final = {  # by contract: a module, and an import that it must not have
     "urllib3 only in adapters.registry, adapters.kubernetes": ("adapters/metrics.py", "import urllib3"),
     "starlette, uvicorn only in adapters.http_server": ("adapters/metrics.py", "import uvicorn"),
     "prometheus_client only in adapters.metrics": ("adapters/blob_cache.py", "import prometheus_client"),
-    "ruamel, yaml only in formats.yaml": ("formats/in_toto.py", "import yaml"),
+    "yaml only in formats.yaml": ("formats/in_toto.py", "import yaml"),
     "resolvelib only in domain.resolution": ("domain/versions.py", "import resolvelib"),
     "jsonschema_rs only in domain.values": ("domain/versions.py", "import jsonschema_rs"),
     "cel only in domain.values.expressions": ("domain/versions.py", "import cel"),

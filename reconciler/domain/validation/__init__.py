@@ -2,6 +2,7 @@
 
 | module | what it does |
 |---|---|
+| `ambiguous_scalars` | warns of values that YAML 1.1 reads as others |
 | `document_parser` | parses a file into a document of a model, and reports every problem with its place and a hint |
 | `environment` | validates the files of an Environment as a whole: names, duplicates, regions, bindings |
 | `lost_values` | finds values that would not arrive at a chart as they are |

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.text.suggestions import did_you_mean
+from reconciler.domain.validation.ambiguous_scalars import find_ambiguous_scalars
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.domain.validation.lost_values import find_lost_config
 from reconciler.domain.validation.placeholders import find_placeholders, unescape_literals
@@ -94,7 +95,12 @@ def application_problems(source: Source, *, in_folder: bool) -> tuple[Problem, .
 
 
 def _text_problems(source: Source) -> Iterable[Problem]:
-    return (*find_plaintext_secrets(source), *find_placeholders(source), *find_lost_config(source))
+    return (
+        *find_plaintext_secrets(source),
+        *find_placeholders(source),
+        *find_lost_config(source),
+        *find_ambiguous_scalars(source),
+    )
 
 
 def _extend(problems: list[Problem], more: Iterable[Problem]) -> None:

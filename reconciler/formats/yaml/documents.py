@@ -1,8 +1,5 @@
 """Loads and dumps YAML 1.2 documents, with locations, within hard limits.
 
-`fast_reader` reads plain documents; `strict_reader` (ruamel.yaml), which is slow and reads all of YAML 1.2, reads the rest and
-reports the problems.
-
 Text from people and registries becomes plain data only: no tags of its own, no merge keys, no timestamps (a date remains a
 string), no duplicate keys. YAML 1.1 and 1.2 parsers read the written documents alike, since Flux uses 1.1.
 """
@@ -14,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.formats.lru_cache import LruCache
-from reconciler.formats.yaml import fast_reader
+from reconciler.formats.yaml import reader
 from reconciler.formats.yaml.limits import YamlLimits
 from reconciler.formats.yaml.writer import write
 from reconciler.model.problem import Problem
@@ -102,9 +99,4 @@ def _documents(text: bytes, file: str, max_bytes: int, max_parts: int) -> Iterat
         message = f"byte {error.start} is not UTF-8"
         problem = Problem(code="NotUtf8", message=message, file=file, line=line, hint="save the file as UTF-8")
         return iter((Source(file=file, problems=(problem,)),))
-    plain = fast_reader.read_fast(decoded, max_depth=MAX_DEPTH, max_parts=max_parts)
-    if plain is None:
-        from reconciler.formats.yaml import strict_reader  # noqa: PLC0415 - ruamel.yaml takes time to import, and most texts are plain
-
-        return strict_reader.read_strictly(decoded, file, YamlLimits(max_bytes, MAX_DEPTH, max_parts))
-    return (Source(file=file, data=data, locations=locations) for data, locations in plain)
+    return reader.read_documents(decoded, file, YamlLimits(max_bytes, MAX_DEPTH, max_parts))

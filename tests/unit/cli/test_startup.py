@@ -40,7 +40,6 @@ HEAVY: Final = frozenset(
         "requests",
         "resolvelib",
         "rich.console",
-        "ruamel.yaml",
         "sh",
         "starlette",
         "stamina",

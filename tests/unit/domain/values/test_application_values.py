@@ -218,4 +218,5 @@ def test_no_schema_and_no_config_makes_the_check_raise(any_schema: dict[str, Any
 def test_values_of_the_blueprint_that_would_not_arrive_are_told_of_the_application() -> None:
     one = blueprint("bp-web", configSchema={"properties": {"text": {"default": "a\u0093b"}}})
     _, problems = application_values(one, declared(config={"a": 1}), [])
-    assert [(problem.code, "config.text: contains U+0093" in problem.message) for problem in problems] == [("InvalidConfig", True)]
+    (problem,) = problems
+    assert (problem.code, "config.text: contains U+0093" in problem.message) == ("InvalidConfig", True)
