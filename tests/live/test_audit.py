@@ -130,7 +130,7 @@ def test_cosign_alone_says_the_same_of_what_was_saved(outsider: Outsider, keys: 
 @pytest.mark.parametrize(
     ("change", "seal", "expected"),
     [
-        (lambda _: {"version": "1.0.1"}, False, {"TreeDiffers"}),
+        (lambda _: {"version": "1.0.1"}, False, {"EntryDiffers", "TreeDiffers"}),
         (lambda _: {"values": {"replicas": 9}}, False, {"EntryDiffers", "TreeDiffers"}),
         (lambda _: {"values": {"replicas": 9}}, True, {"TreeDiffers"}),
         (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain.validation.lost_values import MAX_KEY, find_lost_values
 from reconciler.formats.yaml.documents import MAX_DEPTH, dump
-from tests.unit.domain.validation.test_lost_values import LOST
+from tests.support.lost_values import LOST
 
 if TYPE_CHECKING:
     from tests.live.support.oracles import Oracles

@@ -10,13 +10,12 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler.cli.app import app
-from reconciler.formats.yaml.documents import dump
 from reconciler.model.errors import ReconcilerError
 from reconciler.model.lock import Requirer
 from tests.support.builders import lock_of, package
 from tests.support.config_files import SovereignFolder
 from tests.support.environment_files import files
-from tests.support.git_server import commit
+from tests.support.own_commits import push_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,8 +32,7 @@ def sovereign(tmp_path: Path) -> SovereignFolder:
         package("db", required_by=[Requirer(application="shop", range="~1.0", in_="bp-shop@1.0.0")]),
         package("shop", depends_on=["db"], required_by=[Requirer(application="shop", range="^1", in_="applications/shop.yaml")]),
     )
-    text = dump(lock.model_dump(mode="json", by_alias=True, exclude_defaults=False)).decode()
-    commit(origin, "resolved", {"environment.lock.yaml": text})
+    push_lock(origin, tmp_path / "clone", lock)
     return sovereign
 
 

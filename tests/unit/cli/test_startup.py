@@ -12,12 +12,11 @@ import pytest
 from typer.testing import CliRunner
 
 from reconciler.cli.app import COMMANDS, app
-from reconciler.formats.yaml.documents import dump
 from reconciler.model.lock import Requirer
 from tests.support.builders import lock_of, package
 from tests.support.config_files import SovereignFolder, reconciler_environment
 from tests.support.environment_files import files
-from tests.support.git_server import commit
+from tests.support.own_commits import push_lock
 from tests.support.paths import ROOT
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def test_reading_an_environment_imports_git_and_no_other_client(tmp_path: Path) 
     sovereign = SovereignFolder(tmp_path)
     origin = sovereign.environment("acme-prod", files("shop"))
     lock = lock_of(package("shop", required_by=[Requirer(application="shop", range="^1", in_="applications/shop.yaml")]))
-    commit(origin, "resolved", {"environment.lock.yaml": dump(lock.model_dump(mode="json", by_alias=True)).decode()})
+    push_lock(origin, tmp_path / "clone", lock)
     for command in (["tree", "acme-prod"], ["why", "acme-prod", "shop"]):
         assert imported([*command, "-c", sovereign.config]) - CONFIGURED - GIT == frozenset()
     assert imported(["status", "-c", sovereign.config], exit_code=1) - CONFIGURED - GIT == frozenset()

@@ -14,6 +14,7 @@ from reconciler.services.repository.branches import EnvironmentBranches
 from tests.support.environment_files import CLUSTER, SECOND, application, files
 from tests.support.environments import EnvironmentOnDisk, condition_of
 from tests.support.fakes import NO_KUBECONFIG, FakeClusters, running, verified
+from tests.support.own_commits import push_resolved
 
 
 def test_everything_that_runs_is_ready(stage: EnvironmentOnDisk) -> None:
@@ -189,7 +190,7 @@ def test_what_should_run_is_read_from_the_resolved_commit_and_not_rendered_by_th
     tree = {file: stage.show("resolved", file) + "\n" for file in stage.paths("resolved")}
     older = tree[path].replace("retries: 3", "retries: 5")
     assert older != tree[path]
-    stage.push({**tree, path: older}, "resolved", stage.message("resolved"))
+    push_resolved(stage.origin, stage.folder / "theirs", {**tree, path: older})
     lock, view = stage.lock(), stage.fleet
     branches = EnvironmentBranches(Repository(stage.folder / "other", stage.origin.as_uri()))
     branches.refresh()
