@@ -65,6 +65,7 @@ RULES: Final[Mapping[str, str]] = {
     "PlaintextSecret": "A repository must not contain a secret in plain text.",
     "PolicyChanged": "A package must be locked under the trust policies of the audit.",
     "PolicyMissing": "A policy that was in force must still be there, unless its removal was stated.",
+    "SuspendedRemoval": "What is suspended cannot be removed: Flux would leave it installed.",
     "Reinstall": "An Application is uninstalled and installed anew only when environment.yaml says so in spec.reinstall.",
     "ReservedName": "Some names are reserved for the platform.",
     "SignatureGone": "A signature named in a lock must still exist.",

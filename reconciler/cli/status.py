@@ -101,10 +101,15 @@ def _show(key: str, report: StatusReport | ReconcilerError) -> None:
     console.print_line(f"  {'stale: ' if report.stale else ''}last confirmed {_ago(report.age)} ago")
     for problem in current.problems:
         console.print_line(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (a.name, f"{a.blueprint} {a.version}", p.cluster, p.ready, p.state, p.reason, p.message)
         for a in current.applications
         for p in a.placements
+    ]
+    rows += [
+        (r.name, f"{r.blueprint} {r.version}", p.cluster, "-", r.state, p.reason, p.message)
+        for r in current.removing
+        for p in r.placements
     ]
     console.print_table(("Application", "Blueprint", "Cluster", "Ready", "State", "Reason", "Message"), rows)
 

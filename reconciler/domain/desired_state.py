@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from reconciler.domain.blocker import refused, unavailable
 from reconciler.domain.locking.lock_builder import build_lock
 from reconciler.domain.locking.reinstallation import unconfirmed_reinstalls
+from reconciler.domain.locking.removals import suspended_removals, with_removals
 from reconciler.domain.rendering.budget import budget_problem
 from reconciler.domain.rendering.flux_objects import RenderContext, duplicate_objects, render
 from reconciler.domain.resolution.resolver import resolve
 from reconciler.domain.validation.environment import validate
 from reconciler.formats.yaml import documents
 from reconciler.model.errors import ReconcilerError
-from reconciler.model.layout import ENVIRONMENT_FILE, LOCK_FILE
+from reconciler.model.layout import ENVIRONMENT_FILE, LOCK_FILE, application_file
 from reconciler.model.lock import packages_of
 from reconciler.model.problem import Problem, has_errors, sort_problems
 
@@ -95,9 +96,10 @@ def compute_desired_state(
     lock, conflicts = build_lock(validated, resolution, context.locked)
     if lock is None:
         return refused("Resolved", sort_problems(conflicts))
-    reinstalls = tuple(_reinstall_problems(sources, validated, resolution, prior, lock))
-    if reinstalls:
-        return refused("Resolved", sort_problems(reinstalls))
+    losses = tuple(_reinstall_problems(sources, validated, resolution, prior, lock))
+    if losses := losses or tuple(_suspended_removals(validated, prior, lock)):
+        return refused("Resolved", sort_problems(losses))
+    lock = with_removals(prior, lock)
     if too_large := budget_problem(lock):
         hint = "use fewer placements, split the Environment, or move large texts out of config"
         return refused("Resolved", (sources[ENVIRONMENT_FILE].problem("TooMany", too_large, ("spec", "placements"), hint=hint),))
@@ -157,6 +159,15 @@ def _reinstall_problems(
         else:
             source = validated.declared[resolution.choices[application].chain[0]].source
             yield source.problem("Reinstall", message, ("spec", "blueprint"), hint=hint)
+
+
+def _suspended_removals(validated: ValidatedInput, prior: EnvironmentLock | None, lock: EnvironmentLock) -> Iterable[Problem]:
+    for application, message, hint in suspended_removals(prior, lock):
+        declared = validated.declared.get(application)
+        if declared is None:
+            yield Problem(code="SuspendedRemoval", message=message, hint=hint, file=application_file(application))
+        else:
+            yield declared.source.problem("SuspendedRemoval", message, ("spec", "placement"), hint=hint)
 
 
 def _identity_problems(validated: ValidatedInput, identity: EnvironmentIdentity) -> Iterable[Problem]:

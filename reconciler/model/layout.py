@@ -21,6 +21,8 @@ ENVIRONMENT_FILE: Final = "environment.yaml"
 APPLICATIONS_FOLDER: Final = "applications"
 LOCK_FILE: Final = "environment.lock.yaml"
 CLUSTERS_FOLDER: Final = "clusters"
+REMOVALS: Final = "removing"
+"""The folder of a cluster with the Namespaces of what is being uninstalled."""
 STATUS_FILE: Final = "status.yaml"
 PAGE_FILE: Final = "README.md"
 
@@ -36,6 +38,16 @@ def application_file(name: str) -> str:
 def release_file(cluster: str, application: str) -> str:
     """Returns the file of `resolved` with an Application's objects on a cluster."""
     return f"{CLUSTERS_FOLDER}/{cluster}/{application}.yaml"
+
+
+def removal_file(cluster: str, application: str) -> str:
+    """Returns the file of `resolved` with the Namespaces that an Application keeps on a cluster while it is uninstalled there."""
+    return f"{CLUSTERS_FOLDER}/{cluster}/{REMOVALS}/{application}.yaml"
+
+
+def kustomization_file(cluster: str) -> str:
+    """Returns the file of `resolved` that lists a cluster's other files for Flux."""
+    return f"{CLUSTERS_FOLDER}/{cluster}/kustomization.yaml"
 
 
 def number_of(name: str) -> int | None:

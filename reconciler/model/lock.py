@@ -167,6 +167,11 @@ class Removal(Model):
         """The Namespace that Helm installed it into."""
         return self.release.namespace or self.application
 
+    @property
+    def releases(self) -> frozenset[ReleaseKey]:
+        """The HelmReleases that are to go."""
+        return frozenset((cluster, self.flux_namespace, self.object_name) for cluster in self.placements)
+
 
 class LockedSovereign(Model):
     """What the Sovereign's configuration decides for every Application: a label, and the defaults of their releases.
@@ -198,6 +203,7 @@ class EnvironmentLock(Model):
         sovereign: what the Sovereign decides; None in the older format alone.
         organization: the Environment's Organization; None in the older format alone.
         placements: the Environment's clusters, sorted, with or without Applications; None in the older format alone.
+        former_placements: clusters that were placements, sorted: they keep a folder, since Flux deletes nothing without one.
         flux_namespace: the Namespace of Flux's objects.
         packages: the resolved packages.
         removing: the Applications whose release is being uninstalled, sorted by Application.
@@ -209,6 +215,7 @@ class EnvironmentLock(Model):
     sovereign: LockedSovereign | None = UNSET
     organization: str | None = UNSET
     placements: list[ClusterName] | None = Field(default=None, exclude_if=lambda value: value is None)
+    former_placements: Annotated[list[ClusterName], Field(exclude_if=is_unset)] = []
     flux_namespace: str = "flux-system"
     packages: list[Package] = []
     removing: Annotated[list[Removal], Field(exclude_if=is_unset)] = []
@@ -219,7 +226,12 @@ class EnvironmentLock(Model):
         if self.api_version == FORMAT:
             if None in header:
                 raise ValueError("a lock of v1alpha2 has sovereign, organization and placements")
-        elif header != (None, None, None) or self.removing or any(_has_newer_fields(package) for package in self.packages):
+        elif (
+            header != (None, None, None)
+            or self.removing
+            or self.former_placements
+            or any(_has_newer_fields(package) for package in self.packages)
+        ):
             raise ValueError("a lock of v1alpha1 has none of the fields of v1alpha2: its digests do not cover them")
         return self
 

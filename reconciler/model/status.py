@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from reconciler.model.base import Model
+from reconciler.model.release import is_unset
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,6 +77,24 @@ class ApplicationStatus(Model):
     placements: list[PlacementStatus]
 
 
+class RemovalPlacement(Model):
+    """How far a removal is on one cluster; `message` quotes Helm when it hangs."""
+
+    cluster: str
+    reason: str
+    message: str
+
+
+class RemovalStatus(Model):
+    """Status of an Application that is being uninstalled. It is no Application of the Environment any more, and never Ready."""
+
+    name: str
+    blueprint: str
+    version: str
+    state: Literal["Removing"] = "Removing"
+    placements: list[RemovalPlacement]
+
+
 class StatusMetadata(Model):
     """`metadata` of a status: the Environment's name."""
 
@@ -109,6 +128,7 @@ class EnvironmentStatus(Model):
         input: the commit of `main` that was evaluated; the last one while there is no `main`, empty when there never was one.
         resolved: the commit of `resolved` to which the statuses of the Applications refer.
         refused: the head of `main`, only while it is refused.
+        removing: what is being uninstalled, on some clusters or all; absent when nothing is.
         policies: the TrustPolicies, and the EnvironmentPolicies that apply to it; also one that is missing or cannot be read now.
     """
 
@@ -122,6 +142,7 @@ class EnvironmentStatus(Model):
     policies: list[PolicyInForce] = []
     conditions: list[Condition]
     applications: Annotated[list[ApplicationStatus], Field(default_factory=list)]
+    removing: Annotated[list[RemovalStatus], Field(exclude_if=is_unset)] = []
 
     def in_force(self, kind: PolicyKind) -> Mapping[str, str]:
         """Returns the digests of the policies of a kind that were in force, by name."""

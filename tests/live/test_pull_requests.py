@@ -212,7 +212,7 @@ def test_the_same_plan_on_a_terminal(forge: PullRequestsOnGitea) -> None:
     for ref in ("upgrade", f"pull/{number}"):
         done = reconciler("plan", *config, "--ref", ref)
         assert done.returncode == 4, done.stderr
-        assert "shop\tremoved\tbp-shop 1.0.0" in done.stdout
+        assert "shop\tremoved: uninstalled, then its Namespace is deleted\tbp-shop 1.0.0" in done.stdout
         assert f"resolved will have the tree {forge.tree(f'plan/pr-{number}')}" in done.stdout
     assert reconciler("plan", *config, "--ref", "main").returncode == 0
     assert reconciler("plan", *config, "--ref", "nowhere").returncode == 3

@@ -9,6 +9,7 @@
 | `lock_diff` | what a commit would change of a lock, changes of running Applications first |
 | `placement` | how an Application is placed on clusters |
 | `reinstallation` | changes by which Flux uninstalls an Application and installs it anew |
+| `removals` | what of the last lock is still to be uninstalled |
 
 May not: choose a version: `domain.resolution` does.
 """

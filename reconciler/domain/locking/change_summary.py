@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.domain.locking.lock_diff import diff_locks
-from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, trailer_lines
+from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, REMOVED, trailer_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from reconciler.domain.locking.lock_diff import ApplicationChange
-    from reconciler.model.lock import EnvironmentLock
+    from reconciler.model.lock import EnvironmentLock, Removal
 
 
 def change_lines(prior: EnvironmentLock | None, lock: EnvironmentLock) -> tuple[str, ...]:
@@ -49,6 +49,24 @@ def resolved_commit_message(
     return f"{name}: {summary}\n\n{body}{trailers}"
 
 
+def removed_commit_message(name: str, finished: Sequence[Removal], main: str, digest: str, input_: str) -> str:
+    """Returns the message of the commit on `resolved` that ends removals, with its trailers.
+
+    Args:
+        name: the Environment's.
+        finished: the removals, at least one.
+        main: the commit of `main` that the last lock was resolved from.
+        digest: the lock file's digest.
+        input_: the digest of the documents that it was resolved from.
+    """
+    names = sorted({removal.application for removal in finished})
+    what = f"{names[0]} is" if len(names) == 1 else f"{len(names)} Applications are"
+    lines = "".join(f"- {r.application}: {r.blueprint} {r.version} is gone from {', '.join(r.placements)}\n" for r in finished)
+    removed = ((REMOVED, application) for application in names)
+    trailers = trailer_lines((INPUT_COMMIT, main), (INPUT_DIGEST, input_), (LOCK_DIGEST, digest), *removed)
+    return f"{name}: {what} uninstalled\n\n{lines}\n{trailers}"
+
+
 def change_count(changing: int, total: int) -> str:
     """Returns how many Applications change, of how many there will be; removed ones are not in the total."""
     return f"{changing} of {total} Applications change" if changing <= total else f"{changing} Applications change"
@@ -65,7 +83,7 @@ def _reason_without_changes(prior: EnvironmentLock | None, lock: EnvironmentLock
 def _line(change: ApplicationChange) -> str:
     package = change.package
     if change.after is None:
-        return f"- {package.application}: {package.blueprint} {package.version} is removed"
+        return f"- {package.application}: {package.blueprint} {package.version} is uninstalled"
     if change.before is None:
         return f"+ {package.application}: {package.blueprint} {package.version}"
     moved = change.summary if change.before.version != package.version else f"{package.version}, {change.summary}"

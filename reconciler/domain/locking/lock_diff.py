@@ -47,7 +47,7 @@ class ApplicationChange:
         if self.before is None:
             return "added"
         if self.after is None:
-            return "removed"
+            return "removed: uninstalled, then its Namespace is deleted"
         anew = [f"uninstalled and installed anew ({', '.join(self.reinstall_causes)})"] if self.reinstall_causes else []
         if self.before.version != self.after.version:
             return ", ".join((f"{self.before.version} -> {self.after.version}", *anew))
@@ -90,7 +90,7 @@ def _differences(old: Package, new: Package) -> Iterable[str]:
     for cluster in sorted({*new.placements} - {*old.placements}):
         yield f"also on {cluster}"
     for cluster in sorted({*old.placements} - {*new.placements}):
-        yield f"no longer on {cluster}"
+        yield f"uninstalled from {cluster}"
     if old.suspend != new.suspend:
         yield "suspended" if new.suspend else "resumed"
     if (old.depends_on, old.ordered_after) != (new.depends_on, new.ordered_after):

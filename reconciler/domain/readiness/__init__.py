@@ -5,6 +5,7 @@
 | `assessment` | assesses one package on one cluster: the table of rules, of which only the last gives True |
 | `flux_sources` | formats the conditions of the Flux objects behind a HelmRelease, to explain a verdict |
 | `helm_release` | reads a HelmRelease into the facts that the assessment uses |
+| `removal` | assesses how far a removal is on one cluster |
 
 Rules kept:
 - Ready is concluded from an observed HelmRelease; never from a default, a time-out, a count, an empty list or an old observation.

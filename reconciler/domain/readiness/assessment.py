@@ -200,16 +200,21 @@ def _unseen(entry: ExpectedRelease, observation: Observation) -> Verdict | None:
     if entry.is_foreign:  # row 28
         message = "the reconciler did not write the head of `resolved`, so that what should run is not known; it is put back"
         return Verdict("Unknown", "Unknown", "ForeignLock", message, 28)
+    return unobserved(entry.cluster, observation, entry.stale_after)
+
+
+def unobserved(cluster: str, observation: Observation, stale_after: float) -> Verdict | None:
+    """Returns rows 1 to 6: why nothing is known of a cluster now; None when a fresh and complete list of it is at hand."""
     failure = observation.failure
     if failure is not None:  # rows 1 to 4
         row, remedy = _REMEDIES[failure.reason]
         return Verdict("Unknown", "Unknown", failure.reason, f"{failure.message}; {remedy}", row)
     if not observation.listed:  # row 5
-        message = f"the HelmReleases on {entry.cluster} have not been listed yet; this follows within a minute"
+        message = f"the HelmReleases on {cluster} have not been listed yet; this follows within a minute"
         return Verdict("Unknown", "Unknown", "NotObserved", message, 5)
-    if not observation.age <= entry.stale_after:  # row 6, negated so that an age of NaN is not fresh
+    if not observation.age <= stale_after:  # row 6, negated so that an age of NaN is not fresh
         message = (
-            f"{entry.cluster} has not responded for more than {entry.stale_after:.0f} s; earlier observations no longer count; "
+            f"{cluster} has not responded for more than {stale_after:.0f} s; earlier observations no longer count; "
             "check that its API server can be reached"
         )
         return Verdict("Unknown", "Unknown", "ObservationStale", message, 6)

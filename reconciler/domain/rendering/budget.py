@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_RELEASES: Final = 20_000
 """HelmReleases of an Environment, on all its placements together."""
+MAX_REMOVALS: Final = 20_000
+"""HelmReleases that are being uninstalled, and clusters that were placements, together."""
 MAX_LOCK_BYTES: Final = 24 << 20
 """Bytes of values of all Applications together: the lock has them once, and must be readable as the reconciler's own file."""
 MAX_RENDERED_BYTES: Final = 64 << 20
@@ -29,6 +31,9 @@ def budget_problem(lock: EnvironmentLock) -> str:
             f"{len(lock.packages)} Applications on up to {placements} placements are {releases} HelmReleases; "
             f"an Environment has at most {MAX_RELEASES}"
         )
+    removals = sum(len(removal.placements) for removal in lock.removing) + len(lock.former_placements)
+    if removals > MAX_REMOVALS:
+        return f"{removals} HelmReleases would be left to uninstall; at most {MAX_REMOVALS} are: see `removing` in the status"
     sizes = {p.application: (len(json.dumps(p.values, ensure_ascii=False).encode()), len(p.placements)) for p in lock.packages}
     once = sum(size for size, _ in sizes.values())
     if once > MAX_LOCK_BYTES:

@@ -7,16 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from reconciler.formats.yaml.documents import dump
 from reconciler.model.artifact import CHART_TYPE, registry_of, repository_url
 from reconciler.model.flux import HELM_GROUP, HELM_VERSION, KUSTOMIZE_CONFIG_GROUP, SOURCE_GROUP, SOURCE_VERSION
 from reconciler.model.labels import APPLICATION_LABEL, ENTRY_ANNOTATION, MANAGED_BY
-from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE, release_file
+from reconciler.model.layout import CLUSTERS_FOLDER, LOCK_FILE, REMOVALS, kustomization_file, release_file, removal_file
 from reconciler.model.lock import LockedSovereign
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.lock import EnvironmentLock, Package, Removal
 
 REMEDIATION_RETRIES = 3
 
@@ -55,9 +56,32 @@ class RenderContext:
 def render(lock: EnvironmentLock, context: RenderContext) -> Tree:
     """Renders all files of the `resolved` branch, by path. The lock has all fields of the current format."""
     files: dict[str, tuple[Mapping[str, Any], ...]] = {LOCK_FILE: (lock.model_dump(mode="json", by_alias=True),)}
-    for cluster in lock.placements or ():
-        files.update(_cluster(cluster, lock, context))
+    for cluster in (*(lock.placements or ()), *lock.former_placements):
+        packages = _packages(cluster, lock, context)
+        files |= {**packages, **_removals(cluster, lock, packages)}
     return files
+
+
+def replace_removals(files: Mapping[str, bytes], lock: EnvironmentLock) -> Mapping[str, bytes]:
+    """Returns the files of a commit as they are with another list of removals and former placements in its lock.
+
+    Everything else stays as it was rendered, whatever today's settings are.
+
+    Args:
+        files: the files of the commit.
+        lock: its lock, with the other list.
+    """
+    changed: dict[str, bytes] = {LOCK_FILE: dump(lock.model_dump(mode="json", by_alias=True))}
+    for cluster in (*(lock.placements or ()), *lock.former_placements):
+        folder = f"{CLUSTERS_FOLDER}/{cluster}/"
+        kept = {
+            path: content
+            for path, content in files.items()
+            if path.startswith(folder) and path != kustomization_file(cluster) and not path.startswith(f"{folder}{REMOVALS}/")
+        }
+        rendered = _removals(cluster, lock, kept)
+        changed |= kept | {path: dump(*contents) for path, contents in rendered.items()}
+    return changed
 
 
 def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
@@ -80,7 +104,8 @@ def duplicate_objects(tree: Tree) -> Iterator[tuple[str, str]]:
             owners[key] = owner
 
 
-def _cluster(cluster: str, lock: EnvironmentLock, context: RenderContext) -> Tree:
+def _packages(cluster: str, lock: EnvironmentLock, context: RenderContext) -> Tree:
+    """Renders the packages on a cluster, and what Flux verifies them by."""
     folder = f"{CLUSTERS_FOLDER}/{cluster}/"
     files: dict[str, tuple[Mapping[str, Any], ...]] = {}
     for package in (package for package in lock.packages if cluster in package.placements):
@@ -89,12 +114,30 @@ def _cluster(cluster: str, lock: EnvironmentLock, context: RenderContext) -> Tre
         if authority is not None:
             secret = _trust_secret(authority, context.keys[authority], lock.flux_namespace)
             files[f"{folder}trust/{authority}.yaml"] = (secret,)
+    return files
+
+
+def _removals(cluster: str, lock: EnvironmentLock, others: Iterable[str]) -> Tree:
+    """Renders the Namespaces of what is being uninstalled on a cluster, and the list of all of its files.
+
+    Args:
+        cluster: the cluster.
+        lock: the lock.
+        others: the paths of the cluster's other files.
+    """
+    owned = {package.namespace for package in lock.packages if cluster in package.placements}
+    files: dict[str, tuple[Mapping[str, Any], ...]] = {}
+    for removal in (removal for removal in lock.removing if cluster in removal.placements):
+        if removal.namespace not in owned:
+            owned.add(removal.namespace)
+            path = removal_file(cluster, removal.application)
+            files[path] = (*files.get(path, ()), _namespace(removal, lock))
     kustomization = {
         "apiVersion": f"{KUSTOMIZE_CONFIG_GROUP}/v1beta1",
         "kind": "Kustomization",
-        "resources": sorted(path.removeprefix(folder) for path in files),
+        "resources": sorted(path.removeprefix(f"{CLUSTERS_FOLDER}/{cluster}/") for path in (*others, *files)),
     }
-    return {**files, f"{folder}kustomization.yaml": (kustomization,)}
+    return {**files, kustomization_file(cluster): (kustomization,)}
 
 
 def _flux_authority(package: Package, context: RenderContext) -> str | None:
@@ -116,10 +159,10 @@ def _trust_secret_name(authority: str) -> str:
 
 
 def _objects(package: Package, lock: EnvironmentLock, context: RenderContext) -> tuple[Mapping[str, Any], ...]:
-    metadata = {"labels": _labels(package, lock), "annotations": {ENTRY_ANNOTATION: package.entry}}
+    metadata = _metadata(package, lock)
     name, namespace = package.object_name, lock.flux_namespace
     return (
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": package.namespace, **metadata}},
+        _namespace(package, lock),
         {
             "apiVersion": f"{SOURCE_GROUP}/{SOURCE_VERSION}",
             "kind": "OCIRepository",
@@ -135,17 +178,25 @@ def _objects(package: Package, lock: EnvironmentLock, context: RenderContext) ->
     )
 
 
-def _labels(package: Package, lock: EnvironmentLock) -> dict[str, str]:
+def _namespace(owner: Package | Removal, lock: EnvironmentLock) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": owner.namespace, **_metadata(owner, lock)}}
+
+
+def _metadata(owner: Package | Removal, lock: EnvironmentLock) -> dict[str, Any]:
+    """Returns the labels and annotations by which the objects of a package are recognized, also while it is removed."""
     labels = {
         **MANAGED_BY,
         "openova.io/sovereign": _sovereign(lock).name,
         "openova.io/organization": lock.organization or "",
         "openova.io/environment": lock.metadata.name,
-        APPLICATION_LABEL: package.application,
-        "openova.io/blueprint": package.blueprint,
-        "openova.io/blueprint-version": package.version,
+        APPLICATION_LABEL: owner.application,
+        "openova.io/blueprint": owner.blueprint,
+        "openova.io/blueprint-version": owner.version,
     }
-    return {key: label_value(text) for key, text in labels.items()}
+    return {
+        "labels": {key: label_value(text) for key, text in labels.items()},
+        "annotations": {ENTRY_ANNOTATION: owner.entry},
+    }
 
 
 def label_value(text: str) -> str:

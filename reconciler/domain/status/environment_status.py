@@ -18,6 +18,8 @@ from reconciler.model.status import (
     PlacementStatus,
     ProblemLine,
     ReadyEvidence,
+    RemovalPlacement,
+    RemovalStatus,
     StatusMetadata,
 )
 
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 
     from reconciler.domain.blocker import Blocker
     from reconciler.domain.readiness.assessment import ObservedRelease, Verdict
+    from reconciler.domain.readiness.removal import RemovalProgress
     from reconciler.domain.trust.lock_trust import LockTrust
-    from reconciler.model.lock import EnvironmentLock, Package
+    from reconciler.model.lock import EnvironmentLock, Package, ReleaseKey, Removal
     from reconciler.model.status import PolicyInForce, State, Truth
 
 MAX_STATUS_PROBLEMS: Final = 50
@@ -37,6 +40,8 @@ _URGENCY: Final[tuple[State, ...]] = (
     "Failed", "Degraded", "Unknown", "Paused", "PendingApproval", "Installing", "Updating", "Running",
 )  # fmt: skip
 _PROGRESS: Final = frozenset({"Installing", "Updating"})
+
+NOTHING_REMOVED: Final[Mapping[ReleaseKey, RemovalProgress]] = {}
 
 Verdicts = Mapping[tuple[str, str], "Verdict"]
 
@@ -51,6 +56,7 @@ def build_status(
     trust: LockTrust = TRUSTED,
     admitted: Condition = NO_POLICY,
     policies: Sequence[PolicyInForce] = (),
+    removals: Mapping[ReleaseKey, RemovalProgress] = NOTHING_REMOVED,
 ) -> EnvironmentStatus:
     """Builds the status.
 
@@ -64,6 +70,7 @@ def build_status(
         trust: whether the locked packages are still trusted.
         admitted: the result of the EnvironmentPolicies for that commit.
         policies: the policies in force.
+        removals: how far each removal of the lock is, by HelmRelease.
     """
     settled = resolve_root_blockers(verdicts)
     applications = [_application(package, settled) for package in (lock.packages if lock else [])]
@@ -77,6 +84,7 @@ def build_status(
         policies=list(policies),
         conditions=[*conditions(lock, blocker, trust, admitted), _ready(applications, settled)],
         applications=applications,
+        removing=[_removal(removal, removals) for removal in (lock.removing if lock else [])],
     )
 
 
@@ -139,6 +147,18 @@ def _application(package: Package, verdicts: Verdicts) -> ApplicationStatus:
         state=min((p.state for p in placements), key=_URGENCY.index, default="Unknown"),
         ready=_all(p.ready for p in placements),
         placements=placements,
+    )
+
+
+def _removal(removal: Removal, progress: Mapping[ReleaseKey, RemovalProgress]) -> RemovalStatus:
+    return RemovalStatus(
+        name=removal.application,
+        blueprint=removal.blueprint,
+        version=removal.version,
+        placements=[
+            RemovalPlacement(cluster=key[0], reason=progress[key].reason, message=progress[key].message)
+            for key in sorted(removal.releases)
+        ],
     )
 
 

@@ -40,6 +40,13 @@ def status_page(status: EnvironmentStatus, repository: str | None = None) -> str
         lines += [""]
     columns = ("Application", "Blueprint", "Digest", "Cluster", "Ready", "State", "Reason", "Waiting for", "Message")
     lines += table(columns, (_row(a, p) for a in status.applications for p in a.placements))
+    if status.removing:
+        rows = (
+            (escape(r.name), escape(p.cluster), escape(p.reason), escape(p.message))
+            for r in status.removing
+            for p in r.placements
+        )
+        lines += ["", "Being uninstalled:", "", *table(("Application", "Cluster", "Reason", "Message"), rows)]
     lines += ["", *table(("Condition", "Status", "Reason", "Message"), _conditions(status))]
     if status.resolved:
         lock = _link(f"`{LOCK_FILE}`", repository, f"src/branch/resolved/{LOCK_FILE}")

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, trailer_values
+from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, REMOVED, trailer_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -127,8 +127,9 @@ def _record(commits: Sequence[Commit]) -> AdmissionRecord:
     inputs: dict[str, int] = {}
     admitted: list[re.Match[str]] = []
     for commit in commits:
+        admits = not trailer_values(commit, REMOVED)  # the end of a removal admits nothing
         for id_ in trailer_values(commit, INPUT_COMMIT):
-            inputs[id_] = max(inputs.get(id_, 0), commit.time)
+            inputs[id_] = max(inputs.get(id_, 0), commit.time if admits else 0)
         admitted += [match for value in trailer_values(commit, ADMITTED_BY) if (match := _ADMITTED.fullmatch(value))]
     return AdmissionRecord(
         next((commit for commit in commits if _last(commit, INPUT_COMMIT)), None),

@@ -4,6 +4,7 @@
 |---|---|
 | `readiness_observer` | assesses a lock from pass to pass, and remembers which releases were ready |
 | `lock_assessment` | assesses every package of a lock on every placement |
+| `removals` | observes how far removals are, and which are finished |
 | `flux_diagnostics` | explains stuck releases by quoting the conditions of their Flux sources |
 | `ports` | the calls to clusters that observation needs, and the limits for assessing |
 

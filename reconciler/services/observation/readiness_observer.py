@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from reconciler.services.observation.flux_diagnostics import FluxDiagnostics
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
 
 def clusters_of(lock: EnvironmentLock | None) -> frozenset[str]:
-    """The clusters of a lock's placements."""
-    return frozenset(c for p in lock.packages for c in p.placements) if lock else frozenset()
+    """The clusters on which a lock has something: a package, or what is being uninstalled."""
+    if lock is None:
+        return frozenset()
+    packages, removing = (each.placements for each in lock.packages), (each.placements for each in lock.removing)
+    return frozenset(chain.from_iterable(chain(packages, removing)))
 
 
 class ReadinessObserver:

@@ -16,14 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.model.environment import EnvironmentIdentity
-    from reconciler.model.lock import ClusterNamespace, EnvironmentLock
+    from reconciler.model.lock import ClusterNamespace, EnvironmentLock, Package, Removal
 
 
 def cluster_namespaces(lock: EnvironmentLock | None) -> frozenset[ClusterNamespace]:
-    """The Namespaces that a lock needs exclusively."""
-    packages = lock.packages if lock is not None else []
-    flux = lock.flux_namespace if lock is not None else ""
-    return frozenset(namespace for p in packages for c in p.placements for namespace in ((c, p.namespace), (c, flux)))
+    """The Namespaces that a lock needs exclusively, also until what is in them is uninstalled."""
+    if lock is None:
+        return frozenset()
+    owners: list[tuple[Package | Removal, str]] = [(package, lock.flux_namespace) for package in lock.packages]
+    owners += [(removal, removal.flux_namespace) for removal in lock.removing]
+    return frozenset(
+        namespace for owner, flux in owners for c in owner.placements for namespace in ((c, owner.namespace), (c, flux))
+    )
 
 
 class NamespaceRegistry:

@@ -4,6 +4,7 @@
 |---|---|
 | `reconciler` | makes one pass, in this order |
 | `decisions` | decides what the head of `main` resolves to; caches the decision until an input changes |
+| `removal_completion` | pushes the second commit of a removal, once nothing of it is left on the clusters |
 | `status_publisher` | publishes the `status` branch and the commit statuses, and confirms a status that does not change |
 | `outcome` | the outcome of a pass |
 

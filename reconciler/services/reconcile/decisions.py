@@ -236,6 +236,11 @@ class DecisionCache:
         self._applied_heads = (decision.key[0], self._branches.head(RESOLVED))
         self._drop_files(decision, None)
 
+    def moved(self, before: str | None) -> None:
+        """Record that `resolved` has a new head, with the same packages, since a removal ended."""
+        if self._applied_heads is not None and self._applied_heads[1] == before:
+            self._applied_heads = (self._applied_heads[0], self._branches.head(RESOLVED))
+
     def rejected(self, decision: Decision, error: RejectedError) -> Unavailable:
         """Record that the server rejected a decision's commit. The next fetch decides again."""
         blocker = unavailable("Committed", error)

@@ -25,10 +25,11 @@ from reconciler.services.containment import contained
 from reconciler.services.observation.readiness_observer import ReadinessObserver, clusters_of
 from reconciler.services.reconcile.decisions import DecisionCache
 from reconciler.services.reconcile.outcome import ReconcileOutcome
+from reconciler.services.reconcile.removal_completion import complete_removals
 from reconciler.services.reconcile.status_publisher import StatusPublisher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from collections.abc import Set as AbstractSet
 
     from reconciler.domain.blocker import Blocker, Unavailable
@@ -70,9 +71,9 @@ class EnvironmentReconciler:
         self.identity = identity
         self._branches, self._context, self._claim, self._gate = branches, context, claim, gate
         self._decisions = DecisionCache(identity, branches, context, claim, open_pull_requests)
-        readiness = ReadinessObserver(context.clusters, context.limits)
+        self._readiness = ReadinessObserver(context.clusters, context.limits)
         self._not_admitted: Unavailable | None = None
-        self._status = StatusPublisher(identity.name, branches, context, self._decisions, readiness, commit_statuses)
+        self._status = StatusPublisher(identity.name, branches, context, self._decisions, self._readiness, commit_statuses)
 
     @property
     def clusters(self) -> frozenset[str]:
@@ -106,18 +107,19 @@ class EnvironmentReconciler:
         main = self._observe(fetch=fetch)
         if main is None and self._branches.is_empty:  # a status, pushed first, would become the forge's default branch
             log.warning("the repository is empty", environment=self.identity.name)
+        completed = self._complete_removals(wait=wait)
         decision = self._decide(main or "", fetch=fetch)
         admission = self._admit(decision, fetch=fetch)
         blocker: Blocker | None = decision.blocker or admission.held
         applied: tuple[str, ...] = ()
         if blocker is None and main is not None:
             applied, blocker = self._apply(main, decision, admission)
-        report = self._status.publish(blocker, admission, fetched=fetch, news=fetch or bool(applied), wait=wait)
+        report = self._status.publish(blocker, admission, fetched=fetch, news=fetch or bool(applied or completed), wait=wait)
         return ReconcileOutcome(
             name=self.identity.name,
             main=main,
             resolved=self._branches.head(RESOLVED),
-            pushed=(*applied, *report.pushed),
+            pushed=tuple(dict.fromkeys((*completed, *applied, *report.pushed))),
             status=report.status,
             blocker=blocker,
             warnings=decision.warnings,
@@ -133,6 +135,28 @@ class EnvironmentReconciler:
         if fetch:
             self._claim.record(self._branches.lock() or self._decisions.last)
         return self._branches.head(MAIN)
+
+    def _complete_removals(self, *, wait: float) -> tuple[str, ...]:
+        """Push the second commit of removals that are finished; return the branch if it was pushed.
+
+        Nothing else waits for it: a failure is only logged, and the next pass tries again.
+        """
+        before, removing_from = self._branches.head(RESOLVED), self.clusters
+        try:
+            with contained("completing removals", environment=self.identity.name):
+                self._readiness.start(self._branches.lock(), wait=wait)
+                lock = complete_removals(self.identity.name, self._branches, self._context)
+        except ConcurrentUpdateError:
+            raise
+        except ReconcilerError as error:
+            log.warning("removal not completed", environment=self.identity.name, why=str(error))
+            return ()
+        if lock is None:
+            return ()
+        self._decisions.moved(before)
+        self._claim.record(lock)
+        self._request_reconcile(lock, removing_from)
+        return (RESOLVED,)
 
     def _reclaim(self) -> tuple[str, ...]:
         """Put back `resolved` and `status` where somebody else moved or deleted them; return which were put back.
@@ -154,7 +178,7 @@ class EnvironmentReconciler:
             log.warning("foreign head of resolved", environment=self.identity.name, why=str(foreign))
             self._status.publish_undetermined(foreign)
         if RESOLVED in reclaimed and (lock := self._branches.lock()) is not None:
-            self._request_reconcile(lock)
+            self._request_reconcile(lock, self.clusters)
         return reclaimed
 
     def publish_undetermined(self, fault: ReconcilerError) -> None:
@@ -225,12 +249,12 @@ class EnvironmentReconciler:
         message = resolved_commit_message(self.identity.name, input_, self._branches.lock(), lock, digest, input_digest, used)
         self._branches.push_resolved(files, message, lock)
         self._claim.record(lock)
-        self._request_reconcile(lock)
+        self._request_reconcile(lock, self.clusters)
         return (RESOLVED,)
 
-    def _request_reconcile(self, lock: EnvironmentLock) -> None:
+    def _request_reconcile(self, lock: EnvironmentLock, clusters: Iterable[str]) -> None:
         """Request from Flux to fetch `resolved` now; by itself it does at its next interval."""
-        for cluster in sorted(self.clusters):
+        for cluster in sorted(clusters):
             try:
                 self._context.clusters.request_reconcile(cluster, lock.flux_namespace)
             except ReconcilerError as error:

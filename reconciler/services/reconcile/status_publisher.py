@@ -26,6 +26,7 @@ from reconciler.model.errors import ConcurrentUpdateError, InternalError, Reconc
 from reconciler.model.layout import MAIN, PAGE_FILE, RESOLVED, STATUS, STATUS_FILE
 from reconciler.model.trailers import INPUT_COMMIT, RESOLVED_COMMIT, UNWATCHED_SINCE, trailer_lines
 from reconciler.services.containment import contained
+from reconciler.services.observation.removals import observe_removals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +157,9 @@ class StatusPublisher:
         trust = self._decisions.trust.of({p.artifact for p in lock.packages} if lock else ())
         policies = (*admitted.policies, *self._decisions.policies)
         resolved = self._branches.head(RESOLVED)
-        return build_status(self._name, main, resolved, lock, verdicts, blocker, trust, admitted.condition, policies)
+        context = self._context
+        removals = observe_removals(lock, context.clusters, context.limits) if lock else {}
+        return build_status(self._name, main, resolved, lock, verdicts, blocker, trust, admitted.condition, policies, removals)
 
     def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:
         """The blocker as the status reports it, given that `resolved` may hold this very commit already."""

@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from pydantic import BaseModel
 
+from reconciler.domain.locking.removals import settled
+from reconciler.domain.rendering.flux_objects import replace_removals
 from reconciler.domain.status.confirmation import confirmed_at
 from reconciler.domain.validation.document_parser import parse_document
+from reconciler.formats.git_objects import tree_id
 from reconciler.formats.yaml import documents
 from reconciler.model.errors import ConcurrentUpdateError, ForeignLockError, NotFoundError, ReconcilerError, RejectedError
 from reconciler.model.git import OWN_LIMITS
@@ -19,7 +22,7 @@ from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, trailer_values
 from reconciler.services.repository.own_heads import OwnHeads
 from reconciler.services.repository.plan_commit import decode, encode
-from reconciler.services.repository.rendered_releases import RenderedReleases
+from reconciler.services.repository.rendered_releases import RENDERED_LIMITS, RenderedReleases
 from reconciler.services.repository.unreadable_branches import UnreadableBranches
 
 if TYPE_CHECKING:
@@ -210,6 +213,25 @@ class EnvironmentBranches:
         if self._lock[0] != head:
             self._lock = (head, self._read(head, LOCK_FILE, EnvironmentLock))
         return self._lock[1]
+
+    def resolved_files(self) -> Mapping[str, bytes]:
+        """All files at the head of `resolved`. Raises a ReconcilerError when they cannot be read, or there is no such branch."""
+        return self._repository.read(self._heads.get(RESOLVED, RESOLVED), limits=RENDERED_LIMITS).files
+
+    def settled_tree(self, branch: str) -> str | None:
+        """The tree of `resolved` or a plan without what is still uninstalled, in which alone two of them may differ.
+
+        None when there is no such branch, or its lock cannot be read.
+
+        Raises:
+            ReconcilerError: the files cannot be read.
+        """
+        commit = self._commit(branch)
+        lock = self._read(commit.id, LOCK_FILE, EnvironmentLock) if commit is not None else None
+        if commit is None or lock is None or lock == settled(lock):
+            return commit.tree if commit is not None and lock is not None else None
+        files = self._repository.read(commit.id, limits=RENDERED_LIMITS).files
+        return tree_id(replace_removals(files, settled(lock)))
 
     def rendered_releases(self) -> Mapping[ReleaseKey, str]:
         """The digest of each HelmRelease in the files at the head of `resolved` (`RenderedReleases.at`)."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model.lock import ReleaseKey
     from reconciler.services.repository.ports import GitRepository
 
-_LIMITS: Final = SnapshotLimits(file=32 << 20, total=256 << 20, entries=100_000)  # as `audit` reads them
+RENDERED_LIMITS: Final = SnapshotLimits(file=32 << 20, total=256 << 20, entries=100_000)  # as `audit` reads them
 
 _Found = tuple[tuple[tuple[str, str], str], ...]
 
@@ -48,7 +48,7 @@ class RenderedReleases:
         parsed: dict[bytes, _Found] = {}
         releases: dict[ReleaseKey, str] = {}
         ambiguous: set[ReleaseKey] = set()
-        for path, content in self._repository.read(commit, limits=_LIMITS).files.items():
+        for path, content in self._repository.read(commit, limits=RENDERED_LIMITS).files.items():
             folder, _, below = path.partition("/")
             if folder != CLUSTERS_FOLDER or b"HelmRelease" not in content:
                 continue
@@ -64,7 +64,7 @@ class RenderedReleases:
 
 
 def _releases(content: bytes, path: str) -> _Found:
-    documents = load_all(content, path, max_bytes=_LIMITS.file, max_parts=MAX_OWN_PARTS)
+    documents = load_all(content, path, max_bytes=RENDERED_LIMITS.file, max_parts=MAX_OWN_PARTS)
     found = []
     for document in (mapping(source.data) for source in documents):
         metadata = mapping(document.get("metadata"))

@@ -375,7 +375,7 @@ class PullRequestReviewer:
             if not self._is_merge_fetched(number, main, merged):
                 return
             is_undecided = outcome.blocker is not None and not is_final(outcome.blocker)
-            self._report_merge(number, self._merge_outcome(plan, branches, outcome))
+            self._report_merge(number, self._merge_outcome(number, plan, branches, outcome))
             if is_undecided:
                 return
         branches.delete_plan(number)
@@ -392,7 +392,9 @@ class PullRequestReviewer:
         (self._unfetched_merges.discard if contains_merge else self._unfetched_merges.add)((number, merged))
         return contains_merge
 
-    def _merge_outcome(self, plan: PlanCommit, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> Sequence[str]:
+    def _merge_outcome(
+        self, number: int, plan: PlanCommit, branches: EnvironmentBranches, outcome: ReconcileOutcome
+    ) -> Sequence[str]:
         """The report for a merged pull request: whether its plan was applied as reviewed."""
         lock, tree = branches.lock(), branches.tree(RESOLVED)
         if outcome.blocker is not None:
@@ -401,7 +403,9 @@ class PullRequestReviewer:
             return ()
         documents = branches.input_snapshot()
         alone, whole = input_digest(documents) == plan.input, contains_changes(documents, plan.changes)
-        return applied_report(plan.lock, plan.tree, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
+        is_as_planned = branches.settled_tree(f"{PLAN}{number}") == branches.settled_tree(RESOLVED)
+        planned = tree if is_as_planned else plan.tree
+        return applied_report(plan.lock, planned, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
 
     def _report_merge(self, number: int, report: Sequence[str]) -> None:
         """Insert the merge report into the comment, once per change of the report."""

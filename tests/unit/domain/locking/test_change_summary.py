@@ -10,7 +10,7 @@ def test_each_added_changed_or_removed_application_is_a_line() -> None:
     before = lock_of(package("gone"), package("moved"), package("set"), package("same"))
     after = lock_of(package("moved", "1.1.0"), package("new"), package("set", values={"a": 1}), package("same"))
     assert change_lines(before, after) == (
-        "- gone: bp-gone 1.0.0 is removed",
+        "- gone: bp-gone 1.0.0 is uninstalled",
         "~ moved: bp-moved 1.0.0 -> 1.1.0",
         "+ new: bp-new 1.0.0",
         "~ set: bp-set 1.0.0, other values",

@@ -20,7 +20,7 @@ def test_what_touches_running_applications_comes_first() -> None:
     new = package("shop", "1.1.0", entry=entry_digest("2"))
     assert told(prior, new, package("blog")) == [
         ("shop", "1.0.0 -> 1.1.0", ()),
-        ("zoo", "removed", ()),
+        ("zoo", "removed: uninstalled, then its Namespace is deleted", ()),
         ("blog", "added", ()),
     ]
 
@@ -49,7 +49,7 @@ def test_how_one_differs_within_its_version() -> None:
     for changed, words in (
         ({"values": {"a": 1}}, "other values"),
         ({"placements": [FSN, NBG]}, f"also on {NBG}"),
-        ({"placements": [NBG]}, f"also on {NBG}, no longer on {FSN}"),
+        ({"placements": [NBG]}, f"also on {NBG}, uninstalled from {FSN}"),
         ({"suspend": True}, "suspended"),
         ({"depends_on": ["db"]}, "other dependencies"),
         ({"artifact": f"oci://r.example/bp-shop@{sha('anew')}"}, "republished under the same version"),

@@ -203,4 +203,6 @@ def test_it_is_accepted_once_the_other_lets_go(tmp_path: Path) -> None:
     assert second.run(wait=1).blocker is not None
     one.push(files())
     first.run(wait=1)
+    assert second.run(wait=1).blocker is not None, "it is being uninstalled"
+    first.run(wait=1)
     assert second.run(wait=1).blocker is None

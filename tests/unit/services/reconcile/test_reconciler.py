@@ -85,7 +85,7 @@ def test_a_removed_application_goes_from_lock_and_status(stage: EnvironmentOnDis
     reconciliation.run()
     assert [p.application for p in stage.lock().packages] == ["shop"]
     assert [a.name for a in stage.status().applications] == ["shop"]
-    assert "- blog: bp-shop 1.0.0 is removed" in stage.message("resolved")
+    assert "- blog: bp-shop 1.0.0 is uninstalled" in stage.message("resolved")
 
 
 def test_flux_that_cannot_be_asked_to_look_is_no_failure(stage: EnvironmentOnDisk) -> None:
