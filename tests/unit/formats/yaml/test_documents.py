@@ -10,6 +10,7 @@ import pytest
 import yaml as yaml11  # type: ignore[import-untyped]
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from reconciler.formats.yaml.documents import MAX_BYTES, MAX_DOCUMENTS, dump, load, load_all, load_cached
 
@@ -312,6 +313,12 @@ def test_what_is_written_reads_back_as_it_was(data: Any) -> None:
 def test_a_yaml_1_1_reader_reads_what_is_written_as_it_was(data: Any) -> None:
     # Flux reads YAML 1.1, as PyYAML does
     assert json.dumps(yaml11.safe_load(dump({"data": data}))) == json.dumps({"data": data})
+
+
+@given(PLAIN)
+def test_a_yaml_1_2_reader_of_others_reads_what_is_written_as_it_was(data: Any) -> None:
+    read = YAML(typ="safe", pure=True).load(dump({"data": data}).decode())
+    assert json.dumps(read) == json.dumps({"data": data})
 
 
 def test_what_is_written_is_plain_to_read() -> None:
