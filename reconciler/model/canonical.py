@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -15,6 +16,9 @@ def digest_of(data: Any) -> str:
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
+
+_EXACT: Final = 2**53  # from here on not every integer is a float64
+_LARGEST: Final = int(sys.float_info.max)
 
 # Fields of a HelmRelease's spec that change neither what runs nor what its conditions mean.
 _HARMLESS_FIELDS: Final = frozenset({"maxHistory", "persistentClient"})
@@ -86,4 +90,6 @@ def _plain(data: Any) -> Any:
         return [_plain(value) for value in data]
     if isinstance(data, float) and data.is_integer():
         return int(data)
+    if isinstance(data, int) and _EXACT <= abs(data) <= _LARGEST:
+        return int(float(data))  # Go writes a large float64 with the fewest digits that name it, and zeros for the rest
     return data

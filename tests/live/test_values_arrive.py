@@ -1,7 +1,12 @@
-"""What is accepted arrives unchanged: values are written as in a HelmRelease, and sent through kustomize and Helm."""
+"""What is accepted arrives unchanged: values are written as in a HelmRelease, and sent through kustomize and Helm.
+
+A sample of them goes the whole way once: a document on Gitea, the lock, Flux, the API server, helm-controller, a template.
+"""
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +15,13 @@ from hypothesis import strategies as st
 
 from reconciler.domain.validation.lost_values import MAX_KEY, find_lost_values
 from reconciler.formats.yaml.documents import MAX_DEPTH, dump
+from tests.live.support.environment import LiveEnvironment, Servers, blueprint
+from tests.live.support.oracles import SHOWING, number
 from tests.support.lost_values import LOST
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.live.support.oracles import Oracles
 
 _ODD = "\x00\x07\x1b\t\n\r\x7e\x7f\x80\x85\x93\x9f\xa0\u2028\u2029\ud7ff\ue000\ufdd0\ufeff\ufffd\ufffe\uffff\U0001fffe\U0010ffff"
@@ -68,3 +77,37 @@ def test_what_is_nested_as_deep_as_a_document_may_be_arrives(oracles: Oracles) -
     for _ in range(MAX_DEPTH):
         values = {"a": [values]} if len(str(values)) % 3 else {"b": values}
     assert sent(oracles, values) == values
+
+
+def sample(number: int) -> list[Any]:
+    """Some accepted values, the same at each run."""
+    samples: list[Any] = []
+
+    @settings(max_examples=number, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(VALUES)
+    def collect(value: Any) -> None:
+        if not list(find_lost_values({"samples": [value]})):
+            samples.append(value)
+
+    collect()
+    return samples
+
+
+@pytest.mark.live
+def test_a_document_arrives_at_a_chart_on_a_cluster_as_it_is(servers: Servers, tmp_path: Path) -> None:
+    stage = LiveEnvironment(servers, tmp_path, "valued", f"{servers.registry}/valued")
+    folder = blueprint(tmp_path / "shown", "bp-shown")
+    (folder / "chart" / "templates" / "shown.yaml").write_text(SHOWING)
+    servers.publish(stage.prefix, folder)
+    samples = sample(200)
+    assert len(samples) > 100
+    stage.connect()
+    documents: dict[str, bytes | None] = {
+        "environment.yaml": stage.environment(),
+        "applications/shown.yaml": stage.application("shown", "bp-shown", config={"samples": samples}),
+    }
+    with stage.running():
+        stage.ready(stage.push(documents))
+    arrived = stage.on.core.read_namespaced_config_map("x", "shown").data
+    assert arrived is not None
+    assert json.loads(base64.b64decode(arrived["values"]), parse_int=number)["samples"] == samples

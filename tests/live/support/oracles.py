@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _TIMEOUT = 60.0  # seconds; an answer takes a tenth of one
-_SHOWING = """apiVersion: v1
+SHOWING = """apiVersion: v1
 kind: ConfigMap
 metadata: {name: x}
 data:
@@ -81,16 +81,16 @@ class Oracles:
 
 def with_shown_values(files: Mapping[str, str | bytes]) -> dict[str, str | bytes]:
     """Returns a chart's files with a template that shows the values it is given."""
-    return {"templates/shown.yaml": _SHOWING, **files}
+    return {"templates/shown.yaml": SHOWING, **files}
 
 
 def _shown(manifests: str) -> Any:
     """The values that the template of `with_shown_values` shows; None when it is not among the manifests."""
     shown = [line for line in manifests.splitlines() if line.startswith("  values: ")]
-    return json.loads(base64.b64decode(shown[0].removeprefix("  values: ")), parse_int=_number) if shown else None
+    return json.loads(base64.b64decode(shown[0].removeprefix("  values: ")), parse_int=number) if shown else None
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
     """A number as Go has it, which writes the float64 5.8e16 with all its digits."""
     return int(text) if abs(int(text)) < 2**53 else float(text)
 

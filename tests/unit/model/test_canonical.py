@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -31,6 +32,13 @@ def test_the_order_of_keys_does_not_count_and_everything_else_does() -> None:
     assert digest_of({"a": 1, "b": [1, 2]}) == digest_of({"b": [1, 2], "a": 1})
     different = [{"a": 1}, {"a": "1"}, {"a": 1.5}, {"a": True}, {"a": None}, {}, [], {"a": [1, 2]}, {"a": [2, 1]}, {"é": 1}]
     assert len({digest_of(one) for one in different}) == len(different)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_is_the_same_as_go_writes_it(number: float) -> None:
+    written = Decimal(repr(number))  # the fewest digits that name it; Go writes them out in full below 1e21
+    back = int(written) if number.is_integer() and abs(number) < 1e21 else float(written)
+    assert of_spec({"values": {"a": number}}) == of_spec({"values": {"a": back}})
 
 
 @pytest.mark.parametrize(
