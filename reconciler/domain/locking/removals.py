@@ -35,7 +35,8 @@ def with_removals(prior: EnvironmentLock | None, lock: EnvironmentLock) -> Envir
 
 def without(lock: EnvironmentLock, finished: Collection[Removal]) -> EnvironmentLock:
     """Returns a lock without some of its removals, after which nothing of them is left but an empty folder."""
-    return lock.model_copy(update={"removing": [removal for removal in lock.removing if removal not in finished]})
+    gone = {key for removal in finished for key in removal.releases}
+    return lock.model_copy(update={"removing": [removal for removal in lock.removing if not removal.releases <= gone]})
 
 
 def settled(lock: EnvironmentLock) -> EnvironmentLock:

@@ -29,6 +29,8 @@ _REMEDIES: Final = {
     "AccessDenied": (3, "renew the kubeconfig's credentials, or let them list and watch HelmReleases"),
     "FluxMissing": (4, f"install Flux (the HelmRelease API, {HELM_GROUP}/{HELM_VERSION}) on the cluster"),
 }
+UNOBSERVED_REASONS: Final = frozenset({*_REMEDIES, "NotObserved", "ObservationStale"})
+"""The reasons of rows 1 to 6: nothing is known of a cluster now."""
 # helm-controller's reasons that mean that the install or upgrade itself failed, and not one of its inputs.
 _FAILED_REASONS: Final = frozenset({"InstallFailed", "UpgradeFailed", "RollbackFailed", "UninstallFailed", "ArtifactFailed"})
 # Reasons of row 19 that helm-controller reports in the first seconds of every release: not a failure yet.

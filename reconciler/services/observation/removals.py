@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from reconciler.domain.readiness.removal import RemovalProgress, assess_removal
+from reconciler.domain.readiness.removal import UNSEEN, RemovalProgress, assess_removal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.model.lock import EnvironmentLock, ReleaseKey, Removal
+    from reconciler.model.status import EnvironmentStatus
     from reconciler.services.observation.ports import AssessmentLimits, ClusterView
 
 
-def observe_removals(lock: EnvironmentLock, view: ClusterView, limits: AssessmentLimits) -> Mapping[ReleaseKey, RemovalProgress]:
-    """Observe every release that a lock removes: how far that is, by its cluster, Namespace and name."""
+APPLY_GRACE: Final = 300.0
+"""Seconds for which Flux may still be applying a commit that was replaced: a Kustomization takes that long at most, by default."""
+
+
+def observe_removals(
+    lock: EnvironmentLock, view: ClusterView, limits: AssessmentLimits, *, status: EnvironmentStatus | None, age: float
+) -> Mapping[ReleaseKey, RemovalProgress]:
+    """Observe every release that a lock removes: how far that is, by its cluster, Namespace and name.
+
+    Args:
+        lock: the lock.
+        view: the clusters.
+        limits: the limits for assessing observations.
+        status: the last status: it tells which releases were seen since they are removed.
+        age: seconds since the lock was committed.
+    """
+    told = [(removal.name, placement) for removal in status.removing for placement in removal.placements] if status else []
+    seen = {(name, placement.cluster) for name, placement in told if placement.reason not in UNSEEN}
     return {
-        key: assess_removal(removal, key[0], view.observe(*key), stale_after=limits.stale_after)
+        key: assess_removal(
+            removal,
+            key[0],
+            view.observe(*key),
+            stale_after=limits.stale_after,
+            may_come=age <= APPLY_GRACE and (removal.application, key[0]) not in seen,
+        )
         for removal in lock.removing
         for key in removal.releases
     }

@@ -37,8 +37,9 @@ def complete_removals(name: str, branches: EnvironmentBranches, context: Reconci
     lock = branches.lock()
     if lock is None or not lock.removing:
         return None
-    progress = observe_removals(lock, context.clusters, context.limits)
-    finished = finished_removals(lock, progress, age=time.time() - branches.time(RESOLVED), settle=_SETTLE)
+    age = time.time() - branches.time(RESOLVED)
+    progress = observe_removals(lock, context.clusters, context.limits, status=branches.status(), age=age)
+    finished = finished_removals(lock, progress, age=age, settle=_SETTLE)
     if not finished:
         return None
     left = without(lock, finished)

@@ -158,7 +158,8 @@ class StatusPublisher:
         policies = (*admitted.policies, *self._decisions.policies)
         resolved = self._branches.head(RESOLVED)
         context = self._context
-        removals = observe_removals(lock, context.clusters, context.limits) if lock else {}
+        age = time.time() - committed
+        removals = observe_removals(lock, context.clusters, context.limits, status=last_status, age=age) if lock else {}
         return build_status(self._name, main, resolved, lock, verdicts, blocker, trust, admitted.condition, policies, removals)
 
     def _to_report(self, main: str, blocker: Blocker | None, lock: EnvironmentLock | None) -> Blocker | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from hypothesis import given
@@ -84,6 +85,16 @@ def test_the_end_of_a_removal_is_what_would_be_rendered_without_it(prior: Enviro
     lock = with_removals(prior, wanted)
     for end in (without(lock, lock.removing[:1]), without(lock, lock.removing), settled(lock)):
         assert replace_removals(files(lock), end) == files(end)
+
+
+def test_the_end_of_as_many_removals_as_there_may_be_costs_no_time() -> None:
+    applications = 5000
+    prior = lock_of(*(package(f"app-{number}", placements=CLUSTERS[:1]) for number in range(applications)))
+    lock = with_removals(prior, lock_of())
+    started = time.process_time()
+    assert len(without(lock, lock.removing[::2]).removing) == applications // 2
+    assert without(lock, lock.removing).removing == []
+    assert time.process_time() - started < 1.0  # pairwise it takes half a minute
 
 
 def test_what_is_suspended_is_not_removed_from_anywhere() -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from reconciler.formats.yaml.documents import load_all
 from reconciler.model.observation import Failure
+from reconciler.services.observation import removals
+from tests.support.builders import package
 from tests.support.environment_files import CLUSTER, SECOND, application, files
 from tests.support.environments import EnvironmentOnDisk, condition_of
-from tests.support.fakes import FakeCatalog, verified
+from tests.support.fakes import FakeCatalog, running, verified
 from tests.support.git_server import hook
 
 if TYPE_CHECKING:
@@ -70,6 +72,36 @@ def test_the_namespace_stays_until_the_release_is_gone(stage: EnvironmentOnDisk)
         again.run(wait=1)
         again.run(fetch=False)
     assert stage.everything() == everything
+
+
+def test_a_release_that_flux_may_still_apply_is_not_gone(stage: EnvironmentOnDisk) -> None:
+    """Added and removed within one interval: Flux applies the commit with it late, and must not prune its Namespace with it."""
+    stage.settle(files("shop"))
+    reconciliation = stage.start()
+    for content in (files("shop", "blog"), files("shop")):
+        stage.push(content)
+        reconciliation.run(wait=1)
+    assert stage.status().removing[0].placements[0].reason == "AwaitingApply"
+    for again in (reconciliation, stage.start()):
+        again.run(wait=1)
+        assert [removal.application for removal in stage.lock().removing] == ["blog"]
+    stage.fleet.releases[CLUSTER, "blog"] = running(package("blog"), CLUSTER)
+    reconciliation.run(fetch=False)
+    assert stage.status().removing[0].placements[0].reason == "AwaitingPrune"
+    del stage.fleet.releases[CLUSTER, "blog"]
+    reconciliation.run(fetch=False)
+    assert stage.lock().removing == []
+
+
+def test_a_release_that_never_came_is_gone_after_a_while(stage: EnvironmentOnDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage.settle(files("shop"))
+    reconciliation = stage.start()
+    for content in (files("shop", "blog"), files("shop")):
+        stage.push(content)
+        reconciliation.run(wait=1)
+    monkeypatch.setattr(removals, "APPLY_GRACE", -1.0)
+    reconciliation.run(fetch=False)
+    assert stage.lock().removing == []
 
 
 @pytest.mark.parametrize("how", ["failure", "unlisted", "stale"])
