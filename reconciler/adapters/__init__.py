@@ -4,6 +4,7 @@
 |---|---|
 | `blob_cache` | stores content by digest in a directory of bounded size |
 | `chart_packager` | packs a chart's directory as Helm does, with the same bytes every time |
+| `commit_keys` | signs commits as SSH does, and verifies them |
 | `cosign/` | runs cosign: verifies signatures and attestations, signs |
 | `git/` | reads and writes repositories through libgit2 |
 | `gitea/` | calls Gitea's API: commit statuses, pull requests, reviews, branch protection, webhooks |

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
+    from reconciler.adapters.commit_keys import CommitKeys
     from reconciler.adapters.cosign.runner import Cosign
     from reconciler.adapters.git.repository import Repository
     from reconciler.adapters.gitea import Gitea
@@ -41,19 +42,42 @@ class PublishTools(NamedTuple):
     cosign: Cosign
 
 
-def repository(target: EnvironmentTarget, folder: Path, *, history: bool = False) -> Repository:
-    """Builds the client of an Environment's repository, with its clone in a folder, with or without the history of branches."""
+def repository(settings: Settings, target: EnvironmentTarget, folder: Path, *, history: bool = False) -> Repository:
+    """Builds the client of an Environment's repository, with its clone in a folder, with or without the history of branches.
+
+    Raises:
+        ConfigurationError: the configured keys cannot be read.
+    """
     from reconciler.adapters.git.repository import Repository
 
     place = f"{target.identity.name}-{hashlib.sha256(target.url.encode()).hexdigest()[:12]}"
-    return Repository(folder / place, target.url, credentials=target.credentials, history=history)
+    return Repository(folder / place, target.url, credentials=target.credentials, keys=commit_keys(settings), history=history)
 
 
-def local_repository(path: Path, clone: Path) -> Repository:
-    """Builds the client of a git repository on this machine, with its clone in another folder."""
+def local_repository(settings: Settings | None, path: Path, clone: Path) -> Repository:
+    """Builds the client of a git repository on this machine, with its clone in another folder; raises as `repository` does."""
     from reconciler.adapters.git.repository import Repository
 
-    return Repository(clone, str(path.resolve()))
+    return Repository(clone, str(path.resolve()), keys=commit_keys(settings) if settings is not None else None)
+
+
+def commit_keys(settings: Settings) -> CommitKeys | None:
+    """The configured keys of the reconciler's commits; None where they are not signed.
+
+    Raises:
+        ConfigurationError: they cannot be read.
+    """
+    from reconciler.adapters.commit_keys import CommitKeys
+
+    signing = settings.signing
+    return CommitKeys.read(signing.key_file, signing.accepted_keys) if signing is not None else None
+
+
+def create_signing_key(settings: Settings) -> bool:
+    """Makes the configured key file where it is missing; returns whether it did. Raises a ConfigurationError."""
+    from reconciler.adapters.commit_keys import create_key_file
+
+    return settings.signing is not None and settings.signing.key_file is not None and create_key_file(settings.signing.key_file)
 
 
 def forge_client(settings: Settings) -> Gitea:

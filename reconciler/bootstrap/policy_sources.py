@@ -58,4 +58,4 @@ def _in_repository(
     # not below `state`, which a command that only reads shares with the service
     place = closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True))
     every, stands = settings.intervals.poll, settings.trust.reverify_interval
-    return GitPolicySource(repository(system, Path(place)), folder, read, every=every, max_staleness=stands)
+    return GitPolicySource(repository(settings, system, Path(place)), folder, read, every=every, max_staleness=stands)

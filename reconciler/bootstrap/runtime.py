@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from reconciler.adapters.blob_cache import BlobCache
 from reconciler.bootstrap.clients import (
     cluster_client,
+    commit_keys,
     cosign_client,
     forge_client,
     plain_http_hosts,
@@ -21,7 +22,7 @@ from reconciler.bootstrap.gate_factory import AdmissionGateFactory
 from reconciler.bootstrap.policy_sources import environment_policy_source, policy_source
 from reconciler.controller.discovery import EnvironmentTarget, discover, follow_renames
 from reconciler.domain.rendering.flux_objects import RenderContext
-from reconciler.model.errors import UnavailableError
+from reconciler.model.errors import ConfigurationError, UnavailableError
 from reconciler.services.environment_pass import EnvironmentPass
 from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
 from reconciler.services.observation.ports import AssessmentLimits
@@ -61,7 +62,7 @@ class Runtime:
         self._policies = environment_policy_source(settings, self._closing)
         self._sources = (policies, self._policies)
         self._policy_status = PolicyStatusPublisher(self.gitea, settings.trust.repository, self._policies)
-        self._gates = AdmissionGateFactory(settings, self.gitea, self._policies, partial(repository, history=True))
+        self._gates = AdmissionGateFactory(settings, self.gitea, self._policies, partial(repository, settings, history=True))
         blobs = CachedBlobs(self._registry.blob, BlobCache(settings.state / "cache", settings.cache.size))
         catalog = VerifiedCatalog(
             [c.prefix for c in settings.catalogs],
@@ -91,11 +92,13 @@ class Runtime:
         self._closing.close()
 
     def check(self) -> None:
-        """Checks what every pass needs: cosign, the policies, and a location for each Environment that is named.
+        """Checks what every pass needs: cosign, the policies, the commits' key, and a location for each named Environment.
 
         Raises:
             ConfigurationError: one of them is missing or invalid.
         """
+        if (keys := commit_keys(self.settings)) is not None and not keys.can_sign:
+            raise ConfigurationError("signing.acceptedKeys alone verifies commits, and signs none", "set signing.keyFile")
         discover(self.settings, None)
         self._cosign.version()
         with contextlib.suppress(UnavailableError):  # a source that is unavailable is fetched again by each pass
@@ -118,7 +121,7 @@ class Runtime:
             gate = self._gates.build(target, None, histories)
             reconciler = EnvironmentReconciler(target.identity, branches, self.context, claim, gate, None, frozenset)
             return EnvironmentPass(reconciler, branches, None)
-        clone = repository(target, self.settings.state / "plans", history=True)
+        clone = repository(self.settings, target, self.settings.state / "plans", history=True)
         gate = self._gates.build(target, clone, histories)
         reviewer = PullRequestReviewer(
             gitea, self.settings.gitea.username, location, clone, target.identity, self.context, claim, gate
@@ -134,7 +137,7 @@ class Runtime:
     def gate(self, target: EnvironmentTarget) -> AdmissionGate:
         """Builds the gate of an Environment for a command, with clones that are removed when this is closed."""
         folder = Path(self._closing.enter_context(TemporaryDirectory(prefix="reconciler-", ignore_cleanup_errors=True)))
-        return self._gates.build(target, repository(target, folder, history=True), folder / "histories")
+        return self._gates.build(target, repository(self.settings, target, folder, history=True), folder / "histories")
 
     def refresh_policies(self) -> None:
         """Forces the policy sources to refresh before the next pass. Called when the system repository receives a push."""
@@ -144,7 +147,7 @@ class Runtime:
 
     def clone(self, target: EnvironmentTarget) -> Repository:
         """The repository of an Environment, with the clone that passes fetch into."""
-        return repository(target, self.settings.state / "clones")
+        return repository(self.settings, target, self.settings.state / "clones")
 
 
 def _render_context(settings: Settings, policies: TrustPolicies) -> RenderContext:

@@ -113,12 +113,13 @@ def _snapshot(where: str, settings: Settings | None) -> Snapshot:
     folder = Path(where)
     if (folder / LOCK_FILE).is_file():
         return snapshot_of_resolved(folder)
+    signed = settings is not None and settings.signing is not None
     with tempfile.TemporaryDirectory(prefix="reconciler-") as own:
         if folder.is_dir():
-            return snapshot_of_branch(local_repository(folder, Path(own) / "clone"))
+            return snapshot_of_branch(local_repository(settings, folder, Path(own) / "clone"), signed=signed)
         if settings is None:
             raise ConfigurationError(f"there is no folder {folder}", "an Environment can be named with -c FILE")
-        return snapshot_of_branch(repository(find_environment(settings, str(folder)), Path(own)))
+        return snapshot_of_branch(repository(settings, find_environment(settings, str(folder)), Path(own)), signed=signed)
 
 
 def _code(result: AuditReport) -> int:

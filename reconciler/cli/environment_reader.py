@@ -50,9 +50,10 @@ def read_lock(config: Path, environment: str) -> EnvironmentLock:
         ReconcilerError: the forge or the repository failed.
     """
     logs.configure(verbose=False)
-    target = find_environment(read_settings(config), environment)
+    settings = read_settings(config)
+    target = find_environment(settings, environment)
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-        branches = EnvironmentBranches(repository(target, Path(folder)))
+        branches = EnvironmentBranches(repository(settings, target, Path(folder)))
         branches.refresh()
         lock = branches.lock()
     if lock is None:

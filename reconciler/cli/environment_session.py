@@ -58,5 +58,5 @@ def open_environments(config: Path, environments: Sequence[str]) -> Iterator[tup
 
 
 def _open(runtime: Runtime, target: EnvironmentTarget, folder: Path) -> EnvironmentSession:
-    clone = repository(target, folder)
+    clone = repository(runtime.settings, target, folder)
     return EnvironmentSession(runtime, target, clone, EnvironmentBranches(clone))

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from reconciler.bootstrap.clients import open_forge, repository
+from reconciler.bootstrap.clients import create_signing_key, open_forge, repository
 from reconciler.cli import console, logs
 from reconciler.cli.options import ConfigOption
 from reconciler.cli.problems import by_lines, on_disk, show_problems
@@ -41,9 +41,10 @@ def init(
 ) -> None:
     """Prepare a repository on Gitea for an Environment: first commit, branch protection, webhook, topic.
 
-    Afterwards only the reconciler can push `resolved`, `status` and `plan/**`, and `main` changes only by pull requests whose
-    checks succeed. Existing documents and stricter settings are preserved; a second run changes nothing. It needs the token of
-    an administrator of the repository: set CATALYST_GITEA__TOKEN if the reconciler's own token is not one.
+    Makes the key file that `signing.keyFile` names, if it is missing. Afterwards only the reconciler can push `resolved`,
+    `status` and `plan/**`, and `main` changes only by pull requests whose checks succeed. Existing documents and stricter
+    settings are preserved; a second run changes nothing. It needs the token of an administrator of the repository: set
+    CATALYST_GITEA__TOKEN if the reconciler's own token is not one.
 
     Exit codes: 0 it is prepared; 1 something is left for people to do, or it cannot be an Environment; 2 the command was used
     wrongly; 3 something outside failed.
@@ -83,7 +84,9 @@ def init(
 
 def _steps(settings: Settings, environment: str, clusters: list[str], folder: Path) -> Iterator[PreparationStep]:
     gitea = gitea_of(settings)
-    clone = repository(target_on_gitea(environment, settings), folder)
+    if create_signing_key(settings) and settings.signing is not None:
+        yield PreparationStep("signing key", "created", f"{settings.signing.key_file}: keep a copy of it")
+    clone = repository(settings, target_on_gitea(environment, settings), folder)
     with open_forge(settings) as forge:
         yield from prepare_environment(
             PreparationRequest(forge, clone, environment, gitea.username, gitea.topic, webhook_endpoint(settings.http), clusters)

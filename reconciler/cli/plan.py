@@ -77,7 +77,7 @@ def plan(
 def _of_ref(session: EnvironmentSession, ref: str) -> Snapshot:
     """The documents of `main` with a branch or a pull request merged."""
     with tempfile.TemporaryDirectory(prefix="reconciler-") as folder:
-        return merge_ref(repository(session.target, Path(folder), history=True), ref)
+        return merge_ref(repository(session.runtime.settings, session.target, Path(folder), history=True), ref)
 
 
 def _planned(session: EnvironmentSession, snapshot: Snapshot, number: int | None) -> Plan:

@@ -24,6 +24,7 @@ RULES: Final[Mapping[str, str]] = {
     "EnvironmentMissing": "The repository of an Environment must have an environment.yaml at its top.",
     "EntryDiffers": "A package's entry must be the digest over its desired state on the clusters.",
     "FileExists": "A file with other content is overwritten only on request.",
+    "ForeignCommit": "The head of `resolved` must be signed by the reconciler, where the configuration names its keys.",
     "Gone": "A locked version must still be in its catalog.",
     "IgnoredFile": "A document is read only from a file whose name ends in .yaml.",
     "InvalidBlueprint": "A Blueprint must be complete, agree with its chart, and be installable.",

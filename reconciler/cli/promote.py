@@ -48,7 +48,9 @@ def promote(
         destination, url = _destination(downstream)
         intervals = upstream.runtime.settings.intervals
         ready = promotion_source(upstream.target.identity.name, upstream.branches, intervals.patience)
-        history = SoakHistory(repository(upstream.target, Path(folder), history=True), intervals.confirm)
+        history = SoakHistory(
+            repository(upstream.runtime.settings, upstream.target, Path(folder), history=True), intervals.confirm
+        )
         promotion = open_promotion(ready, history, destination, downstream.runtime.context, applications or [])
         files = downstream.branches.input_snapshot().files
         why_not = (

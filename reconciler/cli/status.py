@@ -70,7 +70,7 @@ def status(
 
 def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> StatusReport | ReconcilerError:
     try:
-        branches = EnvironmentBranches(repository(target, folder))
+        branches = EnvironmentBranches(repository(settings, target, folder))
         branches.refresh()
         age = max(0, int(time.time()) - branches.last_confirmed())
         return StatusReport(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -112,8 +112,8 @@ def snapshot_of_resolved(folder: Path) -> Snapshot:
     return Snapshot("", files, tuple(problems))
 
 
-def snapshot_of_branch(repository: GitRepository) -> Snapshot:
-    """The files at the head of `resolved`.
+def snapshot_of_branch(repository: GitRepository, *, signed: bool = False) -> Snapshot:
+    """The files at the head of `resolved`; with a problem if it must be signed by the reconciler, and is not.
 
     Raises:
         NotFoundError: there is no such branch.
@@ -124,7 +124,12 @@ def snapshot_of_branch(repository: GitRepository) -> Snapshot:
         hint = "nothing is resolved yet; or, in a clone, run `git checkout resolved` first"
         raise NotFoundError(f"the repository has no branch {RESOLVED}", hint)
     repository.fetch({RESOLVED: head})
-    return repository.read(head, limits=LIMITS)
+    snapshot = repository.read(head, limits=LIMITS)
+    if not signed or repository.is_own_commit(repository.commit_of(head)):
+        return snapshot
+    message = f"{head} of {RESOLVED} has no valid signature of an accepted key"
+    problem = Problem(code="ForeignCommit", message=message, file=LOCK_FILE)
+    return replace(snapshot, problems=(*snapshot.problems, problem))
 
 
 def audit(snapshot: Snapshot, policies: TrustPolicies, store: EvidenceStore, cosign: SignatureVerifier) -> AuditReport:

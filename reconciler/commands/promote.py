@@ -241,7 +241,7 @@ def _push(target: PromotionTarget, branch: str, files: Mapping[str, bytes], main
     head = target.clone.heads().get(branch)
     target.clone.fetch({MAIN: main, **({branch: head} if head else {})})
     current = target.clone.commit_of(head) if head else None
-    if current is not None and not target.clone.is_own_commit(current):
+    if current is not None and not target.clone.has_own_committer(current):
         hint = "merge or close its pull request, and delete the branch"
         raise RejectedError(f"{branch} of {target.repository} has a commit that is not the reconciler's", hint)
     commit = target.clone.write_over(files, parent=main, message=commit_message, time=int(time.time()))

@@ -94,6 +94,7 @@ def update(
     main = branches.head(MAIN)
     if not push or not lines or main is None:
         return Update(lines, result.warnings)
+    branches.check_signing()
     branches.put_back()  # the rules are evaluated on what was admitted last, as the server has it
     admission = gate.evaluate_update(branches, result.lock)
     if admission.status != "True":

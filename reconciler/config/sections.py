@@ -186,6 +186,23 @@ class FluxSection(Section):
     timeout: str = "5m"
 
 
+class SigningSection(Section):
+    """The keys of the reconciler's commits, of Ed25519 as `ssh-keygen` writes them.
+
+    `keyFile`: the key that signs; `reconciler init` makes it where it is missing. `acceptedKeys`: public keys that are accepted
+    too, such as the one before.
+    """
+
+    key_file: Path | None = None
+    accepted_keys: list[str] = []
+
+    @model_validator(mode="after")
+    def _names_a_key(self) -> Self:
+        if self.key_file is None and not self.accepted_keys:
+            raise ValueError("name the key that signs (keyFile), or the keys to accept (acceptedKeys)")
+        return self
+
+
 class IntervalsSection(Section):
     """Intervals in seconds.
 

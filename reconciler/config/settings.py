@@ -25,6 +25,7 @@ from reconciler.config.sections import (
     PoliciesSection,
     RegistrySection,
     Section,
+    SigningSection,
     TrustSection,
 )
 from reconciler.domain.text.suggestions import did_you_mean
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     cosign: CosignSection = CosignSection()
     clusters: ClustersSection = ClustersSection()
     flux: FluxSection = FluxSection()
+    signing: SigningSection | None = None
     intervals: IntervalsSection = IntervalsSection()
     http: HttpSection = HttpSection()
     workers: Annotated[int, Field(ge=1, le=64)] = 4

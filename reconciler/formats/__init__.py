@@ -10,6 +10,7 @@
 | `legacy_signatures` | converts cosign's old signatures and attestations to Sigstore bundles |
 | `lru_cache` | caches values by key within a bound on their weight |
 | `oci_manifest` | parses OCI manifests and descriptors |
+| `ssh_signature` | reads and writes SSH signatures, and puts them into commits |
 | `trusted_root` | reads from a trusted root which witnesses a signature requires |
 | `yaml/` | reads and writes YAML 1.2 within hard limits |
 

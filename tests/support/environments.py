@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
 
+    from reconciler.adapters.commit_keys import CommitKeys
     from reconciler.services.admission.gate import AdmissionGate
     from reconciler.services.environment_pass import EnvironmentPass
     from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
@@ -50,6 +51,7 @@ class EnvironmentOnDisk:
     around: RenderContext = AROUND
     url: str = ""
     max_fetch: int = MAX_FETCH
+    keys: CommitKeys | None = None
     starts: int = 0
 
     def __post_init__(self) -> None:
@@ -75,7 +77,7 @@ class EnvironmentOnDisk:
         """As after a restart on another machine: nothing is known, and nothing is cloned."""
         self.starts += 1
         world = self.world(retry=retry)
-        repository = Repository(self.clone, self.url or self.origin.as_uri(), max_fetch=self.max_fetch)
+        repository = Repository(self.clone, self.url or self.origin.as_uri(), keys=self.keys, max_fetch=self.max_fetch)
         branches = EnvironmentBranches(self.wrap(repository))
         return passes(self.identity, branches, world, gate=gate, notices=self.notices, proposed=proposed, pulls=pulls)
 

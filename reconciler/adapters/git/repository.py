@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import pygit2
 import stamina
@@ -22,6 +22,7 @@ from reconciler.formats.git_names import printable
 from reconciler.formats.git_objects import objects_of, parse_commit
 from reconciler.model.errors import (
     ConcurrentUpdateError,
+    ConfigurationError,
     IntegrityError,
     NotFoundError,
     ReconcilerError,
@@ -36,11 +37,31 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class CommitSigner(Protocol):
+    """The keys of the commits; `adapters.commit_keys.CommitKeys` in production. Each takes a commit object's content."""
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether there is a key to sign with."""
+
+    def sign(self, content: bytes) -> bytes:
+        """The content with a signature of it."""
+
+    def is_accepted(self, content: bytes) -> bool:
+        """Whether it has a valid signature of an accepted key."""
+
+    def is_own(self, content: bytes) -> bool:
+        """Whether it has a valid signature of the key that signs."""
+
+
 _KINDS = {"blob": ObjectType.BLOB, "tree": ObjectType.TREE}
 
 _FAULTS_OF_A_REF = (IntegrityError, TooLargeError, UnavailableError)
 
 _ID = re.compile(r"[0-9a-f]{40}")
+
+_MAX_VERIFIED = 20_000  # commits of which it is remembered whether their signature is valid
 
 # A server that hangs uses up the time-out at the first attempt; the next pass is the next attempt.
 _with_retries = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
@@ -67,6 +88,7 @@ class Repository:
         url: http(s)://, file:// or an absolute path, without credentials; see `Remote` for the differences on disk.
         credentials: for http(s).
         author: name and mail address of the commits that `write` creates.
+        keys: signs the commits that `write` creates, and tells them from others; None where commits are not signed.
         history: whether to fetch the ancestors of the wanted commits too, which `merge` needs.
         max_fetch: bytes that one fetch may receive.
     """
@@ -78,12 +100,14 @@ class Repository:
         *,
         credentials: GitCredentials | None = None,
         author: tuple[str, str] = ("Catalyst reconciler", "reconciler@catalyst.openova.io"),
+        keys: CommitSigner | None = None,
         history: bool = False,
         max_fetch: int = MAX_FETCH,
     ) -> None:
         self._remote = Remote(url, credentials, max_fetch)
         self._clone = Clone(path, self._remote.name)
-        self._author = author
+        self._author, self._keys = author, keys
+        self._signed: dict[str, bool] = {}
         self._history = history
         self._wanted: dict[str, str] = {}
 
@@ -260,7 +284,7 @@ class Repository:
         return self._with_refetch(lambda repo: ancestors(repo, heads, commits))
 
     def write(self, files: Mapping[str, bytes], *, parent: str | None, message: str, time: int) -> Commit:
-        """Creates a commit of these files (path -> content) in the local clone; equal inputs give an equal id.
+        """Creates a commit of these files (path -> content) in the local clone; equal inputs and keys give an equal id.
 
         Args:
             files: all files of the commit.
@@ -278,9 +302,7 @@ class Repository:
             parents = [self._commit(repo, parent).id] if parent else []
             for git_object in objects:
                 repo.odb.write(_KINDS[git_object.kind], git_object.content)
-            signature = pygit2.Signature(*self._author, time, 0)
-            id_ = repo.create_commit(None, signature, signature, message, objects[-1].id, parents)
-            return self._commit(repo, str(id_))
+            return self._create(repo, objects[-1].id, parents, message, time)
 
         return self._with_refetch(work)
 
@@ -293,17 +315,43 @@ class Repository:
 
         def work(repo: pygit2.Repository) -> Commit:
             parent_commit = self._commit(repo, parent)
-            signature = pygit2.Signature(*self._author, time, 0)
-            id_ = repo.create_commit(
-                None, signature, signature, message, edit_tree(repo, parent_commit.tree, files), [parent_commit.id]
-            )
-            return self._commit(repo, str(id_))
+            return self._create(repo, edit_tree(repo, parent_commit.tree, files), [parent_commit.id], message, time)
 
         return self._with_refetch(work)
 
     def is_own_commit(self, commit: Commit) -> bool:
-        """Whether a commit was created by `write` or `write_over`, and amended by nobody."""
+        """Whether a commit was created by `write` or `write_over`, and amended by nobody.
+
+        With keys, only a commit with a valid signature of an accepted one is; without, anybody can give a commit this committer.
+        """
+        return self.has_own_committer(commit) and (self._keys is None or self._verified(commit.id, self._keys.is_accepted))
+
+    def has_own_committer(self, commit: Commit) -> bool:
+        """Whether a commit names the committer of this repository's own, signed or not."""
         return commit.committer == self._author[1]
+
+    def needs_signature(self, commit: Commit) -> bool:
+        """Whether commits are signed, and this one is not, or by another key."""
+        return self._keys is not None and self._keys.can_sign and not self._keys.is_own(self._content(commit.id))
+
+    def check_signing(self) -> None:
+        """Raises a ConfigurationError where commits are signed, and there is no key to do so."""
+        if self._keys is not None and not self._keys.can_sign:
+            raise ConfigurationError(
+                "the commits of the reconciler are signed, and this configuration has no key to sign with", "set signing.keyFile"
+            )
+
+    def _verified(self, id_: str, is_valid: Callable[[bytes], bool]) -> bool:
+        """Whether the signature of a commit in the clone is valid. What an id stands for never changes: it is asked once."""
+        if id_ not in self._signed:
+            if len(self._signed) >= _MAX_VERIFIED:
+                self._signed.clear()
+            self._signed[id_] = is_valid(self._content(id_))
+        return self._signed[id_]
+
+    def _content(self, id_: str) -> bytes:
+        self.commit_of(id_)
+        return self._with_refetch(lambda repo: bytes(repo.odb.read(id_)[1]))
 
     def push(self, commit: str, branch: str, *, expect: str | None) -> None:
         """Sets the server's branch to a commit of the clone, if the branch is still at `expect`.
@@ -342,6 +390,14 @@ class Repository:
         except pygit2.GitError:
             with isolated(repo, None) as copy:
                 self._remote.remove(copy, branch, expect)
+
+    def _create(self, repo: pygit2.Repository, tree: str, parents: list[str], message: str, time: int) -> Commit:
+        """Creates a commit, signed where there is a key to sign with."""
+        author = pygit2.Signature(*self._author, time, 0)
+        id_ = repo.create_commit(None, author, author, message, tree, parents)
+        if self._keys is not None and self._keys.can_sign:
+            id_ = repo.odb.write(ObjectType.COMMIT, self._keys.sign(bytes(repo.odb.read(id_)[1])))
+        return self._commit(repo, str(id_))
 
     def _fetch(self, repo: pygit2.Repository) -> None:
         missing = {branch: id_ for branch, id_ in self._wanted.items() if id_ not in repo.odb}

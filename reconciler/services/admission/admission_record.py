@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from reconciler.model.trailers import ADMITTED_BY, INPUT_COMMIT, INPUT_DIGEST, REMOVED, trailer_values
+from reconciler.services.repository.adoption import own_history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -93,7 +94,7 @@ class AdmissionRecords:
             return AdmissionRecord()
         if self._last is None or self._last[0] != resolved:
             history = self._clone.first_parent_history(resolved, limit=MAX_RECORDED)
-            self._last = resolved, _record([commit for commit in history if self._clone.is_own_commit(commit)])
+            self._last = resolved, _record(own_history(self._clone, history, is_head_own=True))
         return self._last[1]
 
     def spent(self, record: AdmissionRecord, main: Sequence[Commit]) -> SpentAdmissions:

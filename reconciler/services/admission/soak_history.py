@@ -15,6 +15,7 @@ from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, STATUS, STATUS_FILE
 from reconciler.model.status import EnvironmentStatus
 from reconciler.model.trailers import UNWATCHED_SINCE, trailer_values
+from reconciler.services.repository.adoption import own_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -62,9 +63,10 @@ class SoakHistory:
             soak_times: tuple[SoakTime, ...] = ()
             for limit in _STEPS:
                 commits = self._repository.first_parent_history(heads[STATUS], limit=limit)
-                history = [self._read(commit) for commit in reversed(commits)]
+                own = own_history(self._repository, commits, is_head_own=False)
+                history = [self._read(commit) for commit in reversed(own)]
                 soak_times = soaked(history, wanted, until=current_until, now=now)
-                self._observed = {commit.id: self._observed[commit.id] for commit in commits}
+                self._observed = {commit.id: self._observed[commit.id] for commit in own}
                 if len(commits) < limit or all(soak_time.seconds >= enough for soak_time in soak_times):
                     break
             return soak_times
@@ -73,6 +75,8 @@ class SoakHistory:
         """Until when the newest status is current, in seconds since the epoch: now, unless its confirmation is overdue."""
         status = self._repository.commit_of(heads[STATUS])
         confirmation = self._repository.fetch_also(CONFIRMED, heads[CONFIRMED]) if CONFIRMED in heads else None
+        if confirmation is not None and not self._repository.is_own_commit(confirmation):
+            confirmation = None
         confirmed = confirmed_at(status, confirmation, now)
         return confirmed if is_overdue(confirmed, now, self._confirm) else now
 

@@ -18,7 +18,7 @@ import structlog
 from reconciler.domain.blocker import Held, keep_first_wording, unavailable
 from reconciler.domain.locking.change_summary import resolved_commit_message
 from reconciler.model.errors import ConcurrentUpdateError, ForeignLockError, ReconcilerError, RejectedError
-from reconciler.model.layout import LOCK_FILE, MAIN, RESOLVED
+from reconciler.model.layout import LOCK_FILE, MAIN, RESOLVED, STATUS
 from reconciler.model.status import Condition, policies_in_force
 from reconciler.services.admission.gate import AdmissionVerdict
 from reconciler.services.containment import contained
@@ -114,12 +114,14 @@ class EnvironmentReconciler:
         applied: tuple[str, ...] = ()
         if blocker is None and main is not None:
             applied, blocker = self._apply(main, decision, admission)
+        applied += self._adopt(RESOLVED)
         report = self._status.publish(blocker, admission, fetched=fetch, news=fetch or bool(applied or completed), wait=wait)
+        adopted = self._adopt(STATUS)
         return ReconcileOutcome(
             name=self.identity.name,
             main=main,
             resolved=self._branches.head(RESOLVED),
-            pushed=tuple(dict.fromkeys((*completed, *applied, *report.pushed))),
+            pushed=tuple(dict.fromkeys((*completed, *applied, *report.pushed, *adopted))),
             status=report.status,
             blocker=blocker,
             warnings=decision.warnings,
@@ -180,6 +182,16 @@ class EnvironmentReconciler:
         if RESOLVED in reclaimed and (lock := self._branches.lock()) is not None:
             self._request_reconcile(lock, self.clusters)
         return reclaimed
+
+    def _adopt(self, branch: str) -> tuple[str, ...]:
+        """Sign a head that is own and not signed; where that fails the next pass does it."""
+        try:
+            return self._branches.adopt(branch)
+        except ConcurrentUpdateError:
+            raise
+        except ReconcilerError as fault:
+            log.warning("head not signed", environment=self.identity.name, branch=branch, why=str(fault))
+            return ()
 
     def publish_undetermined(self, fault: ReconcilerError) -> None:
         """Publish that nothing is known, because passes fail with this error. Raises a ReconcilerError when that fails too."""

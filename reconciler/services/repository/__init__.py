@@ -2,6 +2,7 @@
 
 | module | what it does |
 |---|---|
+| `adoption` | what a key finds that signs from now on: heads to adopt, and the history that counts |
 | `branches` | the branches as last fetched, and all writes of the reconciler's own branches |
 | `own_heads` | tells the reconciler's own commits of `resolved` and `status` from those of others |
 | `plan_commit` | the plan of a pull request as a commit: encodes and decodes its trailers |

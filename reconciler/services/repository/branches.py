@@ -19,14 +19,23 @@ from reconciler.model.git import OWN_LIMITS
 from reconciler.model.layout import CONFIRMED, LOCK_FILE, MAIN, PAGE_FILE, PLAN, RESOLVED, STATUS, STATUS_FILE, WANTED
 from reconciler.model.lock import EnvironmentLock, ReleaseKey
 from reconciler.model.status import EnvironmentStatus
-from reconciler.model.trailers import INPUT_COMMIT, INPUT_DIGEST, trailer_values
+from reconciler.model.trailers import (
+    ADOPTED,
+    INPUT_COMMIT,
+    INPUT_DIGEST,
+    LOCK_DIGEST,
+    RESOLVED_COMMIT,
+    trailer_lines,
+    trailer_values,
+)
+from reconciler.services.repository.adoption import adoptable
 from reconciler.services.repository.own_heads import OwnHeads
 from reconciler.services.repository.plan_commit import decode, encode
 from reconciler.services.repository.rendered_releases import RENDERED_LIMITS, RenderedReleases
 from reconciler.services.repository.unreadable_branches import UnreadableBranches
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from reconciler.model.git import Commit, Snapshot
     from reconciler.services.repository.plan_commit import PlanCommit
@@ -38,6 +47,8 @@ _PLAN_BRANCH: Final = re.compile(rf"{PLAN}\d+")
 
 # The tree of a withdrawn plan, where the server deletes no protected branch (Gitea): always the same commit.
 _WITHDRAWN: Final = {PAGE_FILE: b"There is no plan: the pull request is closed, or refused.\n"}
+
+_KEPT_TRAILERS: Final = (INPUT_COMMIT, INPUT_DIGEST, LOCK_DIGEST, RESOLVED_COMMIT)
 
 _FETCHED: Final = {MAIN, RESOLVED, STATUS}
 
@@ -67,6 +78,7 @@ class EnvironmentBranches:
         self._unreadable = UnreadableBranches()
         self._own_heads = OwnHeads(repository)
         self._known: dict[str, str] = {}  # the newest own commits of `resolved` and `status`
+        self._adoptable: frozenset[str] = frozenset()
         self._displaced: dict[str, str | None] = {}  # branches whose head on the server is another one, and which
         self._heads: dict[str, str] = {}
         self._withdrawn: dict[str, str] = {}
@@ -106,10 +118,11 @@ class EnvironmentBranches:
                     raise
             else:
                 self._heads, self._displaced = heads, {}
+                self._adoptable = frozenset() if self._known else self._find_adoptable(faults)
                 for branch in (STATUS, RESOLVED):  # `status` names the commit of `resolved`
                     self._find_own(branch, faults.get(branch))
                 self.is_fresh = True
-                self._confirmation = self._commit(CONFIRMED)
+                self._confirmation = self._own_commit(CONFIRMED)
                 self._plans = {number: self._plans[number] for number in self.plans if number in self._plans}
                 return
 
@@ -132,13 +145,46 @@ class EnvironmentBranches:
         server, known = self._heads.get(branch), self._known.get(branch)
         if known is None and branch == RESOLVED and (status := self.status()) is not None:
             known = status.resolved
-        own = self._own_heads.find(branch, server, known, fault, since=self.time(STATUS) if branch == RESOLVED else 0)
+        since = self.time(STATUS) if branch == RESOLVED else 0
+        own = self._own_heads.find(branch, server, known, fault, since=since, adopt=branch in self._adoptable)
         if own != server:
             self._displaced[branch] = server
         if own is None:
             self._heads.pop(branch, None)
         else:
             self._heads[branch] = self._known[branch] = own
+
+    def _find_adoptable(self, faults: Collection[str]) -> frozenset[str]:
+        """Which branches may be adopted by a key that has signed nothing yet."""
+        readable = (branch for branch in (RESOLVED, STATUS, CONFIRMED) if branch not in faults)
+        commits = {branch: commit for branch in readable if (commit := self._commit(branch)) is not None}
+        return adoptable(self._repository, commits, self.status() if STATUS in commits else None)
+
+    def _own_commit(self, branch: str) -> Commit | None:
+        """The commit at a branch's head, if it is own; before `status` is signed, none of its others is either."""
+        commit, status = self._commit(branch), self._commit(STATUS)
+        if commit is None or self._repository.is_own_commit(commit):
+            return commit
+        is_signed = status is None or self._repository.is_own_commit(status)
+        return commit if not is_signed and self._repository.has_own_committer(commit) else None
+
+    def adopt(self, branch: str) -> tuple[str, ...]:
+        """Sign the head of `resolved` or `status`, where another key or none has: the same files in a new commit.
+
+        Returns:
+            The branch, if a commit was pushed.
+        """
+        commit = self._commit(branch)
+        if commit is None or branch in self._displaced or not self._repository.needs_signature(commit):
+            return ()
+        trailers = [(name, value) for name in _KEPT_TRAILERS for value in trailer_values(commit, name)[-1:]]
+        message = f"{branch}: signed from here on\n\n{trailer_lines(*trailers, (ADOPTED, commit.id))}"
+        self._move(branch, self._repository.write_over({}, parent=commit.id, message=message, time=int(time.time())))
+        return (branch,)
+
+    def check_signing(self) -> None:
+        """Raise a ConfigurationError where commits are signed, and there is no key to do so."""
+        self._repository.check_signing()
 
     @property
     def foreign_lock(self) -> ForeignLockError | None:
@@ -159,7 +205,7 @@ class EnvironmentBranches:
             except RejectedError:  # a rule against rewriting history: the same files again, on top of what is there
                 if server is None:
                     raise
-                files, message = self._repository.read(own, limits=OWN_LIMITS).files, self._repository.commit_of(own).message
+                files, message = self._repository.read(own, limits=RENDERED_LIMITS).files, self._repository.commit_of(own).message
                 self._push(branch, files, message, server)
             del self._displaced[branch]
         return branches
@@ -197,9 +243,8 @@ class EnvironmentBranches:
 
     @property
     def is_resolved_own(self) -> bool:
-        """Whether the head of `resolved` is a commit of the reconciler."""
-        commit = self._commit(RESOLVED)
-        return commit is not None and self._repository.is_own_commit(commit)
+        """Whether `resolved` has a head: another one than the reconciler's own is none here."""
+        return RESOLVED in self._heads
 
     def input_snapshot(self) -> Snapshot:
         """The documents at the head of `main`: environment.yaml and the Applications. Raises `main_fault`."""
@@ -264,7 +309,7 @@ class EnvironmentBranches:
 
     def plan(self, number: int) -> PlanCommit | None:
         """The plan of a pull request; None when there is none that can be read."""
-        if (commit := self._commit(f"{PLAN}{number}")) is None:
+        if (commit := self._own_commit(f"{PLAN}{number}")) is None:
             return None
         if number not in self._plans or self._plans[number][0] != commit.id:
             lock = self._read(commit.id, LOCK_FILE, EnvironmentLock)
@@ -285,7 +330,8 @@ class EnvironmentBranches:
         """
         branch, base, message = f"{PLAN}{number}", planned.base, encode(planned, summary)
         current, expected = self._commit(branch), (planned.tree, (base,) if base else (), message)
-        if current is not None and (current.tree, current.parents, current.message) == expected:
+        is_same = current is not None and (current.tree, current.parents, current.message) == expected
+        if is_same and current is not None and not self._repository.needs_signature(current):
             return False
         self._plans[number] = self._push(branch, files, message, base), planned
         return True
@@ -321,7 +367,14 @@ class EnvironmentBranches:
         self._status = (self._push(STATUS, files, message, self._heads.get(STATUS) or self._displaced.get(STATUS)), status)
 
     def _push(self, branch: str, files: Mapping[str, bytes], message: str, parent: str | None) -> str:
-        commit = self._repository.write(files, parent=parent, message=message, time=int(time.time()))
+        self._repository.check_signing()
+        if branch in {RESOLVED, STATUS} and parent is not None and parent == self._heads.get(branch):
+            adopted = self._repository.needs_signature(self._repository.commit_of(parent))
+            message += trailer_lines((ADOPTED, parent)) if adopted else ""
+        return self._move(branch, self._repository.write(files, parent=parent, message=message, time=int(time.time())))
+
+    def _move(self, branch: str, commit: Commit) -> str:
+        """Set a branch to an own commit, if the server has it where it was last fetched."""
         server = self._displaced[branch] if branch in self._displaced else self._heads.get(branch, self._withdrawn.get(branch))
         self._repository.push(commit.id, branch, expect=server)
         self._displaced.pop(branch, None)

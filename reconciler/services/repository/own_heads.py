@@ -1,7 +1,7 @@
 """Tells the commits of `resolved` and `status` that the reconciler made from those that somebody else put there.
 
-Without signatures that is known by the trailers of a commit, the digest of its lock, and what `status` names. Whoever may push to
-both branches and copies all of that is not told apart.
+That is known by their signature, where commits are signed, and by the trailers of a commit, the digest of its lock, and what
+`status` names. Without signatures, whoever may push to both branches and copies all of that is not told apart.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class OwnHeads:
         self._repository = repository
 
     def find(
-        self, branch: str, server: str | None, known: str | None, fault: ReconcilerError | None, *, since: int
+        self, branch: str, server: str | None, known: str | None, fault: ReconcilerError | None, *, since: int, adopt: bool
     ) -> str | None:
         """The newest own commit of `resolved` or `status`, in the clone; None when there is none.
 
@@ -62,11 +62,12 @@ class OwnHeads:
             known: the newest own commit that is known of, by this process or by `status`.
             fault: why the head cannot be fetched; None when it was.
             since: when `known` existed already, in seconds since the epoch; 0 when that is not known.
+            adopt: whether the head is own without a signature (`services.repository.adoption`).
 
         Raises:
             ReconcilerError: `fault`, where no other commit stands for the branch; or the server cannot be read.
         """
-        if server == known or (server is not None and fault is None and self._is_own(branch, server, known, since)):
+        if server == known or (server is not None and fault is None and self._is_own(branch, server, known, since, adopt)):
             return server
         if known is not None and self._repository.fetch_commit(known):
             return known
@@ -74,11 +75,12 @@ class OwnHeads:
             raise fault
         return None
 
-    def _is_own(self, branch: str, id_: str, known: str | None, since: int) -> bool:
+    def _is_own(self, branch: str, id_: str, known: str | None, since: int, adopt: bool) -> bool:  # noqa: FBT001
         """Whether a head is an own commit, and not one that is older than the newest one that is known of."""
         try:
             commit = self._repository.commit_of(id_)
-            if not self._repository.is_own_commit(commit):
+            is_own = self._repository.has_own_committer(commit) if adopt else self._repository.is_own_commit(commit)
+            if not is_own:
                 return False
             file = LOCK_FILE if branch == RESOLVED else STATUS_FILE
             content = self._repository.read(id_, (file,), limits=OWN_LIMITS).files.get(file)

@@ -64,7 +64,16 @@ class GitRepository(Protocol):
         """Make a commit in which these files differ from the parent, which holds them."""
 
     def is_own_commit(self, commit: Commit) -> bool:
-        """Whether a commit was made by `write` or `write_over`."""
+        """Whether a commit was made by `write` or `write_over`: by its signature, where commits are signed."""
+
+    def has_own_committer(self, commit: Commit) -> bool:
+        """Whether a commit names the committer of the reconciler's own, signed or not."""
+
+    def needs_signature(self, commit: Commit) -> bool:
+        """Whether commits are signed here, and this one is not, or by an older key."""
+
+    def check_signing(self) -> None:
+        """Raise a ConfigurationError where commits are signed, and there is no key to do so."""
 
     def push(self, commit: str, branch: str, *, expect: str | None) -> None:
         """Set the server's branch to a commit of the clone, if the branch is still at `expect`."""

@@ -28,6 +28,7 @@ HEAVY: Final = frozenset(
     {
         "cel",
         "cronsim",
+        "cryptography",
         "httpx",
         "jsonschema_rs",
         "kubernetes",
