@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 APPLY_GRACE: Final = 300.0
-"""Seconds for which Flux may still be applying a commit that was replaced: a Kustomization takes that long at most, by default."""
+"""Seconds for which Flux may still be applying a replaced commit: a Kustomization takes that long at most, by default."""
 
 
 def observe_removals(
