@@ -67,17 +67,20 @@ def commit_keys(settings: Settings) -> CommitKeys | None:
     Raises:
         ConfigurationError: they cannot be read.
     """
+    if (signing := settings.signing) is None:
+        return None
     from reconciler.adapters.commit_keys import CommitKeys
 
-    signing = settings.signing
-    return CommitKeys.read(signing.key_file, signing.accepted_keys) if signing is not None else None
+    return CommitKeys.read(signing.key_file, signing.accepted_keys)
 
 
 def create_signing_key(settings: Settings) -> bool:
     """Makes the configured key file where it is missing; returns whether it did. Raises a ConfigurationError."""
+    if settings.signing is None or settings.signing.key_file is None:
+        return False
     from reconciler.adapters.commit_keys import create_key_file
 
-    return settings.signing is not None and settings.signing.key_file is not None and create_key_file(settings.signing.key_file)
+    return create_key_file(settings.signing.key_file)
 
 
 def forge_client(settings: Settings) -> Gitea:
