@@ -29,7 +29,7 @@ from reconciler.model.trailers import (
     trailer_values,
 )
 from reconciler.services.repository.adoption import adoptable
-from reconciler.services.repository.own_heads import OwnHeads
+from reconciler.services.repository.own_heads import KnownHead, OwnHeads
 from reconciler.services.repository.plan_commit import decode, encode
 from reconciler.services.repository.rendered_releases import RENDERED_LIMITS, RenderedReleases
 from reconciler.services.repository.unreadable_branches import UnreadableBranches
@@ -142,11 +142,12 @@ class EnvironmentBranches:
 
     def _find_own(self, branch: str, fault: ReconcilerError | None) -> None:
         """Let the newest own commit of a branch be its head here, and remember where the server's branch is instead."""
-        server, known = self._heads.get(branch), self._known.get(branch)
-        if known is None and branch == RESOLVED and (status := self.status()) is not None:
-            known = status.resolved
-        since = self.time(STATUS) if branch == RESOLVED else 0
-        own = self._own_heads.find(branch, server, known, fault, since=since, adopt=branch in self._adoptable)
+        server, commit, status = self._heads.get(branch), self._known.get(branch), self.status() if branch == RESOLVED else None
+        environment, since = (status.metadata.name, self.time(STATUS)) if status is not None else (None, 0)
+        if commit is None and status is not None:
+            commit = status.resolved
+        known = KnownHead(commit, since, environment, adopt=branch in self._adoptable)
+        own = self._own_heads.find(branch, server, known, fault)
         if own != server:
             self._displaced[branch] = server
         if own is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ import pytest
 from reconciler.adapters.commit_keys import CommitKeys
 from reconciler.adapters.git import Repository
 from reconciler.model.errors import ConfigurationError
-from reconciler.model.layout import CONFIRMED
+from reconciler.model.layout import CONFIRMED, LOCK_FILE
+from reconciler.model.trailers import INPUT_COMMIT, LOCK_DIGEST, trailer_lines
 from reconciler.services.admission.admission_record import AdmissionRecords
 from reconciler.services.admission.soak_history import SoakHistory
 from reconciler.services.repository.branches import EnvironmentBranches
@@ -67,6 +69,26 @@ def test_a_forgery_in_all_but_the_signature_is_put_back(stage: EnvironmentOnDisk
     assert f"clusters/{CLUSTER}/evil.yaml" not in stage.paths(branch)
     if branch == "resolved":
         assert stage.head(branch) == own
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_the_key_signed_for_another_environment_is_not_this_ones(stage: EnvironmentOnDisk, *, restarted: bool) -> None:
+    """One key signs for all Environments of a reconciler: whoever may write to two of them could carry a head over."""
+    running = stage.settle(files("shop"))
+    own, packages = stage.head("resolved"), stage.lock().packages
+    content = {path: (stage.show("resolved", path) + "\n").encode() for path in stage.paths("resolved")}
+    lock = content[LOCK_FILE] = content[LOCK_FILE].replace(b"name: acme-prod", b"name: acme-test")
+    message = "resolve\n\n" + trailer_lines(
+        (INPUT_COMMIT, str(stage.head("main"))), (LOCK_DIGEST, "sha256:" + hashlib.sha256(lock).hexdigest())
+    )
+    other = Repository(stage.folder / "other", stage.origin.as_uri(), keys=stage.keys)
+    elsewhere = other.write(content, parent=None, message=message, time=int(time.time()) + 1)
+    other.push(elsewhere.id, "resolved", expect=own)
+    (stage.start() if restarted else running).run(wait=1)
+    assert (stage.lock().metadata.name, stage.lock().packages) == ("acme-prod", packages)
+    assert "ForeignLock" in "".join(stage.git("log", "-p", "--format=", "status"))
+    if not restarted:
+        assert stage.head("resolved") == own
 
 
 def test_a_key_adopts_a_repository_of_an_earlier_version_in_one_commit(stage: EnvironmentOnDisk) -> None:
