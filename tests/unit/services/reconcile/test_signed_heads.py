@@ -10,14 +10,17 @@ import pytest
 
 from reconciler.adapters.commit_keys import CommitKeys
 from reconciler.adapters.git import Repository
+from reconciler.commands.audit import snapshot_of_branch
+from reconciler.commands.update import update
 from reconciler.model.errors import ConfigurationError
 from reconciler.model.layout import CONFIRMED, LOCK_FILE
 from reconciler.model.trailers import INPUT_COMMIT, LOCK_DIGEST, trailer_lines
 from reconciler.services.admission.admission_record import AdmissionRecords
 from reconciler.services.admission.soak_history import SoakHistory
+from reconciler.services.planning.context import ReconcileContext
 from reconciler.services.repository.branches import EnvironmentBranches
-from tests.support.environment_files import CLUSTER, application, files
-from tests.support.environments import EnvironmentOnDisk, condition_of
+from tests.support.environment_files import CLUSTER, application, files, open_gate
+from tests.support.environments import AROUND, EnvironmentOnDisk, condition_of
 from tests.support.fakes import FakeCatalog, verified
 from tests.support.older_repository import older_repository
 from tests.support.signing import allowed_signers, git_verifies, new_keys
@@ -226,3 +229,46 @@ def test_without_the_key_nothing_is_pushed(stage: EnvironmentOnDisk) -> None:
     with pytest.raises(ConfigurationError, match=r"signing\.keyFile"):
         stage.start().run(wait=1)
     assert stage.git("for-each-ref") == everything
+
+
+def test_the_commit_that_ends_a_removal_is_signed_and_own(stage: EnvironmentOnDisk, tmp_path: Path) -> None:
+    assert stage.keys is not None
+    stage.settle(files("shop", "blog"))
+    running = stage.start()
+    stage.push(files("shop"))
+    running.run(wait=1)
+    del stage.fleet.releases[CLUSTER, "blog"]
+    running.run(wait=1)
+    assert stage.message("resolved").splitlines()[-1] == "Removed: blog"
+    assert git_verifies(stage.origin, str(stage.head("resolved")), allowed_signers(tmp_path / "allowed", stage.keys))
+    everything = stage.everything()
+    stage.start().run(wait=1)
+    assert stage.everything() == everything
+
+
+def test_an_update_without_the_key_is_refused_before_anything_is_pushed(stage: EnvironmentOnDisk) -> None:
+    assert stage.keys is not None
+    stage.settle(files("shop"))
+    stage.shelf.put(verified("bp-shop", "1.1.0"))
+    world = ReconcileContext(stage.shelf, stage.fleet, stage.policies, lambda _: AROUND)
+    stage.keys, key = CommitKeys.read(None, [str(stage.keys.public_key)]), stage.keys
+    everything = stage.git("for-each-ref")
+    with pytest.raises(ConfigurationError, match=r"signing\.keyFile"):
+        update(stage.identity, EnvironmentBranches(reading(stage)), world, ("shop",), open_gate(), push=True)
+    assert stage.git("for-each-ref") == everything
+    assert update(stage.identity, EnvironmentBranches(reading(stage)), world, ("shop",), open_gate(), push=False).lines
+    stage.keys = key
+    update(stage.identity, EnvironmentBranches(reading(stage)), world, ("shop",), open_gate(), push=True)
+    assert git_verifies(stage.origin, str(stage.head("resolved")), allowed_signers(stage.folder / "allowed", key))
+    head = stage.head("resolved")
+    stage.start().run(wait=1)
+    assert stage.head("resolved") == head
+
+
+def test_an_audit_names_a_head_without_a_signature(stage: EnvironmentOnDisk) -> None:
+    stage.settle(files("shop"))
+    assert snapshot_of_branch(reading(stage), signed=True).problems == ()
+    forged = forge(stage, "resolved")
+    (problem,) = snapshot_of_branch(reading(stage), signed=True).problems
+    assert problem.code == "ForeignCommit"
+    assert forged in problem.message
