@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import structlog
+
 from reconciler.adapters.blob_cache import BlobCache
 from reconciler.bootstrap.clients import (
     cluster_client,
@@ -22,6 +24,7 @@ from reconciler.bootstrap.gate_factory import AdmissionGateFactory
 from reconciler.bootstrap.policy_sources import environment_policy_source, policy_source
 from reconciler.controller.discovery import EnvironmentTarget, discover, follow_renames
 from reconciler.domain.rendering.flux_objects import RenderContext
+from reconciler.domain.status.confirmation import MAX_AHEAD
 from reconciler.model.errors import ConfigurationError, UnavailableError
 from reconciler.services.environment_pass import EnvironmentPass
 from reconciler.services.forge.commit_status_publisher import CommitStatusPublisher
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from reconciler.config.settings import Settings
     from reconciler.domain.trust.trust_policies import TrustPolicies
     from reconciler.services.admission.gate import AdmissionGate
+
+log = structlog.get_logger()
 
 
 class Runtime:
@@ -108,9 +113,20 @@ class Runtime:
     def targets(self) -> dict[str, EnvironmentTarget]:
         """The Environments there are now, by key. Raises a ReconcilerError."""
         targets = follow_renames(discover(self.settings, self.gitea), self.gitea)
+        self._compare_clocks()
         self._gates.set_known_environments(targets)
         self._claims.set_known_environments({target.display_name: target.identity for target in targets.values()})
         return targets
+
+    def clock_ahead(self) -> float:
+        """Seconds by which this machine's clock is ahead of the forge's; 0 without a forge."""
+        return self.gitea.clock_ahead if self.gitea is not None else 0.0
+
+    def _compare_clocks(self) -> None:
+        """Logs that this machine's clock and the forge's differ by more than what a commit may be dated ahead."""
+        ahead = self.clock_ahead()
+        if abs(ahead) > MAX_AHEAD:
+            log.warning("the clocks of this machine and of the forge differ", ahead=round(ahead))
 
     def environment_pass(self, target: EnvironmentTarget) -> EnvironmentPass:
         """Builds the reconciliation of one Environment, and the review of its pull requests."""

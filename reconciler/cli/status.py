@@ -33,13 +33,13 @@ class StatusReport:
     Attributes:
         main: the head of `main`.
         status: the status; None before the first pass.
-        age: seconds since the status was written, or confirmed in refs/catalyst/confirmed.
+        age: seconds since the status was written, or confirmed in refs/catalyst/confirmed; None where all is dated ahead.
         stale: whether it is older than a running reconciler lets it become.
     """
 
     main: str | None
     status: EnvironmentStatus | None
-    age: int
+    age: int | None
     stale: bool
 
 
@@ -72,8 +72,10 @@ def _read(target: EnvironmentTarget, folder: Path, settings: Settings) -> Status
     try:
         branches = EnvironmentBranches(repository(settings, target, folder))
         branches.refresh()
-        age = max(0, int(time.time()) - branches.last_confirmed())
-        return StatusReport(branches.head(MAIN), branches.status(), age, stale=age > settings.intervals.patience)
+        confirmed = branches.last_confirmed()
+        age = max(0, int(time.time()) - confirmed) if confirmed else None
+        stale = age is None or age > settings.intervals.patience
+        return StatusReport(branches.head(MAIN), branches.status(), age, stale=stale)
     except ReconcilerError as error:
         return error
 
@@ -98,7 +100,12 @@ def _show(key: str, report: StatusReport | ReconcilerError) -> None:
     console.print_line(status_subject(current))
     if current.input != report.main:
         console.print_line(f"  behind: main is at {str(report.main)[:10]}, this is of {current.input[:10]}")
-    console.print_line(f"  {'stale: ' if report.stale else ''}last confirmed {_ago(report.age)} ago")
+    if report.age is None:
+        console.print_line(
+            "  stale: it is dated ahead of this machine's clock; compare that with the reconciler's and the forge's"
+        )
+    else:
+        console.print_line(f"  {'stale: ' if report.stale else ''}last confirmed {_ago(report.age)} ago")
     for problem in current.problems:
         console.print_line(f"  {problem.place}: {problem.message}" if problem.place else f"  {problem.message}")
     rows: list[tuple[str, ...]] = [

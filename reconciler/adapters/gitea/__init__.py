@@ -8,6 +8,7 @@
 | `pull_requests` | reads pull requests; reads and writes their comments |
 | `repositories` | finds repositories by topic; reads and posts commit statuses |
 | `reviews` | reads approvals: reviews, merged pull requests, teams, statuses with their authors |
+| `server_clock` | compares this machine's clock with the server's |
 | `webhook_events` | reads from a webhook's delivery which repository changed |
 | `webhooks` | lists, creates and deletes webhooks |
 

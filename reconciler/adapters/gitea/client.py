@@ -15,6 +15,7 @@ import httpx
 import stamina
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from reconciler.adapters.gitea.server_clock import ServerClock
 from reconciler.model.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -81,7 +82,7 @@ class Client:
         if not (token.isascii() and token.isprintable()):
             raise ConfigurationError("Gitea's token contains characters that cannot be sent", "check its file for a line break")
         self.url = str(parsed).rstrip("/")
-        self._token = token
+        self._token, self._clock = token, ServerClock()
         headers = {"Authorization": f"token {token}", "Accept": "application/json"}
         trust = (
             ssl.create_default_context()
@@ -100,6 +101,11 @@ class Client:
     def close(self) -> None:
         """Closes the connections."""
         self._client.close()
+
+    @property
+    def clock_ahead(self) -> float:
+        """Seconds by which this machine's clock is ahead of the server's (`ServerClock.ahead`)."""
+        return self._clock.ahead
 
     def read(self, path: str, query: Mapping[str, str], shape: TypeAdapter[T]) -> T:
         """Fetches a resource below `/api/v1` with retries, and checks its shape."""
@@ -144,8 +150,10 @@ class Client:
     def _send(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
     ) -> bytes:
+        sent = time.time()
         try:
             with self._client.stream(method, f"{self.url}/api/v1{path}", params=query, json=body) as response:
+                self._clock.observe(response.headers.get("Date", ""), sent, time.time())
                 rejected = response.status_code in _REJECTIONS
                 if not rejected:
                     self._raise_for_status(path, response.status_code, response.headers.get("Location", ""))

@@ -15,11 +15,13 @@ import pytest
 import typer.main
 from typer.testing import CliRunner
 
+from reconciler.adapters.git import Repository
 from reconciler.bootstrap.state_lock import state_lock
 from reconciler.cli.app import app
 from reconciler.cli.console import print_line
 from reconciler.cli.problems import by_lines, on_disk, show_problems
 from reconciler.model.errors import ReconcilerError
+from reconciler.model.layout import CONFIRMED
 from reconciler.model.problem import Problem
 from tests.support.config_files import SovereignFolder, command, reconciler, reconciler_environment
 from tests.support.environment_files import application, environment, files
@@ -289,6 +291,23 @@ def test_once_and_status_on_an_environment_without_applications(sovereign: Sover
     shown = call("status", "-c", sovereign.config)
     assert shown.exit_code == 1
     assert re.fullmatch(r"acme-prod: Unknown \(NothingObserved\)\n  last confirmed \d s ago\n", shown.stdout)
+
+
+def test_a_status_that_is_dated_ahead_is_stale(sovereign: SovereignFolder, tmp_path: Path) -> None:
+    origin = sovereign.environment("acme-prod", files())
+    assert call("once", "-c", sovereign.config).exit_code == 0
+    git(origin, "update-ref", "-d", CONFIRMED)
+    writer = Repository(tmp_path / "writer", origin.as_uri())
+    head = writer.heads()["status"]
+    writer.fetch({"status": head})
+    message = git(origin, "log", "-1", "--format=%B", "status") + "\n"
+    ahead = writer.write_over({}, parent=head, message=message, time=int(time.time()) + 3600)
+    writer.push(ahead.id, "status", expect=head)
+    shown = call("status", "-c", sovereign.config)
+    assert shown.exit_code == 1
+    assert "stale: it is dated ahead of this machine's clock" in shown.stdout
+    (told,) = json.loads(call("status", "-c", sovereign.config, "--format", "json").stdout)
+    assert (told["stale"], told["confirmedSecondsAgo"]) == (True, None)
 
 
 def test_a_refusal_is_exit_code_1_with_its_lines(sovereign: SovereignFolder) -> None:

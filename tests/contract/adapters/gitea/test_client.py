@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import time
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
 
 from reconciler.adapters.gitea import Gitea
+from reconciler.adapters.gitea.server_clock import ServerClock
 from reconciler.model.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -81,6 +83,25 @@ def test_whatever_a_server_does_is_a_fault_in_bounded_time(
         assert time.monotonic() - began < 8
         assert len(seen) == attempts
         assert "s3cret" not in str(caught.value) + repr(gitea)
+
+
+@pytest.mark.parametrize("seconds", [-7200, 0, 7200])
+def test_the_clock_is_compared_with_the_servers(seconds: int) -> None:
+    date = f"Date: {formatdate(time.time() - seconds, usegmt=True)}\r\n"
+    with tcp_server(answer("404 No", more=date)) as (url, _), Gitea(url, TOKEN) as gitea:
+        with pytest.raises(NotFoundError):
+            gitea.statuses("acme/env", "1" * 40)
+        assert abs(gitea.clock_ahead - seconds) < 5
+        assert seconds or not gitea.clock_ahead
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Tue, 99 Dec 2026 00:00:00 GMT", "\0"])
+def test_what_is_no_date_says_nothing_about_clocks(date: str) -> None:
+    clock = ServerClock()
+    clock.observe("Tue, 01 Dec 2026 00:00:00 GMT", 1796083300.0, 1796083301.0)
+    before = clock.ahead
+    clock.observe(date, 0.0, 0.0)
+    assert clock.ahead == before == 1796083300 - 1796083200 - 1
 
 
 def test_a_server_that_always_has_another_page_is_left() -> None:
