@@ -15,9 +15,8 @@ if TYPE_CHECKING:
     from reconciler.model.lock import Removal
     from reconciler.model.observation import Observation
 
-AWAITING_APPLY: Final = "AwaitingApply"
-UNSEEN: Final = frozenset({AWAITING_APPLY, *UNOBSERVED_REASONS})
-"""The reasons with which the HelmRelease was not seen."""
+UNSEEN: Final = frozenset({"AwaitingApply", *UNOBSERVED_REASONS})
+"""The reasons with which a status tells that the HelmRelease was not seen. With any other it was seen: it may be Helm's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ def _pending(
         return "Unreadable", f"the HelmRelease {name} on {cluster} cannot be read: {observation.unreadable}; see who wrote it"
     if observation.release is None:
         never = f"the HelmRelease {name} is not on {cluster}; Flux may still be applying an earlier commit that has it"
-        return (AWAITING_APPLY, never) if may_come else None
+        return ("AwaitingApply", never) if may_come else None
     facts = read_helm_release(observation.release)
     if not facts.deleted:
         return "AwaitingPrune", f"Flux has not deleted the HelmRelease {name} on {cluster} yet"

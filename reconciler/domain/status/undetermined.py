@@ -8,7 +8,7 @@ from reconciler.model.status import Condition, EnvironmentStatus, StatusMetadata
 
 if TYPE_CHECKING:
     from reconciler.model.errors import ReconcilerError
-    from reconciler.model.status import ApplicationStatus
+    from reconciler.model.status import ApplicationStatus, RemovalStatus
 
 CONDITION_TYPES: Final = ("Valid", "Admitted", "Resolved", "Trusted", "Committed", "Ready")
 
@@ -32,6 +32,7 @@ def undetermined_status(
         conditions=[Condition(type=kind, status="Unknown", reason=fault.reason, message=str(fault)) for kind in CONDITION_TYPES],
         policies=last.policies if last else [],
         applications=[_undetermined(application, fault) for application in (last.applications if last else ())],
+        removing=[_undetermined_removal(removal, fault) for removal in (last.removing if last else ())],
     )
 
 
@@ -40,3 +41,8 @@ def _undetermined(application: ApplicationStatus, fault: ReconcilerError) -> App
     told = {**unknown, "reason": fault.reason, "message": str(fault), "waiting_for": None, "evidence": None}
     placements = [placement.model_copy(update=told) for placement in application.placements]
     return application.model_copy(update={**unknown, "placements": placements})
+
+
+def _undetermined_removal(removal: RemovalStatus, fault: ReconcilerError) -> RemovalStatus:
+    told = {"reason": "NotObserved", "message": str(fault)}  # not the fault's reason: Helm's stand there too
+    return removal.model_copy(update={"placements": [placement.model_copy(update=told) for placement in removal.placements]})

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, assert_never
 from reconciler.domain.blocker import Refused, Unavailable, is_final, keep_first_wording, unavailable
 from reconciler.domain.desired_state import DesiredState, compute_desired_state
 from reconciler.domain.locking.input_digests import input_digest
+from reconciler.domain.locking.lost_lock import lock_of_status
 from reconciler.domain.resolution.preferences import version_preferences
+from reconciler.domain.validation.document_parser import parse_document
 from reconciler.formats.git_objects import tree_id
+from reconciler.formats.yaml import documents
+from reconciler.model.environment import Environment
 from reconciler.model.errors import ReconcilerError, RejectedError
-from reconciler.model.layout import RESOLVED
+from reconciler.model.layout import ENVIRONMENT_FILE, RESOLVED
 from reconciler.model.status import policies_in_force
 from reconciler.services.containment import contained
 from reconciler.services.planning.bounded_catalog import BoundedCatalog
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
     from reconciler.model.git import Snapshot
     from reconciler.model.lock import EnvironmentLock, Package
     from reconciler.model.problem import Problem
-    from reconciler.model.status import PolicyInForce
+    from reconciler.model.status import EnvironmentStatus, PolicyInForce
     from reconciler.services.planning.context import ReconcileContext
     from reconciler.services.planning.namespace_claims import NamespaceClaim
     from reconciler.services.repository.branches import EnvironmentBranches
@@ -132,7 +136,7 @@ class DecisionCache:
             result = compute_desired_state(
                 snapshot,
                 self._identity,
-                locked,
+                locked or self._lost(snapshot),
                 BoundedCatalog(self._catalog(locked)),
                 self._context.render_context(policies),
                 self._claim.acquire,
@@ -151,10 +155,23 @@ class DecisionCache:
 
     def _catalog(self, locked: EnvironmentLock | None) -> Catalog:
         """The catalog to decide by: where a lock is lost that the status tells of, nothing it names moves."""
-        status = self._branches.status()
-        if locked is None and status is not None and status.resolved is not None:
+        status = self._last_told()
+        if locked is None and status is not None:
             return PinnedCatalog(self._context.catalog, status)
         return self._context.catalog
+
+    def _last_told(self) -> EnvironmentStatus | None:
+        """The status, if it tells of anything installed: also one of last resort, which names no lock where that is lost."""
+        status = self._branches.status()
+        return status if status is not None and (status.applications or status.removing) else None
+
+    def _lost(self, snapshot: Snapshot) -> EnvironmentLock | None:
+        """What a lost lock had installed, as the status tells it; None where it tells of none."""
+        status, file = self._last_told(), snapshot.files.get(ENVIRONMENT_FILE)
+        if status is None or file is None:
+            return None
+        environment, _ = parse_document(documents.load_cached(file, ENVIRONMENT_FILE), Environment)
+        return lock_of_status(status, environment.spec.flux_namespace) if environment is not None else None
 
     def _current_policies(self) -> TrustPolicies:
         """The trust policies; none of those that the last status names may be missing. Raises a ReconcilerError otherwise."""

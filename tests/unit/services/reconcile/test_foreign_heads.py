@@ -117,3 +117,44 @@ def test_a_second_reconciler_and_updates_by_hand_are_own(stage: EnvironmentOnDis
         running.run(wait=1)
         assert "ForeignLock" not in stage.show("status", "status.yaml")
         assert len(stage.trees("resolved")) == n + 2
+
+
+@pytest.mark.parametrize("removed", ["before", "after"])
+@pytest.mark.parametrize("instead", ["nothing", "a foreign commit"])
+def test_a_lost_lock_moves_nothing_and_is_removed_from_as_any_other(stage: EnvironmentOnDisk, removed: str, instead: str) -> None:
+    running = stage.settle(files("shop", "blog"))
+    if removed == "before":
+        stage.push(files("shop"))
+        running.run(wait=1)
+        assert [(r.name, r.placements[0].reason) for r in stage.status().removing] == [("blog", "AwaitingPrune")]
+    if instead == "nothing":
+        stage.git("update-ref", "-d", "refs/heads/resolved")
+    else:
+        orphan = stage.git("commit-tree", "-m", "oops", "status^{tree}")
+        stage.git("update-ref", "refs/heads/resolved", orphan)
+    stage.git("reflog", "expire", "--expire=now", "--all")
+    stage.git("gc", "-q", "--prune=now")
+    stage.shelf.put(verified("bp-shop", "1.1.0"))
+    stage.push(files("shop"))
+    stage.start().run(wait=1)
+    assert [p.version for p in stage.lock().packages] == ["1.0.0"]
+    assert [(r.application, r.placements) for r in stage.lock().removing] == [("blog", [CLUSTER])]
+    assert f"clusters/{CLUSTER}/removing/blog.yaml" in stage.paths("resolved")
+    assert [r.name for r in stage.status().removing] == ["blog"]
+    reconciliation = stage.start()
+    reconciliation.run(wait=1)
+    stage.fleet.releases.pop((CLUSTER, "blog"))
+    reconciliation.run(wait=1)
+    assert stage.lock().removing == []
+
+
+def test_what_is_removed_is_named_while_nothing_is_known(stage: EnvironmentOnDisk) -> None:
+    running = stage.settle(files("shop", "blog"))
+    stage.push(files("shop"))
+    running.run(wait=1)
+    stage.push(TAMPERED["nothing of it"](stage), "resolved")
+    statuses = len(stage.trees("status"))
+    running.run(wait=1)
+    told = stage.git("show", f"status~{len(stage.trees('status')) - statuses - 1}:status.yaml")
+    assert "reason: ForeignLock" in told
+    assert "removing:" in told
