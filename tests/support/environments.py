@@ -73,9 +73,10 @@ class EnvironmentOnDisk:
         proposed: Callable[[], AbstractSet[int]] = frozenset,
         pulls: PullRequestReviewer | None = None,
         retry: float | None = None,
+        keep: bool = False,
     ) -> EnvironmentPass:
-        """As after a restart on another machine: nothing is known, and nothing is cloned."""
-        self.starts += 1
+        """As after a restart: on another machine, where nothing is cloned, or where `state` was kept."""
+        self.starts += not keep
         world = self.world(retry=retry)
         repository = Repository(self.clone, self.url or self.origin.as_uri(), keys=self.keys, max_fetch=self.max_fetch)
         branches = EnvironmentBranches(self.wrap(repository))

@@ -61,6 +61,8 @@ _FAULTS_OF_A_REF = (IntegrityError, TooLargeError, UnavailableError)
 
 _ID = re.compile(r"[0-9a-f]{40}")
 
+_KEPT = "ownhead."  # before the name of a branch, in the clone's own configuration
+
 _MAX_VERIFIED = 20_000  # commits of which it is remembered whether their signature is valid
 
 # A server that hangs uses up the time-out at the first attempt; the next pass is the next attempt.
@@ -341,6 +343,29 @@ class Repository:
                 "the commits of the reconciler are signed, and this configuration has no key to sign with", "set signing.keyFile"
             )
 
+    def keep_own(self, branch: str, id_: str) -> None:
+        """Keeps in the clone that a commit is the newest own one of a branch, where commits are signed."""
+        if self._keys is None:
+            return
+
+        def work(repo: pygit2.Repository) -> None:
+            name = f"{_KEPT}{branch}"
+            if name not in repo.config or repo.config[name] != id_:
+                repo.config[name] = id_
+
+        self._with_refetch(work)
+
+    def kept_own(self) -> Mapping[str, str]:
+        """Returns the newest own commits that were kept, by branch: those that an accepted key signed."""
+        if self._keys is None:
+            return {}
+
+        def work(repo: pygit2.Repository) -> dict[str, str]:
+            return {entry.name.removeprefix(_KEPT): entry.value or "" for entry in repo.config if entry.name.startswith(_KEPT)}
+
+        kept = self._clone.with_recovery(work)
+        return {branch: id_ for branch, id_ in kept.items() if self.has_commit(id_) and self.is_own_commit(self.commit_of(id_))}
+
     def _verified(self, id_: str, is_valid: Callable[[bytes], bool]) -> bool:
         """Whether the signature of a commit in the clone is valid. What an id stands for never changes: it is asked once."""
         if id_ not in self._signed:
@@ -350,8 +375,7 @@ class Repository:
         return self._signed[id_]
 
     def _content(self, id_: str) -> bytes:
-        self.commit_of(id_)
-        return self._with_refetch(lambda repo: bytes(repo.odb.read(id_)[1]))
+        return self._with_refetch(lambda repo: bytes(repo.odb.read(self._commit(repo, id_).id)[1]))
 
     def push(self, commit: str, branch: str, *, expect: str | None) -> None:
         """Sets the server's branch to a commit of the clone, if the branch is still at `expect`.

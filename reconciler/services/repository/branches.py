@@ -118,6 +118,7 @@ class EnvironmentBranches:
                     raise
             else:
                 self._heads, self._displaced = heads, {}
+                self._known = self._known or dict(self._repository.kept_own())
                 self._adoptable = frozenset() if self._known else self._find_adoptable(faults)
                 for branch in (STATUS, RESOLVED):  # `status` names the commit of `resolved`
                     self._find_own(branch, faults.get(branch))
@@ -153,7 +154,8 @@ class EnvironmentBranches:
         if own is None:
             self._heads.pop(branch, None)
         else:
-            self._heads[branch] = self._known[branch] = own
+            self._heads[branch] = own
+            self._know(branch, own)
 
     def _find_adoptable(self, faults: Collection[str]) -> frozenset[str]:
         """Which branches may be adopted by a key that has signed nothing yet."""
@@ -381,9 +383,14 @@ class EnvironmentBranches:
         self._displaced.pop(branch, None)
         self._heads[branch] = commit.id
         if branch in {RESOLVED, STATUS}:
-            self._known[branch] = commit.id
+            self._know(branch, commit.id)
         self._commits[branch] = commit
         return commit.id
+
+    def _know(self, branch: str, own: str) -> None:
+        """Remember the newest own commit of `resolved` or `status`, also for the next process."""
+        self._known[branch] = own
+        self._repository.keep_own(branch, own)
 
     def _commit(self, branch: str) -> Commit | None:
         """The commit at a branch's head, read once; None when the branch does not exist or cannot be read."""

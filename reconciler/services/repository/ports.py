@@ -72,6 +72,12 @@ class GitRepository(Protocol):
     def needs_signature(self, commit: Commit) -> bool:
         """Whether commits are signed here, and this one is not, or by an older key."""
 
+    def keep_own(self, branch: str, id_: str) -> None:
+        """Keep, for the next process, that a commit is the newest own one of a branch, where commits are signed."""
+
+    def kept_own(self) -> Mapping[str, str]:
+        """The newest own commits that were kept, by branch; none where commits are not signed."""
+
     def check_signing(self) -> None:
         """Raise a ConfigurationError where commits are signed, and there is no key to do so."""
 

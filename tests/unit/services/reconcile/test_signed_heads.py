@@ -165,6 +165,29 @@ def test_nothing_is_adopted_a_second_time(stage: EnvironmentOnDisk) -> None:
     assert stage.lock().packages[0].version == "1.1.0"
 
 
+@pytest.mark.parametrize("what", ["an earlier time", "no signature", "deleted"])
+def test_after_a_restart_what_is_kept_beats_whatever_agrees(stage: EnvironmentOnDisk, what: str) -> None:
+    keys = stage.keys
+    if what == "no signature":
+        stage.keys = None
+    stage.settle(files("shop"))
+    old = {ref: str(stage.git("rev-parse", ref)) for ref in ("refs/heads/resolved", "refs/heads/status")}
+    stage.keys = keys
+    stage.shelf.put(verified("bp-shop", "1.1.0"))
+    stage.push(files("shop") | {"applications/shop.yaml": application("shop", version="^1.1")})
+    stage.start().run(wait=1)
+    stage.push(files("shop"))
+    stage.start(keep=True).run(wait=1)
+    own = stage.head("resolved")
+    stage.git("update-ref", "-d", CONFIRMED)
+    for ref, commit in old.items():
+        stage.git("update-ref", *(("-d", ref) if what == "deleted" else (ref, commit)))
+    stage.start(keep=True).run(wait=1)
+    assert stage.head("resolved") == own
+    assert stage.lock().packages[0].version == "1.1.0"
+    assert "ForeignLock" in "".join(stage.git("log", "-p", "--format=", "status"))
+
+
 def test_another_key_signs_the_heads_anew_and_their_history_counts(stage: EnvironmentOnDisk, tmp_path: Path) -> None:
     stage.settle(files("shop"))
     assert stage.keys is not None
