@@ -60,18 +60,16 @@ def run(
 
     with state_lock(settings.state), contextlib.closing(Runtime(settings, on_change=on_change)) as runtime:
         runtime.check()
-        health = controller_health(settings)
-        what = "By how much this machine's clock is ahead of the forge's; negative where it is behind."
-        health.metrics.gauge("reconciler_clock_ahead_seconds", what, runtime.clock_ahead)
         service = Controller(
             runtime.targets,
             runtime.environment_pass,
             workers=settings.workers,
             poll=settings.intervals.poll,
             discover=settings.intervals.discover,
-            health=health,
+            health=controller_health(settings),
             after_pass=webhook_registrar(settings, runtime),
             publish_policies=runtime.publish_policies,
+            clock_ahead=runtime.clock_ahead,
         )
         with serve_http(settings, runtime, service):
             service.start()

@@ -51,6 +51,7 @@ class Controller:
         after_pass: the maintenance of an Environment's repository (owner/name) after a pass; raises no ReconcilerError.
         publish_policies: posts whether the EnvironmentPolicies are valid, after a pass that may have refreshed them; raises no
             ReconcilerError.
+        clock_ahead: returns the seconds by which this machine's clock is ahead of the forge's.
         stuck_after: seconds of one pass, or without any, after which the service is no longer live; by default `STUCK_INTERVALS`
             poll intervals, and at least `MIN_STUCK`.
     """
@@ -66,6 +67,7 @@ class Controller:
         health: Health,
         after_pass: Callable[[str], None] = lambda _: None,
         publish_policies: Callable[[], None] = lambda: None,
+        clock_ahead: Callable[[], float] = lambda: 0.0,
         stuck_after: float | None = None,
     ) -> None:
         self.health = health
@@ -78,6 +80,8 @@ class Controller:
         self._queue = WorkQueue(max_reviews=max(1, workers - 1))  # a worker is left for passes, where there is more than one
         self._busy_since: dict[str, float] = {}
         self.health.metrics.gauge("reconciler_queue_depth", "Environments that are due and wait for a worker.", self._queue.depth)
+        ahead = "By how much this machine's clock is ahead of the forge's; negative where it is behind."
+        self.health.metrics.gauge("reconciler_clock_ahead_seconds", ahead, clock_ahead)
         self._limiter = WakeupLimiter()
         self._lock = threading.Lock()
         self._passes: dict[str, EnvironmentPass] = {}
