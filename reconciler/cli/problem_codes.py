@@ -74,7 +74,7 @@ RULES: Final[Mapping[str, str]] = {
     "Symlink": "A document must be a plain file, not a symbolic link.",
     "Taken": "A Namespace on a cluster belongs to one Environment.",
     "TooDeep": "Nesting, and the search for compatible versions, must stay within their limits.",
-    "TooLarge": "A file must not exceed the size limit.",
+    "TooLarge": "A file, and the values of a HelmRelease, must not exceed the size limit.",
     "TooMany": "An Environment's Applications, placements and rendered files must not exceed the limits.",
     "TooManyDocuments": "The number of documents in a file must not exceed the limit.",
     "TooManyFiles": "The number of files in a repository must not exceed the limit.",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from reconciler.domain.blocker import refused, unavailable
 from reconciler.domain.locking.lock_builder import build_lock
 from reconciler.domain.locking.reinstallation import unconfirmed_reinstalls
 from reconciler.domain.locking.removals import suspended_removals, with_removals
-from reconciler.domain.rendering.budget import budget_problem
+from reconciler.domain.rendering.budget import MAX_STORED_BYTES, budget_problem, oversized_applications
 from reconciler.domain.rendering.flux_objects import RenderContext, duplicate_objects, render
 from reconciler.domain.resolution.resolver import resolve
 from reconciler.domain.validation.environment import validate
@@ -21,7 +21,7 @@ from reconciler.model.lock import packages_of
 from reconciler.model.problem import Problem, has_errors, sort_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from reconciler.domain.blocker import Refused, Unavailable
     from reconciler.domain.catalog import Catalog
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from reconciler.model.source import Source
 
 
+_OVERSIZED: Final = (
+    f"its values would take {{}} KiB in the API server, with the names of their fields; an API server stores at most "
+    f"{MAX_STORED_BYTES >> 10} KiB of one HelmRelease's"
+)
+_OVERSIZED_HINT: Final = "move large texts out of config, into the chart or into ConfigMaps that it refers to"
 _CONFLICT_HINT = "give it another name; two repositories of one Environment cannot share what they install"
 
 
@@ -100,9 +105,8 @@ def compute_desired_state(
     if losses := losses or tuple(_suspended_removals(validated, prior, lock)):
         return refused("Resolved", sort_problems(losses))
     lock = with_removals(prior, lock)
-    if too_large := budget_problem(lock):
-        hint = "use fewer placements, split the Environment, or move large texts out of config"
-        return refused("Resolved", (sources[ENVIRONMENT_FILE].problem("TooMany", too_large, ("spec", "placements"), hint=hint),))
+    if too_large := tuple(_size_problems(sources, validated, resolution, lock)):
+        return refused("Resolved", sort_problems(too_large))
     tree = render(lock, context)
     duplicates = tuple(
         _problem(sources, validated, resolution, "Duplicate", application, message)
@@ -133,8 +137,28 @@ def compute_desired_state(
     return DesiredState(lock, files, sort_problems((*problems, *resolution.warnings)))
 
 
+def _size_problems(
+    sources: Mapping[str, Source], validated: ValidatedInput, resolution: Resolution, lock: EnvironmentLock
+) -> Iterator[Problem]:
+    """Yields the problems of a lock of which more would be rendered than can be written, stored and applied."""
+    if too_many := budget_problem(lock):
+        hint = "use fewer placements, split the Environment, or move large texts out of config"
+        yield sources[ENVIRONMENT_FILE].problem("TooMany", too_many, ("spec", "placements"), hint=hint)
+        return
+    for application, size in oversized_applications(lock).items():
+        message = _OVERSIZED.format(size >> 10)
+        yield _problem(sources, validated, resolution, "TooLarge", application, message, hint=_OVERSIZED_HINT)
+
+
 def _problem(
-    sources: Mapping[str, Source], validated: ValidatedInput, resolution: Resolution, code: str, application: str, message: str
+    sources: Mapping[str, Source],
+    validated: ValidatedInput,
+    resolution: Resolution,
+    code: str,
+    application: str,
+    message: str,
+    *,
+    hint: str = _CONFLICT_HINT,
 ) -> Problem:
     """Returns a problem with an Application's objects on a cluster, located in the document that declares it."""
     choice = resolution.choices.get(application)
@@ -142,7 +166,7 @@ def _problem(
         return sources[ENVIRONMENT_FILE].problem(code, message, ("spec", "fluxNamespace"), hint=_CONFLICT_HINT)
     source = validated.declared[choice.chain[0]].source
     path = ("metadata", "name") if application in validated.declared else ("spec", "blueprint")
-    return source.problem(code, message, path, at_value=application in validated.declared, hint=_CONFLICT_HINT)
+    return source.problem(code, message, path, at_value=application in validated.declared, hint=hint)
 
 
 def _reinstall_problems(

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from reconciler.model.base import Document, Model
-from reconciler.model.public_key import USABLE, unusable_kind
+from reconciler.model.public_key import USABLE, is_public_key, unusable_kind
 
 Severity = Literal["none", "negligible", "low", "medium", "high", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)  # in ascending order
@@ -50,6 +50,8 @@ class Authority(Model):
     def _is_public_key(cls, value: str | None) -> str | None:
         if value is not None and not value.strip().startswith("-----BEGIN PUBLIC KEY-----"):
             raise ValueError("not a PEM public key: it must begin with -----BEGIN PUBLIC KEY-----")
+        if value is not None and not is_public_key(value):
+            raise ValueError("the PEM block is no public key, or something stands beside it: use the contents of cosign.pub")
         if value is not None and (kind := unusable_kind(value)):
             raise ValueError(f"cosign cannot verify by a key of this kind ({kind}): give {USABLE}")
         return value

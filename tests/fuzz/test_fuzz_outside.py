@@ -70,7 +70,8 @@ spec:
   - name: release
     key: |
       -----BEGIN PUBLIC KEY-----
-      abc=
+      MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE8kBgJOpmdtDSJdqdC8LLWWbcgRiZ
+      7bb0qRZ8fby04isqPnJ7fDlKyLQUrRTV3avesUBzcxD4liT68DebxMZnyA==
       -----END PUBLIC KEY-----
 """
 SETTINGS = b"""\

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-KEY = "-----BEGIN PUBLIC KEY-----\n      AAAA\n      -----END PUBLIC KEY-----"
+from tests.support.public_keys import public_key
+
+
+def indented(key: str) -> str:
+    """A key as it stands in a policy's text."""
+    return key.strip().replace("\n", "\n      ")
+
+
+KEY = indented(public_key("release"))
 
 
 def trust_policy(name: str, *, authority: str = "release", key: str = KEY, artifacts: str = "registry.example/*") -> str:

@@ -43,6 +43,7 @@ BREAKS: Final = {  # by contract: a module, and an import that it must not have
     "resolvelib only in domain.resolution": ("domain/versions.py", "import resolvelib"),
     "jsonschema_rs only in domain.values": ("domain/versions.py", "import jsonschema_rs"),
     "cel only in domain.values.expressions": ("domain/versions.py", "import cel"),
+    "cryptography only in adapters.commit_keys": ("adapters/git/repository.py", "import cryptography"),
     "cronsim only in domain.admission.change_window": ("domain/versions.py", "import cronsim"),
     "nodesemver only in domain.versions": ("domain/catalog.py", "import nodesemver"),
     "pydantic_settings only in config": ("cli/logs.py", "import pydantic_settings"),

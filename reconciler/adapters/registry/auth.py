@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from reconciler.adapters.registry.hosts import credential_names
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.adapters.registry.header_fields import Challenge
+
+
+_CLIENT: Final = "catalyst-reconciler"  # servers want some name of whoever fetches
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,26 @@ class RegistryCredentials:
     def basic(self, host: str, repository: str = "") -> str | None:
         """Returns `Basic ...` for a repository at this `host` or `host:port`, or None when the file has no entry for it.
 
-        An entry may be of a host, of a folder of repositories or of one (containers-auth.json): the longest that covers the
-        repository counts, and no other; so credentials of one team are never sent for another's repositories.
+        Raises:
+            ConfigurationError: the file cannot be read or is not a docker config.json.
+        """
+        entry = self._entry(host, repository)
+        return _basic(entry) if entry is not None else None
+
+    def identity_token(self, host: str, repository: str = "") -> str | None:
+        """Returns the token for which the registry's token server issues others (`identitytoken`), or None.
 
         Raises:
             ConfigurationError: the file cannot be read or is not a docker config.json.
+        """
+        token = (self._entry(host, repository) or {}).get("identitytoken")
+        return token if isinstance(token, str) and token else None
+
+    def _entry(self, host: str, repository: str) -> Mapping[str, Any] | None:
+        """Returns the entry for a repository.
+
+        An entry may be of a host, of a folder of repositories or of one (containers-auth.json): the longest that covers the
+        repository counts, and no other; so credentials of one team are never sent for another's repositories.
         """
         path, best, longest = f"{repository}/", None, -1
         for key, entry in self._auths().items():
@@ -55,7 +73,7 @@ class RegistryCredentials:
                 and len(folder) > longest
             ):
                 best, longest = entry, len(folder)
-        return _basic(best) if best is not None else None
+        return best
 
     def _auths(self) -> dict[str, Any]:
         if self.file is None:
@@ -91,6 +109,13 @@ def _basic(entry: Mapping[str, Any]) -> str | None:
         if isinstance(username, str) and isinstance(password, str):
             return f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}"
     return None
+
+
+def exchange_body(challenge: Challenge, identity_token: str) -> bytes:
+    """Returns the form by which an identity token is exchanged for another (OAuth 2.0's refresh token; distribution's oauth)."""
+    form = {key: challenge.parameters[key] for key in ("service", "scope") if challenge.parameters.get(key)}
+    form |= {"grant_type": "refresh_token", "client_id": _CLIENT, "refresh_token": identity_token}
+    return urlencode(form).encode()
 
 
 def token_url(challenge: Challenge, requested: str, what: str, token_origins: Collection[str]) -> str:

@@ -30,7 +30,7 @@ import stamina
 import urllib3
 from urllib3.exceptions import NewConnectionError
 
-from reconciler.adapters.registry.auth import RegistryCredentials, parse_token, token_url
+from reconciler.adapters.registry.auth import RegistryCredentials, exchange_body, parse_token, token_url
 from reconciler.adapters.registry.bounded_http import READ_TIMEOUT_FACTOR, bounded_pools
 from reconciler.adapters.registry.header_fields import Challenge, challenges
 from reconciler.adapters.registry.responses import NoResponseError, RegistryResponse, RetryableError, backoff, raise_for_status
@@ -219,6 +219,8 @@ class Transport:
                 except AccessDeniedError as error:
                     foreign_realm = foreign_realm or error
                     continue
+                if identity_token := self._credentials.identity_token(host, call.repository):
+                    return self._exchanged_token(call, url, exchange_body(challenge, identity_token))
                 return self._token(call, url, basic)
         if basic and any(challenge.scheme == "basic" for challenge in offered):
             return basic
@@ -235,13 +237,23 @@ class Transport:
 
     def _token(self, call: _Call, url: str, basic: str | None) -> str:
         fetch = _Call("GET", url, f"a token for {call.what}", _TOKEN_LIMIT, {}, None, call.deadline, frozenset())
-        response = self._send(fetch, url, {"Authorization": basic} if basic else {})
-        if response.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not NotFoundError: the artifact may well exist
-            raise AccessDeniedError(f"{call.what}: {host_of(url)} issues no token for these credentials ({response.status})")
-        token = parse_token(raise_for_status("GET", fetch.what, url, response).body)
-        if token is None:
-            raise AccessDeniedError(f"{call.what}: {host_of(url)} returned an invalid token")
-        return f"Bearer {token}"
+        return _issued_token(call, fetch, self._send(fetch, url, {"Authorization": basic} if basic else {}))
+
+    def _exchanged_token(self, call: _Call, url: str, body: bytes) -> str:
+        base = url.partition("?")[0]  # what the token is for is in the body
+        fetch = _Call("POST", base, f"a token for {call.what}", _TOKEN_LIMIT, {}, body, call.deadline, frozenset())
+        return _issued_token(call, fetch, self._send(fetch, base, {"Content-Type": "application/x-www-form-urlencoded"}))
+
+
+def _issued_token(call: _Call, fetch: _Call, response: RegistryResponse) -> str:
+    """Returns the `Authorization` with the token in a token server's response."""
+    host = host_of(fetch.url)
+    if response.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND):  # not NotFoundError: the artifact may well exist
+        raise AccessDeniedError(f"{call.what}: {host} issues no token for these credentials ({response.status})")
+    token = parse_token(raise_for_status("GET", fetch.what, fetch.url, response).body)
+    if token is None:
+        raise AccessDeniedError(f"{call.what}: {host} returned an invalid token")
+    return f"Bearer {token}"
 
 
 def _read(response: urllib3.BaseHTTPResponse, call: _Call, host: str) -> RegistryResponse:

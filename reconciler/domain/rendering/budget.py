@@ -7,9 +7,11 @@ which `resolved` can be written, read again, applied by Flux and observed.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.model.lock import EnvironmentLock
 
 MAX_RELEASES: Final = 20_000
@@ -20,6 +22,33 @@ MAX_LOCK_BYTES: Final = 24 << 20
 """Bytes of values of all Applications together: the lock has them once, and must be readable as the reconciler's own file."""
 MAX_RENDERED_BYTES: Final = 64 << 20
 """Bytes of values in all HelmReleases together."""
+MAX_STORED_BYTES: Final = 1408 << 10
+"""Bytes that the values of one HelmRelease may take in the API server: etcd takes no request above 1.5 MiB, and its status, its
+conditions and their history need room too. One larger would be committed, and Flux could apply none of the Environment's."""
+_FIELD_BYTES: Final = len('"f:":{},')
+_ESCAPED_BYTES: Final = len("\\u003c") - 1
+
+
+def oversized_applications(lock: EnvironmentLock) -> Mapping[str, int]:
+    """Returns the Applications whose HelmRelease an API server could not store, and the bytes that their values would take."""
+    sizes = {package.application: _stored_bytes(package.values) for package in lock.packages}
+    return {application: size for application, size in sizes.items() if size > MAX_STORED_BYTES}
+
+
+def _stored_bytes(values: Mapping[str, Any]) -> int:
+    """Returns the bytes of values as an API server stores them.
+
+    It writes JSON as Go does, which escapes `<`, `>` and `&`, and remembers each field's owner by its name (`managedFields`).
+    """
+    text = json.dumps(values, ensure_ascii=False)
+    return len(text.encode()) + _ESCAPED_BYTES * sum(text.count(character) for character in "<>&") + _owned_bytes(values)
+
+
+def _owned_bytes(values: Mapping[str, Any]) -> int:
+    return sum(
+        len(json.dumps(key)) + _FIELD_BYTES + (_owned_bytes(value) if isinstance(value, dict) else 0)
+        for key, value in values.items()
+    )
 
 
 def budget_problem(lock: EnvironmentLock) -> str:

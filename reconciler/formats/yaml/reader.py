@@ -9,6 +9,7 @@ first construct that exceeds a limit or is not plain data ends the reading, befo
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from yaml import YAMLError  # type: ignore[import-untyped]
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _TAG: Final = "tag:yaml.org,2002:"
 _TAGS: Final = frozenset({None, "!", _TAG + "str", _TAG + "seq", _TAG + "map"})
 _EXACT: Final = 2**53
+_ESCAPED_SLASH: Final = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
 
 class _DocumentRejected(Exception):  # noqa: N818 - carries a problem out of the walk
@@ -123,6 +125,8 @@ class _Reading:
             raise self._rejected(event, "TooDeep", f"nested more than {self._limits.depth} deep")
         if event.tag not in _TAGS:
             raise self._tagged(event)
+        if is_scalar:
+            self._refuse_other_readings(event)
         self._locations[path] = Location(key.line + 1, key.column + 1, value.line + 1, value.column + 1)
         if is_scalar:
             return self._scalar(event, path)
@@ -164,6 +168,7 @@ class _Reading:
             raise self._rejected(event, "NotAString", "a key must be a string")
         if key.tag not in _TAGS:
             raise self._tagged(key)
+        self._refuse_other_readings(key)
         if key.value == "<<" and key.implicit[0] and key.tag is None:
             raise self._rejected(event, "MergeKey", "merge keys (<<) are not YAML 1.2; write the fields out")
         self._refuse_question_mark(event)
@@ -221,6 +226,19 @@ class _Reading:
         if index and self._text[index - 1] == "?":
             hint = "quote what begins with a question mark"
             raise self._rejected(event, "NotYaml", "a question mark before text is read in more than one way", hint)
+
+    def _refuse_other_readings(self, event: Any) -> None:
+        r"""Refuses what go-yaml, by which Helm reads, refuses or reads as something else: `"\/"`, and `[!!str, a]`.
+
+        To go-yaml the comma is part of the tag, so that its list has one entry less.
+        """
+        end = event.end_mark.index
+        if event.style == '"':
+            if "/" in event.value and _ESCAPED_SLASH.search(self._text, event.start_mark.index, end):
+                raise self._rejected(event, "NotYaml", "Flux and Helm know no escaped slash", "write / without a backslash")
+        elif not event.style and event.tag is not None and not event.value and self._text[end : end + 1] == ",":
+            hint = 'write the empty text as ""'
+            raise self._rejected(event, "NotYaml", "a comma after a tag is read in more than one way", hint)
 
     def _duplicate(self, event: Any, path: KeyPath) -> _DocumentRejected:
         first = self._locations[path]

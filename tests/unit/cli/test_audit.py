@@ -25,6 +25,7 @@ from reconciler.services.verification.evidence_store import EvidenceFolder, Reco
 from tests.support.builders import API, FSN, SHOP, lock_of, package, sha
 from tests.support.config_files import SovereignFolder
 from tests.support.git_server import bare, commit, git
+from tests.support.public_keys import public_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
     from reconciler.formats.oci_manifest import Descriptor, Manifest
     from reconciler.model.trust import Signer
 
-KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+KEY = public_key("release")
+SIGNATURE, OTHER = (public_key(word).split("\n")[1] for word in ("release", "other"))  # see COSIGN
 LOCK = "environment.lock.yaml"
 WEB = f"clusters/{FSN}/web.yaml"
 # It takes for a signature what names the digest (after the type, without its kind) and holds a line of the key.
@@ -101,7 +103,7 @@ class AuditedEnvironment:
         chart = f"chart of {name}".encode()
         artifact = manifest(chart, CHART_TYPE)
         digest = digest_of(artifact)
-        bundle = (f"a signature of {digest}\nMFkw\n" if not layer else signed_payload(digest)).encode()
+        bundle = (f"a signature of {digest}\n{SIGNATURE}\n" if not layer else signed_payload(digest)).encode()
         signature = manifest(bundle, "application/vnd.dev.sigstore.bundle.v0.3+json", **layer)
         for content in (artifact, signature, bundle):
             EvidenceFolder(self.bundles).save(content)
@@ -175,11 +177,11 @@ def test_json_has_all_that_cosign_needs(scene: AuditedEnvironment) -> None:
 
 
 def test_an_old_signature_holds_too(tmp_path: Path) -> None:
-    scene = AuditedEnvironment(tmp_path).make(annotations={"dev.cosignproject.cosign/signature": "MFkw"})
+    scene = AuditedEnvironment(tmp_path).make(annotations={"dev.cosignproject.cosign/signature": SIGNATURE})
     assert scene.audit().exit_code == 0
     other = AuditedEnvironment(tmp_path / "other")
     other.folder.mkdir()
-    other.make(annotations={"dev.cosignproject.cosign/signature": "MFkx"})
+    other.make(annotations={"dev.cosignproject.cosign/signature": OTHER})
     assert other.audit().exit_code == 1
 
 
@@ -219,7 +221,7 @@ def test_a_signature_that_is_gone(scene: AuditedEnvironment) -> None:
 
 
 def test_evidence_that_was_changed_is_not_what_its_name_says(scene: AuditedEnvironment) -> None:
-    scene.evidence("web").write_text("a signature of everything\nMFkw\n")
+    scene.evidence("web").write_text(f"a signature of everything\n{SIGNATURE}\n")
     done = scene.audit()
     assert (done.exit_code, "does not have the digest in its name" in done.stdout) == (1, True)
 
@@ -234,7 +236,10 @@ def test_a_good_signature_of_another_artifact_is_none(scene: AuditedEnvironment)
 
 def test_another_key(scene: AuditedEnvironment) -> None:
     file = scene.trust / "shop.yaml"
-    file.write_text(file.read_text().replace("MFkw", "MFkx"))
+    text = file.read_text()
+    for line, other in zip(KEY.splitlines(), public_key("other").splitlines(), strict=True):
+        text = text.replace(line, other)
+    file.write_text(text)
     done = scene.audit()
     assert done.exit_code == 1
     assert {row.split("\t")[-1] for row in done.stdout.splitlines()[1:3]} == {"PolicyChanged, Untrusted"}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from reconciler.adapters.cosign.arguments import signer_flags
 from reconciler.domain.validation.document_parser import parse_document
 from reconciler.model.errors import ConfigurationError
-from reconciler.model.public_key import unusable_kind
+from reconciler.model.public_key import is_public_key, unusable_kind
 from reconciler.model.trust import Signer, TrustPolicy
 from tests.support.builders import source
 
@@ -74,8 +74,45 @@ def test_what_is_no_key_is_of_no_kind(text: str) -> None:
     assert unusable_kind(text) == ""
 
 
+GOOD = KINDS["P-256"][0]
+DER = base64.b64decode("".join(GOOD.split("\n")[1:-2]))
+
+
+def armored(der: bytes) -> str:
+    return f"-----BEGIN PUBLIC KEY-----\n{base64.b64encode(der).decode()}\n-----END PUBLIC KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-----BEGIN PUBLIC KEY-----",
+        "-----BEGIN PUBLIC KEY-----\nnot base64!\n-----END PUBLIC KEY-----\n",
+        armored(b""),
+        armored(b"abc"),
+        armored(DER[:60]),
+        armored(DER + b"\0\0"),
+        armored(DER[:-1] + bytes([DER[-1] ^ 1])),  # no point of the curve
+        GOOD[:120],
+        GOOD * 2,
+        GOOD + "# of the team",
+        GOOD + KINDS["P-384"][0],
+    ],
+)
+def test_a_trust_policy_takes_one_key_and_nothing_that_only_looks_like_one(text: str) -> None:
+    assert not is_public_key(text)
+    document, problems = parse_document(source(policy(text)), TrustPolicy)
+    assert document is None
+    assert ["the PEM block is no public key" in problem.message for problem in problems] == [True]
+
+
+def test_of_whatever_kind_a_key_is_it_is_a_key() -> None:
+    assert [name for name, (key, _) in KINDS.items() if not is_public_key(key)] == []
+
+
 @given(st.binary(max_size=80), st.integers(0, 90))
 def test_no_bytes_raise(damage: bytes, position: int) -> None:
     der = base64.b64decode("".join(KINDS["P-384"][0].split("\n")[1:-2]))
     body = base64.b64encode(der[:position] + damage + der[position + len(damage) :]).decode()
-    unusable_kind(f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
+    text = f"-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n"
+    unusable_kind(text)
+    is_public_key(text)

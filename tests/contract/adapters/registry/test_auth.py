@@ -6,11 +6,12 @@ import base64
 import itertools
 import json
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
 
 import pytest
 
 from reconciler.adapters.registry.client import Registry
-from reconciler.model.errors import AccessDeniedError, ConfigurationError, IntegrityError
+from reconciler.model.errors import AccessDeniedError, ConfigurationError, IntegrityError, UnavailableError
 from tests.support.registry_client import DIGEST, MANIFEST, SECRET, always, client, docker_config
 from tests.support.registry_server import HostileRegistry, Reply, Request
 
@@ -54,6 +55,57 @@ def token_wanted(realm: str, token: str = "good") -> Callable[[Request], Reply]:
         return Reply(status=401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",service="s",scope="x"'})
 
     return script
+
+
+def identity_config(tmp_path: Path, host: str) -> Path:
+    file = tmp_path / "identity.json"
+    auth = base64.b64encode(b"00000000-0000-0000-0000-000000000000:").decode()  # as `docker login` of a cloud writes it
+    file.write_text(json.dumps({"auths": {host: {"auth": auth, "identitytoken": SECRET}}}))
+    return file
+
+
+def test_an_identity_token_is_exchanged_for_one_of_the_repository(tmp_path: Path) -> None:
+    def script(request: Request) -> Reply:
+        if request.path == "/token":
+            return Reply(body=b'{"access_token": "good"}')
+        return token_wanted("/token")(request)
+
+    with HostileRegistry(script) as server:
+        registry = client(server, credentials=identity_config(tmp_path, server.host))
+        assert registry.resolve(f"{server.host}/a", "1") == DIGEST
+        exchange = server.requests[1]
+        assert (exchange.method, exchange.headers["Content-Type"]) == ("POST", "application/x-www-form-urlencoded")
+        assert "Authorization" not in exchange.headers
+        form = dict(parse_qsl(exchange.body.decode()))
+        assert form.pop("client_id")
+        assert form == {"grant_type": "refresh_token", "refresh_token": SECRET, "service": "s", "scope": "x"}
+        assert [SECRET in f"{r.path} {r.headers} {r.body!r}" for r in server.requests] == [False, True, False]
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 500])
+def test_an_identity_token_that_is_not_taken_is_not_quoted_and_goes_nowhere_else(tmp_path: Path, status: int) -> None:
+    with HostileRegistry(always(Reply(body=b'{"token": "good"}'))) as other:
+
+        def script(request: Request) -> Reply:
+            if request.path == "/token":
+                return Reply(status=status, headers={"Location": f"http://{other.host}/token"}, body=SECRET.encode())
+            return token_wanted("/token")(request)
+
+        with HostileRegistry(script) as server:
+            registry = client(server, credentials=identity_config(tmp_path, server.host))
+            with pytest.raises((AccessDeniedError, UnavailableError)) as raised:
+                registry.resolve(f"{server.host}/a", "1")
+        assert SECRET not in str(raised.value)
+        assert other.requests == []
+
+
+def test_an_identity_token_does_not_go_to_a_realm_on_another_host(tmp_path: Path) -> None:
+    with HostileRegistry(always(Reply(body=b'{"token": "good"}'))) as other:
+        with HostileRegistry(token_wanted(f"http://{other.host}/token")) as server:
+            registry = client(server, credentials=identity_config(tmp_path, server.host))
+            with pytest.raises(AccessDeniedError, match="requires a token from"):
+                registry.resolve(f"{server.host}/a", "1")
+        assert other.requests == []
 
 
 def test_a_token_that_is_refused_is_fetched_anew_once() -> None:

@@ -18,6 +18,7 @@ from reconciler.model.trust import VULNERABILITIES, TrustPolicy
 from reconciler.services.verification.artifact_verifier import verify_artifact
 from reconciler.services.verification.signatures import ATTESTATION_LIMIT
 from tests.support.builders import API
+from tests.support.public_keys import public_key
 from tests.support.registry_server import HostileRegistry, Reply, Request
 from tests.support.signed_artifacts import (
     DIGEST,
@@ -40,7 +41,7 @@ SPDX = "https://spdx.dev/Document"
 
 
 def policy(name: str, *authorities: str, wants: tuple[str, ...] = (), most: str | None = None) -> TrustPolicy:
-    keys = [{"name": a, "key": f"-----BEGIN PUBLIC KEY-----\n{a}\n-----END PUBLIC KEY-----\n"} for a in authorities]
+    keys = [{"name": a, "key": public_key(a)} for a in authorities]
     attestations: list[dict[str, str]] = [{"predicateType": one} for one in wants]
     attestations += [{"predicateType": VULNERABILITIES, "maxSeverity": most}] if most else []
     spec = {"artifacts": ["*/shop"], "authorities": keys, "attestations": attestations}

@@ -29,6 +29,7 @@ from reconciler.services.verification.cached_blobs import CachedBlobs
 from reconciler.services.verification.verified_catalog import VerifiedCatalog
 from tests.support.environment_files import application, environment, passes
 from tests.support.environments import AROUND, EnvironmentOnDisk
+from tests.support.public_keys import public_key
 from tests.support.registry_server import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ POLICY = {
     "metadata": {"name": "openova"},
     "spec": {
         "artifacts": ["*"],
-        "authorities": [{"name": "release", "key": "-----BEGIN PUBLIC KEY-----\nx\n-----END PUBLIC KEY-----\n"}],
+        "authorities": [{"name": "release", "key": public_key("release")}],
     },
 }
 

@@ -19,13 +19,14 @@ from reconciler.model.artifact import parse_artifact
 from reconciler.model.lock import AttestationEvidence, EnvironmentLock, TrustEvidence, sealed
 from reconciler.model.trust import PREDICATE, Attestation, TrustPolicy
 from tests.support.builders import API, FSN, NBG, SHOP, lock_of, package, sha
+from tests.support.public_keys import public_key
 
 if TYPE_CHECKING:
     from reconciler.model.lock import Package
     from reconciler.model.problem import Problem
     from reconciler.model.source import Source
 
-KEY, OTHER = (f"-----BEGIN PUBLIC KEY-----\n{word}\n-----END PUBLIC KEY-----\n" for word in ("MFkw", "MFkx"))
+KEY, OTHER = (public_key(word) for word in ("release", "other"))
 SPDX = "https://spdx.dev/Document"
 LOCK = "environment.lock.yaml"
 WEB = f"clusters/{FSN}/web.yaml"

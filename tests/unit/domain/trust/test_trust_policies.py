@@ -5,8 +5,9 @@ from __future__ import annotations
 from reconciler.domain.trust.trust_policies import TrustPolicies
 from reconciler.model.trust import TrustPolicy
 from tests.support.builders import API
+from tests.support.public_keys import public_key
 
-KEY = "-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
+KEY = public_key("release")
 
 
 def policy(name: str, *artifacts: str, authority: str = "openova", key: str = KEY) -> TrustPolicy:

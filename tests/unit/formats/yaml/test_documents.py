@@ -184,6 +184,38 @@ def test_a_question_mark_that_all_read_alike_is_read() -> None:
     assert data_of("? a\n: 1\n?b: 2\nc: ?d\n'?e': [a?b, {f?: 1}]\n") == {"a": 1, "?b": 2, "c": "?d", "?e": ["a?b", {"f?": 1}]}
 
 
+@pytest.mark.parametrize("text", ['a: "x\\/y"\n', '"k\\/": 1\n', 'a: "é\\\\\\/y"\n', 'a: &x ! "\\/"\nb: *x\n'])
+def test_an_escaped_slash_that_go_yaml_does_not_know_is_refused(text: str) -> None:
+    assert "write / without a backslash" in problem_of(text).hint
+
+
+def test_a_slash_behind_an_escaped_backslash_is_read() -> None:
+    assert data_of('a: "x\\\\/y"\nb: \'\\/\'\nc: \\/\nd: "\\\\\\\\/"\n') == {"a": "x\\/y", "b": "\\/", "c": "\\/", "d": "\\\\/"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [!!str, b]\n",
+        "a: [!, b]\n",
+        "a: {b: !!str, c: 1}\n",
+        "a: [&x !!str, *x]\n",
+        "a: [!<tag:yaml.org,2002:str>, b]\n",
+        "a: {!, b: 1}\n",
+    ],
+)
+def test_a_comma_that_go_yaml_takes_for_a_part_of_the_tag_is_refused(text: str) -> None:
+    assert problem_of(text).code == "NotYaml"
+
+
+def test_a_tag_that_all_read_alike_is_read() -> None:
+    assert data_of('a: [!!str , !!str "", ! \'\', b]\nc: !!str\nd: {e: ! "", f: !!str 1}\n') == {
+        "a": ["", "", "", "b"],
+        "c": "",
+        "d": {"e": "", "f": "1"},
+    }
+
+
 @pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\ufeff", "\x9c", "\x00"])
 def test_a_character_that_others_take_for_a_line_end_or_cannot_read_is_refused_at_its_place(character: str) -> None:
     problem = problem_of(f"a: 1\nb: 'x{character}y'\n")

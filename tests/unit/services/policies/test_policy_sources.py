@@ -12,7 +12,8 @@ from reconciler.services.policies.policy_sources import DirectoryPolicySource, G
 from reconciler.services.policies.trust_policy_loader import FOLDER, read_policies, trust_policies_at
 from tests.support.environment_files import Latch
 from tests.support.git_server import bare, commit
-from tests.support.trust_policies import KEY, trust_policy
+from tests.support.public_keys import public_key
+from tests.support.trust_policies import indented, trust_policy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ def test_one_authority_name_stands_for_one_key(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(trust_policy("one"))
     (tmp_path / "b.yaml").write_text(trust_policy("two"))
     assert len(read_policies(tmp_path).policies) == 2
-    (tmp_path / "b.yaml").write_text(trust_policy("two", key=KEY.replace("AAAA", "BBBB")))
+    (tmp_path / "b.yaml").write_text(trust_policy("two", key=indented(public_key("other"))))
     with pytest.raises(ConfigurationError, match="the authority release names two different signers"):
         read_policies(tmp_path)
 

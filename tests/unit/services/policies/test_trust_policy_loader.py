@@ -11,6 +11,7 @@ from reconciler.model.errors import ConfigurationError
 from reconciler.model.policy_removal import MARKER_FILE
 from reconciler.services.policies.policy_sources import DirectoryPolicySource
 from reconciler.services.policies.trust_policy_loader import read_policies
+from tests.support.trust_policies import KEY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ def test_a_trusted_root_that_is_no_text_is_named(tmp_path: Path, content: bytes)
     [
         ("'https://ci.example/*'", "'*'", "a subject of * alone matches every identity"),
         ("root.json", "../root.json", "trustedRoot"),
-        ("    keyless:", "    key: |\n      -----BEGIN PUBLIC KEY-----\n    keyless:", "either a key or keyless"),
+        ("    keyless:", f"    key: |\n      {KEY}\n    keyless:", "either a key or keyless"),
         ("artifacts:", "attestations: [{predicateType: x}]\n  artifacts:", "predicateType"),
         (
             "artifacts:",

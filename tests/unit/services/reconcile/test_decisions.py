@@ -16,6 +16,7 @@ from tests.support.environment_files import application, environment, files, pas
 from tests.support.environments import EnvironmentOnDisk, condition_of
 from tests.support.fakes import DOWN, verified
 from tests.support.git_server import commit_tree, git
+from tests.support.public_keys import public_key
 
 # Refusals
 
@@ -210,7 +211,7 @@ def test_trust_policies_that_cannot_be_read_stop_decisions_and_judge_nothing(sta
 
 
 def trust_policy(name: str) -> TrustPolicy:
-    authority = {"name": "release", "key": "-----BEGIN PUBLIC KEY-----"}
+    authority = {"name": "release", "key": public_key("release")}
     return TrustPolicy.model_validate(
         {
             "apiVersion": "catalyst.openova.io/v1alpha1",

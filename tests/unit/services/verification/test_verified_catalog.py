@@ -31,6 +31,7 @@ from reconciler.model.trust import TrustPolicy
 from reconciler.services.verification.artifact_verifier import VerifiedArtifact
 from reconciler.services.verification.cached_blobs import CachedBlobs
 from reconciler.services.verification.verified_catalog import VerifiedCatalog
+from tests.support.public_keys import public_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,17 +49,13 @@ TEMPLATE = {"templates/all.yaml": "kind: ConfigMap\n"}
 NEEDY = "name: shop\nversion: 1.0.0\ndependencies: [{name: db, version: 1.x.x}]\n"
 
 
-def key(word: str) -> str:
-    return f"-----BEGIN PUBLIC KEY-----\n{word}\n-----END PUBLIC KEY-----\n"
-
-
 def policy(name: str, *authorities: str, artifacts: str = "registry.example/*") -> TrustPolicy:
     return TrustPolicy.model_validate(
         {
             "apiVersion": "catalyst.openova.io/v1alpha1",
             "kind": "TrustPolicy",
             "metadata": {"name": name},
-            "spec": {"artifacts": [artifacts], "authorities": [{"name": a, "key": key(a)} for a in authorities]},
+            "spec": {"artifacts": [artifacts], "authorities": [{"name": a, "key": public_key(a)} for a in authorities]},
         }
     )
 
@@ -117,7 +114,7 @@ class FakeRegistry:
         config = describe(b"{}", "x/config")
         self.manifests[digest] = Manifest(digest, raw, "x/manifest", "x/config", config, layers)
         self.tagged.setdefault(repository, {})[version.replace("+", "_")] = digest
-        self.signed |= {(digest, key(who)): digest_of_bytes(f"{digest} by {who}".encode()) for who in signers}
+        self.signed |= {(digest, public_key(who)): digest_of_bytes(f"{digest} by {who}".encode()) for who in signers}
         return digest
 
     def tags(self, repository: str) -> tuple[str, ...]:
@@ -197,7 +194,7 @@ def test_a_signed_blueprint_is_verified_with_its_evidence(depot: FakeRegistry, s
     assert (found.blueprint.name, found.artifact) == ("bp-shop", f"oci://{HOME}/bp-shop@{digest}")
     (evidence,) = found.evidence
     assert (evidence.policy, evidence.authority) == ("openova", "release")
-    assert evidence.signature == depot.signed[digest, key("release")]
+    assert evidence.signature == depot.signed[digest, public_key("release")]
     assert found.chart.media_type == CHART_TYPE
 
 
@@ -523,7 +520,7 @@ def test_a_refusal_is_remembered_for_a_short_while_only(depot: FakeRegistry, she
     assert depot.told == ["resolve", "vouch"]
     catalog = shelf(fresh=0.0)
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), ExcludedVersion)
-    depot.signed[digest, key("release")] = digest_of_bytes(b"signed later")
+    depot.signed[digest, public_key("release")] = digest_of_bytes(b"signed later")
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), VerifiedBlueprint)
 
 
@@ -534,7 +531,7 @@ def test_a_moved_tag_is_followed_when_no_digest_was_decided(depot: FakeRegistry,
     catalog.get(HOME, "bp-shop", "1.0.0", None)
     moved = depot.publish("1.0.0", layers=(("x/other", b"moved"),), signers=())
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", None), ExcludedVersion)
-    depot.signed[moved, key("release")] = digest_of_bytes(b"signature")
+    depot.signed[moved, public_key("release")] = digest_of_bytes(b"signature")
     found = catalog.get(HOME, "bp-shop", "1.0.0", None)
     assert isinstance(found, VerifiedBlueprint)
     assert found.artifact.endswith(moved)
@@ -564,10 +561,10 @@ def test_what_was_verified_is_held_against_the_policies_again_when_it_is_due(
     due(catalog, 21)
     assert catalog.get(HOME, "bp-shop", "1.0.0", digest) == first
     assert depot.told == ["vouch"], "only what vouches for it is looked at"
-    gone = depot.signed.pop((digest, key("release")))
+    gone = depot.signed.pop((digest, public_key("release")))
     due(catalog, 100)
     assert passed_over(catalog.get(HOME, "bp-shop", "1.0.0", digest)).startswith("Untrusted")
-    depot.signed[digest, key("release")] = gone
+    depot.signed[digest, public_key("release")] = gone
     due(catalog, 60)
     assert isinstance(catalog.get(HOME, "bp-shop", "1.0.0", digest), VerifiedBlueprint)
 
