@@ -14,6 +14,7 @@ from reconciler.domain.blueprints.chart_values import values_violations
 from reconciler.domain.blueprints.helm_chart import chart_defects
 from reconciler.domain.blueprints.helm_coalescing import coalesced_values
 from reconciler.formats.helm_archive import read_archive
+from reconciler.formats.yaml.documents import load
 from reconciler.model.errors import IntegrityError
 from tests.live.support.oracles import with_shown_values
 from tests.support.chart_archives import CONFIG_MAP, packed
@@ -330,3 +331,55 @@ def test_values_of_charts_in_charts_are_put_together_as_helm_does(
         coalesced = coalesced_values(chart, values)[1]
         coalesced.pop("global", None)
         assert coalesced == answer.values
+
+
+ESCAPES = [
+    "/",
+    "0",
+    "a",
+    "b",
+    "t",
+    "n",
+    "v",
+    "f",
+    "r",
+    "e",
+    " ",
+    '"',
+    "N",
+    "_",
+    "L",
+    "P",
+    "x41",
+    "x7f",
+    "u0041",
+    "U0001F600",
+    "ud83d",
+    "q",
+    "\\",
+    "\\/",
+]
+TAGS = [
+    "!!str, b",
+    "!, b",
+    "!<tag:yaml.org,2002:str>, b",
+    "!!str , b",
+    "! , b",
+    "!!str b",
+    "! 1",
+    '!!str ""',
+    '! "", b',
+    "!!map {}, b",
+    "&x !!str, *x",
+]
+WRITTEN = [f'a: "x\\{escape}y"\n' for escape in ESCAPES] + [f'"x\\{escape}": 1\n' for escape in ESCAPES]
+WRITTEN += [f"a: [{tag}]\n" for tag in TAGS] + [f"a: {{b: {tag}: 1}}\n" for tag in TAGS] + ["a: !!str\n", "a: {!!str, b: 1}\n"]
+
+
+def test_yaml_is_read_as_go_yaml_reads_it_or_refused(oracles: Oracles) -> None:
+    """No escape and no tag is read here that Helm refuses or reads as something else."""
+    for text in WRITTEN:
+        source = load(text.encode(), "values.yaml")
+        if not source.problems:
+            answer = oracles.ask_helm(packed(with_shown_values({"values.yaml": text})))
+            assert answer.values == source.data, (text, answer.refusal)

@@ -41,11 +41,12 @@ def reconciler(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 class SovereignFolder:
-    """A folder with a configuration file, Environments and a state directory. Its catalog is at an address of nobody."""
+    """A folder with a configuration file, Environments and a state directory. Its catalog is at an address of nobody at first."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.origins: dict[str, Path] = {}
+        self.catalog, self.registry_timeout = "127.0.0.1:1/openova", 0.2
         self.cosign = folder / "bin" / "cosign"
         self.cosign.parent.mkdir()
         self.cosign.write_text(COSIGN)
@@ -70,8 +71,8 @@ class SovereignFolder:
                     "sovereign": "demo",
                     "state": "state",
                     "environments": [{"name": n, "url": o.as_uri()} for n, o in self.origins.items()],
-                    "catalogs": [{"prefix": "127.0.0.1:1/openova", "plainHttp": True}],
-                    "registry": {"timeout": 0.2},
+                    "catalogs": [{"prefix": self.catalog, "plainHttp": True}],
+                    "registry": {"timeout": self.registry_timeout},
                     "trust": {"directory": "trust"},
                     "cosign": {"program": "bin/cosign"},
                     "intervals": {"poll": 0.2, "discover": 0.2},

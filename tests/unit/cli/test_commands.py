@@ -24,9 +24,10 @@ from reconciler.model.errors import ReconcilerError
 from reconciler.model.layout import CONFIRMED
 from reconciler.model.problem import Problem
 from tests.support.config_files import SovereignFolder, command, reconciler, reconciler_environment
-from tests.support.environment_files import application, environment, files
+from tests.support.environment_files import Latch, application, environment, files
 from tests.support.git_server import commit, git
 from tests.support.paths import ROOT
+from tests.support.registry_server import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -515,6 +516,32 @@ def test_a_signal_ends_run_soon_and_well(sovereign: SovereignFolder, number: sig
     (passed,) = [line for line in lines if line["event"] == "pass"]
     assert (passed["environment"], passed["pushed"]) == ("acme-prod", ["resolved", "status"])
     assert any(line["environment"] == "acme-gone" for line in lines if line["event"] == "pass failed")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_pass_under_way_ends_before_run_does(sovereign: SovereignFolder, number: signal.Signals) -> None:
+    latch = Latch()
+
+    def held(_: Request) -> Reply:
+        latch.reached.set()
+        latch.open.wait(15)
+        return Reply(status=404)
+
+    sovereign.environment("acme-prod", files("shop"))
+    with HostileRegistry(held) as registry:
+        sovereign.catalog, sovereign.registry_timeout = f"{registry.host}/openova", 15
+        with running(sovereign) as process:
+            assert latch.reached.wait(20)
+            process.send_signal(number)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            assert not sovereign.head("acme-prod", "status")
+            latch.open.set()
+            _, logs = process.communicate(timeout=15)
+    assert process.returncode == 0
+    last = json.loads(logs.splitlines()[-1])
+    assert (last["event"], last["abandoned"]) == ("stopped", False)
+    assert sovereign.head("acme-prod", "status"), "the pass told what it found"
 
 
 def test_a_surprise_is_logged_without_the_values_of_variables(tmp_path: Path) -> None:
