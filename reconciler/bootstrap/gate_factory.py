@@ -75,5 +75,5 @@ class AdmissionGateFactory:
             many = "more than one Environment is" if candidates else "no Environment is"
             return f"{many} called {name}, of {owner} or in the configuration: make it, or mend the policy"
         (source,) = candidates
-        history = SoakHistory(self._clone(source, folder), self._settings.intervals.confirm)
+        history = SoakHistory(name, self._clone(source, folder), self._settings.intervals.confirm)
         return self._histories.setdefault((source.display_name, folder), history)

@@ -47,10 +47,10 @@ def promote(
     ):
         destination, url = _destination(downstream)
         intervals = upstream.runtime.settings.intervals
-        ready = promotion_source(upstream.target.identity.name, upstream.branches, intervals.patience)
-        history = SoakHistory(
-            repository(upstream.runtime.settings, upstream.target, Path(folder), history=True), intervals.confirm
-        )
+        name = upstream.target.identity.name
+        ready = promotion_source(name, upstream.branches, intervals.patience)
+        clone = repository(upstream.runtime.settings, upstream.target, Path(folder), history=True)
+        history = SoakHistory(name, clone, intervals.confirm)
         promotion = open_promotion(ready, history, destination, downstream.runtime.context, applications or [])
         files = downstream.branches.input_snapshot().files
         why_not = (

@@ -30,12 +30,13 @@ class SoakHistory:
     """The history of one Environment's `status` branch. Safe for use by several threads.
 
     Args:
+        name: the Environment's name: a status of another one, which the same reconciler may have written, counts for nothing.
         repository: its repository, in a separate clone with history.
         confirm: seconds between confirmations of a status that does not change.
     """
 
-    def __init__(self, repository: GitRepository, confirm: float) -> None:
-        self._repository, self._confirm = repository, confirm
+    def __init__(self, name: str, repository: GitRepository, confirm: float) -> None:
+        self._name, self._repository, self._confirm = name, repository, confirm
         self._lock = threading.Lock()
         self._observed: dict[str, ObservedStatus] = {}
 
@@ -86,6 +87,8 @@ class SoakHistory:
             content = self._repository.read(commit.id, (STATUS_FILE,), limits=OWN_LIMITS).files.get(STATUS_FILE, b"")
             source = documents.load(content, STATUS_FILE, max_bytes=OWN_LIMITS.file, max_parts=documents.MAX_OWN_PARTS)
             status, _ = parse_document(source, EnvironmentStatus)
+            if status is not None and status.metadata.name != self._name:
+                status = None
             observed = self._observed[commit.id] = observed_status(status, commit.time, _unwatched_since(commit))
         return observed
 

@@ -103,7 +103,7 @@ class PromotionScene:
         """As the command does it: nothing is known from before."""
         self.starts += 1
         clones = self.folder / f"clones-{self.starts}"
-        history = SoakHistory(Repository(clones / "history", self.source.origin.as_uri(), history=True), 300)
+        history = SoakHistory("acme-prod", Repository(clones / "history", self.source.origin.as_uri(), history=True), 300)
         ready = promotion_source(
             "acme-prod", EnvironmentBranches(Repository(clones / "from", self.source.origin.as_uri())), patience
         )

@@ -27,15 +27,16 @@ class SourceEnvironment:
         self.writer = Repository(house.stage.folder / "writer", self.origin.as_uri())
         self.digest = next(p.digest for p in house.stage.lock().packages)
         self.content: dict[str, bytes] = {}
-        house.history = SoakHistory(Repository(house.stage.folder / "source", self.origin.as_uri(), history=True), confirm=300)
+        clone = Repository(house.stage.folder / "source", self.origin.as_uri(), history=True)
+        house.history = SoakHistory("acme-stg", clone, confirm=300)
 
-    def say(self, when: str, ready: str, message: str = "s") -> None:
+    def say(self, when: str, ready: str, message: str = "s", name: str = "acme-stg") -> None:
         placement = {"cluster": "c", "ready": ready, "state": "Running", "reason": "r", "message": "m"}
         one = {"name": "other", "blueprint": "bp-shop", "version": "1.0.0", "digest": self.digest, "state": "Running"}
         status = {
             "apiVersion": "catalyst.openova.io/v1alpha1",
             "kind": "EnvironmentStatus",
-            "metadata": {"name": "acme-stg"},
+            "metadata": {"name": name},
             "input": "x",
             "conditions": [],
             "applications": [{**one, "ready": ready, "placements": [placement]}],
@@ -84,6 +85,16 @@ def test_time_that_nobody_watched_is_no_soak(house: GovernedEnvironment) -> None
     house.push(BLOG)
     source.confirm("2026-12-01T08:58")
     assert "at 2026-12-03 08:00:00 UTC if it stays so" in house.held(house.run(), "Soaking")
+
+
+def test_a_status_of_another_environment_is_no_soak(house: GovernedEnvironment) -> None:
+    house.policies = read_policies(environment_policy(SOAK))
+    source = SourceEnvironment(house)
+    source.say("2026-11-01T00:00", "True", name="acme-dev")
+    source.say("2026-12-01T08:00", "True")
+    source.confirm("2026-12-01T08:58")
+    house.push(BLOG)
+    assert "at 2026-12-04 08:00:00 UTC if it stays so" in house.held(house.run(), "Soaking")
 
 
 def test_what_is_no_confirmation_confirms_nothing(house: GovernedEnvironment) -> None:

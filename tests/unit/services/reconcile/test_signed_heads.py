@@ -220,7 +220,7 @@ def test_a_soak_survives_a_key_and_counts_nothing_that_others_wrote(tmp_path: Pa
     assert "Unwatched-Since" not in stage.message("status")
 
     def soaked() -> int:
-        (soak,) = SoakHistory(reading(stage, history=True), confirm=300).soaked([digest], enough=10**9, now=now + 10)
+        (soak,) = SoakHistory("acme-prod", reading(stage, history=True), confirm=300).soaked([digest], enough=10**9, now=now + 10)
         return soak.seconds
 
     assert 10 * hour <= soaked() <= 10 * hour + 60
