@@ -172,7 +172,7 @@ class Controller:
             try:
                 with contained("the work on an Environment", environment=item.key):  # a defect must not end the worker
                     self._do(item)
-            except (ReconcilerError, SystemExit):  # a library's exit is not the process's, which ends by `stop`
+            except BaseException:  # noqa: BLE001 - was logged; a library's exit is not the process's, which ends by `stop`
                 self._requeue(item.key, failed=True)
             finally:
                 with self._lock:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +32,6 @@ from tests.support.registry_server import HostileRegistry, Reply, Request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from typer.testing import Result
 
@@ -556,6 +556,25 @@ def test_a_surprise_is_logged_without_the_values_of_variables(tmp_path: Path) ->
     done = subprocess.run([*command()[:1], str(file)], env=environment_, capture_output=True, text=True, check=True, timeout=60)
     assert json.loads(done.stderr)["exception"][0]["exc_type"] == "ZeroDivisionError"
     assert "s3cr3t-canary" not in done.stderr
+
+
+def test_a_log_that_cannot_be_written_fails_nothing() -> None:
+    program = (
+        "import structlog\nfrom reconciler.cli import logs\nlogs.configure(verbose=False)\n"
+        "for _ in range(3):\n    structlog.get_logger().warning('nobody reads this')\nprint('done')\n"
+    )
+    environment_ = {**reconciler_environment(), "PYTHONPATH": str(ROOT)}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command()[:1], "-c", program],
+            env=environment_,
+            stdout=subprocess.PIPE,
+            stderr=full,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.stdout == "done\n"
 
 
 # publish

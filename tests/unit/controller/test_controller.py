@@ -349,7 +349,11 @@ def test_a_service_whose_workers_ended_is_broken(sovereign: ManagedEnvironments)
     assert service.liveness_problems() == ["3 of 3 workers ended"]
 
 
-@pytest.mark.parametrize("surprise", [ZeroDivisionError(), Panic(), SystemExit(1)], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "surprise",
+    [ZeroDivisionError(), Panic(), SystemExit(1), KeyboardInterrupt(), GeneratorExit()],
+    ids=lambda error: type(error).__name__,
+)
 def test_workers_survive_anything(sovereign: ManagedEnvironments, tmp_path: Path, surprise: BaseException) -> None:
     bad = sovereign.add("a", EnvironmentOnDisk(tmp_path / "a", shelf=SurprisingCatalog(surprise)))
     sovereign.add("b", EnvironmentOnDisk(tmp_path / "b"))
