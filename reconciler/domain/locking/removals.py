@@ -57,7 +57,7 @@ def suspended_removals(prior: EnvironmentLock | None, lock: EnvironmentLock) -> 
         if removal is not None:
             where = ", ".join(removal.placements)
             message = f"{package.application} would be removed from {where}, and Flux uninstalls nothing that is suspended"
-            yield package.application, message, "take `suspend` away first, and remove it when that is resolved"
+            yield package.application, message, "take `suspend` away first, and remove it when it runs again"
 
 
 def _releases(lock: EnvironmentLock) -> frozenset[ReleaseKey]:

@@ -83,6 +83,7 @@ class ChangeHistory:
                 other for other in range(index, min(end + 1, len(fingerprints))) if fingerprints[other] == fingerprints[index]
             )
             if same > index:  # the changes in between were reverted
+                changes.extend(self._losses(commits[index:same]))
                 index = same
                 continue
             if spent.record.newest is None and index + 1 == len(fingerprints) and fingerprints[index] == _EMPTY:
@@ -141,6 +142,19 @@ class ChangeHistory:
         if (index := next(same, None)) is not None:
             return index, True
         return admitted, admitted == len(commits)
+
+    def _losses(self, commits: Sequence[Commit]) -> Iterator[Change]:
+        """The merges among some commits that leave out what they merge, such as an approved revert.
+
+        The documents stay as the first parent has them, so that nothing looks changed, and what was merged counts as being there.
+        """
+        for commit in commits:
+            main, *others = commit.parents or ("",)
+            for other in others:
+                if self._diff(commit.id, main, other) is None:
+                    why_not = f"leaves out what it merges, {other[:10]}: put main back to {main[:10]}, which it follows"
+                    yield Change(commit.id, why_not=why_not)
+                    break
 
     def _accounted(
         self,

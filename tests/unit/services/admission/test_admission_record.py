@@ -97,6 +97,41 @@ def test_what_was_approved_and_taken_back_is_not_applied_again(house: GovernedEn
     assert is_suspended(house), "with an approval of its own it is applied"
 
 
+@pytest.mark.parametrize("how", [how for how in HOWS if how != "a rewind"])
+def test_what_was_approved_and_taken_back_before_it_was_seen_is_not_applied(house: GovernedEnvironment, how: str) -> None:
+    """Both pull requests are merged before a pass; a rewind to the first is what was approved, and nothing else."""
+    merges = []
+    for number, content in ((1, SUSPENDED), (2, SHOP)):
+        house.forge.review(number, "ada", house.plan(number, content))
+        merges.append(house.merge(number))
+    first, second = merges
+    house.held(replay(house, how, first, second), "PendingApproval")
+    assert not is_suspended(house)
+    git(house.work, "push", "-qf", "origin", f"{second}:refs/heads/main")
+    assert house.run().blocker is None
+
+
+def test_a_merge_that_changes_no_document_and_leaves_nothing_out_holds_nothing(house: GovernedEnvironment) -> None:
+    git(house.work, "checkout", "-q", "-B", "words", "main")
+    house.commit({"README.md": "words"})
+    git(house.work, "checkout", "-q", "main")
+    git(house.work, "merge", "-q", "--no-ff", "-m", "words", "words")
+    git(house.work, "push", "-q", "origin", "main")
+    approved(house, 1, SUSPENDED)
+    assert is_suspended(house)
+
+
+def test_a_part_of_a_pull_request_is_not_admitted_by_its_approval(house: GovernedEnvironment) -> None:
+    """Its first commit is merged without its content, so that merging it brings the rest alone."""
+    head = house.plan(1, SUSPENDED, {"applications/blog.yaml": application("blog")})
+    house.forge.review(1, "ada", head)
+    git(house.work, "merge", "-q", "-s", "ours", "-m", "tidy up", f"{head}~1")
+    git(house.work, "push", "-q", "origin", "main")
+    house.merge(1)
+    house.held(house.run(), "PendingApproval")
+    assert applications_of(house) == ["shop"]
+
+
 def test_an_application_is_not_removed_twice_by_one_approval(house: GovernedEnvironment) -> None:
     approved(house, 1, BLOG)
     git(house.work, "checkout", "-q", "-B", "b2")
