@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # server that sends its list of branches byte by byte is bounded by neither.)
 pygit2.settings.server_connect_timeout = 5_000  # milliseconds
 
-pygit2.settings.server_timeout = 10_000  # milliseconds
+pygit2.settings.server_timeout = 30_000  # milliseconds
 
 # libgit2 sends a request's head and body apart; waiting for the server's "100 Continue" (RFC 9110, 10.1.1) in between
 # is faster than the 40 ms that TCP's delayed acknowledgement otherwise costs at each request of a fetch.

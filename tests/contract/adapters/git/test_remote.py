@@ -110,10 +110,10 @@ def test_a_path_on_disk_may_hold_anything(tmp_path: Path) -> None:
 
 @pytest.fixture
 def _impatient() -> Iterator[None]:
-    assert (pygit2.settings.server_connect_timeout, pygit2.settings.server_timeout) == (5_000, 10_000)
+    assert (pygit2.settings.server_connect_timeout, pygit2.settings.server_timeout) == (5_000, 30_000)
     pygit2.settings.server_timeout = 300
     yield
-    pygit2.settings.server_timeout = 10_000
+    pygit2.settings.server_timeout = 30_000
 
 
 def hang(connection: socket.socket) -> None:

@@ -201,8 +201,10 @@ def test_it_is_accepted_once_the_other_lets_go(tmp_path: Path) -> None:
     assert second_blocker is not None
     first.run(wait=1)
     assert second.run(wait=1).blocker is not None
+    one.fleet.run_all(one.lock())
     one.push(files())
     first.run(wait=1)
     assert second.run(wait=1).blocker is not None, "it is being uninstalled"
+    one.fleet.releases.clear()
     first.run(wait=1)
     assert second.run(wait=1).blocker is None
