@@ -7,6 +7,7 @@
 | `history` | walks history, also over commits that libgit2 cannot read |
 | `isolation` | copies one commit into a clone of its own, to push from |
 | `merge` | computes what merging one commit into another would give |
+| `own_commits` | tells own commits from those of others, by committer and signature |
 | `remote` | holds one session with a server: time-outs, credentials, the lease, the meaning of errors |
 | `repository` | offers everything that a caller does with a repository |
 | `tree_edits` | changes the content of some files of a tree |

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pygit2
 import stamina
@@ -15,6 +15,7 @@ from reconciler.adapters.git.fingerprints import fingerprint
 from reconciler.adapters.git.history import ancestors, is_ancestor, is_commit
 from reconciler.adapters.git.isolation import isolated
 from reconciler.adapters.git.merge import merge
+from reconciler.adapters.git.own_commits import OwnCommits
 from reconciler.adapters.git.remote import MAX_FETCH, Remote, full
 from reconciler.adapters.git.tree_edits import edit_tree
 from reconciler.adapters.git.tree_reader import read_tree
@@ -22,7 +23,6 @@ from reconciler.formats.git_names import printable
 from reconciler.formats.git_objects import objects_of, parse_commit
 from reconciler.model.errors import (
     ConcurrentUpdateError,
-    ConfigurationError,
     IntegrityError,
     NotFoundError,
     ReconcilerError,
@@ -35,25 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from reconciler.adapters.git.own_commits import CommitSigner
+
 T = TypeVar("T")
-
-
-class CommitSigner(Protocol):
-    """The keys of the commits; `adapters.commit_keys.CommitKeys` in production. Each takes a commit object's content."""
-
-    @property
-    def can_sign(self) -> bool:
-        """Whether there is a key to sign with."""
-
-    def sign(self, content: bytes) -> bytes:
-        """The content with a signature of it."""
-
-    def is_accepted(self, content: bytes) -> bool:
-        """Whether it has a valid signature of an accepted key."""
-
-    def is_own(self, content: bytes) -> bool:
-        """Whether it has a valid signature of the key that signs."""
-
 
 _KINDS = {"blob": ObjectType.BLOB, "tree": ObjectType.TREE}
 
@@ -62,8 +46,6 @@ _FAULTS_OF_A_REF = (IntegrityError, TooLargeError, UnavailableError)
 _ID = re.compile(r"[0-9a-f]{40}")
 
 _KEPT = "ownhead."  # before the name of a branch, in the clone's own configuration
-
-_MAX_VERIFIED = 20_000  # commits of which it is remembered whether their signature is valid
 
 # A server that hangs uses up the time-out at the first attempt; the next pass is the next attempt.
 _with_retries = stamina.RetryingCaller(attempts=3, timeout=10.0, wait_initial=0.2, wait_max=2.0, wait_jitter=0.2)
@@ -108,8 +90,8 @@ class Repository:
     ) -> None:
         self._remote = Remote(url, credentials, max_fetch)
         self._clone = Clone(path, self._remote.name)
-        self._author, self._keys = author, keys
-        self._signed: dict[str, bool] = {}
+        self._author = author
+        self._own = OwnCommits(author[1], keys, self._content)
         self._history = history
         self._wanted: dict[str, str] = {}
 
@@ -322,30 +304,24 @@ class Repository:
         return self._with_refetch(work)
 
     def is_own_commit(self, commit: Commit) -> bool:
-        """Whether a commit was created by `write` or `write_over`, and amended by nobody.
-
-        With keys, only a commit with a valid signature of an accepted one is; without, anybody can give a commit this committer.
-        """
-        return self.has_own_committer(commit) and (self._keys is None or self._verified(commit.id, self._keys.is_accepted))
+        """Whether a commit was created by `write` or `write_over`, and amended by nobody (`OwnCommits.is_own`)."""
+        return self._own.is_own(commit)
 
     def has_own_committer(self, commit: Commit) -> bool:
         """Whether a commit names the committer of this repository's own, signed or not."""
-        return commit.committer == self._author[1]
+        return self._own.has_own_committer(commit)
 
     def needs_signature(self, commit: Commit) -> bool:
         """Whether commits are signed, and this one is not, or by another key."""
-        return self._keys is not None and self._keys.can_sign and not self._keys.is_own(self._content(commit.id))
+        return self._own.needs_signature(commit)
 
     def check_signing(self) -> None:
         """Raises a ConfigurationError where commits are signed, and there is no key to do so."""
-        if self._keys is not None and not self._keys.can_sign:
-            raise ConfigurationError(
-                "the commits of the reconciler are signed, and this configuration has no key to sign with", "set signing.keyFile"
-            )
+        self._own.check_signing()
 
     def keep_own(self, branch: str, id_: str) -> None:
         """Keeps in the clone that a commit is the newest own one of a branch, where commits are signed."""
-        if self._keys is None:
+        if not self._own.are_signed:
             return
 
         def work(repo: pygit2.Repository) -> None:
@@ -357,7 +333,7 @@ class Repository:
 
     def kept_own(self) -> Mapping[str, str]:
         """Returns the newest own commits that were kept, by branch: those that an accepted key signed."""
-        if self._keys is None:
+        if not self._own.are_signed:
             return {}
 
         def work(repo: pygit2.Repository) -> dict[str, str]:
@@ -365,14 +341,6 @@ class Repository:
 
         kept = self._clone.with_recovery(work)
         return {branch: id_ for branch, id_ in kept.items() if self.has_commit(id_) and self.is_own_commit(self.commit_of(id_))}
-
-    def _verified(self, id_: str, is_valid: Callable[[bytes], bool]) -> bool:
-        """Whether the signature of a commit in the clone is valid. What an id stands for never changes: it is asked once."""
-        if id_ not in self._signed:
-            if len(self._signed) >= _MAX_VERIFIED:
-                self._signed.clear()
-            self._signed[id_] = is_valid(self._content(id_))
-        return self._signed[id_]
 
     def _content(self, id_: str) -> bytes:
         return self._with_refetch(lambda repo: bytes(repo.odb.read(self._commit(repo, id_).id)[1]))
@@ -419,8 +387,8 @@ class Repository:
         """Creates a commit, signed where there is a key to sign with."""
         author = pygit2.Signature(*self._author, time, 0)
         id_ = repo.create_commit(None, author, author, message, tree, parents)
-        if self._keys is not None and self._keys.can_sign:
-            id_ = repo.odb.write(ObjectType.COMMIT, self._keys.sign(bytes(repo.odb.read(id_)[1])))
+        if (signed := self._own.signed(content := bytes(repo.odb.read(id_)[1]))) != content:
+            id_ = repo.odb.write(ObjectType.COMMIT, signed)
         return self._commit(repo, str(id_))
 
     def _fetch(self, repo: pygit2.Repository) -> None:

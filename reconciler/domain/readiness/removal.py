@@ -35,7 +35,7 @@ class RemovalProgress:
 
 
 def assess_removal(
-    removal: Removal, cluster: str, observation: Observation, *, stale_after: float, may_come: bool = False
+    removal: Removal, cluster: str, observation: Observation, *, stale_after: float, may_come: bool
 ) -> RemovalProgress:
     """Assesses a removal on one of its clusters.
 

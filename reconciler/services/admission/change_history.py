@@ -15,7 +15,6 @@ from reconciler.domain.admission.approvals import Change
 from reconciler.domain.locking.input_digests import change_digest, input_digest
 from reconciler.model.layout import APPLICATIONS_FOLDER, MAIN, RESOLVED, WANTED, ref_of
 from reconciler.services.admission.admission_record import AdmissionRecords
-from reconciler.services.repository.branches import read_lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
     from reconciler.domain.admission.approvals import ReviewedPullRequest
     from reconciler.model.forge import MergedPullRequest
     from reconciler.model.git import Commit
-    from reconciler.model.lock import EnvironmentLock
-    from reconciler.services.admission.admission_record import AdmissionRecord, SpentAdmissions
+    from reconciler.services.admission.admission_record import SpentAdmissions
     from reconciler.services.repository.branches import EnvironmentBranches
     from reconciler.services.repository.ports import GitRepository
 
@@ -106,13 +104,6 @@ class ChangeHistory:
     def spent(self, branches: EnvironmentBranches) -> SpentAdmissions:
         """What admits nothing again, among the commits of `main`."""
         return self._main(branches)[1]
-
-    def admitted(self, branches: EnvironmentBranches) -> tuple[AdmissionRecord, EnvironmentLock | None]:
-        """What was admitted until now, and the lock that was admitted last; None when there is none that can be read."""
-        resolved = branches.head(RESOLVED)
-        self._clone.fetch({RESOLVED: resolved} if resolved else {})
-        record = self._records.read(resolved)
-        return record, read_lock(self._clone, record.newest.id) if record.newest else None
 
     def _main(self, branches: EnvironmentBranches) -> tuple[tuple[Commit, ...], SpentAdmissions]:
         """The commits of `main`, the newest first, and what admits nothing again among them."""

@@ -115,7 +115,7 @@ class AdmissionGate:
     def _evaluate(
         self, branches: EnvironmentBranches, lock: EnvironmentLock | None, tree: str | None, *, fetch: bool
     ) -> AdmissionVerdict:
-        transition = transition_to(branches, lock, tree, self._approvals)
+        transition = transition_to(branches, lock, tree)
         if transition.restored is not None:
             return replace(_NOTHING_TO_ADMIT, restored=transition.restored)
         held = transition.needs_admission

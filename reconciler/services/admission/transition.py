@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from reconciler.domain.admission.approvals import ReviewedPullRequest
     from reconciler.model.lock import EnvironmentLock, Package
-    from reconciler.services.admission.approvals import ApprovalReader
     from reconciler.services.repository.branches import EnvironmentBranches
 
 log = structlog.get_logger()
@@ -56,19 +55,15 @@ class _LastAdmitted:
         return self.input == branches.head(MAIN) or self.digest == input_digest(branches.input_snapshot())
 
 
-def transition_to(
-    branches: EnvironmentBranches, lock: EnvironmentLock | None, tree: str | None, approvals: ApprovalReader | None
-) -> Transition:
+def transition_to(branches: EnvironmentBranches, lock: EnvironmentLock | None, tree: str | None) -> Transition:
     """What it would be to commit a tree, compared with what was admitted last.
 
-    That is the head of `resolved`; or, when somebody else put a commit there, what it replaced. Where that cannot be read, an
-    admission is needed.
+    That is the head of `resolved`, which is never somebody else's here. Where it cannot be read, an admission is needed.
 
     Args:
         branches: the Environment's branches, as last fetched.
         lock: the lock to commit; None when there is none.
         tree: its tree.
-        approvals: reads the history of `resolved`; None for a repository that is not on the forge.
 
     Raises:
         ConcurrentUpdateError: somebody pushed meanwhile: the whole pass is repeated.
@@ -76,7 +71,7 @@ def transition_to(
     if lock is None or tree == branches.tree(RESOLVED):
         return Transition(needs_admission=False)
     try:
-        last = _last_admitted(branches, approvals)
+        last = _last_admitted(branches)
     except ConcurrentUpdateError:
         raise
     except ReconcilerError as error:
@@ -87,12 +82,9 @@ def transition_to(
     return Transition(needs_admission=not last.covers(branches, lock))
 
 
-def _last_admitted(branches: EnvironmentBranches, approvals: ApprovalReader | None) -> _LastAdmitted:
-    if branches.is_resolved_own or approvals is None:
-        input_, digest = branches.input_of_resolved(), branches.digest_of_resolved()
-        return _LastAdmitted(input_, digest, branches.tree(RESOLVED), branches.lock())
-    record, lock = approvals.change_history.admitted(branches)
-    return _LastAdmitted(record.input, record.digest, record.newest.tree if record.newest else None, lock)
+def _last_admitted(branches: EnvironmentBranches) -> _LastAdmitted:
+    input_, digest = branches.input_of_resolved(), branches.digest_of_resolved()
+    return _LastAdmitted(input_, digest, branches.tree(RESOLVED), branches.lock())
 
 
 def unplanned_packages(

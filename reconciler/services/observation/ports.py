@@ -41,7 +41,9 @@ class AssessmentLimits:
     Attributes:
         stale_after: age after which an observation is stale.
         progress_deadline: time in which a commit should become ready.
+        apply_grace: time for which Flux may still be applying a replaced commit; by default as long as a Kustomization may take.
     """
 
     stale_after: float = 60.0
     progress_deadline: float = 900.0
+    apply_grace: float = 300.0

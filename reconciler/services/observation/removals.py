@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from reconciler.domain.readiness.removal import UNSEEN, RemovalProgress, assess_removal
 
@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from reconciler.model.lock import EnvironmentLock, ReleaseKey, Removal
     from reconciler.model.status import EnvironmentStatus
     from reconciler.services.observation.ports import AssessmentLimits, ClusterView
-
-
-APPLY_GRACE: Final = 300.0
-"""Seconds for which Flux may still be applying a replaced commit: a Kustomization takes that long at most, by default."""
 
 
 def observe_removals(
@@ -38,7 +34,7 @@ def observe_removals(
             key[0],
             view.observe(*key),
             stale_after=limits.stale_after,
-            may_come=age <= APPLY_GRACE and (removal.application, key[0]) not in seen,
+            may_come=age <= limits.apply_grace and (removal.application, key[0]) not in seen,
         )
         for removal in lock.removing
         for key in removal.releases

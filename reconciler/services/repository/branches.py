@@ -244,11 +244,6 @@ class EnvironmentBranches:
         commit = self._commit(RESOLVED)
         return next(reversed(trailer_values(commit, name)), None) if commit else None
 
-    @property
-    def is_resolved_own(self) -> bool:
-        """Whether `resolved` has a head: another one than the reconciler's own is none here."""
-        return RESOLVED in self._heads
-
     def input_snapshot(self) -> Snapshot:
         """The documents at the head of `main`: environment.yaml and the Applications. Raises `main_fault`."""
         if (fault := self.main_fault) is not None:
@@ -264,7 +259,9 @@ class EnvironmentBranches:
 
     def resolved_files(self) -> Mapping[str, bytes]:
         """All files at the head of `resolved`. Raises a ReconcilerError when they cannot be read, or there is no such branch."""
-        return self._repository.read(self._heads.get(RESOLVED, RESOLVED), limits=RENDERED_LIMITS).files
+        if (head := self._heads.get(RESOLVED)) is None:
+            raise NotFoundError(f"{self._repository.name} has no branch {RESOLVED}", "it is resolved anew")
+        return self._repository.read(head, limits=RENDERED_LIMITS).files
 
     def settled_tree(self, branch: str) -> str | None:
         """The tree of `resolved` or a plan without what is still uninstalled, in which alone two of them may differ.
@@ -405,11 +402,6 @@ class EnvironmentBranches:
     def _read(self, head: str | None, file: str, model: type[M]) -> M | None:
         """Parse a document of the reconciler's own branches; None when it does not exist or cannot be read."""
         return None if head is None else _read(self._repository, head, file, model)
-
-
-def read_lock(repository: GitRepository, commit: str) -> EnvironmentLock | None:
-    """Reads the lock of a commit that is in a clone; None when there is none that can be read."""
-    return _read(repository, commit, LOCK_FILE, EnvironmentLock)
 
 
 def _read(repository: GitRepository, commit: str, file: str, model: type[M]) -> M | None:

@@ -2,8 +2,9 @@
 
 | module | what it does |
 |---|---|
+| `closed_pull_requests` | reports on merged pull requests what became of their plan, and deletes plans |
 | `failed_reviews` | remembers failed reviews, and tells their authors |
-| `pull_request_reviewer` | maintains plan, comment and commit statuses of open pull requests, and reports on merged ones |
+| `pull_request_reviewer` | maintains plan, comment and commit statuses of open pull requests |
 
 Rules kept:
 - Everything is derived from the forge and git: nothing is lost by a restart.

@@ -9,19 +9,17 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol, TypeVarTuple
+from typing import TYPE_CHECKING, Final, Protocol
 
 import structlog
 
 from reconciler.domain.admission.soak import new_packages
 from reconciler.domain.blocker import Refused, is_final, unavailable
 from reconciler.domain.locking.change_summary import change_count, change_lines
-from reconciler.domain.locking.input_digests import input_digest
 from reconciler.domain.review.commit_statuses import plan_status, policy_status
-from reconciler.domain.review.merge_report import applied_report, insert_report, not_applied
 from reconciler.domain.review.plan_comment import render_plan_comment, section
 from reconciler.model.commit_status import PLAN_CONTEXT, POLICY_CONTEXT
-from reconciler.model.errors import NotFoundError, ReconcilerError, RejectedError
+from reconciler.model.errors import ReconcilerError, RejectedError
 from reconciler.model.layout import MAIN, PLAN, RESOLVED, WANTED, ref_of
 from reconciler.services.containment import contained
 from reconciler.services.forge.commit_status_publisher import RECHECK_AFTER, CommitStatusForge, CommitStatusPublisher
@@ -34,10 +32,11 @@ from reconciler.services.planning.planner import (
     reviewed_packages,
     to_plan_commit,
 )
+from reconciler.services.review.closed_pull_requests import ClosedPullForge, ClosedPullRequests
 from reconciler.services.review.failed_reviews import FailedReviews
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from reconciler.domain.admission.plan_binding import PlanFingerprint
     from reconciler.domain.admission.rules import Admission
@@ -52,7 +51,6 @@ if TYPE_CHECKING:
     from reconciler.services.planning.planner import Plan
     from reconciler.services.reconcile.outcome import ReconcileOutcome
     from reconciler.services.repository.branches import EnvironmentBranches
-    from reconciler.services.repository.plan_commit import PlanCommit
     from reconciler.services.repository.ports import GitRepository
 
 _MIN_DELAY: Final = 1.0  # seconds, at least, between two fetches that time alone causes
@@ -62,17 +60,12 @@ _SHARE: Final = 5.0  # seconds after which the reviews of one Environment make r
 
 log = structlog.get_logger()
 
-Ts = TypeVarTuple("Ts")
 
-
-class PullForge(CommitStatusForge, CommentForge, Protocol):
+class PullForge(CommitStatusForge, CommentForge, ClosedPullForge, Protocol):
     """The calls to a forge for pull requests; `adapters.gitea.Gitea` in production."""
 
     def pull_requests(self, repository: str) -> Sequence[PullRequest]:
         """The open pull requests, the oldest first."""
-
-    def pull_request(self, repository: str, number: int) -> PullRequest:
-        """One pull request, open or closed."""
 
 
 @dataclass
@@ -164,11 +157,10 @@ class PullRequestReviewer:
         self._forge, self._repository, self._clone = forge, repository, clone
         self._comments = PlanCommentPublisher(forge, user, repository)
         self._identity, self._context, self._claim = identity, context, claim
+        self._closed = ClosedPullRequests(forge, repository, clone, self._comments)
         self._failed = FailedReviews(forge, self._comments, repository, identity.name, context.retry)
         self._round: _Round | None = None
         self._posted: dict[int, _PostedReview] = {}
-        self._merge_reports: dict[int, Sequence[str]] = {}
-        self._unfetched_merges: set[tuple[int, str]] = set()
         self._merging: set[int] = set()
 
     def open_numbers(self) -> frozenset[int]:
@@ -205,7 +197,7 @@ class PullRequestReviewer:
         for number in {*branches.plans, *self._posted} - numbers:
             self._posted.pop(number, None)
             self._failed.forget(number)
-            self._guarded(number, self._finish, number, branches, outcome)
+            self._closed.finish(number, branches, outcome)
         return ReviewProgress(fetch_after=self._seconds_until_expiry())
 
     def _new_round(self) -> _Round:
@@ -232,14 +224,6 @@ class PullRequestReviewer:
         if plan is None or not plan.changes or abs(time.time() - branches.time(MAIN)) > _MERGE_REPORT_DELAY:
             return False
         return contains_changes(branches.input_snapshot(), plan.changes)
-
-    def _guarded(self, number: int, work: Callable[[*Ts], None], *arguments: *Ts) -> None:
-        """Run the work on one closed pull request; log an error instead of raising it."""
-        try:
-            with contained("finishing a pull request", repository=self._repository, number=number):
-                work(*arguments)
-        except ReconcilerError as error:
-            log.warning("pull request not finished", repository=self._repository, number=number, why=str(error))
 
     def _review_or_tell(
         self, pull: PullRequest, branches: EnvironmentBranches, outcome: ReconcileOutcome, other_open: frozenset[int]
@@ -360,56 +344,3 @@ class PullRequestReviewer:
         except RejectedError as error:
             return unavailable("Committed", error)
         return None
-
-    def _finish(self, number: int, branches: EnvironmentBranches, outcome: ReconcileOutcome) -> None:
-        """Report on a merged pull request what became of its plan, and delete the plan of a closed one once it is not needed.
-
-        Until the merged documents are decided, the plan stays: it is what was reviewed, however long a decision is held.
-        """
-        plan, main = branches.plan(number), branches.head(MAIN)
-        try:
-            merged = self._forge.pull_request(self._repository, number).merged
-        except NotFoundError:  # somebody else pushed a plan branch without a pull request
-            merged = None
-        if plan is not None and main is not None and merged is not None:
-            if not self._is_merge_fetched(number, main, merged):
-                return
-            is_undecided = outcome.blocker is not None and not is_final(outcome.blocker)
-            self._report_merge(number, self._merge_outcome(number, plan, branches, outcome))
-            if is_undecided:
-                return
-        branches.delete_plan(number)
-        self._merge_reports.pop(number, None)
-        self._comments.forget(number)
-
-    def _is_merge_fetched(self, number: int, main: str, merged: str) -> bool:
-        """Whether `main` was fetched since a pull request was merged: the forge may report the merge earlier.
-
-        Waits for one fetch only: should `main` have moved elsewhere by then, as after a force-push, the pull request is finished.
-        """
-        self._clone.fetch({MAIN: main})
-        contains_merge = self._clone.is_ancestor(main, merged) or (number, merged) in self._unfetched_merges
-        (self._unfetched_merges.discard if contains_merge else self._unfetched_merges.add)((number, merged))
-        return contains_merge
-
-    def _merge_outcome(
-        self, number: int, plan: PlanCommit, branches: EnvironmentBranches, outcome: ReconcileOutcome
-    ) -> Sequence[str]:
-        """The report for a merged pull request: whether its plan was applied as reviewed."""
-        lock, tree = branches.lock(), branches.tree(RESOLVED)
-        if outcome.blocker is not None:
-            return not_applied(outcome.blocker)
-        if lock is None or tree is None:
-            return ()
-        documents = branches.input_snapshot()
-        alone, whole = input_digest(documents) == plan.input, contains_changes(documents, plan.changes)
-        is_as_planned = branches.settled_tree(f"{PLAN}{number}") == branches.settled_tree(RESOLVED)
-        planned = tree if is_as_planned else plan.tree
-        return applied_report(plan.lock, planned, lock, tree, alone=alone, whole=whole, warnings=outcome.warnings)
-
-    def _report_merge(self, number: int, report: Sequence[str]) -> None:
-        """Insert the merge report into the comment, once per change of the report."""
-        comment = self._comments.find(number) if report and self._merge_reports.get(number) != report else None
-        if comment is not None:
-            self._comments.edit(comment, insert_report(comment.text, report))
-        self._merge_reports[number] = report

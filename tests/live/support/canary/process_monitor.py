@@ -116,9 +116,18 @@ class ProcessMonitor:
                 self.seen.add(ObservedProcess(command, b""))
         elif parent in self._watched:
             self._watched.add(pid)
-            command = _read(pid, "cmdline")
-            if command and command != _read(parent, "cmdline"):  # else it is still a copy that is about to become a program
-                self.seen.add(ObservedProcess(command, _read(pid, "environ")))
+            process = _read_process(pid)
+            if process.command and process.command != _read(parent, "cmdline"):  # else it is a copy that becomes a program
+                self.seen.add(process)
+
+
+def _read_process(pid: int) -> ObservedProcess:
+    """The command line and environment of one program: while it becomes another, each could be of either, or of both in parts."""
+    command = _read(pid, "cmdline")
+    while True:
+        process = ObservedProcess(command, _read(pid, "environ"))
+        if (command := _read(pid, "cmdline")) == process.command:
+            return process
 
 
 def _read(pid: int, file: str) -> bytes:

@@ -50,7 +50,7 @@ def going(**condition: Any) -> dict[str, Any]:
     ],
 )
 def test_each_observation_of_a_removal(observation: Observation, reason: str, words: str) -> None:
-    progress = assess_removal(REMOVAL, FSN, observation, stale_after=60.0)
+    progress = assess_removal(REMOVAL, FSN, observation, stale_after=60.0, may_come=False)
     expected = "AwaitingApply" if reason == "Gone" else reason
     assert assess_removal(REMOVAL, FSN, observation, stale_after=60.0, may_come=True).reason == expected
     assert (progress.reason, words in progress.message, progress.is_gone) == (reason, True, reason == "Gone")

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.formats.yaml.documents import load_all
 from reconciler.model.observation import Failure
-from reconciler.services.observation import removals
+from reconciler.services.observation.ports import AssessmentLimits
 from tests.support.builders import package
 from tests.support.environment_files import CLUSTER, SECOND, application, files
 from tests.support.environments import EnvironmentOnDisk, condition_of
@@ -93,14 +93,14 @@ def test_a_release_that_flux_may_still_apply_is_not_gone(stage: EnvironmentOnDis
     assert stage.lock().removing == []
 
 
-def test_a_release_that_never_came_is_gone_after_a_while(stage: EnvironmentOnDisk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_that_never_came_is_gone_after_a_while(stage: EnvironmentOnDisk) -> None:
     stage.settle(files("shop"))
     reconciliation = stage.start()
     for content in (files("shop", "blog"), files("shop")):
         stage.push(content)
         reconciliation.run(wait=1)
-    monkeypatch.setattr(removals, "APPLY_GRACE", -1.0)
-    reconciliation.run(fetch=False)
+    stage.judged = AssessmentLimits(apply_grace=-1.0)
+    stage.start().run(wait=1)
     assert stage.lock().removing == []
 
 
